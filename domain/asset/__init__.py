@@ -1,0 +1,1 @@
+"""One asset: what can happen to it, and when it may."""

@@ -1,0 +1,169 @@
+"""The asset aggregate: `decide` methods check the rules and return events; `evolve` folds them and never refuses."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from domain.asset.events import (
+    AssetCreated,
+    AssetDescribed,
+    AssetEvent,
+    AssetHeld,
+    AssetHoldReleased,
+    AssetLinked,
+    AssetRestored,
+    AssetSoftDeleted,
+    AssetUnlinked,
+    DescriptionField,
+)
+from domain.asset.inputs import NewAsset, NewDescription
+from domain.errors import AssetDeletedError, HoldNotFoundError, OriginIsPermanentError
+from domain.event import Context, Envelope
+from domain.reference import ORIGIN_KINDS, Reference, distinct
+from domain.values import check_documents_size
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """What decisions about an asset need to know, at one revision."""
+
+    tenant_id: UUID
+    id: UUID
+    version: int
+    subject: str | None
+    permanent: frozenset[Reference]
+    links: frozenset[Reference]
+    name: str | None
+    description: str | None
+    tags: tuple[str, ...]
+    metadata: dict[str, Any] | None
+    prompt_spec: dict[str, Any] | None
+    deleted: bool = False
+    holds: frozenset[str] = frozenset()
+
+    def describe(self, context: Context, new: NewDescription) -> tuple[AssetEvent, ...]:
+        """Change the words about the asset; nothing happens if they are what they were."""
+        self._must_be_live()
+        given: list[DescriptionField] = ["name", "description", "tags", "metadata"]
+        changed = tuple(
+            field for field in given if field in new.model_fields_set and getattr(new, field) != getattr(self, field)
+        )
+        if not changed:
+            return ()
+        if "metadata" in changed:
+            check_documents_size(new.metadata, self.prompt_spec)
+        values = {field: getattr(new, field) for field in changed}
+        return (AssetDescribed(envelope=self._next(context), changed=changed, **values),)
+
+    def link(self, context: Context, references: tuple[Reference, ...]) -> tuple[AssetEvent, ...]:
+        """Link the asset to references; those it has already are left out."""
+        self._must_be_live()
+        new = tuple(r for r in distinct(references) if r not in self.links | self.permanent)
+        return (AssetLinked(envelope=self._next(context), references=new),) if new else ()
+
+    def unlink(self, context: Context, references: tuple[Reference, ...]) -> tuple[AssetEvent, ...]:
+        """Take links away; those it does not have are left out. OriginIsPermanentError for origin and scope."""
+        self._must_be_live()
+        if permanent := [str(r) for r in references if r in self.permanent]:
+            raise OriginIsPermanentError(
+                f"{', '.join(permanent)}: says what made the asset, or what it belongs to, and cannot be unlinked."
+            )
+        gone = tuple(r for r in distinct(references) if r in self.links)
+        return (AssetUnlinked(envelope=self._next(context), references=gone),) if gone else ()
+
+    def soft_delete(self, context: Context) -> tuple[AssetEvent, ...]:
+        """Hide the asset; nothing happens if it is hidden already."""
+        return () if self.deleted else (AssetSoftDeleted(envelope=self._next(context)),)
+
+    def restore(self, context: Context) -> tuple[AssetEvent, ...]:
+        """Bring the asset back; nothing happens if it was not hidden."""
+        return (AssetRestored(envelope=self._next(context)),) if self.deleted else ()
+
+    def put_hold(self, context: Context, hold: str) -> tuple[AssetEvent, ...]:
+        """Put a legal hold on the asset; nothing happens if it is there already."""
+        return () if hold in self.holds else (AssetHeld(envelope=self._next(context), hold=hold),)
+
+    def release_hold(self, context: Context, hold: str) -> tuple[AssetEvent, ...]:
+        """Lift a legal hold; HoldNotFoundError if there is none of this name."""
+        if hold not in self.holds:
+            raise HoldNotFoundError(f"The asset is under no hold {hold!r}.")
+        return (AssetHoldReleased(envelope=self._next(context), hold=hold),)
+
+    def _must_be_live(self) -> None:
+        if self.deleted:
+            raise AssetDeletedError
+
+    def _next(self, context: Context) -> Envelope:
+        return Envelope.of(context, self.tenant_id, self.id, self.version + 1, self.subject)
+
+
+def create(context: Context, tenant_id: UUID, asset_id: UUID, new: NewAsset) -> AssetCreated:
+    """The event that records a new asset. DocumentsTooLargeError if its documents exceed 40 KiB."""
+    check_documents_size(new.metadata, new.prompt_spec)
+    given = distinct(new.aliased() + new.references)
+    return AssetCreated(
+        envelope=Envelope.of(context, tenant_id, asset_id, 1, new.subject),
+        media=new.media,
+        status=new.status,
+        content=new.content,
+        scope=new.scope,
+        origin=tuple(r for r in given if r.kind in ORIGIN_KINDS),
+        references=tuple(r for r in given if r.kind not in ORIGIN_KINDS and r != new.scope),
+        name=new.name,
+        file_name=new.file_name,
+        description=new.description,
+        tags=new.tags,
+        metadata=new.metadata,
+        prompt_spec=new.prompt_spec,
+        source_url=new.source_url,
+    )
+
+
+def created(event: AssetCreated) -> Asset:
+    """The asset right after it was recorded."""
+    permanent = {*event.origin, *([event.scope] if event.scope else [])}
+    return Asset(
+        tenant_id=event.envelope.tenant_id,
+        id=event.originator_id,
+        version=1,
+        subject=event.envelope.subject,
+        permanent=frozenset(permanent),
+        links=frozenset(event.references),
+        name=event.name,
+        description=event.description,
+        tags=event.tags,
+        metadata=event.metadata,
+        prompt_spec=event.prompt_spec,
+    )
+
+
+def evolve(asset: Asset, event: AssetEvent) -> Asset:
+    """The asset after the event."""
+    asset = replace(asset, version=event.originator_version)
+    match event:
+        case AssetDescribed():
+            return replace(asset, **{field: getattr(event, field) for field in event.changed})
+        case AssetLinked():
+            return replace(asset, links=asset.links.union(event.references))
+        case AssetUnlinked():
+            return replace(asset, links=asset.links.difference(event.references))
+        case AssetSoftDeleted():
+            return replace(asset, deleted=True)
+        case AssetRestored():
+            return replace(asset, deleted=False)
+        case AssetHeld():
+            return replace(asset, holds=asset.holds | {event.hold})
+        case AssetHoldReleased():
+            return replace(asset, holds=asset.holds - {event.hold})
+    return asset
+
+
+def project(asset: Asset | None, events: Iterable[AssetEvent]) -> Asset | None:
+    """Fold events onto an asset, from nothing if there is none yet: the library's projector function."""
+    for event in events:
+        if isinstance(event, AssetCreated):
+            asset = created(event)
+        elif asset is not None:
+            asset = evolve(asset, event)
+    return asset

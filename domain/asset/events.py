@@ -1,0 +1,109 @@
+"""Everything that can happen to an asset."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from domain.event import Event
+from domain.media import Media
+from domain.reference import Reference
+from domain.values import Document, Frozen, Personal, Text
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+DescriptionField = Literal["name", "description", "tags", "metadata"]
+
+
+class Content(Frozen):
+    """What is said of an asset's bytes: media type (RFC 6838), size in bytes, SHA-256 in lower-case hex."""
+
+    content_type: Annotated[Text, Field(max_length=255)] | None = None
+    size: Annotated[int, Field(ge=0, lt=2**53)] | None = None
+    sha256: Sha256 | None = None
+
+
+class AssetCreated(Event):
+    """An asset was recorded: what it is, what made it, and what it belongs to."""
+
+    TOPIC: ClassVar[str] = "asset.created"
+
+    media: Media
+    status: Literal["pending", "ready"]
+    content: Content | None = None
+    scope: Reference | None = None
+    origin: tuple[Reference, ...] = ()
+    references: tuple[Reference, ...] = ()
+    name: Personal[str | None] = None
+    file_name: Personal[str | None] = None
+    description: Personal[str | None] = None
+    tags: Personal[tuple[str, ...]] = ()
+    metadata: Personal[Document | None] = None
+    prompt_spec: Personal[Document | None] = None
+    source_url: Personal[str | None] = None
+
+
+class AssetDescribed(Event):
+    """The words about an asset changed. `changed` names the fields that have a new value here, null included."""
+
+    TOPIC: ClassVar[str] = "asset.described"
+
+    changed: tuple[DescriptionField, ...]
+    name: Personal[str | None] = None
+    description: Personal[str | None] = None
+    tags: Personal[tuple[str, ...]] = ()
+    metadata: Personal[Document | None] = None
+
+
+class AssetLinked(Event):
+    """An asset was linked to something outside the ledger, often a message, after the fact."""
+
+    TOPIC: ClassVar[str] = "asset.linked"
+
+    references: tuple[Reference, ...]
+
+
+class AssetUnlinked(Event):
+    """Links of an asset were taken away. The history keeps them."""
+
+    TOPIC: ClassVar[str] = "asset.unlinked"
+
+    references: tuple[Reference, ...]
+
+
+class AssetSoftDeleted(Event):
+    """An asset was hidden. Nothing is lost; it can be restored."""
+
+    TOPIC: ClassVar[str] = "asset.soft_deleted"
+
+
+class AssetRestored(Event):
+    """A hidden asset was brought back."""
+
+    TOPIC: ClassVar[str] = "asset.restored"
+
+
+class AssetHeld(Event):
+    """A legal hold was put on an asset: its content may be neither purged nor erased."""
+
+    TOPIC: ClassVar[str] = "asset.held"
+
+    hold: str
+
+
+class AssetHoldReleased(Event):
+    """A legal hold on an asset was lifted."""
+
+    TOPIC: ClassVar[str] = "asset.hold_released"
+
+    hold: str
+
+
+AssetEvent = (
+    AssetCreated
+    | AssetDescribed
+    | AssetLinked
+    | AssetUnlinked
+    | AssetSoftDeleted
+    | AssetRestored
+    | AssetHeld
+    | AssetHoldReleased
+)

@@ -1,0 +1,70 @@
+"""What a caller may say of an asset. Rules stand here, not in events: a stored fact is never refused."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from domain.asset.events import Content
+from domain.media import Media
+from domain.reference import ReferenceAliases, ReferenceInput
+from domain.values import Document, Frozen, OutsideId, Text
+
+Name = Annotated[Text, Field(min_length=1, max_length=512)]
+Description = Annotated[Text, Field(max_length=10_000)]
+Tag = Annotated[Text, Field(min_length=1, max_length=100)]
+
+
+def without_repetitions(tags: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(tags))
+
+
+Tags = Annotated[tuple[Tag, ...], Field(max_length=100), AfterValidator(without_repetitions)]
+References = Annotated[tuple[ReferenceInput, ...], Field(max_length=200)]
+
+
+class Reasoned(Frozen):
+    """A command that may say why."""
+
+    reason: Annotated[Text, Field(max_length=2_000)] | None = Field(
+        default=None, description="Why; kept with the event and shown in the audit trail."
+    )
+
+
+class NewAsset(Reasoned, ReferenceAliases):
+    """An asset to record: its media, where it came from, and what to call it."""
+
+    media: Media
+    status: Literal["pending", "ready"] = Field(
+        default="ready", description="`pending` announces content that is not there yet."
+    )
+    name: Name | None = None
+    file_name: Name | None = None
+    description: Description | None = None
+    tags: Tags = ()
+    metadata: Document | None = None
+    prompt_spec: Document | None = None
+    source_url: Annotated[Text, Field(max_length=4_096)] | None = None
+    content: Content | None = None
+    subject: OutsideId | None = Field(
+        default=None,
+        description="The person whose data this holds, as a pseudonymous id; absent, the tenant.",
+    )
+    scope: ReferenceInput | None = Field(
+        default=None, description="The one reference the asset belongs to, such as `world:w1`."
+    )
+    references: References = Field(default=(), description="Any references, as `kind:id` or `{kind, id}`.")
+
+
+class NewDescription(Reasoned):
+    """New words about an asset. Only the members given change; null clears, tags and metadata are replaced whole."""
+
+    name: Name | None = None
+    description: Description | None = None
+    tags: Tags = ()
+    metadata: Document | None = None
+
+    @model_validator(mode="after")
+    def says_something(self) -> Self:
+        if not self.model_fields_set - {"reason"}:
+            raise ValueError("give at least one of name, description, tags, metadata")
+        return self

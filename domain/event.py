@@ -1,0 +1,161 @@
+"""The envelope every event carries, the base of all events, and their parts as JSON."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, ClassVar, Literal, NamedTuple, Self
+from uuid import UUID
+
+from pydantic import Field
+
+from domain.errors import UnknownTopicError
+from domain.values import Frozen, OutsideId, Personal, Text, UtcTime, is_personal
+
+
+class Actor(Frozen):
+    """Who acted: a pseudonymous id, never an e-mail address."""
+
+    id: OutsideId
+    type: Literal["user", "worker", "system"]
+
+    def __str__(self) -> str:
+        return f"{self.type}:{self.id}"
+
+
+class Context(Frozen):
+    """The circumstances of one command: passed in, so that the domain reads no clock and no environment."""
+
+    actor: Actor
+    recorded_at: UtcTime
+    correlation_id: str
+    causation_id: str | None = None
+    reason: Text | None = None
+
+
+class Envelope(Frozen):
+    """What is said of every event: whose, which one in its stream, when, by whom, on behalf of what."""
+
+    tenant_id: UUID
+    originator_id: UUID
+    originator_version: int
+    recorded_at: UtcTime
+    actor: Actor
+    subject: str | None = None
+    correlation_id: str
+    causation_id: str | None = None
+    reason: Personal[str | None] = None
+
+    @classmethod
+    def of(cls, context: Context, tenant_id: UUID, originator_id: UUID, version: int, subject: str | None) -> Self:
+        """The envelope of the event that is `version` in its stream, from the command's circumstances."""
+        return cls(
+            tenant_id=tenant_id,
+            originator_id=originator_id,
+            originator_version=version,
+            subject=subject,
+            recorded_at=context.recorded_at,
+            actor=context.actor,
+            correlation_id=context.correlation_id,
+            causation_id=context.causation_id,
+            reason=context.reason,
+        )
+
+
+class Event(Frozen):
+    """An immutable fact. Subclasses state the fact in their docstring and name it by a stable topic."""
+
+    TOPIC: ClassVar[str] = ""
+    class_version: ClassVar[int] = 1
+    envelope: Envelope = Field(repr=False)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401 - pydantic's signature
+        super().__pydantic_init_subclass__(**kwargs)
+        if "TOPIC" not in cls.__dict__:
+            raise TypeError(f"{cls.__name__} needs a topic of its own: a stored name must not follow the code")
+        if _TYPES.setdefault(cls.TOPIC, cls) is not cls:
+            raise TypeError(f"topic {cls.TOPIC} belongs to {_TYPES[cls.TOPIC].__name__} already")
+
+    @property
+    def originator_id(self) -> UUID:
+        return self.envelope.originator_id
+
+    @property
+    def originator_version(self) -> int:
+        return self.envelope.originator_version
+
+
+_TYPES: dict[str, type[Event]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event with its place in the log: position (dense, from 1) and the time that `as_of` goes by."""
+
+    event: Event
+    position: int
+    effective_at: datetime
+
+
+def event_types() -> Mapping[str, type[Event]]:
+    """Every known event class by topic."""
+    return _TYPES
+
+
+def event_type(topic: str) -> type[Event]:
+    """The event class of the topic; UnknownTopicError if this version of the software has none."""
+    try:
+        return _TYPES[topic]
+    except KeyError:
+        raise UnknownTopicError(f"No event has the topic {topic!r} in this version of the software.") from None
+
+
+class Parts(NamedTuple):
+    """An event as JSON values: what is stored in the clear, and what is sealed first."""
+
+    clear: dict[str, Any]
+    personal: dict[str, Any]
+
+
+@cache
+def personal_fields(event_class: type[Event]) -> frozenset[str]:
+    """The names of the event's own fields that hold personal data."""
+    return frozenset(name for name, field in event_class.model_fields.items() if is_personal(field.metadata))
+
+
+def to_parts(event: Event) -> Parts:
+    """The event's JSON document, split. Absent and null are the same thing and are left out."""
+    own = event.model_dump(mode="json")
+    envelope = {name: value for name, value in own.pop("envelope").items() if value is not None}
+    sealed = personal_fields(type(event))
+    personal = {name: own.pop(name) for name in sealed & own.keys()}
+    clear = {
+        "tenant_id": envelope.pop("tenant_id"),
+        "originator_id": envelope.pop("originator_id"),
+        "originator_version": envelope.pop("originator_version"),
+        "topic": event.TOPIC,
+        "schema_version": event.class_version,
+    }
+    if "reason" in envelope:
+        personal["reason"] = envelope.pop("reason")
+    clear |= envelope
+    clear["data"] = {name: value for name, value in own.items() if value is not None}
+    return Parts(clear, {name: personal[name] for name in sorted(personal) if personal[name] is not None})
+
+
+def from_parts(clear: Mapping[str, Any], personal: Mapping[str, Any]) -> Event:
+    """The event of a stored document, upcast to the current version of its class.
+
+    Raises UnknownTopicError, or pydantic's ValidationError for a document no version ever wrote.
+    """
+    envelope = dict(clear)
+    own = dict(personal)
+    own |= envelope.pop("data")
+    event_class = event_type(envelope.pop("topic"))
+    version: int = envelope.pop("schema_version")
+    if "reason" in own:
+        envelope["reason"] = own.pop("reason")
+    for step in range(version, event_class.class_version):
+        getattr(event_class, f"upcast_v{step}_v{step + 1}")(own)
+    return event_class.model_validate({"envelope": envelope, **own})

@@ -1,0 +1,90 @@
+"""Media: what an asset is. What is unknown is null, never 0; a format nobody has heard of is `other`."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from domain.values import Frozen
+
+FORMATS = {
+    "image": "png jpeg webp gif avif heic tiff bmp svg".split(),
+    "video": "mp4 webm mov mkv avi gif".split(),
+    "audio": "mp3 wav flac ogg opus aac m4a aiff midi".split(),
+    "document": "pdf docx pptx xlsx odt epub html markdown text csv json".split(),
+    "map": "png jpeg webp svg geojson tmx".split(),
+}
+SYNONYMS = {"jpg": "jpeg", "tif": "tiff", "md": "markdown", "txt": "text", "htm": "html", "mid": "midi"}
+
+
+def known_format(kind: str) -> BeforeValidator:
+    """A validator that turns a format unknown for the media kind into `other`."""
+
+    def normalise(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+        if not isinstance(value, str):
+            return value
+        name = value.strip().lower().removeprefix(".")
+        name = SYNONYMS.get(name, name)
+        return name if name in FORMATS[kind] else "other"
+
+    return BeforeValidator(normalise)
+
+
+Pixels = Annotated[int, Field(gt=0, lt=2**31)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Image(Frozen):
+    """A still picture; sizes in pixels."""
+
+    media_kind: Literal["image"]
+    format: Annotated[str | None, known_format("image")] = None
+    width: Pixels | None = None
+    height: Pixels | None = None
+
+
+class Video(Frozen):
+    """A moving picture; duration in seconds, frame rate in frames per second."""
+
+    media_kind: Literal["video"]
+    format: Annotated[str | None, known_format("video")] = None
+    width: Pixels | None = None
+    height: Pixels | None = None
+    duration: Seconds | None = None
+    frame_rate: PositiveFloat | None = None
+
+
+class Audio(Frozen):
+    """Sound; duration in seconds, sample rate in hertz."""
+
+    media_kind: Literal["audio"]
+    format: Annotated[str | None, known_format("audio")] = None
+    duration: Seconds | None = None
+    sample_rate: Annotated[int, Field(gt=0, lt=2**31)] | None = None
+
+
+class DocumentMedia(Frozen):
+    """A text document."""
+
+    media_kind: Literal["document"]
+    format: Annotated[str | None, known_format("document")] = None
+    page_count: Annotated[int, Field(gt=0, lt=2**31)] | None = None
+
+
+class Map(Frozen):
+    """A map of a place, as a picture or as data; sizes in pixels where it has any."""
+
+    media_kind: Literal["map"]
+    format: Annotated[str | None, known_format("map")] = None
+    width: Pixels | None = None
+    height: Pixels | None = None
+
+
+class File(Frozen):
+    """Any other file."""
+
+    media_kind: Literal["file"]
+
+
+Media = Annotated[Image | Video | Audio | DocumentMedia | Map | File, Field(discriminator="media_kind")]
+MediaKind = Literal["image", "video", "audio", "document", "map", "file"]

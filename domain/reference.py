@@ -1,0 +1,81 @@
+"""References: typed pointers to things outside the ledger, written `kind:id`."""
+
+from typing import Annotated, Any, Final
+
+from pydantic import BeforeValidator, StringConstraints
+
+from domain.values import Frozen, OutsideId
+
+Kind = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+
+ORIGIN_KINDS: Final = frozenset(
+    "job run workflow node agent tool tool_call response container provider_file provider model".split()
+)
+"""The kinds that say what made an asset. Given when it is created, they can never be unlinked."""
+
+
+class Reference(Frozen):
+    """A typed pointer to something outside the ledger, such as message m_91."""
+
+    kind: Kind
+    id: OutsideId
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.id}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Reference":
+        """The reference written `kind:id`; ValueError if it is not of that form. Ids may hold colons."""
+        kind, colon, id_ = text.partition(":")
+        if not colon:
+            raise ValueError("a reference is written kind:id, such as message:m_91")
+        return cls(kind=kind, id=id_)
+
+
+def parse_text(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+    return Reference.parse(value) if isinstance(value, str) else value
+
+
+ReferenceInput = Annotated[Reference, BeforeValidator(parse_text)]
+"""A reference as callers may write it: `{"kind": "message", "id": "m_91"}` or `"message:m_91"`."""
+
+
+def distinct(references: tuple[Reference, ...]) -> tuple[Reference, ...]:
+    """The references without repetitions, in the order of first appearance."""
+    return tuple(dict.fromkeys(references))
+
+
+class ReferenceAliases(Frozen):
+    """Short names of well-known reference kinds; any other kind is written `kind:id`."""
+
+    workflow_id: OutsideId | None = None
+    node_id: OutsideId | None = None
+    job_id: OutsideId | None = None
+    run: OutsideId | None = None
+    conversation_id: OutsideId | None = None
+    message_id: OutsideId | None = None
+    agent: OutsideId | None = None
+    tool: OutsideId | None = None
+    tool_call_id: OutsideId | None = None
+    response_id: OutsideId | None = None
+    container_id: OutsideId | None = None
+    provider_file_id: OutsideId | None = None
+    provider: OutsideId | None = None
+    model: OutsideId | None = None
+    client_id: OutsideId | None = None
+    campaign_id: OutsideId | None = None
+    world_id: OutsideId | None = None
+    claim_id: OutsideId | None = None
+    entity_id: OutsideId | None = None
+    source_chunk_id: OutsideId | None = None
+    source_id: OutsideId | None = None
+
+    def aliased(self) -> tuple[Reference, ...]:
+        """The references that the given aliases stand for."""
+        given = ((alias, getattr(self, alias)) for alias in ReferenceAliases.model_fields)
+        return tuple(Reference(kind=alias_kind(alias), id=id_) for alias, id_ in given if id_ is not None)
+
+
+def alias_kind(alias: str) -> str:
+    """The reference kind an alias stands for: workflow for workflow_id, agent for agent."""
+    return alias.removesuffix("_id")

@@ -1,0 +1,1 @@
+"""A tenant: an isolated customer that owns exactly one log."""

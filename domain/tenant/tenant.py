@@ -1,0 +1,60 @@
+"""The tenant aggregate."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from domain.errors import KeyNotFoundError
+from domain.event import Actor, Context, Envelope
+from domain.tenant.events import KeyIssued, KeyRevoked, TenantCreated, TenantEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """What decisions about a tenant need to know, at one revision."""
+
+    id: UUID
+    version: int
+    keys: frozenset[UUID] = frozenset()
+    revoked: frozenset[UUID] = frozenset()
+
+    def issue_key(self, context: Context, key_id: UUID, holder: Actor) -> tuple[TenantEvent, ...]:
+        """Give a key to its holder."""
+        return (KeyIssued(envelope=self._next(context), key_id=key_id, holder=holder),)
+
+    def revoke_key(self, context: Context, key_id: UUID) -> tuple[TenantEvent, ...]:
+        """Revoke a key; nothing happens if it is revoked already. KeyNotFoundError if it never was."""
+        if key_id in self.revoked:
+            return ()
+        if key_id not in self.keys:
+            raise KeyNotFoundError
+        return (KeyRevoked(envelope=self._next(context), key_id=key_id),)
+
+    def _next(self, context: Context) -> Envelope:
+        return Envelope.of(context, self.id, self.id, self.version + 1, subject=None)
+
+
+def create(context: Context, tenant_id: UUID, name: str) -> TenantCreated:
+    """The event that opens a tenant: position 1 of its log."""
+    return TenantCreated(envelope=Envelope.of(context, tenant_id, tenant_id, 1, subject=None), name=name)
+
+
+def evolve(tenant: Tenant, event: TenantEvent) -> Tenant:
+    """The tenant after the event."""
+    tenant = replace(tenant, version=event.originator_version)
+    match event:
+        case KeyIssued():
+            return replace(tenant, keys=tenant.keys | {event.key_id})
+        case KeyRevoked():
+            return replace(tenant, keys=tenant.keys - {event.key_id}, revoked=tenant.revoked | {event.key_id})
+    return tenant
+
+
+def project(tenant: Tenant | None, events: Iterable[TenantEvent]) -> Tenant | None:
+    """Fold events onto a tenant, from nothing if there is none yet: the library's projector function."""
+    for event in events:
+        if isinstance(event, TenantCreated):
+            tenant = Tenant(id=event.originator_id, version=1)
+        elif tenant is not None:
+            tenant = evolve(tenant, event)
+    return tenant

@@ -1,0 +1,108 @@
+"""Plain values shared by everything that is recorded: strings from outside, times, free JSON documents."""
+
+import math
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+
+import orjson
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    JsonValue,
+    PlainSerializer,
+    StringConstraints,
+)
+
+from domain.errors import DocumentsTooLargeError
+
+MAX_DOCUMENTS = 40 * 1024
+MAX_DEPTH = 32
+MAX_SAFE_INTEGER = 2**53 - 1
+
+
+class Frozen(BaseModel):
+    """A value: immutable, and strict about members it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def storable(text: str) -> str:
+    """The text itself; ValueError for what neither UTF-8 nor PostgreSQL can hold."""
+    if "\x00" in text:
+        raise ValueError("must not contain the character U+0000")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("must not contain lone surrogates") from None
+    return text
+
+
+def in_utc(time: datetime) -> datetime:
+    return time.astimezone(UTC)
+
+
+def iso_micros(time: datetime) -> str:
+    """RFC 3339 in UTC with exactly six fractional digits, such as 2026-11-20T15:04:05.000000Z."""
+    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+Text = Annotated[str, AfterValidator(storable)]
+OutsideId = Annotated[Text, StringConstraints(min_length=1, max_length=512)]
+UtcTime = Annotated[AwareDatetime, AfterValidator(in_utc), PlainSerializer(iso_micros, when_used="json")]
+
+
+class PersonalMark:
+    """Marks a field that holds personal data: it is sealed before it is stored."""
+
+
+PERSONAL = PersonalMark()
+T = TypeVar("T")
+Personal = Annotated[T, PERSONAL]
+
+
+def is_personal(metadata: Iterable[object]) -> bool:
+    """True if a field's annotations carry the personal mark."""
+    return any(isinstance(mark, PersonalMark) for mark in metadata)
+
+
+def check_document(document: dict[str, Any]) -> dict[str, Any]:
+    """The document itself; ValueError unless it is I-JSON (RFC 7493) at most 32 levels deep."""
+    _check_json(document, MAX_DEPTH)
+    return document
+
+
+def _check_json(value: object, depth: int) -> None:
+    match value:
+        case str():
+            storable(value)
+        case bool() | None:
+            pass
+        case int() if abs(value) > MAX_SAFE_INTEGER:
+            raise ValueError("integers beyond 2^53 - 1 lose digits in JSON; send them as strings")
+        case float() if not math.isfinite(value):
+            raise ValueError("NaN and Infinity are not JSON")
+        case dict() | list() if depth == 0:
+            raise ValueError(f"must not be nested more than {MAX_DEPTH} levels deep")
+        case dict():
+            for key, member in value.items():
+                storable(key)
+                _check_json(member, depth - 1)
+        case list():
+            for member in value:
+                _check_json(member, depth - 1)
+
+
+Document = Annotated[dict[str, JsonValue], AfterValidator(check_document)]
+
+
+def check_documents_size(*documents: dict[str, Any] | None) -> None:
+    """Raise DocumentsTooLargeError if the free documents of one event together exceed 40 KiB of JSON."""
+    size = sum(len(orjson.dumps(document)) for document in documents if document)
+    if size > MAX_DOCUMENTS:
+        raise DocumentsTooLargeError(
+            f"The free documents (metadata, prompt_spec) have {size:,} bytes of JSON together; "
+            f"at most {MAX_DOCUMENTS:,} fit in one event."
+        )

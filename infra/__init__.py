@@ -1,0 +1,1 @@
+"""What the ledger runs on: PostgreSQL, the event log, the key store, settings."""

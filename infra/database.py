@@ -1,0 +1,56 @@
+"""Connections to PostgreSQL: pooled, one short transaction at a time, each naming the tenant it works for."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+from uuid import UUID
+
+import psycopg
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from domain.errors import ServiceUnavailableError
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+UNREACHABLE = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
+
+
+class Database:
+    """A pool of connections as one role. Close it, or use it as a context manager."""
+
+    def __init__(self, conninfo: str, *, size: int = 8, prepare: bool = True) -> None:
+        self._pool = ConnectionPool(
+            conninfo,
+            min_size=0,
+            max_size=size,
+            timeout=10,
+            open=True,
+            kwargs={"autocommit": True, "prepare_threshold": 5 if prepare else None},
+        )
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A connection in autocommit: each statement is a transaction. ServiceUnavailableError if there is none."""
+        try:
+            with self._pool.connection() as connection:
+                yield connection
+        except UNREACHABLE as error:
+            raise ServiceUnavailableError(f"The database cannot be reached: {type(error).__name__}.") from error
+
+    @contextmanager
+    def transaction(self, tenant_id: UUID | None = None) -> Iterator[Connection]:
+        """A transaction that sees the rows of one tenant (of none, for the service's role, without a tenant)."""
+        with self.connection() as connection, connection.transaction():
+            if tenant_id is not None:
+                connection.execute("SELECT set_config('ledger.tenant_id', %s, true)", (str(tenant_id),))
+            yield connection
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._pool.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

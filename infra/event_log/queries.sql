@@ -1,0 +1,36 @@
+-- append: a group of appends; a row per event, nulls where its append met a taken revision
+SELECT * FROM ledger.append(
+    %(tenant_ids)s::uuid[], %(append_numbers)s::integer[], %(originator_ids)s::uuid[],
+    %(originator_versions)s::integer[], %(topics)s::text[], %(recorded_ats)s::timestamptz[], %(entries)s::bytea[]
+)
+
+-- stream: the events of one originator by revision, oldest first
+SELECT originator_id, originator_version, topic, entry, position, effective_at FROM ledger.events
+ WHERE tenant_id = %(tenant_id)s AND originator_id = %(originator_id)s
+   AND originator_version > coalesce(%(gt)s, -1) AND originator_version <= coalesce(%(lte)s, 2147483647)
+ ORDER BY originator_version LIMIT %(limit)s
+
+-- stream_backwards: the events of one originator by revision, newest first
+SELECT originator_id, originator_version, topic, entry, position, effective_at FROM ledger.events
+ WHERE tenant_id = %(tenant_id)s AND originator_id = %(originator_id)s
+   AND originator_version > coalesce(%(gt)s, -1) AND originator_version <= coalesce(%(lte)s, 2147483647)
+ ORDER BY originator_version DESC LIMIT %(limit)s
+
+-- page: the events of a tenant by position
+SELECT originator_id, originator_version, topic, entry, position, effective_at FROM ledger.events
+ WHERE tenant_id = %(tenant_id)s AND position >= %(start)s AND position <= coalesce(%(stop)s, 9223372036854775807)
+   AND (cardinality(%(topics)s::text[]) = 0 OR topic = ANY (%(topics)s))
+ ORDER BY position LIMIT %(limit)s
+
+-- streams_until: the events of several originators, each up to a revision
+SELECT e.originator_id, e.originator_version, e.topic, e.entry, e.position, e.effective_at
+  FROM unnest(%(originator_ids)s::uuid[], %(revisions)s::integer[]) AS asked (originator_id, revision)
+  JOIN ledger.events AS e ON e.tenant_id = %(tenant_id)s AND e.originator_id = asked.originator_id
+   AND e.originator_version <= asked.revision
+ ORDER BY e.position
+
+-- head: the last position of a tenant's log
+SELECT position FROM ledger.log_heads WHERE tenant_id = %(tenant_id)s
+
+-- position_at: the last position whose effective time is not after the given one
+SELECT ledger.position_at(%(tenant_id)s, %(at)s)

@@ -1,0 +1,171 @@
+"""The library's application recorder over the log of one tenant: a position is its notification id."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, cast
+from uuid import UUID
+
+import psycopg
+from eventsourcing.persistence import (
+    ApplicationRecorder,
+    IntegrityError,
+    Notification,
+    StoredEvent,
+    Subscription,
+)
+
+from domain.errors import BeyondHeadError, ClockAheadError, TenantNotFoundError
+from infra.database import Connection, Database
+from infra.event_log.mapper import EntryToAppend
+from infra.sql import beside
+
+_SQL = beside(__file__, "queries.sql")
+
+
+@dataclass(frozen=True)
+class LogEntry(Notification):
+    """An entry of the log as it was stored. `id` is its position."""
+
+    effective_at: datetime
+
+
+class LogRecorder(ApplicationRecorder):
+    """Appends to and reads from one tenant's log."""
+
+    def __init__(self, database: Database, tenant_id: UUID) -> None:
+        self._database = database
+        self.tenant_id = tenant_id
+
+    def append(self, events: Sequence[StoredEvent]) -> list[LogEntry]:
+        """Append all the events or none. Returns them as recorded.
+
+        Raises the library's IntegrityError if a revision is taken, TenantNotFoundError, ClockAheadError.
+        """
+        with self._database.connection() as connection:
+            return self.append_in(connection, events)
+
+    def append_in(self, connection: Connection, events: Sequence[StoredEvent]) -> list[LogEntry]:
+        """The same as part of the connection's transaction, if it is in one."""
+        try:
+            rows = connection.execute(_SQL["append"], self._group(events)).fetchall()
+        except psycopg.Error as error:
+            if error.sqlstate == "AL001":
+                raise TenantNotFoundError from None
+            if error.sqlstate == "AL002":
+                raise ClockAheadError from None
+            raise
+        if any(position is None for position, _ in rows):
+            raise IntegrityError("a revision is taken")
+        return [
+            LogEntry(e.originator_id, e.originator_version, e.topic, e.state, position, effective_at)
+            for e, (position, effective_at) in zip(events, rows, strict=True)
+        ]
+
+    def _group(self, events: Sequence[StoredEvent]) -> dict[str, Any]:
+        now = datetime.now(UTC)
+        return {
+            "tenant_ids": [self.tenant_id] * len(events),
+            "append_numbers": [1] * len(events),
+            "originator_ids": [e.originator_id for e in events],
+            "originator_versions": [e.originator_version for e in events],
+            "topics": [e.topic for e in events],
+            "recorded_ats": [e.recorded_at if isinstance(e, EntryToAppend) else now for e in events],
+            "entries": [e.state for e in events],
+        }
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> list[int] | None:  # noqa: ANN401, ARG002
+        """Append all the events or none; returns their positions."""
+        return [entry.id for entry in self.append(stored_events)] if stored_events else None
+
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> list[LogEntry]:
+        """The entries of one originator, by revision."""
+        statement = "stream_backwards" if desc else "stream"
+        return self._select(statement, originator_id=originator_id, gt=gt, lte=lte, limit=limit)
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> list[LogEntry]:
+        """The entries from a position on, in the order of positions."""
+        first = (start or 0) + (not inclusive_of_start)
+        return self._select("page", start=first, stop=stop, topics=list(topics), limit=limit)
+
+    def select_streams(self, revisions: dict[UUID, int]) -> list[LogEntry]:
+        """The entries of several originators, each up to a revision, in the order of positions."""
+        return self._select("streams_until", originator_ids=list(revisions), revisions=list(revisions.values()))
+
+    def max_notification_id(self) -> int | None:
+        """The head of the log; None if it is empty."""
+        return self.head() or None
+
+    def head(self) -> int:
+        """The last position; 0 if the log is empty."""
+        with self._database.transaction(self.tenant_id) as connection:
+            row = connection.execute(_SQL["head"], {"tenant_id": self.tenant_id}).fetchone()
+        return cast("int", row[0]) if row else 0
+
+    def position_at(self, moment: int | datetime) -> int:
+        """The position a moment stands for. BeyondHeadError for a position that is not there yet."""
+        if isinstance(moment, int):
+            if moment > (head := self.head()):
+                raise BeyondHeadError(f"The log ends at position {head}; there is no position {moment} yet.")
+            return moment
+        with self._database.transaction(self.tenant_id) as connection:
+            row = connection.execute(_SQL["position_at"], {"tenant_id": self.tenant_id, "at": moment}).fetchone()
+        return cast("int", row[0]) if row else 0
+
+    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> "PollingSubscription":
+        """The entries after a position, and then the new ones as they come."""
+        return PollingSubscription(self, gt=gt, topics=topics)
+
+    def _select(self, statement: str, **parameters: object) -> list[LogEntry]:
+        with self._database.transaction(self.tenant_id) as connection:
+            rows = connection.execute(_SQL[statement], {"tenant_id": self.tenant_id, **parameters}).fetchall()
+        return [LogEntry(*cast("Any", row)) for row in rows]
+
+
+class PollingSubscription(Subscription[ApplicationRecorder]):
+    """Follows a log by asking for more: needs no NOTIFY, so it works behind any pooler."""
+
+    POLL_SECONDS = 0.02
+    PAGE = 500
+
+    def __init__(self, recorder: LogRecorder, gt: int | None = None, topics: Sequence[str] = ()) -> None:
+        super().__init__(recorder, gt=gt, topics=topics)
+        self._waiting = threading.Event()
+        self._page: list[Notification] = []
+
+    def stop(self) -> None:
+        """End the iteration, also while it waits."""
+        super().stop()
+        self._waiting.set()
+
+    def __next__(self) -> Notification:
+        while not self._page and not self._has_been_stopped:
+            self._page = list(
+                self._recorder.select_notifications(
+                    self._last_notification_id, self.PAGE, topics=self._topics, inclusive_of_start=False
+                )
+            )
+            if not self._page:
+                self._waiting.wait(self.POLL_SECONDS)
+        if self._has_been_stopped:
+            raise StopIteration
+        notification = self._page.pop(0)
+        self._last_notification_id = notification.id
+        return notification

@@ -1,0 +1,6 @@
+-- find: the wrapped key of one subject
+SELECT wrapped_key FROM keys.subject_keys WHERE tenant_id = %(tenant_id)s AND subject = %(subject)s
+
+-- add: a new subject's key, unless another process was first
+INSERT INTO keys.subject_keys (tenant_id, subject, wrapped_key)
+VALUES (%(tenant_id)s, %(subject)s, %(wrapped_key)s) ON CONFLICT DO NOTHING

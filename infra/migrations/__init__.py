@@ -1,0 +1,45 @@
+"""Forward-only, numbered migrations: plain SQL files, run once each, in order, by the owner."""
+
+import hashlib
+from pathlib import Path
+
+import psycopg
+
+from infra.sql import beside
+
+_SQL = beside(__file__, "runner.sql")
+
+
+class MigrationError(Exception):
+    """The database's schema and this software do not fit each other."""
+
+
+def migrate(conninfo: str, folder: str) -> list[str]:
+    """Run what has not been run yet of one folder of migrations; returns the names of those that ran.
+
+    All in one transaction: a failure leaves the database as it was. Raises MigrationError when a migration
+    that ran before has been edited since, or came from a newer version of the software.
+    """
+    files = {path.name: path for path in sorted((Path(__file__).parent / folder).glob("*.sql"))}
+    with psycopg.connect(conninfo) as connection:
+        connection.execute(_SQL["create_history"])
+        connection.execute(_SQL["lock_history"])
+        done: dict[str, str] = dict(connection.execute(_SQL["history"]).fetchall())
+        _check(done, files)
+        pending = [name for name in files if name not in done]
+        for name in pending:
+            connection.execute(files[name].read_text().encode())
+            connection.execute(_SQL["remember"], (name, _digest(files[name])))
+    return pending
+
+
+def _check(done: dict[str, str], files: dict[str, Path]) -> None:
+    for name, digest in done.items():
+        if name not in files:
+            raise MigrationError(f"the database has migration {name}, which this version lacks: upgrade the software")
+        if _digest(files[name]) != digest:
+            raise MigrationError(f"migration {name} was edited after it ran: restore it and write a new one")
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,137 @@
+"""Tenants and the keys that open the API for them: events in the log, and a control table to look keys up in."""
+
+import base64
+import binascii
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import uuid6
+
+from domain.errors import TenantExistsError, TenantNotFoundError
+from domain.event import Actor, Context
+from domain.tenant import tenant as aggregate
+from infra.database import Database
+from infra.event_log.log import EventLog
+from infra.sql import beside
+
+_SQL = beside(__file__, "tenants.sql")
+_PREFIX = "alk_"
+_SECRET_BYTES = 32
+_TOKEN_BYTES = 16 + 16 + _SECRET_BYTES
+NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who a key speaks for."""
+
+    tenant_id: UUID
+    holder: Actor
+
+
+class Tenants:
+    """Opens tenants, issues and revokes their keys, and tells whose key it is."""
+
+    def __init__(self, database: Database, log: EventLog) -> None:
+        self._database = database
+        self._log = log
+
+    def create(self, context: Context, name: str) -> UUID:
+        """Open a tenant and its log; returns its id. TenantExistsError if the name is taken."""
+        tenant_id = uuid6.uuid7()
+        try:
+            with self._database.transaction(tenant_id) as connection:
+                connection.execute(_SQL["open_log"], {"tenant_id": tenant_id, "name": name, "at": context.recorded_at})
+                self._log.of(tenant_id).record(aggregate.create(context, tenant_id, name), connection=connection)
+        except psycopg.errors.UniqueViolation:
+            raise TenantExistsError(f"A tenant named {name!r} exists already.") from None
+        return tenant_id
+
+    def find(self, name_or_id: str) -> UUID:
+        """The id of a tenant by its name or its id. TenantNotFoundError if there is none."""
+        if _is_uuid(name_or_id):
+            return UUID(name_or_id)
+        with self._database.connection() as connection:
+            row = connection.execute(_SQL["named"], {"name": name_or_id}).fetchone()
+        if row is None or not isinstance(row[0], UUID):
+            raise TenantNotFoundError(f"There is no tenant {name_or_id!r}.")
+        return row[0]
+
+    def issue_key(self, context: Context, tenant_id: UUID, holder: Actor) -> str:
+        """Give the holder a key; returns the token, which is not kept and cannot be shown again."""
+        key_id, secret = uuid6.uuid7(), secrets.token_bytes(_SECRET_BYTES)
+        row = {
+            "tenant_id": tenant_id,
+            "key_id": key_id,
+            "secret_hash": _hash(secret),
+            "holder_id": holder.id,
+            "holder_type": holder.type,
+            "issued_at": context.recorded_at,
+        }
+        with self._database.transaction(tenant_id) as connection:
+            self._log.of(tenant_id).change(
+                tenant_id, aggregate.project, lambda t: t.issue_key(context, key_id, holder), connection=connection
+            )
+            connection.execute(_SQL["add_key"], row)
+        return _PREFIX + base64.urlsafe_b64encode(tenant_id.bytes + key_id.bytes + secret).decode().rstrip("=")
+
+    def revoke_key(self, context: Context, tenant_id: UUID, key_id: UUID) -> None:
+        """Let a key open nothing any more. KeyNotFoundError if the tenant has no such key."""
+        with self._database.transaction(tenant_id) as connection:
+            self._log.of(tenant_id).change(
+                tenant_id, aggregate.project, lambda t: t.revoke_key(context, key_id), connection=connection
+            )
+            connection.execute(
+                _SQL["revoke_key"], {"tenant_id": tenant_id, "key_id": key_id, "at": context.recorded_at}
+            )
+
+    def caller(self, token: str) -> Caller | None:
+        """Who the token speaks for; None if it is malformed, unknown or revoked."""
+        parts = _parse(token)
+        if parts is None:
+            return None
+        tenant_id, key_id, secret = parts
+        parameters = {"tenant_id": tenant_id, "key_id": key_id, "secret_hash": _hash(secret)}
+        with self._database.transaction(tenant_id) as connection:
+            row = connection.execute(_SQL["holder"], parameters).fetchone()
+        return Caller(tenant_id, Actor(id=row[0], type=row[1])) if row else None
+
+    def list_keys(self, tenant_id: UUID) -> list[tuple[Any, ...]]:
+        """Each key of a tenant: id, holder's type and id, when issued, when revoked."""
+        with self._database.transaction(tenant_id) as connection:
+            return connection.execute(_SQL["keys"], {"tenant_id": tenant_id}).fetchall()
+
+
+def list_tenants(projector: Database) -> list[tuple[str, UUID, int, datetime]]:
+    """Every tenant: name, id, head, when created. Needs the role that sees every tenant."""
+    with projector.connection() as connection:
+        return [(r[0], r[1], r[2], r[3]) for r in connection.execute(_SQL["tenants"]).fetchall()]
+
+
+def _hash(secret: bytes) -> bytes:
+    """256 random bits need no slow hash; the digest only keeps the secret out of the table."""
+    return hashlib.sha256(secret).digest()
+
+
+def _parse(token: str) -> tuple[UUID, UUID, bytes] | None:
+    try:
+        raw = base64.b64decode(token.removeprefix(_PREFIX) + "==", altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    if len(raw) != _TOKEN_BYTES or not token.startswith(_PREFIX):
+        return None
+    return UUID(bytes=raw[:16]), UUID(bytes=raw[16:32]), raw[32:]
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""The `asset_references` read model: from any reference to the assets that have it."""

@@ -1,0 +1,14 @@
+-- Every reference of every asset: what made it, what it belongs to, what it is linked to now.
+CREATE TABLE read_models.asset_references_v1 (
+    tenant_id uuid NOT NULL,
+    kind      text NOT NULL,
+    id        text NOT NULL,
+    asset_id  uuid NOT NULL,
+    role      text NOT NULL, -- origin, scope or link
+    position  bigint NOT NULL, -- of the event that made the reference
+    PRIMARY KEY (tenant_id, kind, id, asset_id)
+);
+
+CREATE VIEW queries.asset_references_v1 AS
+    SELECT * FROM read_models.asset_references_v1 WHERE tenant_id = ledger.current_tenant();
+GRANT SELECT ON queries.asset_references_v1 TO asset_ledger_service;

@@ -1,0 +1,1 @@
+"""The `assets` read model: the current state of every asset, with every filter."""

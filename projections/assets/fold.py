@@ -1,0 +1,164 @@
+"""Folds the log into `assets`: one row per asset."""
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from domain.asset.events import (
+    AssetCreated,
+    AssetDescribed,
+    AssetEvent,
+    AssetHeld,
+    AssetHoldReleased,
+    AssetLinked,
+    AssetRestored,
+    AssetSoftDeleted,
+    AssetUnlinked,
+)
+from domain.event import Event, Recorded
+from projections.projection import Changes, Key, Projection, Table
+
+
+@dataclass(frozen=True, slots=True)
+class AssetRow:
+    """An asset as lists and reads show it."""
+
+    tenant_id: UUID
+    asset_id: UUID
+    revision: int
+    position: int
+    created_position: int
+    status: str
+    live_status: str
+    media_kind: str
+    media: dict[str, Any]
+    content: dict[str, Any] | None
+    name: str | None
+    name_search: str | None
+    file_name: str | None
+    description: str | None
+    tags: list[str]
+    metadata: dict[str, Any] | None
+    prompt_spec: dict[str, Any] | None
+    source_url: str | None
+    subject: str | None
+    scope: str | None
+    origin: list[str]
+    links: list[str]
+    holds: list[str]
+    created_at: datetime
+    created_by: str
+    updated_at: datetime
+    updated_by: str
+    deleted_at: datetime | None
+
+
+def searchable(text: str) -> str:
+    """The text as search compares it: compatibility-normalised and case-folded (Unicode, section 3.13)."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+def keys(event: Event) -> Iterable[Key]:
+    """The one row an asset's event touches."""
+    if isinstance(event, AssetEvent):
+        yield event.envelope.tenant_id, event.originator_id
+
+
+def fold(rows: Mapping[Key, AssetRow], recorded: Recorded) -> Changes[AssetRow]:
+    """The asset's row after the event."""
+    event = recorded.event
+    if not isinstance(event, AssetEvent):
+        return {}
+    key = (event.envelope.tenant_id, event.originator_id)
+    if isinstance(event, AssetCreated):
+        return {key: _created(event, recorded)}
+    return {key: _changed(rows[key], event, recorded)}
+
+
+def _created(event: AssetCreated, recorded: Recorded) -> AssetRow:
+    actor = str(event.envelope.actor)
+    return AssetRow(
+        tenant_id=event.envelope.tenant_id,
+        asset_id=event.originator_id,
+        revision=event.originator_version,
+        position=recorded.position,
+        created_position=recorded.position,
+        status=event.status,
+        live_status=event.status,
+        media_kind=event.media.media_kind,
+        media=event.media.model_dump(),
+        content=event.content.model_dump() if event.content else None,
+        name=event.name,
+        name_search=searchable(event.name) if event.name else None,
+        file_name=event.file_name,
+        description=event.description,
+        tags=list(event.tags),
+        metadata=event.metadata,
+        prompt_spec=event.prompt_spec,
+        source_url=event.source_url,
+        subject=event.envelope.subject,
+        scope=str(event.scope) if event.scope else None,
+        origin=[str(r) for r in event.origin],
+        links=[str(r) for r in event.references],
+        holds=[],
+        created_at=recorded.effective_at,
+        created_by=actor,
+        updated_at=recorded.effective_at,
+        updated_by=actor,
+        deleted_at=None,
+    )
+
+
+def _changed(row: AssetRow, event: AssetEvent, recorded: Recorded) -> AssetRow:
+    row = replace(
+        row,
+        revision=event.originator_version,
+        position=recorded.position,
+        updated_at=recorded.effective_at,
+        updated_by=str(event.envelope.actor),
+    )
+    match event:
+        case AssetDescribed():
+            return _described(row, event)
+        case AssetLinked():
+            return replace(row, links=row.links + [str(r) for r in event.references])
+        case AssetUnlinked():
+            gone = {str(r) for r in event.references}
+            return replace(row, links=[link for link in row.links if link not in gone])
+        case AssetSoftDeleted():
+            return replace(row, status="deleted", deleted_at=recorded.effective_at)
+        case AssetRestored():
+            return replace(row, status=row.live_status, deleted_at=None)
+        case AssetHeld():
+            return replace(row, holds=[*row.holds, event.hold])
+        case AssetHoldReleased():
+            return replace(row, holds=[hold for hold in row.holds if hold != event.hold])
+    return row
+
+
+def _described(row: AssetRow, event: AssetDescribed) -> AssetRow:
+    changed: dict[str, Any] = {field: getattr(event, field) for field in event.changed}
+    if "tags" in changed:
+        changed["tags"] = list(event.tags)
+    if "name" in changed:
+        changed["name_search"] = searchable(event.name) if event.name else None
+    return replace(row, **changed)
+
+
+ASSETS = Projection(
+    name="assets",
+    version=1,
+    table=Table(
+        name="assets_v1",
+        row=AssetRow,
+        key={"tenant_id": "uuid", "asset_id": "uuid"},
+        json=frozenset({"media", "content", "metadata", "prompt_spec"}),
+    ),
+    keys=keys,
+    fold=fold,
+    tables_sql=Path(__file__).parent / "tables.sql",
+)

@@ -1,0 +1,41 @@
+-- The current state of every asset.
+CREATE TABLE read_models.assets_v1 (
+    tenant_id        uuid NOT NULL,
+    asset_id         uuid NOT NULL,
+    revision         integer NOT NULL,
+    position         bigint NOT NULL, -- of the last event
+    created_position bigint NOT NULL,
+    status           text NOT NULL,
+    live_status      text NOT NULL,   -- what the status is again once a deleted asset is restored
+    media_kind       text NOT NULL,
+    media            json NOT NULL,
+    content          json,
+    name             text,
+    name_search      text,            -- the name case-folded, so that search is the same on any server's locale
+    file_name        text,
+    description      text,
+    tags             text[] NOT NULL,
+    metadata         json,
+    prompt_spec      json,
+    source_url       text,
+    subject          text,
+    scope            text,
+    origin           text[] NOT NULL,
+    links            text[] NOT NULL,
+    holds            text[] NOT NULL,
+    created_at       timestamptz NOT NULL,
+    created_by       text NOT NULL,
+    updated_at       timestamptz NOT NULL,
+    updated_by       text NOT NULL,
+    deleted_at       timestamptz,
+    PRIMARY KEY (tenant_id, asset_id)
+);
+CREATE UNIQUE INDEX ON read_models.assets_v1 (tenant_id, created_position);
+CREATE INDEX ON read_models.assets_v1 (tenant_id, status, created_position);
+CREATE INDEX ON read_models.assets_v1 (tenant_id, media_kind, created_position);
+CREATE INDEX ON read_models.assets_v1 USING gin (tenant_id, tags);
+CREATE INDEX ON read_models.assets_v1 USING gin (tenant_id, name_search gin_trgm_ops);
+
+CREATE VIEW queries.assets_v1 AS
+    SELECT * FROM read_models.assets_v1 WHERE tenant_id = ledger.current_tenant();
+GRANT SELECT ON queries.assets_v1 TO asset_ledger_service;

@@ -1,0 +1,84 @@
+"""Tells what happened: each event with what it changed, before and after, found by folding the log itself."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from domain.event import Actor, Event, Recorded, to_parts
+from projections.assets.fold import ASSETS, AssetRow
+from projections.projection import Key, apply
+
+_BOOKKEEPING = frozenset(
+    "tenant_id asset_id revision position created_position live_status media_kind name_search "
+    "created_at created_by updated_at updated_by".split()
+)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One field before and after an event."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One event as a person reads it."""
+
+    position: int
+    originator_id: UUID
+    revision: int
+    topic: str
+    time: datetime
+    recorded_at: datetime
+    actor: Actor
+    subject: str | None
+    reason: str | None
+    correlation_id: str
+    causation_id: str | None
+    changes: tuple[Change, ...]
+
+
+def entries(history: Iterable[Recorded]) -> Iterator[Entry]:
+    """The events with what they changed, in the order of positions. Must begin at each originator's first event."""
+    rows: dict[Key, AssetRow] = {}
+    for recorded in history:
+        after = ASSETS.fold(rows, recorded)
+        changes = [change for key, row in after.items() if row for change in _differences(rows.get(key), row)]
+        yield _entry(recorded, tuple(changes) if after else tuple(_facts(recorded.event)))
+        apply(rows, after)
+
+
+def _differences(before: AssetRow | None, after: AssetRow) -> Iterator[Change]:
+    old = asdict(before) if before else {}
+    for name, value in asdict(after).items():
+        if name not in _BOOKKEEPING and old.get(name) != value and not (before is None and value in (None, [])):
+            yield Change(name, old.get(name), value)
+
+
+def _facts(event: Event) -> Iterator[Change]:
+    """What an event says that changes no asset."""
+    for name, value in to_parts(event).clear["data"].items():
+        yield Change(name, None, value)
+
+
+def _entry(recorded: Recorded, changes: tuple[Change, ...]) -> Entry:
+    envelope = recorded.event.envelope
+    return Entry(
+        position=recorded.position,
+        originator_id=envelope.originator_id,
+        revision=envelope.originator_version,
+        topic=recorded.event.TOPIC,
+        time=recorded.effective_at,
+        recorded_at=envelope.recorded_at,
+        actor=envelope.actor,
+        subject=envelope.subject,
+        reason=envelope.reason,
+        correlation_id=envelope.correlation_id,
+        causation_id=envelope.causation_id,
+        changes=changes,
+    )

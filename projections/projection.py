@@ -1,0 +1,67 @@
+"""What a projection is: a name and version, a table, and a pure fold of events into its rows."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from domain.event import Event, Recorded
+
+Row = TypeVar("Row")
+Key = tuple[Any, ...]
+Changes = Mapping[Key, Row | None]
+
+
+@dataclass(frozen=True)
+class Table(Generic[Row]):
+    """A read model's table. `row` is a frozen dataclass whose fields are the columns, in order."""
+
+    name: str
+    row: type[Row]
+    key: Mapping[str, str]
+    """The key's columns with their SQL types; the first is `tenant_id`."""
+    json: frozenset[str] = frozenset()
+    """The columns that hold JSON."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(field.name for field in fields(self.row))  # type: ignore[arg-type]
+
+    @property
+    def key_of(self) -> Callable[[Row], Key]:
+        return attrgetter(*self.key)
+
+
+@dataclass(frozen=True)
+class Projection(Generic[Row]):
+    """Folds the log into one table.
+
+    `keys` tells which rows an event may touch, so that they are loaded before it is folded (rows that are only
+    ever added need not be named). `fold` returns the rows as they are after the event, None for a row that is
+    gone; it reads nothing but its arguments.
+    """
+
+    name: str
+    version: int
+    table: Table[Row]
+    keys: Callable[[Event], Iterable[Key]]
+    fold: Callable[[Mapping[Key, Row], Recorded], Changes[Row]]
+    tables_sql: Path
+
+
+def fold_all(projection: Projection[Row], history: Iterable[Recorded]) -> dict[Key, Row]:
+    """The rows that the events alone make: what the table would hold after them."""
+    rows: dict[Key, Row] = {}
+    for recorded in history:
+        apply(rows, projection.fold(rows, recorded))
+    return rows
+
+
+def apply(rows: dict[Key, Row], changes: Changes[Row]) -> None:
+    """Carry the changes out on the rows in memory."""
+    for key, row in changes.items():
+        if row is None:
+            rows.pop(key, None)
+        else:
+            rows[key] = row

@@ -1,0 +1,117 @@
+"""What every read of a read model shares: pages by key, cursors, and how far a projection has come."""
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, LiteralString, TypeVar
+from uuid import UUID
+
+from psycopg.sql import Composable
+
+from domain.errors import LedgerError
+from infra.database import Connection, Database
+from infra.sql import beside
+from projections import composed
+from projections.projection import Projection
+
+_SQL = beside(__file__, "engine.sql")
+
+Item = TypeVar("Item")
+
+
+class CursorError(LedgerError):
+    """The cursor belongs to another list: other filters, or another tenant. Start again without it."""
+
+
+class SearchTooShortError(LedgerError):
+    """A search needs at least 2 characters."""
+
+
+@dataclass(frozen=True)
+class Page(Generic[Item]):
+    """Some of a list, and where it goes on; `next` is None at the end."""
+
+    items: list[Item]
+    next: str | None
+
+
+@dataclass(frozen=True)
+class Keyset:
+    """A cursor: the position to go on after, bound to one tenant's list with one set of filters."""
+
+    tenant_id: UUID
+    filters: dict[str, Any]
+
+    def encode(self, position: int) -> str:
+        """The cursor after a position."""
+        return base64.urlsafe_b64encode(f"{position}.{self._digest()}".encode()).decode().rstrip("=")
+
+    def decode(self, cursor: str) -> int:
+        """The position to go on after. CursorError for a cursor of another list, or no cursor at all."""
+        try:
+            text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+            position, _, digest = text.partition(".")
+            if digest == self._digest() and len(position) < 20:
+                return int(position)
+        except (binascii.Error, ValueError):
+            pass
+        raise CursorError
+
+    def _digest(self) -> str:
+        meant = json.dumps([str(self.tenant_id), self.filters], sort_keys=True, default=str)
+        return hashlib.sha256(meant.encode()).hexdigest()[:16]
+
+
+def contains(text: str) -> str:
+    """The LIKE pattern that finds the text anywhere; what is wild in patterns is literal in it."""
+    for wild in ("\\", "%", "_"):
+        text = text.replace(wild, "\\" + wild)
+    return f"%{text}%"
+
+
+@dataclass
+class Select:
+    """A filtered list in the making: named fragments of SQL, and their parameters."""
+
+    statement: LiteralString
+    order: LiteralString
+    conditions: list[Composable] = field(default_factory=list)
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    def where(self, condition: LiteralString, **parameters: object) -> None:
+        """List only what meets the condition."""
+        self.conditions.append(composed.fragment(condition))
+        self.parameters |= parameters
+
+    def where_each(self, condition: LiteralString, each: Iterable[dict[str, object]]) -> None:
+        """List only what meets the condition with each of the sets of parameters, written `{name}` in it."""
+        for number, parameters in enumerate(each):
+            self.conditions.append(composed.numbered(condition, number, list(parameters)))
+            self.parameters |= {f"{name}_{number}": value for name, value in parameters.items()}
+
+    def rows(self, connection: Connection, limit: int) -> list[tuple[Any, ...]]:
+        """At most `limit` rows."""
+        query = composed.filtered(self.statement, self.conditions, self.order)
+        return connection.execute(query, {**self.parameters, "limit": limit}).fetchall()
+
+
+def page(
+    select: Select, connection: Connection, keyset: Keyset, limit: int, position_column: int
+) -> Page[tuple[Any, ...]]:
+    """A page of rows, with the cursor of the next one if there is one."""
+    rows = select.rows(connection, limit + 1)
+    more = len(rows) > limit
+    return Page(rows[:limit], keyset.encode(rows[limit - 1][position_column]) if more else None)
+
+
+def reached(database: Database, tenant_id: UUID, projections: Sequence[Projection[Any]]) -> int:
+    """The position up to which all the projections have folded the tenant's log."""
+    with database.transaction(tenant_id) as connection:
+        positions = [
+            connection.execute(_SQL["reached"], {"projection": p.name, "version": p.version}).fetchone()
+            for p in projections
+        ]
+    return min(row[0] if row else 0 for row in positions)
