@@ -12,7 +12,7 @@ from projections.projection import Key, apply
 
 _BOOKKEEPING = frozenset(
     "tenant_id asset_id revision position created_position live_status media_kind name_search "
-    "created_at created_by updated_at updated_by".split()
+    "created_at created_by updated_at updated_by deleted_at".split()
 )
 
 

@@ -22,12 +22,13 @@ Tags = Annotated[tuple[Tag, ...], Field(max_length=100), AfterValidator(without_
 References = Annotated[tuple[ReferenceInput, ...], Field(max_length=200)]
 
 
+Reason = Annotated[Text, Field(max_length=2_000)]
+
+
 class Reasoned(Frozen):
     """A command that may say why."""
 
-    reason: Annotated[Text, Field(max_length=2_000)] | None = Field(
-        default=None, description="Why; kept with the event and shown in the audit trail."
-    )
+    reason: Reason | None = Field(default=None, description="Why; kept with the event and shown in the audit trail.")
 
 
 class NewAsset(Reasoned, ReferenceAliases):

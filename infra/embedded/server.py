@@ -63,7 +63,9 @@ def joined(data_dir: Path) -> bool:
         if status and status[0].strip() == "ready":
             return True
         if time.monotonic() > deadline:
-            raise EmbeddedPostgresError(f"the server in {data_dir} is neither up nor down; {_log_hint(data_dir)}")
+            raise EmbeddedPostgresError(
+                f"the server in {data_dir} is neither up nor down; look into {data_dir / 'log'}"
+            )
         time.sleep(0.05)
     return False
 
@@ -83,8 +85,9 @@ def launch(data_dir: Path, account: Account, settings: Mapping[str, str], contro
     deadline = time.monotonic() + ORPHAN_SECONDS
     while not _started(data_dir, account, programs, options, control_lock):
         # Backends that outlived a killed server end by themselves; until then they still use its shared memory.
-        if "shared memory block" not in _log_hint(data_dir) or time.monotonic() > deadline:
-            raise EmbeddedPostgresError(f"PostgreSQL did not start in {data_dir}; {_log_hint(data_dir)}")
+        log_end = _log_end(data_dir)
+        if "shared memory block" not in log_end or time.monotonic() > deadline:
+            raise EmbeddedPostgresError(f"PostgreSQL did not start: {log_end}; mend that (logs: {data_dir / 'log'})")
         time.sleep(0.1)
 
 
@@ -173,8 +176,10 @@ def _started(data_dir: Path, account: Account, programs: Binaries, options: str,
     return status == 0
 
 
-def _log_hint(data_dir: Path) -> str:
-    """Return the last lines of the latest start and of the server's log, with where to read on."""
-    logs = [data_dir / "log" / "start.log", *sorted((data_dir / "log").glob("postgresql-*.log"))[-1:]]
-    text = "\n".join(log.read_text(errors="replace") for log in logs if log.exists())
-    return f"its log ends: {one_line(text, 8)}; mend that and start again (logs in {data_dir / 'log'})"
+def _log_end(data_dir: Path) -> str:
+    """Return on one line how the latest start went, with the end of the server's own log where it got that far."""
+    words = (data_dir / "log" / "start.log").read_text(errors="replace")
+    if "redirecting log output" in words:
+        for log in sorted((data_dir / "log").glob("postgresql-*.log"))[-1:]:
+            words += log.read_text(errors="replace")
+    return one_line(words)

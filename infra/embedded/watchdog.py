@@ -81,22 +81,26 @@ def answers(data_dir: Path) -> bool:
     return True
 
 
+def lives(pid: int) -> bool:
+    """Return whether the process is a PostgreSQL that has not ended; unknown, hence true, on a system without /proc."""
+    process = Path(f"/proc/{pid}")
+    try:
+        return (process / "comm").read_text() == "postgres\n" and (process / "cmdline").read_bytes() != b""
+    except OSError:
+        return not Path("/proc/self").exists()
+
+
 def server_pid(data_dir: Path) -> int | None:
     """Return the pid of the cluster's live server, never that of a foreign process that was given its old pid."""
     record = postmaster_record(data_dir)
-    if not record or not record[0].isdigit():
+    if not record or not record[0].isdigit() or not lives(int(record[0])):
         return None
     pid = int(record[0])
     try:
-        if Path(f"/proc/{pid}/comm").read_text() != "postgres\n":
-            return None
         return pid if Path(f"/proc/{pid}/cwd").samefile(data_dir / "postgresql") else None
-    except PermissionError:
-        pass  # root without CAP_SYS_PTRACE, as in most containers, may not see where another user's process works
     except OSError:
-        if Path("/proc/self").exists():
-            return None
-    return pid if answers(data_dir) else None
+        # There is no /proc, or we are root in a container, where the directory of another user's process is hidden.
+        return pid if answers(data_dir) else None
 
 
 def stop_server(data_dir: Path) -> None:
@@ -105,19 +109,19 @@ def stop_server(data_dir: Path) -> None:
     To be called under control. Raises TimeoutError when the server survives both.
     """
     pid = server_pid(data_dir)
+    if pid is None:
+        return
     # The signals are what pg_ctl sends; sent from here they need no binaries, which an upgrade may have replaced.
     for shutdown in (signal.SIGINT, signal.SIGQUIT):
-        if pid is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
+        try:
             os.kill(pid, shutdown)
-        deadline = time.monotonic() + STOP_SECONDS
-        while server_pid(data_dir) == pid:
-            if time.monotonic() > deadline:
-                break
-            time.sleep(0.01)
-        else:
+        except ProcessLookupError:
             return
+        deadline = time.monotonic() + STOP_SECONDS
+        while time.monotonic() < deadline:
+            if not lives(pid) or postmaster_record(data_dir)[:1] != [str(pid)]:
+                return
+            time.sleep(0.01)
     raise TimeoutError(f"the PostgreSQL server with pid {pid} does not stop")
 
 

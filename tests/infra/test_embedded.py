@@ -186,6 +186,20 @@ def test_a_crashed_server_recovers_when_the_next_user_comes(data_dir: Path) -> N
         assert value(first, "SELECT answer FROM kept") == 42
 
 
+def test_a_crashed_server_is_not_started_again_beside_its_busy_orphans(data_dir: Path) -> None:
+    busy = b"DO $$ BEGIN WHILE clock_timestamp() < now() + interval '1 second' LOOP END LOOP; END $$"
+    running = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'DO %' AND state = 'active'"
+    with start(data_dir) as cluster, contextlib.closing(psycopg.connect(cluster.conninfo("postgres"))) as connection:
+        connection.pgconn.send_query(busy)
+        eventually(lambda: value(cluster, running) == 1)
+        orphan = connection.info.backend_pid
+        os.kill(server_pid(data_dir), signal.SIGKILL)
+        eventually(lambda: watchdog.server_pid(data_dir) is None)
+        assert watchdog.lives(orphan)
+        with start(data_dir):
+            assert not watchdog.lives(orphan)
+
+
 @pytest.mark.parametrize("program", ["stranger", "postgres"])
 def test_a_stranger_who_was_given_the_dead_servers_pid_is_left_alone(
     folder: Path, data_dir: Path, program: str

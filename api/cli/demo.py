@@ -1,0 +1,5 @@
+"""`demo`: a life of assets in one minute, told over HTTP."""
+
+
+def demo() -> None:
+    """Placeholder."""

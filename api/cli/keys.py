@@ -1,0 +1,52 @@
+"""`key`: the keys that open the API."""
+
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich import print as show
+from rich.table import Table
+
+from api.cli.opening import ReasonOption, TenantArgument, opened, operator
+from domain.event import Actor
+
+app = typer.Typer(help="Issue, list and revoke the keys that open the API for a tenant.", no_args_is_help=True)
+
+
+@app.command()
+def issue(
+    tenant: TenantArgument,
+    holder: Annotated[
+        str, typer.Option(help="Who acts with the key, written type:id; the type is user, worker or system.")
+    ] = "system:api",
+    reason: ReasonOption = None,
+) -> None:
+    """Issue a key; prints it once. Only its digest is kept, so keep it safe."""
+    type_, _, id_ = holder.partition(":")
+    if type_ not in {"user", "worker", "system"} or not id_:
+        raise typer.BadParameter("write type:id, such as worker:comfy-1", param_hint="--holder")
+    actor = Actor.model_validate({"type": type_, "id": id_})
+    with opened() as services:
+        print(services.tenants.issue_key(operator(reason), services.tenants.find(tenant), actor))  # noqa: T201
+
+
+@app.command()
+def revoke(
+    tenant: TenantArgument,
+    key_id: Annotated[UUID, typer.Argument(help="As `key list` shows it.")],
+    reason: ReasonOption = None,
+) -> None:
+    """Revoke a key: from now on it opens nothing."""
+    with opened() as services:
+        services.tenants.revoke_key(operator(reason), services.tenants.find(tenant), key_id)
+    show(f"revoked {key_id}")
+
+
+@app.command("list")
+def list_(tenant: TenantArgument) -> None:
+    """List a tenant's keys. The keys themselves are not kept."""
+    table = Table("key id", "holder", "issued", "revoked")
+    with opened() as services:
+        for key_id, type_, id_, issued_at, revoked_at in services.tenants.list_keys(services.tenants.find(tenant)):
+            table.add_row(str(key_id), f"{type_}:{id_}", f"{issued_at:%Y-%m-%d %H:%M}", f"{revoked_at or ''}")
+    show(table)

@@ -1,0 +1,44 @@
+"""`asset-ledger`: every command in one place, and errors in one line."""
+
+import sys
+
+import structlog
+import typer
+from rich.console import Console
+
+from api.cli import demo, keys, projections, replay, serve, tenants
+from domain.errors import LedgerError
+from infra.embedded import EmbeddedPostgresError
+from infra.event_log.mapper import CorruptEntryError
+from infra.keys.key_file import KeyFileError
+from infra.migrations import MigrationError
+from infra.settings import SettingsError
+
+EXPECTED = (LedgerError, SettingsError, EmbeddedPostgresError, KeyFileError, MigrationError, CorruptEntryError)
+
+app = typer.Typer(
+    name="asset-ledger",
+    help="The Asset Ledger: who, what and which job made each asset, and what happened to it since.",
+    epilog="Settings come from the environment: see docs/reference/settings.md. Without any, the ledger runs on a "
+    "PostgreSQL of its own. Start with `asset-ledger demo`.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+app.command()(serve.serve)
+app.command()(demo.demo)
+app.command()(serve.migrate)
+app.command()(replay.replay)
+app.add_typer(tenants.app, name="tenant")
+app.add_typer(keys.app, name="key")
+app.add_typer(projections.app, name="projections")
+
+
+def main() -> None:
+    """Run the command line; expected errors end in one line and exit status 1."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    try:
+        app()
+    except EXPECTED as error:
+        Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {error}", highlight=False)
+        sys.exit(1)

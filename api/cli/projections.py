@@ -1,0 +1,83 @@
+"""`projections`: keep read models up to date, and make them anew."""
+
+import signal
+import time
+from typing import Annotated, Any
+
+import typer
+from rich import print as show
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from api.cli.opening import opened
+from projections.catalogue import PROJECTIONS
+from projections.projection import Projection
+from projections.running import Follower, rebuild
+
+app = typer.Typer(
+    help="Read models are folded from the log and can be made anew from it at any time.", no_args_is_help=True
+)
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help=f"One of: {', '.join(PROJECTIONS)}.")]
+
+
+class EventsPerSecond(ProgressColumn):
+    """How many events a second are folded."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed or 0:,.0f} events/s")
+
+
+@app.command()
+def run() -> None:
+    """Follow the logs until stopped. Any number may run at once; each batch is folded by exactly one."""
+    with opened() as services:
+        follower = Follower(services.engine)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: follower.stop())
+        show("following; stop with Ctrl-C")
+        follower.run()
+
+
+@app.command("rebuild")
+def rebuild_(name: NameArgument) -> None:
+    """Make a read model anew from the log, in place: until it is done, lists show what is folded so far.
+
+    Writes go on meanwhile and are included. A rebuild that is killed goes on wherever projections run.
+    """
+    projection = _projection(name)
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), EventsPerSecond(), TimeRemainingColumn()
+    )
+    started = time.perf_counter()
+    with opened() as services, bar:
+        task = bar.add_task(f"rebuilding {name}", total=None)
+        folded = rebuild(services.engine, projection, lambda done, total: bar.update(task, completed=done, total=total))
+    seconds = time.perf_counter() - started
+    show(f"rebuilt {name}: {folded:,} events in {seconds:.1f} s ({folded / seconds:,.0f} events/s)")
+
+
+@app.command()
+def lag() -> None:
+    """Show how far each projection is behind each log, and where one has stopped."""
+    table = Table("projection", "version", "tenant", "position", "head", "behind", "state")
+    with opened() as services:
+        for name, version, tenant, _, position, head, failed, failure in services.engine.lag():
+            state = f"[red]stopped at {failed}: {failure}" if failed else "ok"
+            table.add_row(name, str(version), tenant, f"{position:,}", f"{head:,}", f"{head - position:,}", state)
+    show(table)
+
+
+@app.command()
+def retry(name: NameArgument) -> None:
+    """Let a projection that has stopped at an event try it again, once what was wrong is mended."""
+    with opened() as services:
+        services.engine.retry(_projection(name))
+    show(f"{name} tries again wherever projections run")
+
+
+def _projection(name: str) -> Projection[Any]:
+    try:
+        return PROJECTIONS[name]
+    except KeyError:
+        raise typer.BadParameter(f"there is no projection {name!r}; there are {', '.join(PROJECTIONS)}") from None

@@ -1,0 +1,59 @@
+"""`replay`: one asset's life, told from the log."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Annotated
+from uuid import UUID
+
+import orjson
+import typer
+from eventsourcing.application import AggregateNotFoundError
+from rich import print as show
+from rich.text import Text
+
+from api.cli.opening import opened, tenant_or_only
+from domain.errors import AssetNotFoundError
+from projections.history import Entry, entries
+
+
+def replay(
+    asset: Annotated[UUID, typer.Argument(help="The asset's id.")],
+    tenant: Annotated[str | None, typer.Option(help="The tenant's name or id, if there is more than one.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per event, one event per line.")] = False,
+) -> None:
+    """Tell one asset's life from its events: who, when, what changed, why. Reads the log, no read model."""
+    with opened() as services:
+        try:
+            history = services.log.of(tenant_or_only(services, tenant)).history(asset)
+        except AggregateNotFoundError:
+            raise AssetNotFoundError(f"There is no asset {asset} in this tenant.") from None
+    told = list(entries(history))
+    if as_json:
+        for entry in told:
+            print(orjson.dumps(asdict(entry), default=lambda value: value.model_dump()).decode())  # noqa: T201
+    else:
+        show(timeline(told))
+
+
+def timeline(told: Iterable[Entry]) -> Text:
+    """The events as a person reads them."""
+    text = Text()
+    for entry in told:
+        text.append(f"{entry.time:%Y-%m-%d %H:%M:%S.%f}"[:-3] + "Z  ", style="dim")
+        text.append(f"{entry.topic}", style="bold cyan")
+        text.append(f"  by {entry.actor}", style="green")
+        text.append(f"  revision {entry.revision}, position {entry.position}\n", style="dim")
+        if entry.reason:
+            text.append(f"    why: {entry.reason}\n", style="italic")
+        for change in entry.changes:
+            text.append(f"    {change.field}: {_short(change.before)} → {_short(change.after)}\n")
+    text.rstrip()
+    return text
+
+
+def _short(value: object, width: int = 100) -> str:
+    if value is None:
+        return "–"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= width else text[: width - 1] + "…"

@@ -1,0 +1,60 @@
+"""The composition root: everything the ledger runs on is made here, and nowhere else."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from infra.database import Database
+from infra.event_log.log import EventLog
+from infra.event_log.mapper import SealingMapper
+from infra.keys.store import KeyStore
+from infra.servers import Servers, servers
+from infra.settings import Settings
+from infra.tenants import Tenants
+from projections.catalogue import PROJECTIONS
+from projections.engine import Engine
+from projections.running import Follower
+
+
+@dataclass(frozen=True)
+class Services:
+    """What requests and commands are served with."""
+
+    database: Database
+    projector: Database
+    log: EventLog
+    tenants: Tenants
+    engine: Engine
+    clock: Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The server's clock, to the microsecond."""
+    return datetime.now(UTC)
+
+
+@contextmanager
+def services(settings: Settings) -> Iterator[Services]:
+    """Everything, for as long as the block runs: databases, log, projections."""
+    with servers(settings) as found, connected(settings, found) as made:
+        yield made
+
+
+@contextmanager
+def connected(settings: Settings, found: Servers) -> Iterator[Services]:
+    """Everything that stands on the given databases."""
+    kek = settings.kek()
+    size, prepare = settings.pool_size, settings.prepared_statements
+    with ExitStack() as stack:
+        database = stack.enter_context(Database(found.service, size=size, prepare=prepare))
+        projector = stack.enter_context(Database(found.projector, size=size, prepare=prepare))
+        keys = stack.enter_context(Database(found.keys, size=size, prepare=prepare))
+        mapper = SealingMapper(KeyStore(keys, kek))
+        log = EventLog(database, mapper)
+        engine = Engine(projector, mapper, PROJECTIONS.values())
+        engine.install()
+        made = Services(database, projector, log, Tenants(database, log), engine, utc_now)
+        if settings.follow:
+            stack.enter_context(Follower(engine))
+        yield made

@@ -1,0 +1,46 @@
+"""The audit trail: every event of the tenant, found by who, what, when and which asset."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import Field
+
+from api.problems import documented
+from api.requests import CallerLedger, PageQuery, at_least
+from api.schemas import EventEntry, EventPage
+from domain.values import Text, UtcTime
+from projections.audit_trail.fold import AUDIT_TRAIL
+from projections.audit_trail.read import AuditFilter
+from projections.query import CursorError
+
+router = APIRouter(prefix="/v1/audit", tags=["audit"])
+
+
+class AuditQuery(PageQuery):
+    """Which entries to list: all that is given must hold."""
+
+    actor: Text | None = Field(default=None, description="Who acted, written `type:id`.", examples=["user:u_42"])
+    topic: list[Text] = Field(default=[], description="What happened; repeat it to ask for any of several.")
+    asset: UUID | None = Field(default=None, description="The asset it happened to.")
+    since: UtcTime | None = Field(default=None, description="From this time on.")
+    until: UtcTime | None = Field(default=None, description="Before this time.")
+    correlation_id: Text | None = Field(default=None, description="The request id it came with.")
+
+    def filter(self) -> AuditFilter:
+        """What is asked for."""
+        return AuditFilter(
+            actor=self.actor,
+            topics=tuple(self.topic),
+            asset=self.asset,
+            since=self.since,
+            until=self.until,
+            correlation_id=self.correlation_id,
+        )
+
+
+@router.get("", responses=documented(CursorError), dependencies=[Depends(at_least(AUDIT_TRAIL))])
+def list_audit_trail(query: Annotated[AuditQuery, Query()], ledger: CallerLedger) -> EventPage:
+    """List what happened, the newest first, with before and after."""
+    page = ledger.audit(query.filter(), query.limit, query.cursor)
+    return EventPage(items=[EventEntry.of(entry) for entry in page.items], next=page.next)

@@ -1,0 +1,113 @@
+"""Changes of one asset. Each answers with the asset as it is afterwards, and takes If-Match."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query, Response
+
+from api.problems import documented
+from api.requests import CallerLedger, IfMatch
+from api.routers.assets import seen
+from api.schemas import Asset, LinkRequest, UnlinkQuery
+from domain.asset.asset import Asset as Aggregate
+from domain.asset.inputs import NewDescription, Reason, Reasoned
+from domain.errors import (
+    AssetDeletedError,
+    AssetNotFoundError,
+    DocumentsTooLargeError,
+    HoldNotFoundError,
+    OriginIsPermanentError,
+    StaleRevisionError,
+    TooManyConflictsError,
+)
+from domain.values import OutsideId
+
+router = APIRouter(prefix="/v1/assets/{asset_id}", tags=["assets"])
+
+ANY_CHANGE = (AssetNotFoundError, AssetDeletedError, StaleRevisionError, TooManyConflictsError)
+WhyQuery = Annotated[Reason | None, Query(description="Why; kept with the event and shown in the audit trail.")]
+HoldName = Annotated[OutsideId, Path(description="The hold's name, such as `case-17`.")]
+
+
+@router.patch("", responses=documented(*ANY_CHANGE, DocumentsTooLargeError))
+def describe_asset(
+    asset_id: UUID, new: NewDescription, ledger: CallerLedger, if_match: IfMatch, response: Response
+) -> Asset:
+    """Change the words about an asset: its name, description, tags, metadata. Only what is given changes."""
+    row = ledger.changed_asset(asset_id, lambda asset, context: asset.describe(context, new), new.reason, if_match)
+    return seen(response, Asset.of(row))
+
+
+@router.post("/links", responses=documented(*ANY_CHANGE))
+def link_asset(
+    asset_id: UUID, request: LinkRequest, ledger: CallerLedger, if_match: IfMatch, response: Response
+) -> Asset:
+    """Link an asset to references, such as the message it appeared in. Linking again changes nothing."""
+    row = ledger.changed_asset(
+        asset_id, lambda asset, context: asset.link(context, request.references), request.reason, if_match
+    )
+    return seen(response, Asset.of(row))
+
+
+@router.delete("/links", responses=documented(*ANY_CHANGE, OriginIsPermanentError))
+def unlink_asset(
+    asset_id: UUID,
+    query: Annotated[UnlinkQuery, Query()],
+    ledger: CallerLedger,
+    if_match: IfMatch,
+    response: Response,
+) -> Asset:
+    """Take links away. The history keeps them. What made the asset cannot be unlinked."""
+    row = ledger.changed_asset(
+        asset_id, lambda asset, context: asset.unlink(context, query.ref), query.reason, if_match
+    )
+    return seen(response, Asset.of(row))
+
+
+@router.delete("", status_code=204, responses=documented(AssetNotFoundError, StaleRevisionError))
+def soft_delete_asset(
+    asset_id: UUID, ledger: CallerLedger, if_match: IfMatch, response: Response, reason: WhyQuery = None
+) -> None:
+    """Hide an asset. Its history stays readable, and it can be restored. Deleting again changes nothing."""
+    history = ledger.change_asset(asset_id, Aggregate.soft_delete, reason, if_match)
+    response.headers["Ledger-Position"] = str(history[-1].position)
+
+
+@router.post("/restore", responses=documented(AssetNotFoundError, StaleRevisionError))
+def restore_asset(
+    asset_id: UUID, ledger: CallerLedger, if_match: IfMatch, response: Response, why: Reasoned | None = None
+) -> Asset:
+    """Bring a deleted asset back. Restoring a live one changes nothing."""
+    row = ledger.changed_asset(asset_id, Aggregate.restore, why.reason if why else None, if_match)
+    return seen(response, Asset.of(row))
+
+
+@router.put("/holds/{hold}", status_code=204, responses=documented(AssetNotFoundError, StaleRevisionError))
+def hold_asset(
+    asset_id: UUID,
+    hold: HoldName,
+    ledger: CallerLedger,
+    if_match: IfMatch,
+    response: Response,
+    why: Reasoned | None = None,
+) -> None:
+    """Put a legal hold on an asset, deleted or not: until it is lifted, nothing of it may be purged or erased."""
+    reason = why.reason if why else None
+    history = ledger.change_asset(asset_id, lambda asset, context: asset.put_hold(context, hold), reason, if_match)
+    response.headers["Ledger-Position"] = str(history[-1].position)
+
+
+@router.delete(
+    "/holds/{hold}", status_code=204, responses=documented(AssetNotFoundError, HoldNotFoundError, StaleRevisionError)
+)
+def release_hold(
+    asset_id: UUID,
+    hold: HoldName,
+    ledger: CallerLedger,
+    if_match: IfMatch,
+    response: Response,
+    reason: WhyQuery = None,
+) -> None:
+    """Lift a legal hold."""
+    history = ledger.change_asset(asset_id, lambda asset, context: asset.release_hold(context, hold), reason, if_match)
+    response.headers["Ledger-Position"] = str(history[-1].position)

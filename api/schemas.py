@@ -1,0 +1,164 @@
+"""What the API answers with. What it accepts are the domain's own inputs."""
+
+from dataclasses import asdict
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from domain.asset.events import Content
+from domain.asset.inputs import Reasoned, References
+from domain.event import Actor
+from domain.media import Media
+from domain.values import Document, UtcTime
+from projections.assets.fold import AssetRow
+from projections.history import Entry
+
+AssetStatus = Literal["pending", "ready", "failed", "deleted"]
+
+
+class Asset(BaseModel):
+    """An asset as it is, or as it was at the moment asked for. References are written `kind:id`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "0193483c-5a5e-7d1c-9a30-0d7c41f5c6b1",
+                    "status": "ready",
+                    "media": {"media_kind": "image", "format": "png", "width": 512, "height": 512},
+                    "name": "Castle at dusk",
+                    "tags": ["concept"],
+                    "scope": "world:w1",
+                    "origin": ["workflow:w7", "node:n3", "model:sdxl"],
+                    "links": ["message:m_91"],
+                    "revision": 1,
+                    "position": 3,
+                }
+            ]
+        }
+    )
+
+    id: UUID
+    status: AssetStatus
+    media: Media
+    content: Content | None
+    name: str | None
+    file_name: str | None
+    description: str | None
+    tags: list[str]
+    metadata: Document | None
+    prompt_spec: Document | None
+    source_url: str | None
+    subject: str | None = Field(description="The person whose data this holds; null: the tenant.")
+    scope: str | None = Field(description="The one reference the asset belongs to.")
+    origin: list[str] = Field(description="The references that say what made the asset. They never change.")
+    links: list[str] = Field(description="All other references. They come and go.")
+    holds: list[str] = Field(description="Legal holds, which block purge and erasure.")
+    created_at: UtcTime
+    created_by: str = Field(description="The actor, written `type:id`.")
+    updated_at: UtcTime
+    updated_by: str
+    deleted_at: UtcTime | None
+    revision: int = Field(description="The number of events of the asset so far; also its ETag.")
+    position: int = Field(description="The last event's place in the tenant's log.")
+
+    @classmethod
+    def of(cls, row: AssetRow) -> Self:
+        """The asset of a row."""
+        shown = {name: value for name, value in asdict(row).items() if name in cls.model_fields}
+        return cls(id=row.asset_id, **shown)
+
+
+class AssetPage(BaseModel):
+    """A page of assets, the newest first."""
+
+    items: list[Asset]
+    next: str | None = Field(description="Give it as `cursor` for the next page; null at the end.")
+
+
+class FieldChange(BaseModel):
+    """One field before and after an event."""
+
+    field: str
+    before: JsonValue
+    after: JsonValue
+
+
+class EventEntry(BaseModel):
+    """One event: who, when, what, before and after, why, on whose request."""
+
+    position: int
+    asset_id: UUID | None = Field(description="The asset it happened to; null for an event of the tenant.")
+    revision: int
+    topic: str
+    time: UtcTime = Field(description="When it took effect: never earlier than an earlier position's.")
+    recorded_at: UtcTime = Field(description="The server's clock when it was decided.")
+    actor: Actor
+    subject: str | None
+    reason: str | None
+    correlation_id: str = Field(description="The request id it came with.")
+    causation_id: str | None
+    changes: list[FieldChange]
+
+    @classmethod
+    def of(cls, entry: Entry) -> Self:
+        """The event of a history entry."""
+        fields: dict[str, Any] = {**asdict(entry), "actor": entry.actor}
+        originator_id = fields.pop("originator_id")
+        return cls(asset_id=originator_id if entry.topic.startswith("asset.") else None, **fields)
+
+
+class EventPage(BaseModel):
+    """A page of events."""
+
+    items: list[EventEntry]
+    next: str | None = Field(description="Give it as `cursor` for the next page; null at the end.")
+
+
+class LinkRequest(Reasoned):
+    """References to link an asset to, or to take away."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"references": ["message:m_91"]}]})
+
+    references: Annotated[References, Field(min_length=1)]
+
+
+class UnlinkQuery(Reasoned):
+    """References to take away."""
+
+    ref: Annotated[References, Field(min_length=1, description="Written `kind:id`; repeat it for several.")]
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457)."""
+
+    type: str = Field(description="Stays the same for the same kind of problem.")
+    title: str
+    status: int
+    detail: str = Field(description="What to know about this occurrence.")
+    request_id: str
+    errors: list["FieldProblem"] | None = Field(default=None, description="For 422: which fields, and why.")
+
+
+class FieldProblem(BaseModel):
+    """Why one field of a request was refused."""
+
+    field: str = Field(description="Where it is, such as `body.media.image.page_count`.")
+    message: str
+
+
+class Health(BaseModel):
+    """Whether the service works, and where projections have stopped."""
+
+    status: Literal["ok", "failing"]
+    failures: list["ProjectionFailure"]
+
+
+class ProjectionFailure(BaseModel):
+    """A projection that met an event it cannot fold."""
+
+    projection: str
+    version: int
+    tenant_id: UUID
+    position: int

@@ -1,0 +1,86 @@
+"""Which databases to connect to, as whom: those of the settings, or those of an embedded PostgreSQL."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+
+from infra.embedded import EmbeddedCluster, start
+from infra.migrations import migrate
+from infra.settings import Settings, SettingsError
+from infra.sql import beside
+
+_SQL = beside(__file__, "servers.sql")
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Connection strings by purpose. The owner's are needed by migrations only."""
+
+    service: str
+    projector: str
+    keys: str
+    owner: str | None
+    keys_owner: str | None
+
+    def migrate(self) -> list[str]:
+        """Run the migrations that have not run yet; returns their names. SettingsError without the owner's URLs."""
+        if self.owner is None or self.keys_owner is None:
+            raise SettingsError(
+                "to migrate, set ASSET_LEDGER_OWNER_DATABASE_URL and ASSET_LEDGER_KEYS_OWNER_DATABASE_URL"
+            )
+        return migrate(self.owner, "ledger") + migrate(self.keys_owner, "keys")
+
+
+@contextmanager
+def servers(settings: Settings) -> Iterator[Servers]:
+    """The databases, for as long as the block runs. Embedded ones are started, set up and migrated first."""
+    if not settings.embedded:
+        yield _given(settings)
+        return
+    with start(settings.data) as cluster:
+        found = embedded(cluster)
+        found.migrate()
+        yield found
+
+
+def _given(settings: Settings) -> Servers:
+    missing = [
+        f"ASSET_LEDGER_{name.upper()}"
+        for name in ("projector_database_url", "keys_database_url")
+        if getattr(settings, name) is None
+    ]
+    if missing:
+        raise SettingsError(f"with ASSET_LEDGER_DATABASE_URL, set {' and '.join(missing)} too")
+    return Servers(
+        service=str(settings.database_url),
+        projector=str(settings.projector_database_url),
+        keys=str(settings.keys_database_url),
+        owner=settings.owner_database_url,
+        keys_owner=settings.keys_owner_database_url,
+    )
+
+
+def embedded(cluster: EmbeddedCluster) -> Servers:
+    """The databases of a cluster of ours, with their roles, created where they are not there yet."""
+    with psycopg.connect(cluster.conninfo("postgres"), autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(7351)")  # two first starts at once would both create
+        connection.execute(_SQL["roles"])
+        there = {row[0] for row in connection.execute(_SQL["databases"]).fetchall()}
+        if "asset_ledger" not in there:
+            connection.execute(_SQL["create_log_database"])
+        if "asset_ledger_keys" not in there:
+            connection.execute(_SQL["create_keys_database"])
+    return servers_of(cluster, "asset_ledger", "asset_ledger_keys")
+
+
+def servers_of(cluster: EmbeddedCluster, log: str, keys: str) -> Servers:
+    """The connection strings of two databases of a cluster."""
+    return Servers(
+        service=cluster.conninfo(log, "asset_ledger_service"),
+        projector=cluster.conninfo(log, "asset_ledger_projector"),
+        keys=cluster.conninfo(keys, "asset_ledger_service"),
+        owner=cluster.conninfo(log, "asset_ledger_owner"),
+        keys_owner=cluster.conninfo(keys, "asset_ledger_owner"),
+    )

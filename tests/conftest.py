@@ -1,0 +1,217 @@
+"""Real parts for every test: an embedded PostgreSQL per worker, databases cloned from a migrated template, a server."""
+
+import shutil
+import socket
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import psycopg
+import pytest
+import uuid6
+import uvicorn
+from psycopg import sql
+
+from api.app import create_app
+from api.composition import Services, connected, utc_now
+from domain.event import Actor, Context
+from infra.embedded import EmbeddedCluster, start
+from infra.servers import Servers, embedded, servers_of
+from infra.settings import Settings
+
+# A test's database need not survive the machine; everything else is as in production.
+QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[EmbeddedCluster]:
+    """A PostgreSQL of this worker's own."""
+    directory = Path(tempfile.mkdtemp(prefix="ledger-"))
+    directory.chmod(0o755)  # as root the server runs as another user, who must get there
+    try:
+        with start(directory, QUICK) as running:
+            yield running
+    finally:
+        shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def template(cluster: EmbeddedCluster, settings: Settings) -> Servers:
+    """Databases with every migration and every read model's tables, to clone from."""
+    made = embedded(cluster)
+    made.migrate()
+    with connected(settings.model_copy(update={"follow": False}), made):
+        pass
+    return made
+
+
+@pytest.fixture(scope="session")
+def settings() -> Settings:
+    """Settings whose keys are wrapped by a key of the tests."""
+    return Settings(key_encryption_key="AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", pool_size=40)
+
+
+@contextmanager
+def cloned(cluster: EmbeddedCluster) -> Iterator[Servers]:
+    """Databases of one test's own."""
+    number = next(_numbers)
+    names = {"asset_ledger": f"log_{number}", "asset_ledger_keys": f"keys_{number}"}
+    with psycopg.connect(cluster.conninfo("postgres"), autocommit=True) as connection:
+        for source, name in names.items():
+            command = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER asset_ledger_owner STRATEGY file_copy")
+            connection.execute(command.format(sql.Identifier(name), sql.Identifier(source)))
+        yield servers_of(cluster, *names.values())
+        for name in names.values():
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def databases(cluster: EmbeddedCluster, template: Servers) -> Iterator[Servers]:
+    """Databases of this test's own."""
+    with cloned(cluster) as made:
+        yield made
+
+
+@pytest.fixture
+def quiet(databases: Servers, settings: Settings) -> Iterator[Services]:
+    """A ledger of this test's own, whose projections move only when the test moves them."""
+    with connected(settings.model_copy(update={"follow": False}), databases) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def services(cluster: EmbeddedCluster, template: Servers, settings: Settings) -> Iterator[Services]:
+    """The ledger that the tests of this worker share, each as a tenant of its own."""
+    with cloned(cluster) as made, connected(settings, made) as services:
+        yield services
+
+
+@contextmanager
+def serving(services: Services) -> Iterator[str]:
+    """A real server on a free loopback port; its URL."""
+
+    @contextmanager
+    def opened() -> Iterator[Services]:
+        yield services
+
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(128)
+        started = threading.Event()
+        server = _Server(uvicorn.Config(create_app(opened), log_level="warning", access_log=False), started)
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        assert started.wait(30)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(30)
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, started: threading.Event) -> None:
+        super().__init__(config)
+        self._begun = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._begun.set()
+
+
+@pytest.fixture(scope="session")
+def url(services: Services) -> Iterator[str]:
+    """Where the shared ledger is served."""
+    with serving(services) as url:
+        yield url
+
+
+def context(reason: str | None = None) -> Context:
+    """The circumstances of a command, now."""
+    return Context(
+        actor=Actor(id="tests", type="system"), recorded_at=utc_now(), correlation_id=str(uuid6.uuid7()), reason=reason
+    )
+
+
+def new_tenant(services: Services) -> UUID:
+    """A tenant nobody else uses."""
+    return services.tenants.create(context(), f"tenant-{uuid6.uuid7()}")
+
+
+@pytest.fixture
+def tenant(services: Services) -> UUID:
+    """A tenant of this test's own in the shared ledger."""
+    return new_tenant(services)
+
+
+@dataclass(frozen=True)
+class Client:
+    """A caller of the API: sends a key, reads its own writes, and fails a test on any 5xx it did not ask for."""
+
+    http: httpx.Client
+    tenant_id: UUID
+    positions: list[int] = field(default_factory=list)
+
+    def call(self, method: str, path: str, **options: Any) -> httpx.Response:
+        response = self.http.request(method, path, **options)
+        assert response.status_code < 500, response.text
+        self.positions.append(int(response.headers.get("Ledger-Position", 0)))
+        return response
+
+    def get(self, path: str, **params: Any) -> httpx.Response:
+        return self.call("GET", path, params=params)
+
+    def create(self, **body: Any) -> dict[str, Any]:
+        """Record an asset, an image unless said otherwise; returns it."""
+        response = self.call("POST", "/v1/assets", json={"media": {"media_kind": "image"}} | body)
+        assert response.status_code == 201, response.text
+        asset: dict[str, Any] = response.json()
+        return asset
+
+    def page(self, path: str = "/v1/assets", **params: Any) -> dict[str, Any]:
+        """A page that shows everything this client has written."""
+        response = self.get(path, min_position=self.head(), **params)
+        assert response.status_code == 200, response.text
+        page: dict[str, Any] = response.json()
+        return page
+
+    def ids(self, **params: Any) -> list[str]:
+        """The ids of the assets a list shows."""
+        return [asset["id"] for asset in self.page(**params)["items"]]
+
+    def history(self, asset_id: str) -> list[dict[str, Any]]:
+        """Every event of an asset."""
+        response = self.get(f"/v1/assets/{asset_id}/events", limit=200)
+        assert response.status_code == 200, response.text
+        items: list[dict[str, Any]] = response.json()["items"]
+        return items
+
+    def head(self) -> int:
+        """The last position this client's writes were answered with."""
+        return max(self.positions, default=0)
+
+
+@pytest.fixture
+def clients(services: Services, url: str) -> Iterator[Callable[..., Client]]:
+    """Makes clients, each of a tenant of its own unless one is named."""
+    with ExitStack() as stack:
+
+        def make(tenant_id: UUID | None = None, holder: str = "ann") -> Client:
+            tenant_id = tenant_id or new_tenant(services)
+            key = services.tenants.issue_key(context(), tenant_id, Actor(id=holder, type="user"))
+            http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30)
+            return Client(stack.enter_context(http), tenant_id)
+
+        yield make
+
+
+@pytest.fixture
+def client(clients: Callable[..., Client]) -> Client:
+    """A client of a tenant of this test's own."""
+    return clients()
