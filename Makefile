@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: demo test lint lock clean
+.PHONY: demo test lint lock golden clean
 
 demo: $(VENV)/.installed  ## start the service, tell its story over HTTP, keep serving (ONCE=1 exits; DATA=DIR)
 	$(BIN)/asset-ledger demo $(if $(ONCE),--once) $(if $(DATA),--data "$(DATA)")
@@ -31,3 +31,6 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 
 clean:
 	rm -rf $(VENV)
+
+golden: $(VENV)/.installed  ## add the stored bytes to new golden files; never changes those that have them
+	$(BIN)/python -m tests.golden.vectors

@@ -15,7 +15,6 @@ from domain import errors
 from domain.errors import LedgerError
 from projections.query import CursorError, SearchTooShortError
 
-
 _LOG = structlog.get_logger()
 
 

@@ -1,11 +1,9 @@
 """Real parts for every test: an embedded PostgreSQL per worker, databases cloned from a migrated template, a server."""
 
 import shutil
-import socket
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -16,11 +14,11 @@ import httpx
 import psycopg
 import pytest
 import uuid6
-import uvicorn
 from psycopg import sql
 
 from api.app import create_app
 from api.composition import Services, connected, utc_now
+from api.serving import serving
 from domain.event import Actor, Context
 from infra.embedded import EmbeddedCluster, start
 from infra.servers import Servers, embedded, servers_of
@@ -60,8 +58,8 @@ def settings() -> Settings:
 
 
 @contextmanager
-def cloned(cluster: EmbeddedCluster) -> Iterator[Servers]:
-    """Databases of one test's own."""
+def cloned(cluster: EmbeddedCluster, _template: Servers) -> Iterator[Servers]:
+    """Databases of one test's own, cloned from the template."""
     number = next(_numbers)
     names = {"asset_ledger": f"log_{number}", "asset_ledger_keys": f"keys_{number}"}
     with psycopg.connect(cluster.conninfo("postgres"), autocommit=True) as connection:
@@ -76,7 +74,7 @@ def cloned(cluster: EmbeddedCluster) -> Iterator[Servers]:
 @pytest.fixture
 def databases(cluster: EmbeddedCluster, template: Servers) -> Iterator[Servers]:
     """Databases of this test's own."""
-    with cloned(cluster) as made:
+    with cloned(cluster, template) as made:
         yield made
 
 
@@ -90,45 +88,14 @@ def quiet(databases: Servers, settings: Settings) -> Iterator[Services]:
 @pytest.fixture(scope="session")
 def services(cluster: EmbeddedCluster, template: Servers, settings: Settings) -> Iterator[Services]:
     """The ledger that the tests of this worker share, each as a tenant of its own."""
-    with cloned(cluster) as made, connected(settings, made) as services:
+    with cloned(cluster, template) as made, connected(settings, made) as services:
         yield services
-
-
-@contextmanager
-def serving(services: Services) -> Iterator[str]:
-    """A real server on a free loopback port; its URL."""
-
-    @contextmanager
-    def opened() -> Iterator[Services]:
-        yield services
-
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen(128)
-        started = threading.Event()
-        server = _Server(uvicorn.Config(create_app(opened), log_level="warning", access_log=False), started)
-        thread = threading.Thread(target=server.run, args=([listening],))
-        thread.start()
-        assert started.wait(30)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(30)
-
-
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, started: threading.Event) -> None:
-        super().__init__(config)
-        self._begun = started
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._begun.set()
 
 
 @pytest.fixture(scope="session")
 def url(services: Services) -> Iterator[str]:
-    """Where the shared ledger is served."""
-    with serving(services) as url:
+    """Where the shared ledger is served: a real server on a free loopback port."""
+    with serving(create_app(lambda: nullcontext(services))) as url:
         yield url
 
 

@@ -1,5 +1,76 @@
-"""`demo`: a life of assets in one minute, told over HTTP."""
+"""`demo`: the whole ledger in a minute, on an embedded PostgreSQL."""
+
+import logging
+import signal
+import threading
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import httpx
+import structlog
+import typer
+import uuid6
+from rich.console import Console
+
+from api.app import create_app
+from api.cli.opening import operator
+from api.cli.projections import rebuild_with_bar
+from api.cli.story import Story
+from api.composition import Services, services
+from api.serving import serving
+from domain.errors import TenantNotFoundError
+from domain.event import Actor
+from infra.settings import Settings
+from projections.assets.fold import ASSETS
+
+TENANT = "demo"
 
 
-def demo() -> None:
-    """Placeholder."""
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="End after the story instead of serving on.")] = False,
+    data: Annotated[Path | None, typer.Option(help="Where the embedded PostgreSQL lives.")] = None,
+    port: Annotated[int, typer.Option(help="The port to serve on; any free one if it is taken.")] = 8000,
+) -> None:
+    """Start the service, tell a story over HTTP, and keep serving: what the ledger is for, in a minute."""
+    console = Console()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    settings = Settings(data=data.resolve()) if data else Settings()
+    console.print(f"[dim]PostgreSQL and keys live in {settings.data}[/]", highlight=False)
+    with services(settings) as made, serving(create_app(lambda: nullcontext(made)), port) as url:
+        key = made.tenants.issue_key(operator("demo"), _tenant(made), Actor(id="pipeline", type="worker"))
+        with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as http:
+            story = Story(http, console, run=str(uuid6.uuid7())[:18])
+            story.tell()
+        console.print("\n[bold]asset-ledger projections rebuild assets[/]", highlight=False)
+        rebuild_with_bar(made.engine, ASSETS, console)
+        if not once:
+            _keep_serving(console, url, key, story.castle)
+
+
+def _tenant(services: Services) -> UUID:
+    try:
+        return services.tenants.find(TENANT)
+    except TenantNotFoundError:
+        return services.tenants.create(operator("demo"), TENANT)
+
+
+def _keep_serving(console: Console, url: str, key: str, asset_id: str) -> None:
+    """Print how to go on, and serve until Ctrl-C or SIGTERM."""
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    console.print(
+        f"\n[bold green]Serving[/] on {url} (API description: {url}/docs). Stop with Ctrl-C.", highlight=False
+    )
+    console.print("Try it in another terminal:\n", highlight=False)
+    lines = (
+        f"export URL={url}",
+        f"export KEY={key}",
+        'curl -s "$URL/v1/assets?tag=approved" -H "Authorization: Bearer $KEY"',
+        f'curl -s "$URL/v1/assets/{asset_id}/events" -H "Authorization: Bearer $KEY"',
+    )
+    for line in lines:
+        console.out(f"  {line}", highlight=False)
+    stopped.wait()

@@ -6,12 +6,14 @@ from typing import Annotated, Any
 
 import typer
 from rich import print as show
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from api.cli.opening import opened
 from projections.catalogue import PROJECTIONS
+from projections.engine import Engine
 from projections.projection import Projection
 from projections.running import Follower, rebuild
 
@@ -25,7 +27,7 @@ class EventsPerSecond(ProgressColumn):
     """How many events a second are folded."""
 
     def render(self, task: Task) -> Text:
-        return Text(f"{task.speed or 0:,.0f} events/s")
+        return Text(f"{task.completed / (task.elapsed or 1):,.0f} events/s")
 
 
 @app.command()
@@ -46,15 +48,28 @@ def rebuild_(name: NameArgument) -> None:
     Writes go on meanwhile and are included. A rebuild that is killed goes on wherever projections run.
     """
     projection = _projection(name)
-    bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), EventsPerSecond(), TimeRemainingColumn()
+    with opened() as services:
+        rebuild_with_bar(services.engine, projection, Console())
+
+
+def rebuild_with_bar(engine: Engine, projection: Projection[Any], console: Console) -> None:
+    """Rebuild with a progress bar, and say how fast it was."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        EventsPerSecond(),
+        TimeRemainingColumn(),
     )
     started = time.perf_counter()
-    with opened() as services, bar:
-        task = bar.add_task(f"rebuilding {name}", total=None)
-        folded = rebuild(services.engine, projection, lambda done, total: bar.update(task, completed=done, total=total))
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task(f"rebuilding {projection.name}", total=None)
+        folded = rebuild(engine, projection, lambda done, total: bar.update(task, completed=done, total=total))
     seconds = time.perf_counter() - started
-    show(f"rebuilt {name}: {folded:,} events in {seconds:.1f} s ({folded / seconds:,.0f} events/s)")
+    rate = folded / seconds
+    console.print(
+        f"rebuilt {projection.name}: {folded:,} events in {seconds:.2f} s, {rate:,.0f} events/s", highlight=False
+    )
 
 
 @app.command()
