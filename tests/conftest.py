@@ -182,3 +182,11 @@ def clients(services: Services, url: str) -> Iterator[Callable[..., Client]]:
 def client(clients: Callable[..., Client]) -> Client:
     """A client of a tenant of this test's own."""
     return clients()
+
+
+def empty_log(services: Services) -> UUID:
+    """A tenant whose log holds nothing yet, not even that it was created."""
+    tenant_id = uuid6.uuid7()
+    with services.database.connection() as connection:
+        connection.execute("SELECT ledger.open_log(%s, %s, now())", (tenant_id, f"empty-{tenant_id}"))
+    return tenant_id

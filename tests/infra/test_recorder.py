@@ -1,0 +1,43 @@
+"""The library's own test cases for recorders, on the log. Only the constructor is adapted."""
+
+import pytest
+import uuid6
+from eventsourcing.persistence import StoredEvent
+from eventsourcing.tests import persistence as cases
+
+from api.composition import Services
+from infra.event_log.recorder import LogRecorder
+from tests.conftest import empty_log
+
+
+class OnTheLog:
+    """Gives each test case a recorder of an empty log, in a database of its own."""
+
+    services: Services
+
+    @pytest.fixture(autouse=True)
+    def _ledger(self, quiet: Services) -> None:
+        self.services = quiet
+
+    def create_recorder(self) -> LogRecorder:
+        return LogRecorder(self.services.database, empty_log(self.services))
+
+
+class TestApplicationRecorder(OnTheLog, cases.ApplicationRecorderTestCase[LogRecorder]):
+    """Appending, conflicts, paging by position, concurrent writers and readers, subscriptions."""
+
+    def test_insert_subscribe(self) -> None:
+        self.optional_test_insert_subscribe()
+
+
+class TestNonInterleavingPositions(OnTheLog, cases.NonInterleavingNotificationIDsBaseCase):
+    """The positions of one append are never mixed with another's."""
+
+
+def test_positions_are_notification_ids_and_each_tenant_has_its_own(quiet: Services) -> None:
+    first, second = (LogRecorder(quiet.database, empty_log(quiet)) for _ in range(2))
+    for recorder in (first, second, first):
+        event = StoredEvent(uuid6.uuid7(), 1, "topic", b"{}")
+        recorder.insert_events([event])
+    assert [entry.id for entry in first.select_notifications(None, 10)] == [1, 2]
+    assert [entry.id for entry in second.select_notifications(None, 10)] == [1]
