@@ -1,0 +1,189 @@
+"""Given what happened, when something is asked of an asset, then this happens."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.asset import asset as aggregate
+from domain.asset.asset import Asset
+from domain.asset.events import AssetEvent
+from domain.asset.inputs import NewAsset, NewDescription
+from domain.errors import (
+    AssetDeletedError,
+    DocumentsTooLargeError,
+    HoldNotFoundError,
+    LedgerError,
+    OriginIsPermanentError,
+)
+from domain.event import Actor, Context, from_parts, to_parts
+from domain.reference import Reference
+from tests.domain import strategies as some
+
+TENANT, ASSET = UUID(int=1), UUID(int=2)
+CONTEXT = Context(
+    actor=Actor(id="ann", type="user"), recorded_at=datetime(2026, 11, 20, tzinfo=UTC), correlation_id="r"
+)
+MESSAGE, OTHER, WORKFLOW, WORLD = map(Reference.parse, ("message:m1", "message:m2", "workflow:w7", "world:w1"))
+
+Command = Callable[[Asset], Sequence[AssetEvent]]
+
+
+def recorded(**said: Any) -> Asset:
+    """An asset right after it was recorded."""
+    new = NewAsset.model_validate({"media": {"media_kind": "image"}} | said)
+    return aggregate.created(aggregate.create(CONTEXT, TENANT, ASSET, new))
+
+
+def after(asset: Asset, *commands: Command) -> Asset:
+    """The asset after commands."""
+    for command in commands:
+        asset = aggregate.project(asset, command(asset)) or asset
+    return asset
+
+
+def link(*references: Reference) -> Command:
+    return lambda asset: asset.link(CONTEXT, references)
+
+
+def unlink(*references: Reference) -> Command:
+    return lambda asset: asset.unlink(CONTEXT, references)
+
+
+def describe(**said: Any) -> Command:
+    return lambda asset: asset.describe(CONTEXT, NewDescription.model_validate(said))
+
+
+def delete(asset: Asset) -> Sequence[AssetEvent]:
+    return asset.soft_delete(CONTEXT)
+
+
+def restore(asset: Asset) -> Sequence[AssetEvent]:
+    return asset.restore(CONTEXT)
+
+
+def hold(name: str) -> Command:
+    return lambda asset: asset.put_hold(CONTEXT, name)
+
+
+def release(name: str) -> Command:
+    return lambda asset: asset.release_hold(CONTEXT, name)
+
+
+@pytest.mark.parametrize(
+    ("given_", "command", "then"),
+    [
+        ([], link(MESSAGE), {"references": [{"kind": "message", "id": "m1"}]}),
+        ([link(MESSAGE)], link(MESSAGE, OTHER, OTHER), {"references": [{"kind": "message", "id": "m2"}]}),
+        ([link(MESSAGE)], unlink(MESSAGE, OTHER), {"references": [{"kind": "message", "id": "m1"}]}),
+        ([], describe(tags=["b"], name=None), {"changed": ["tags"]}),
+        ([], describe(name=None, description=""), {"changed": ["description"]}),
+        ([], delete, {}),
+        ([delete], restore, {}),
+        ([], hold("case-17"), {"hold": "case-17"}),
+        ([delete, hold("case-17")], release("case-17"), {"hold": "case-17"}),
+    ],
+)
+def test_what_is_asked_happens_once_and_says_only_what_changed(
+    given_: list[Command], command: Command, then: dict[str, Any]
+) -> None:
+    asset = after(recorded(workflow_id="w7"), *given_)
+    (event,) = command(asset)
+    assert event.originator_version == asset.version + 1
+    assert to_parts(event).clear["data"] == then
+    assert after(asset, command).version == asset.version + 1
+
+
+@pytest.mark.parametrize(
+    ("given_", "command"),
+    [
+        ([link(MESSAGE)], link(MESSAGE)),
+        ([], link(WORKFLOW, WORLD)),
+        ([], unlink(MESSAGE)),
+        ([describe(name="Castle", tags=["a"])], describe(tags=["a"], name="Castle")),
+        ([delete], delete),
+        ([], restore),
+        ([hold("case-17")], hold("case-17")),
+    ],
+)
+def test_what_is_so_already_makes_no_event(given_: list[Command], command: Command) -> None:
+    assert command(after(recorded(workflow_id="w7", scope="world:w1"), *given_)) == ()
+
+
+@pytest.mark.parametrize(
+    ("given_", "command", "refusal"),
+    [
+        ([delete], describe(name="x"), AssetDeletedError),
+        ([delete], link(MESSAGE), AssetDeletedError),
+        ([delete], unlink(MESSAGE), AssetDeletedError),
+        ([], unlink(WORKFLOW), OriginIsPermanentError),
+        ([], unlink(WORLD), OriginIsPermanentError),
+        ([], release("case-17"), HoldNotFoundError),
+        ([], describe(metadata={"x": "y" * 41_000}), DocumentsTooLargeError),
+    ],
+)
+def test_what_may_not_be_is_refused(given_: list[Command], command: Command, refusal: type[LedgerError]) -> None:
+    asset = after(recorded(workflow_id="w7", scope="world:w1"), *given_)
+    with pytest.raises(refusal):
+        command(asset)
+
+
+def test_documents_count_together() -> None:
+    half = {"text": "x" * 21_000}
+    recorded(metadata=half)
+    with pytest.raises(DocumentsTooLargeError):
+        recorded(metadata=half, prompt_spec=half)
+    with pytest.raises(DocumentsTooLargeError):
+        describe(metadata=half)(recorded(prompt_spec=half))
+
+
+commands = st.one_of(
+    some.new_descriptions.map(lambda new: lambda asset: asset.describe(CONTEXT, new)),
+    st.lists(some.references, min_size=1, max_size=3).map(lambda refs: link(*refs)),
+    st.lists(some.references, min_size=1, max_size=3).map(lambda refs: unlink(*refs)),
+    st.sampled_from([delete, restore, hold("a"), hold("b"), release("a"), release("b")]),
+)
+
+
+@given(some.new_assets, st.lists(commands, max_size=15))
+def test_replaying_what_happened_gives_the_same_asset_and_never_refuses(new: NewAsset, asked: list[Command]) -> None:
+    happened: list[AssetEvent] = [aggregate.create(CONTEXT, TENANT, ASSET, new)]
+    asset = aggregate.project(None, happened)
+    for command in asked:
+        assert asset is not None
+        try:
+            events = command(asset)
+        except LedgerError:
+            continue
+        happened += events
+        asset = aggregate.project(asset, events)
+    stored: list[Any] = [from_parts(*to_parts(event)) for event in happened]
+    assert stored == happened
+    assert aggregate.project(None, stored) == asset
+    assert [event.originator_version for event in happened] == list(range(1, len(happened) + 1))
+
+
+@given(
+    some.new_assets,
+    st.permutations([link(MESSAGE), unlink(MESSAGE), delete, delete, restore, restore, hold("a"), hold("a")]),
+)
+def test_even_events_no_rule_would_allow_now_can_be_replayed(new: NewAsset, asked: list[Command]) -> None:
+    start = aggregate.created(aggregate.create(CONTEXT, TENANT, ASSET, new))
+    anything: list[AssetEvent] = [
+        event
+        for command in asked
+        for state in (start, after(start, link(MESSAGE), hold("a")), after(start, delete))
+        for event in _if_allowed(command, state)
+    ]
+    assert aggregate.project(start, anything) is not None
+
+
+def _if_allowed(command: Command, asset: Asset) -> Sequence[AssetEvent]:
+    try:
+        return command(asset)
+    except LedgerError:
+        return ()
