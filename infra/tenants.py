@@ -55,13 +55,15 @@ class Tenants:
 
     def find(self, name_or_id: str) -> UUID:
         """The id of a tenant by its name or its id. TenantNotFoundError if there is none."""
-        if _is_uuid(name_or_id):
-            return UUID(name_or_id)
-        with self._database.connection() as connection:
-            row = connection.execute(_SQL["named"], {"name": name_or_id}).fetchone()
-        if row is None or not isinstance(row[0], UUID):
+        asked = _uuid(name_or_id)
+        with self._database.transaction(asked) as connection:
+            if asked is None:
+                row = connection.execute(_SQL["named"], {"name": name_or_id}).fetchone()
+            else:
+                row = connection.execute(_SQL["known"], {"tenant_id": asked}).fetchone()
+        if row is None or row[0] is None:
             raise TenantNotFoundError(f"There is no tenant {name_or_id!r}.")
-        return row[0]
+        return UUID(str(row[0]))
 
     def issue_key(self, context: Context, tenant_id: UUID, holder: Actor) -> str:
         """Give the holder a key; returns the token, which is not kept and cannot be shown again."""
@@ -129,9 +131,8 @@ def _parse(token: str) -> tuple[UUID, UUID, bytes] | None:
     return UUID(bytes=raw[:16]), UUID(bytes=raw[16:32]), raw[32:]
 
 
-def _is_uuid(text: str) -> bool:
+def _uuid(text: str) -> UUID | None:
     try:
-        UUID(text)
+        return UUID(text)
     except ValueError:
-        return False
-    return True
+        return None

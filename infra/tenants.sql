@@ -4,6 +4,9 @@ SELECT ledger.open_log(%(tenant_id)s, %(name)s, %(at)s)
 -- named: the tenant of a name, or null
 SELECT ledger.tenant_named(%(name)s)
 
+-- known: whether the session's tenant is one
+SELECT tenant_id FROM ledger.tenants WHERE tenant_id = %(tenant_id)s
+
 -- add_key: a key that opens the API
 INSERT INTO ledger.api_keys (tenant_id, key_id, secret_hash, holder_id, holder_type, issued_at)
 VALUES (%(tenant_id)s, %(key_id)s, %(secret_hash)s, %(holder_id)s, %(holder_type)s, %(issued_at)s)

@@ -4,6 +4,7 @@ import base64
 import binascii
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 KEY_BYTES = 32
@@ -44,8 +45,8 @@ def key_from_file(path: Path, *, create: bool) -> bytes:
 def _make(path: Path) -> None:
     """Write a new key beside its place and link it there, so that no reader ever sees half of one."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    draft = Path(name)
     with os.fdopen(descriptor, "w") as file:
         file.write(base64.b64encode(os.urandom(KEY_BYTES)).decode() + "\n")
         file.flush()

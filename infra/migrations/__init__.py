@@ -8,6 +8,7 @@ import psycopg
 from infra.sql import beside
 
 _SQL = beside(__file__, "runner.sql")
+FOLDERS = Path(__file__).parent
 
 
 class MigrationError(Exception):
@@ -20,10 +21,10 @@ def migrate(conninfo: str, folder: str) -> list[str]:
     All in one transaction: a failure leaves the database as it was. Raises MigrationError when a migration
     that ran before has been edited since, or came from a newer version of the software.
     """
-    files = {path.name: path for path in sorted((Path(__file__).parent / folder).glob("*.sql"))}
+    files = {path.name: path for path in sorted((FOLDERS / folder).glob("*.sql"))}
     with psycopg.connect(conninfo) as connection:
+        connection.execute(_SQL["one_at_a_time"])
         connection.execute(_SQL["create_history"])
-        connection.execute(_SQL["lock_history"])
         done: dict[str, str] = dict(connection.execute(_SQL["history"]).fetchall())
         _check(done, files)
         pending = [name for name in files if name not in done]

@@ -1,0 +1,1 @@
+"""The documentation tells the truth: its commands run, its links lead somewhere, its reference is complete."""

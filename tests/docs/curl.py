@@ -1,0 +1,28 @@
+"""Stands in for curl where there is none: the options that the documentation uses, and no others."""
+
+import argparse
+import sys
+
+import httpx
+
+
+def main() -> int:
+    """Send the request, print the body; 22 for an error status if asked to fail, as curl does."""
+    parser = argparse.ArgumentParser(prog="curl", allow_abbrev=False)
+    parser.add_argument("url")
+    parser.add_argument("-X", dest="method")
+    parser.add_argument("-H", dest="headers", action="append", default=[])
+    parser.add_argument("-d", dest="data")
+    parser.add_argument("-s", action="store_true")
+    parser.add_argument("-S", action="store_true")
+    parser.add_argument("--fail-with-body", dest="fail", action="store_true")
+    asked = parser.parse_args()
+    headers = dict(header.split(": ", 1) for header in asked.headers)
+    method = asked.method or ("GET" if asked.data is None else "POST")
+    response = httpx.request(method, asked.url, headers=headers, content=asked.data, timeout=30)
+    sys.stdout.write(response.text)
+    return 22 if asked.fail and response.is_error else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

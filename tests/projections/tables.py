@@ -1,0 +1,32 @@
+"""What a read model's table holds, to the byte."""
+
+from typing import Any
+
+from psycopg import sql
+
+from api.composition import Services
+from projections.catalogue import PROJECTIONS
+from projections.projection import Projection
+
+
+def contents(services: Services, projection: Projection[Any]) -> bytes:
+    """The table's rows by key, as COPY writes them."""
+    query = sql.SQL("COPY (SELECT * FROM {} ORDER BY {}) TO STDOUT").format(
+        sql.Identifier("read_models", projection.table.name),
+        sql.SQL(", ").join(sql.Identifier(name) for name in projection.table.key),
+    )
+    with services.projector.connection() as connection, connection.cursor().copy(query) as copy:
+        return b"".join(bytes(block) for block in copy)
+
+
+def all_contents(services: Services) -> dict[str, bytes]:
+    """Every read model's rows."""
+    return {name: contents(services, projection) for name, projection in PROJECTIONS.items()}
+
+
+def catch_up(services: Services, limit: int = 500) -> None:
+    """Fold everything that has been recorded."""
+    services.engine.enrol()
+    for projection in PROJECTIONS.values():
+        while services.engine.step(projection, limit):
+            pass

@@ -1,0 +1,138 @@
+"""Exactly once with any number of workers; an event that cannot be folded stops its tenant, and says so."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+import uuid6
+from eventsourcing.persistence import StoredEvent
+
+from api.composition import Services
+from domain.asset import asset as aggregate
+from domain.asset.inputs import NewAsset
+from domain.errors import KeyUnavailableError
+from domain.event import Recorded
+from infra.database import Database
+from infra.event_log.mapper import SealingMapper
+from infra.event_log.recorder import LogRecorder
+from infra.keys.store import KeyStore
+from infra.servers import Servers
+from projections.assets.fold import ASSETS, AssetRow
+from projections.audit_trail.fold import AUDIT_TRAIL
+from projections.engine import Engine
+from projections.projection import Changes, Key, Projection
+from projections.running import Follower, ProjectionStoppedError, rebuild
+from tests.conftest import context, new_tenant
+from tests.projections.tables import all_contents, catch_up, contents
+
+IMAGE = NewAsset.model_validate({"media": {"media_kind": "image"}, "name": "Castle", "tags": ["a"]})
+
+
+def record(services: Services, tenant_id: UUID, count: int = 1) -> None:
+    """Record assets in one tenant."""
+    for _ in range(count):
+        services.log.of(tenant_id).record(aggregate.create(context(), tenant_id, uuid6.uuid7(), IMAGE))
+
+
+def positions(services: Services, projection: Projection[Any]) -> dict[UUID, int]:
+    """How far each tenant is folded."""
+    return {row[3]: row[4] for row in services.engine.lag() if row[0] == projection.name}
+
+
+def test_many_workers_apply_every_event_exactly_once(quiet: Services) -> None:
+    tenants = [new_tenant(quiet) for _ in range(5)]
+    followers = [Follower(quiet.engine) for _ in range(4)]
+    threads = [threading.Thread(target=follower.run) for follower in followers]
+    for thread in threads:
+        thread.start()
+    for _ in range(20):
+        for tenant in tenants:
+            record(quiet, tenant)
+    for follower, thread in zip(followers, threads, strict=True):
+        follower.stop()
+        thread.join()
+    catch_up(quiet)
+    live = all_contents(quiet)
+    assert positions(quiet, AUDIT_TRAIL) == dict.fromkeys(tenants, 21)
+    assert live["audit_trail"].count(b"\n") == 5 * 21
+    for projection in quiet.engine.projections:
+        rebuild(quiet.engine, projection)
+    assert all_contents(quiet) == live
+
+
+def test_one_transaction_takes_the_progress_of_many_tenants(quiet: Services) -> None:
+    for _ in range(30):
+        record(quiet, new_tenant(quiet))
+    quiet.engine.enrol()
+    assert quiet.engine.step(ASSETS) == 60
+    assert quiet.engine.step(ASSETS) == 0
+
+
+@pytest.fixture
+def poisoned(quiet: Services) -> tuple[UUID, UUID]:
+    """A tenant whose third entry no version of the software ever wrote, and a healthy one."""
+    sick, healthy = new_tenant(quiet), new_tenant(quiet)
+    record(quiet, sick)
+    LogRecorder(quiet.database, sick).insert_events([StoredEvent(uuid6.uuid7(), 1, "asset.exploded", b'{"topic":"?"}')])
+    record(quiet, sick)
+    record(quiet, healthy, 3)
+    catch_up(quiet)
+    return sick, healthy
+
+
+def test_an_event_that_cannot_be_read_stops_its_tenant_only_and_says_where(
+    quiet: Services, poisoned: tuple[UUID, UUID]
+) -> None:
+    sick, healthy = poisoned
+    assert positions(quiet, ASSETS) == {sick: 2, healthy: 4}
+    failures = {(name, tenant, position) for name, _, tenant, position, _ in quiet.engine.failures()}
+    assert failures == {(projection.name, sick, 3) for projection in quiet.engine.projections}
+    assert contents(quiet, ASSETS).count(b"\n") == 4
+
+
+def test_a_stopped_projection_does_not_go_on_by_itself_and_retries_when_told(
+    quiet: Services, poisoned: tuple[UUID, UUID]
+) -> None:
+    sick, _ = poisoned
+    assert quiet.engine.step(ASSETS) == 0
+    quiet.engine.retry(ASSETS)
+    quiet.engine.step(ASSETS)
+    assert positions(quiet, ASSETS)[sick] == 2
+    with pytest.raises(ProjectionStoppedError, match="position 3"):
+        rebuild(quiet.engine, ASSETS)
+
+
+def test_a_fold_that_fails_stops_before_the_event_and_keeps_what_came_before(quiet: Services) -> None:
+    def fold(rows: Mapping[Key, AssetRow], recorded: Recorded) -> Changes[AssetRow]:
+        if recorded.position == 3:
+            raise ZeroDivisionError("a bug in a fold")
+        return ASSETS.fold(rows, recorded)
+
+    tenant = new_tenant(quiet)
+    record(quiet, tenant, 3)
+    broken = replace(ASSETS, fold=fold)
+    quiet.engine.enrol()
+    quiet.engine.step(broken)
+    assert positions(quiet, ASSETS) == {tenant: 2}
+    assert contents(quiet, ASSETS).count(b"\n") == 1
+    assert quiet.engine.failures()[0][4] == "ZeroDivisionError: a bug in a fold"
+    quiet.engine.retry(ASSETS)
+    catch_up(quiet)
+    assert contents(quiet, ASSETS).count(b"\n") == 3
+    assert quiet.engine.failures() == []
+
+
+def test_a_key_that_cannot_be_had_is_waited_for_and_poisons_nothing(quiet: Services, databases: Servers) -> None:
+    tenant = new_tenant(quiet)
+    record(quiet, tenant)
+    with Database(databases.keys) as keys:
+        engine = Engine(quiet.projector, SealingMapper(KeyStore(keys, bytes(32))), [ASSETS])
+        engine.enrol()
+        with pytest.raises(KeyUnavailableError, match="does not open"):
+            engine.step(ASSETS)
+    assert quiet.engine.failures() == []
+    catch_up(quiet)
+    assert positions(quiet, ASSETS) == {tenant: 2}
