@@ -1,54 +1,75 @@
-"""Serving in a thread, for a program that also does other things: the demo, and the tests."""
+"""Serving over HTTP: in the foreground until a signal, or in a thread beside other work."""
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
 from fastapi import FastAPI
 
-START_SECONDS = 30
+START_SECONDS = 60
+STOP_SECONDS = 10
 
 
-class ServerDidNotStartError(Exception):
-    """The server did not come up."""
+class ServingError(Exception):
+    """The service cannot be reached over HTTP. Says why, and what to do."""
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.up = threading.Event()
+    def __init__(self, app: FastAPI, started: Callable[[], object]) -> None:
+        super().__init__(
+            uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=STOP_SECONDS)
+        )
+        self._begun = started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self.up.set()
+        if not self.should_exit:
+            self._begun()
 
 
 def listening(host: str, port: int) -> socket.socket:
-    """A socket on the port, or on any free one if it is taken or 0."""
-    # Named as TCP, or asyncio leaves Nagle's algorithm on and every keep-alive answer waits 40 ms.
-    taken = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    """A socket on the port; 0 stands for any free one. ServingError if it is taken."""
     try:
-        taken.bind((host, port))
-    except OSError:
-        taken.bind((host, 0))
-    taken.listen(128)
-    return taken
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        # Named as TCP, or asyncio leaves Nagle's algorithm on and every keep-alive answer waits 40 ms.
+        made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(address)
+    except OSError as error:
+        raise ServingError(f"cannot listen on {host} port {port}: {error.strerror}: choose another --port") from error
+    made.listen(128)
+    return made
+
+
+def url_of(listener: socket.socket) -> str:
+    """Where the socket is reached."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def serve_until_signal(app: FastAPI, host: str, port: int, started: Callable[[str], object]) -> None:
+    """Serve until SIGINT or SIGTERM; tells `started` the URL once requests are answered. ServingError."""
+    with listening(host, port) as listener:
+        server = _Server(app, lambda: started(url_of(listener)))
+        server.run([listener])
+        if not server.started:
+            raise ServingError("the service did not start: its log says why")
 
 
 @contextmanager
-def serving(app: FastAPI, port: int = 0) -> Iterator[str]:
-    """The app on a loopback port, for as long as the block runs; gives its URL. ServerDidNotStartError."""
-    with listening("127.0.0.1", port) as socket_:
-        server = _Server(uvicorn.Config(app, log_level="warning", access_log=False))
-        thread = threading.Thread(target=server.run, args=([socket_],), name="server")
+def serving(app: FastAPI, listener: socket.socket) -> Iterator[str]:
+    """The app on the socket for as long as the block runs; gives its URL. ServingError."""
+    up = threading.Event()
+    server = _Server(app, up.set)
+    thread = threading.Thread(target=server.run, args=([listener],), name="server")
+    with listener:
         thread.start()
         try:
-            if not server.up.wait(START_SECONDS):
-                raise ServerDidNotStartError
-            yield f"http://127.0.0.1:{socket_.getsockname()[1]}"
+            if not up.wait(START_SECONDS):
+                raise ServingError("the service did not start: its log says why")
+            yield url_of(listener)
         finally:
             server.should_exit = True
             thread.join()

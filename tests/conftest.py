@@ -18,7 +18,7 @@ from psycopg import sql
 
 from api.app import create_app
 from api.composition import Services, connected, utc_now
-from api.serving import serving
+from api.serving import listening, serving
 from domain.event import Actor, Context
 from infra.embedded import EmbeddedCluster, start
 from infra.servers import Servers, embedded, servers_of
@@ -95,7 +95,7 @@ def services(cluster: EmbeddedCluster, template: Servers, settings: Settings) ->
 @pytest.fixture(scope="session")
 def url(services: Services) -> Iterator[str]:
     """Where the shared ledger is served: a real server on a free loopback port."""
-    with serving(create_app(lambda: nullcontext(services))) as url:
+    with serving(create_app(lambda: nullcontext(services)), listening("127.0.0.1", 0)) as url:
         yield url
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import socket
 import threading
 from contextlib import nullcontext
 from pathlib import Path
@@ -19,7 +20,7 @@ from api.cli.opening import operator
 from api.cli.projections import rebuild_with_bar
 from api.cli.story import Story
 from api.composition import Services, services
-from api.serving import serving
+from api.serving import ServingError, listening, serving
 from domain.errors import TenantNotFoundError
 from domain.event import Actor
 from infra.settings import Settings
@@ -38,7 +39,7 @@ def demo(
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     settings = Settings(data=data.resolve()) if data else Settings()
     console.print(f"[dim]PostgreSQL and keys live in {settings.data}[/]", highlight=False)
-    with services(settings) as made, serving(create_app(lambda: nullcontext(made)), port) as url:
+    with services(settings) as made, serving(create_app(lambda: nullcontext(made)), _listener(port)) as url:
         key = made.tenants.issue_key(operator("demo"), _tenant(made), Actor(id="pipeline", type="worker"))
         with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as http:
             story = Story(http, console, run=str(uuid6.uuid7())[:18])
@@ -47,6 +48,14 @@ def demo(
         rebuild_with_bar(made.engine, ASSETS, console)
         if not once:
             _keep_serving(console, url, key, story.castle)
+
+
+def _listener(port: int) -> socket.socket:
+    """The port of choice, or any free one: a demo should not fail on a busy port."""
+    try:
+        return listening("127.0.0.1", port)
+    except ServingError:
+        return listening("127.0.0.1", 0)
 
 
 def _tenant(services: Services) -> UUID:

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from api.cli import demo, keys, projections, replay, serve, tenants
+from api.serving import ServingError
 from domain.errors import LedgerError
 from infra.embedded import EmbeddedPostgresError
 from infra.event_log.mapper import CorruptEntryError
@@ -14,7 +15,15 @@ from infra.keys.key_file import KeyFileError
 from infra.migrations import MigrationError
 from infra.settings import SettingsError
 
-EXPECTED = (LedgerError, SettingsError, EmbeddedPostgresError, KeyFileError, MigrationError, CorruptEntryError)
+EXPECTED = (
+    LedgerError,
+    SettingsError,
+    ServingError,
+    EmbeddedPostgresError,
+    KeyFileError,
+    MigrationError,
+    CorruptEntryError,
+)
 
 app = typer.Typer(
     name="asset-ledger",

@@ -3,18 +3,18 @@
 from typing import Annotated
 
 import typer
-import uvicorn
 from rich import print as show
 
 from api.app import create_app
 from api.composition import services
+from api.serving import serve_until_signal
 from infra.servers import servers
 from infra.settings import Settings
 
 
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port to listen on.")] = 8000,
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 for any free one.")] = 8000,
     follow: Annotated[bool, typer.Option(help="Keep read models up to date in this process.")] = True,
 ) -> None:
     """Serve the API. Any number may run on the same databases.
@@ -24,7 +24,7 @@ def serve(
     """
     settings = Settings(follow=follow)
     app = create_app(lambda: services(settings))
-    uvicorn.run(app, host=host, port=port, access_log=False, log_level="warning", timeout_graceful_shutdown=10)
+    serve_until_signal(app, host, port, lambda url: show(f"serving on {url}; the API is described at {url}/docs"))
 
 
 def migrate() -> None:

@@ -1,0 +1,139 @@
+"""The command line, run as a person runs it: a process of its own, on an embedded PostgreSQL."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from infra.embedded import EmbeddedCluster, start
+
+PROGRAM = str(Path(sys.executable).with_name("asset-ledger"))
+
+
+@pytest.fixture(scope="module")
+def data() -> Iterator[Path]:
+    """A data directory of this module's own."""
+    directory = Path(tempfile.mkdtemp(prefix="ledger-"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="module")
+def running(data: Path) -> Iterator[EmbeddedCluster]:
+    """Its PostgreSQL, kept running between commands."""
+    with start(data) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def environment(data: Path, running: EmbeddedCluster) -> dict[str, str]:
+    """Settings for the commands."""
+    assert running.conninfo("postgres")
+    return os.environ | {"ASSET_LEDGER_DATA": str(data), "COLUMNS": "200"}
+
+
+def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        [PROGRAM, *arguments], env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def told(environment: dict[str, str], *arguments: str) -> str:
+    """What a command prints that must succeed."""
+    ended = run(environment, *arguments)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout.strip()
+
+
+def test_a_tenant_is_opened_given_a_key_served_and_replayed(environment: dict[str, str]) -> None:
+    tenant = told(environment, "tenant", "create", "acme")
+    key = told(environment, "key", "issue", "acme", "--holder", "worker:comfy-1")
+    server = subprocess.Popen([PROGRAM, "serve", "--port", "0"], env=environment, stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    url = re.findall(r"serving on (\S+);", server.stdout.readline())[0]
+    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as http:
+        asset = http.post("/v1/assets", json={"media": {"media_kind": "image"}, "name": "Castle"}).json()
+        http.patch(f"/v1/assets/{asset['id']}", json={"tags": ["final"], "reason": "chosen"})
+        assert len(http.get("/v1/assets", params={"min_position": 4}).json()["items"]) == 1
+    server.send_signal(signal.SIGTERM)
+    server.communicate(timeout=30)
+
+    timeline = told(environment, "replay", asset["id"], "--tenant", "acme")
+    for words in ("asset.created", "by worker:comfy-1", "name: – → Castle", "asset.described", "why: chosen"):
+        assert words in timeline
+    events = [json.loads(line) for line in told(environment, "replay", asset["id"], "--json").splitlines()]
+    assert [event["topic"] for event in events] == ["asset.created", "asset.described"]
+    assert tenant in told(environment, "tenant", "list")
+    assert "worker:comfy-1" in told(environment, "key", "list", "acme")
+    assert "rebuilt assets: 4 events" in told(environment, "projections", "rebuild", "assets")
+    assert "│ 0      │ ok" in told(environment, "projections", "lag")
+    assert told(environment, "migrate") == "nothing to do: the databases are up to date"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["key", "issue", "nobody"], "error: There is no tenant 'nobody'."),
+        (["replay", "0193483c-0000-7000-8000-000000000001", "--tenant", "nobody"], "error: There is no tenant"),
+        (["projections", "rebuild", "nothing"], "there is no projection 'nothing'; there are assets"),
+        (["tenant", "create", "Not A Name"], "use lower-case letters"),
+        (["key", "issue", "acme", "--holder", "ann"], "write type:id"),
+        (["serve", "--host", "203.0.113.7"], "choose another --port"),
+    ],
+)
+def test_a_mistake_is_answered_in_one_line_that_helps(
+    environment: dict[str, str], arguments: list[str], message: str
+) -> None:
+    ended = run(environment, *arguments)
+    assert ended.returncode != 0
+    assert message in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_half_given_settings_are_refused_by_name(environment: dict[str, str]) -> None:
+    ended = run(environment | {"ASSET_LEDGER_DATABASE_URL": "dbname=x"}, "tenant", "list")
+    assert ended.returncode == 1
+    assert "ASSET_LEDGER_PROJECTOR_DATABASE_URL and ASSET_LEDGER_KEYS_DATABASE_URL" in ended.stderr
+
+
+def test_the_demo_tells_its_story_ends_and_leaves_nothing_running() -> None:
+    directory = Path(tempfile.mkdtemp(prefix="ledger-"))
+    directory.chmod(0o755)
+    story = told(os.environ | {"COLUMNS": "120"}, "demo", "--once", "--port", "0", "--data", str(directory))
+    for words in (
+        "castle.png",
+        "Castle at dusk",
+        "asset.described",
+        "a read now answers 404",
+        "rebuilt assets: 311 events",
+    ):
+        assert words in story
+    assert not (directory / "postgresql" / "postmaster.pid").exists()
+    shutil.rmtree(directory)
+
+
+def test_projections_run_follows_what_others_record(environment: dict[str, str], running: EmbeddedCluster) -> None:
+    told(environment, "tenant", "create", "followed")
+    follower = subprocess.Popen([PROGRAM, "projections", "run"], env=environment, stdout=subprocess.PIPE, text=True)
+    assert follower.stdout is not None
+    assert "following" in follower.stdout.readline()
+    behind = """SELECT count(*) FROM ledger.log_heads AS h LEFT JOIN read_models.progress AS p
+                 USING (tenant_id) WHERE p.position IS DISTINCT FROM h.position"""
+    with psycopg.connect(running.conninfo("asset_ledger"), autocommit=True) as watching:
+        while watching.execute(behind).fetchall() != [(0,)]:
+            assert follower.poll() is None
+    follower.send_signal(signal.SIGTERM)
+    assert follower.wait(30) == 0
+    follower.stdout.close()
