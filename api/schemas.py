@@ -10,7 +10,7 @@ from domain.asset.events import Content
 from domain.asset.inputs import Reasoned, References
 from domain.event import Actor
 from domain.media import Media
-from domain.values import Document, UtcTime
+from domain.values import JsonObject, UtcTime
 from projections.assets.fold import AssetRow
 from projections.history import Entry
 
@@ -47,8 +47,8 @@ class Asset(BaseModel):
     file_name: str | None
     description: str | None
     tags: list[str]
-    metadata: Document | None
-    prompt_spec: Document | None
+    metadata: JsonObject | None
+    prompt_spec: JsonObject | None
     source_url: str | None
     subject: str | None = Field(description="The person whose data this holds; null: the tenant.")
     scope: str | None = Field(description="The one reference the asset belongs to.")

@@ -95,7 +95,16 @@ def _check_json(value: object, depth: int) -> None:
                 _check_json(member, depth - 1)
 
 
-Document = Annotated[dict[str, JsonValue], AfterValidator(check_document)]
+JsonObject = dict[str, JsonValue]
+"""A free document as it was recorded: nothing is checked again."""
+
+Document = Annotated[JsonObject, AfterValidator(check_document)]
+"""A free document as a caller gives it."""
+
+
+def same_json(one: object, other: object) -> bool:
+    """Whether two values are the same JSON. To Python alone, true, 1 and 1.0 would be equal."""
+    return orjson.dumps(one, option=orjson.OPT_SORT_KEYS) == orjson.dumps(other, option=orjson.OPT_SORT_KEYS)
 
 
 def check_documents_size(*documents: dict[str, Any] | None) -> None:

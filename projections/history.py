@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.event import Actor, Event, Recorded, to_parts
+from domain.values import same_json
 from projections.assets.fold import ASSETS, AssetRow
 from projections.projection import Key, apply
 
@@ -56,7 +57,7 @@ def entries(history: Iterable[Recorded]) -> Iterator[Entry]:
 def _differences(before: AssetRow | None, after: AssetRow) -> Iterator[Change]:
     old = asdict(before) if before else {}
     for name, value in asdict(after).items():
-        if name not in _BOOKKEEPING and old.get(name) != value and not (before is None and value in (None, [])):
+        if name not in _BOOKKEEPING and not same_json(old.get(name), value) and not (before is None and value == []):
             yield Change(name, old.get(name), value)
 
 

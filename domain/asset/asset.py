@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.asset.events import (
+    DESCRIPTION_FIELDS,
     AssetCreated,
     AssetDescribed,
     AssetEvent,
@@ -15,13 +16,12 @@ from domain.asset.events import (
     AssetRestored,
     AssetSoftDeleted,
     AssetUnlinked,
-    DescriptionField,
 )
 from domain.asset.inputs import NewAsset, NewDescription
 from domain.errors import AssetDeletedError, HoldNotFoundError, OriginIsPermanentError
 from domain.event import Context, Envelope
 from domain.reference import ORIGIN_KINDS, Reference, distinct
-from domain.values import check_documents_size
+from domain.values import check_documents_size, same_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,10 @@ class Asset:
     def describe(self, context: Context, new: NewDescription) -> tuple[AssetEvent, ...]:
         """Change the words about the asset; nothing happens if they are what they were."""
         self._must_be_live()
-        given: list[DescriptionField] = ["name", "description", "tags", "metadata"]
         changed = tuple(
-            field for field in given if field in new.model_fields_set and getattr(new, field) != getattr(self, field)
+            field
+            for field in DESCRIPTION_FIELDS
+            if field in new.model_fields_set and not same_json(getattr(new, field), getattr(self, field))
         )
         if not changed:
             return ()

@@ -1,16 +1,17 @@
 """Everything that can happen to an asset."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal, get_args
 
 from pydantic import Field
 
 from domain.event import Event
 from domain.media import Media
 from domain.reference import Reference
-from domain.values import Document, Frozen, Personal, Text
+from domain.values import Frozen, JsonObject, Personal, Text
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 DescriptionField = Literal["name", "description", "tags", "metadata"]
+DESCRIPTION_FIELDS: Final[tuple[DescriptionField, ...]] = get_args(DescriptionField)
 
 
 class Content(Frozen):
@@ -36,8 +37,8 @@ class AssetCreated(Event):
     file_name: Personal[str | None] = None
     description: Personal[str | None] = None
     tags: Personal[tuple[str, ...]] = ()
-    metadata: Personal[Document | None] = None
-    prompt_spec: Personal[Document | None] = None
+    metadata: Personal[JsonObject | None] = None
+    prompt_spec: Personal[JsonObject | None] = None
     source_url: Personal[str | None] = None
 
 
@@ -50,7 +51,7 @@ class AssetDescribed(Event):
     name: Personal[str | None] = None
     description: Personal[str | None] = None
     tags: Personal[tuple[str, ...]] = ()
-    metadata: Personal[Document | None] = None
+    metadata: Personal[JsonObject | None] = None
 
 
 class AssetLinked(Event):

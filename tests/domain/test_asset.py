@@ -82,6 +82,8 @@ def release(name: str) -> Command:
         ([link(MESSAGE)], unlink(MESSAGE, OTHER), {"references": [{"kind": "message", "id": "m1"}]}),
         ([], describe(tags=["b"], name=None), {"changed": ["tags"]}),
         ([], describe(name=None, description=""), {"changed": ["description"]}),
+        ([describe(metadata={"x": 1})], describe(metadata={"x": True}), {"changed": ["metadata"]}),
+        ([describe(metadata={"x": 1})], describe(metadata={"x": 1.0}), {"changed": ["metadata"]}),
         ([], delete, {}),
         ([delete], restore, {}),
         ([], hold("case-17"), {"hold": "case-17"}),
