@@ -7,7 +7,7 @@ WORKERS ?= 2
 .PHONY: demo test lint lock golden clean
 
 demo: $(VENV)/.installed  ## start the service, tell its story over HTTP, keep serving (ONCE=1 exits; DATA=DIR)
-	$(BIN)/asset-ledger demo $(if $(ONCE),--once) $(if $(DATA),--data "$(DATA)")
+	@$(BIN)/asset-ledger demo $(if $(ONCE),--once) $(if $(DATA),--data "$(DATA)")
 
 test: $(VENV)/.installed  ## the whole suite on an embedded PostgreSQL
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
@@ -24,9 +24,10 @@ lock:  ## resolve requirements.lock anew (needs uv)
 
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: set PYTHON=python3.x")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-index --no-build-isolation --editable .
+	@echo 'Installing into $(VENV), once; this takes about half a minute.'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-index --no-build-isolation --editable .
 	@touch $@
 
 clean:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Self
 from uuid import UUID
 
@@ -27,10 +28,18 @@ class Database:
             open=True,
             kwargs={"autocommit": True, "prepare_threshold": 5 if prepare else None},
         )
+        self._around: ContextVar[tuple[Connection, UUID | None] | None] = ContextVar("around", default=None)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """A connection in autocommit: each statement is a transaction. ServiceUnavailableError if there is none."""
+        """A connection, that of the transaction around if there is one, else in autocommit.
+
+        Raises ServiceUnavailableError if there is none to be had.
+        """
+        around = self._around.get()
+        if around is not None:
+            yield around[0]
+            return
         try:
             with self._pool.connection() as connection:
                 yield connection
@@ -39,11 +48,25 @@ class Database:
 
     @contextmanager
     def transaction(self, tenant_id: UUID | None = None) -> Iterator[Connection]:
-        """A transaction that sees the rows of one tenant (of none, for the service's role, without a tenant)."""
+        """A transaction that sees the rows of one tenant (of none, for the service's role, without a tenant).
+
+        Inside another one of the same tenant it is part of that: everything between commits together, on one
+        connection. A thread that held one connection and waited for a second could wait for ever.
+        """
+        around = self._around.get()
+        if around is not None:
+            if around[1] != tenant_id:
+                raise ValueError("a transaction works for one tenant")
+            yield around[0]
+            return
         with self.connection() as connection, connection.transaction():
             if tenant_id is not None:
                 connection.execute("SELECT set_config('ledger.tenant_id', %s, true)", (str(tenant_id),))
-            yield connection
+            token = self._around.set((connection, tenant_id))
+            try:
+                yield connection
+            finally:
+                self._around.reset(token)
 
     def close(self) -> None:
         """Close every connection."""

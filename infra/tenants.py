@@ -48,7 +48,7 @@ class Tenants:
         try:
             with self._database.transaction(tenant_id) as connection:
                 connection.execute(_SQL["open_log"], {"tenant_id": tenant_id, "name": name, "at": context.recorded_at})
-                self._log.of(tenant_id).record(aggregate.create(context, tenant_id, name), connection=connection)
+                self._log.of(tenant_id).record(aggregate.create(context, tenant_id, name))
         except psycopg.errors.UniqueViolation:
             raise TenantExistsError(f"A tenant named {name!r} exists already.") from None
         return tenant_id
@@ -77,18 +77,16 @@ class Tenants:
             "issued_at": context.recorded_at,
         }
         with self._database.transaction(tenant_id) as connection:
-            self._log.of(tenant_id).change(
-                tenant_id, aggregate.project, lambda t: t.issue_key(context, key_id, holder), connection=connection
-            )
+            log = self._log.of(tenant_id)
+            log.change(tenant_id, aggregate.project, lambda tenant: tenant.issue_key(context, key_id, holder))
             connection.execute(_SQL["add_key"], row)
         return _PREFIX + base64.urlsafe_b64encode(tenant_id.bytes + key_id.bytes + secret).decode().rstrip("=")
 
     def revoke_key(self, context: Context, tenant_id: UUID, key_id: UUID) -> None:
         """Let a key open nothing any more. KeyNotFoundError if the tenant has no such key."""
         with self._database.transaction(tenant_id) as connection:
-            self._log.of(tenant_id).change(
-                tenant_id, aggregate.project, lambda t: t.revoke_key(context, key_id), connection=connection
-            )
+            log = self._log.of(tenant_id)
+            log.change(tenant_id, aggregate.project, lambda tenant: tenant.revoke_key(context, key_id))
             connection.execute(
                 _SQL["revoke_key"], {"tenant_id": tenant_id, "key_id": key_id, "at": context.recorded_at}
             )

@@ -13,7 +13,7 @@ from eventsourcing.utils import Environment
 
 from domain.errors import StaleRevisionError, TooManyConflictsError
 from domain.event import Event, Recorded
-from infra.database import Connection, Database
+from infra.database import Database
 from infra.event_log.mapper import SealingMapper
 from infra.event_log.recorder import LogEntry, LogRecorder
 
@@ -29,11 +29,10 @@ class LogEventStore(EventStore[UUID]):
     mapper: SealingMapper
     recorder: LogRecorder
 
-    def put(self, domain_events: Sequence[DomainEventProtocol[UUID]], **kwargs: Any) -> list[Recording[UUID]]:  # noqa: ANN401
-        """Append the events, all or none, in the transaction of `connection` if one is given."""
+    def put(self, domain_events: Sequence[DomainEventProtocol[UUID]], **kwargs: Any) -> list[Recording[UUID]]:  # noqa: ANN401, ARG002
+        """Append the events, all or none, as part of the transaction around if there is one."""
         stored = [self.mapper.to_stored_event(event) for event in domain_events]
-        connection: Connection | None = kwargs.get("connection")
-        entries = self.recorder.append_in(connection, stored) if connection else self.recorder.append(stored)
+        entries = self.recorder.append(stored) if stored else []
         return [Recording(event, entry) for event, entry in zip(domain_events, entries, strict=True)]
 
 
@@ -65,13 +64,9 @@ class TenantLog(Application[UUID]):
     def construct_event_store(self) -> EventStore[UUID]:
         return LogEventStore(self._given[1], self._given[0])
 
-    def record(self, *events: Event, connection: Connection | None = None) -> list[Recorded]:
-        """Append the events, all or none, in the connection's transaction if one is given.
-
-        Returns them with their places. Raises the library's IntegrityError if a revision is taken.
-        """
-        recordings = self.save(*cast(Any, events), connection=connection)
-        return [_recorded(recording) for recording in recordings]
+    def record(self, *events: Event) -> list[Recorded]:
+        """Append the events, all or none; returns them with their places. IntegrityError if a revision is taken."""
+        return [_recorded(recording) for recording in self.save(*cast(Any, events))]
 
     def change(
         self,
@@ -79,7 +74,6 @@ class TenantLog(Application[UUID]):
         project: Callable[[A | None, Iterable[E]], A | None],
         decide: Callable[[A], Sequence[E]],
         expected_revision: int | None = None,
-        connection: Connection | None = None,
     ) -> list[Recorded]:
         """Load the aggregate, decide on it, save what was decided; returns the new events, if any.
 
@@ -94,7 +88,7 @@ class TenantLog(Application[UUID]):
                 )
             events = decide(cast("A", aggregate))
             try:
-                return self.record(*events, connection=connection) if events else []
+                return self.record(*events) if events else []
             except IntegrityError:
                 continue
         raise TooManyConflictsError

@@ -17,7 +17,7 @@ from eventsourcing.persistence import (
 )
 
 from domain.errors import BeyondHeadError, ClockAheadError, TenantNotFoundError
-from infra.database import Connection, Database
+from infra.database import Database
 from infra.event_log.mapper import EntryToAppend
 from infra.sql import beside
 
@@ -39,17 +39,13 @@ class LogRecorder(ApplicationRecorder):
         self.tenant_id = tenant_id
 
     def append(self, events: Sequence[StoredEvent]) -> list[LogEntry]:
-        """Append all the events or none. Returns them as recorded.
+        """Append all the events or none, as part of the transaction around if there is one; returns them as recorded.
 
         Raises the library's IntegrityError if a revision is taken, TenantNotFoundError, ClockAheadError.
         """
-        with self._database.connection() as connection:
-            return self.append_in(connection, events)
-
-    def append_in(self, connection: Connection, events: Sequence[StoredEvent]) -> list[LogEntry]:
-        """The same as part of the connection's transaction, if it is in one."""
         try:
-            rows = connection.execute(_SQL["append"], self._group(events)).fetchall()
+            with self._database.connection() as connection:
+                rows = connection.execute(_SQL["append"], self._group(events)).fetchall()
         except psycopg.Error as error:
             if error.sqlstate == "AL001":
                 raise TenantNotFoundError from None
