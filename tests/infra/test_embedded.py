@@ -1,100 +1,16 @@
-"""The embedded PostgreSQL's life, with real servers: it begins, is shared, survives kills and leaves nothing behind."""
+"""The embedded PostgreSQL's life, with real servers: it begins, is shared, is refused or ends with its last user."""
 
 import contextlib
 import hashlib
 import os
-import shutil
-import signal
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
-from infra.embedded import EmbeddedCluster, EmbeddedPostgresError, binaries, default_data_dir, start, watchdog
+from infra.embedded import EmbeddedPostgresError, binaries, default_data_dir, start, watchdog
 from infra.embedded.account import server_account
-
-PROJECT = Path(__file__).parents[2]
-DEADLINE_SECONDS = 30
-USER = """
-import sys
-from pathlib import Path
-import psycopg
-from infra.embedded import start
-
-with start(Path(sys.argv[1])) as cluster:
-    with psycopg.connect(cluster.conninfo("postgres")) as connection:
-        connection.execute("SELECT pg_advisory_xact_lock(1)")
-        connection.execute("CREATE TABLE IF NOT EXISTS kept AS SELECT 42 AS answer")
-        connection.commit()
-        print("ready", flush=True)
-        sys.stdin.read()
-"""
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, "it did not become true in time"
-        time.sleep(0.01)
-
-
-def nothing_runs(data_dir: Path) -> bool:
-    lock = watchdog.open_lock(data_dir, "watchdog")
-    try:
-        return watchdog.try_lock(lock) and watchdog.server_pid(data_dir) is None and not watchdog.answers(data_dir)
-    finally:
-        os.close(lock)
-
-
-def server_pid(data_dir: Path) -> int:
-    pid = watchdog.server_pid(data_dir)
-    assert pid is not None
-    return pid
-
-
-def value(cluster: EmbeddedCluster, query: str) -> object:
-    with psycopg.connect(cluster.conninfo("postgres")) as connection:
-        row = connection.execute(query.encode()).fetchone()
-    assert row is not None
-    return row[0]
-
-
-def another_user(data_dir: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", USER, data_dir],
-        cwd=PROJECT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def wait_until_ready(user: subprocess.Popen[str]) -> None:
-    assert user.stdout is not None
-    assert user.stdout.readline() == "ready\n"
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Return a directory that the server's user may enter, unlike pytest's own for root."""
-    made = Path(tempfile.mkdtemp(prefix="ledger-", dir="/tmp")).resolve()
-    made.chmod(0o711)
-    yield made
-    shutil.rmtree(made)
-
-
-@pytest.fixture
-def data_dir(folder: Path) -> Iterator[Path]:
-    path = folder / "data"
-    yield path
-    if (path / "locks").exists():
-        eventually(lambda: nothing_runs(path))
+from tests.infra.embedding import another_user, eventually, nothing_runs, server_pid, value, wait_until_ready
 
 
 def test_a_cluster_answers_on_its_private_socket_and_nowhere_else(data_dir: Path) -> None:
@@ -131,32 +47,6 @@ def test_the_first_of_two_users_leaves_the_server_running_and_the_second_stops_i
     assert watchdog.server_pid(data_dir) is None
 
 
-@pytest.mark.parametrize("death", [signal.SIGKILL, signal.SIGTERM])
-def test_a_killed_last_user_takes_the_server_along_and_keeps_its_rows(data_dir: Path, death: signal.Signals) -> None:
-    with another_user(data_dir) as user:
-        wait_until_ready(user)
-        assert not nothing_runs(data_dir)
-        user.send_signal(death)
-    assert user.returncode == -death
-    eventually(lambda: nothing_runs(data_dir))
-    with start(data_dir) as cluster:
-        assert value(cluster, "SELECT answer FROM kept") == 42
-
-
-@pytest.mark.parametrize("death", [signal.SIGKILL, signal.SIGINT])
-def test_the_server_outlives_the_process_group_that_started_it_while_another_uses_it(
-    data_dir: Path, death: signal.Signals
-) -> None:
-    with another_user(data_dir) as user:
-        wait_until_ready(user)
-        with start(data_dir) as cluster:
-            started = server_pid(data_dir)
-            os.killpg(user.pid, death)
-            user.wait()
-            assert value(cluster, "SELECT answer FROM kept") == 42
-            assert server_pid(data_dir) == started
-
-
 def test_users_who_come_at_once_share_one_server(data_dir: Path) -> None:
     with contextlib.ExitStack() as ends:
         users = [ends.enter_context(another_user(data_dir)) for _ in range(4)]
@@ -164,70 +54,6 @@ def test_users_who_come_at_once_share_one_server(data_dir: Path) -> None:
             wait_until_ready(user)
     assert [user.returncode for user in users] == [0, 0, 0, 0]
     assert watchdog.server_pid(data_dir) is None
-
-
-def test_a_first_start_killed_while_it_makes_the_cluster_is_made_anew(data_dir: Path) -> None:
-    with another_user(data_dir) as user:
-        eventually((data_dir / "postgresql.partial").exists)
-        user.kill()
-    with start(data_dir) as cluster:
-        assert value(cluster, "SELECT 1") == 1
-    assert not (data_dir / "postgresql.partial").exists()
-
-
-def test_a_crashed_server_recovers_when_the_next_user_comes(data_dir: Path) -> None:
-    with start(data_dir) as first:
-        with psycopg.connect(first.conninfo("postgres")) as connection:
-            connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
-        os.kill(server_pid(data_dir), signal.SIGKILL)
-        eventually(lambda: watchdog.server_pid(data_dir) is None)
-        with start(data_dir) as second:
-            assert value(second, "SELECT answer FROM kept") == 42
-        assert value(first, "SELECT answer FROM kept") == 42
-
-
-def test_a_crashed_server_is_not_started_again_beside_its_busy_orphans(data_dir: Path) -> None:
-    busy = b"DO $$ BEGIN WHILE clock_timestamp() < now() + interval '1 second' LOOP END LOOP; END $$"
-    running = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'DO %' AND state = 'active'"
-    with start(data_dir) as cluster, contextlib.closing(psycopg.connect(cluster.conninfo("postgres"))) as connection:
-        connection.pgconn.send_query(busy)
-        eventually(lambda: value(cluster, running) == 1)
-        orphan = connection.info.backend_pid
-        os.kill(server_pid(data_dir), signal.SIGKILL)
-        eventually(lambda: watchdog.server_pid(data_dir) is None)
-        assert watchdog.lives(orphan)
-        with start(data_dir):
-            assert not watchdog.lives(orphan)
-
-
-@pytest.mark.parametrize("program", ["stranger", "postgres"])
-def test_a_stranger_who_was_given_the_dead_servers_pid_is_left_alone(
-    folder: Path, data_dir: Path, program: str
-) -> None:
-    with start(data_dir):
-        records = [data_dir / "postgresql" / "postmaster.pid", data_dir / "run" / ".s.PGSQL.5432.lock"]
-        left_behind = {record: record.read_text().splitlines() for record in records}
-    account = server_account()
-    (folder / program).symlink_to("/bin/sh")
-    stranger = subprocess.Popen(
-        [folder / program, "-c", "read -r forever"],
-        stdin=subprocess.PIPE,
-        cwd=folder if program == "postgres" else data_dir / "postgresql",
-        user=account.uid if account.switched else None,
-        group=account.gid if account.switched else None,
-        extra_groups=[] if account.switched else None,
-    )
-    with stranger:
-        for stale, lines in left_behind.items():
-            stale.write_text("\n".join([str(stranger.pid), *lines[1:], ""]))
-            os.chown(stale, account.uid, account.gid)
-        assert watchdog.server_pid(data_dir) is None
-        with start(data_dir) as cluster:
-            assert value(cluster, "SELECT 1") == 1
-            assert server_pid(data_dir) != stranger.pid
-        assert stranger.poll() is None
-        stranger.communicate(b"enough\n")
-    assert stranger.returncode == 0
 
 
 def test_a_path_too_long_for_a_socket_gets_a_short_private_directory(folder: Path) -> None:

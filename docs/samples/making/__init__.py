@@ -1,0 +1,1 @@
+"""The makers of the sample media, one module per medium."""
