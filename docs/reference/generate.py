@@ -5,35 +5,28 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import typer
 
+import domain.asset.events
+import domain.tenant.events  # noqa: F401 - both define topics
 from api import requests
 from api.app import MAX_BODY, create_app
 from api.cli.main import app as command_line
 from api.composition import Services
 from api.problems import STATUS
-from domain.asset import asset
-from domain.asset.events import AssetEvent
-from domain.asset.inputs import NewAsset, NewDescription
 from domain.errors import LedgerError
-from domain.event import Actor, Context, Envelope, Event, event_types, personal_fields, to_parts
-from domain.reference import ORIGIN_KINDS, Reference, ReferenceAliases, alias_kind
-from domain.tenant import tenant
-from domain.tenant.events import TenantEvent
+from domain.event import Envelope, Event, event_types, personal_fields
+from domain.reference import ORIGIN_KINDS, ReferenceAliases, alias_kind
 from infra.event_log.mapper import MAX_ENTRY
 from infra.settings import Settings
 
 Schema = Mapping[str, Any]
 
-TENANT = UUID("01934000-0000-7000-8000-000000000001")
-ASSET = UUID("01934000-0000-7000-8000-000000000002")
-KEY = UUID("01934000-0000-7000-8000-000000000003")
+GOLDEN = Path(__file__).parents[2] / "tests" / "golden" / "events"
 
 ENVELOPE = {
     "tenant_id": "Whose log it is in.",
@@ -51,7 +44,7 @@ GENERATED = "<!-- Written by docs/reference/generate.py. Change the code or that
 
 EVENTS = """\
 Every change is one of these events. An event is stored once, as one JSON document on one line, and never changed.
-A document has at most {max_entry:,} bytes. Members that are null are left out.
+A document has at most {max_entry:,} bytes. A member of the document or of `data` that is null is left out.
 
 Sealed fields are not stored in the clear. They go together into one JSON object, which is encrypted with AES-256-GCM
 under the key of the event's subject; the last member, `sealed`, holds the result. The rest of the document is the
@@ -151,57 +144,15 @@ def _event(topic: str, event_class: type[Event], values: dict[str, Schema]) -> I
     version = "" if event_class.class_version == 1 else f" Its schema version is {event_class.class_version}."
     yield _line(event_class.__doc__) + version
     yield _table(("field", "type", ""), rows) if rows else "It has no fields of its own."
-    yield _example(_examples()[topic])
+    yield _example(GOLDEN / f"{topic}.v{event_class.class_version}.json")
 
 
-def _example(event: Event) -> str:
-    clear, personal = to_parts(event)
+def _example(path: Path) -> str:
+    golden = json.loads(path.read_text())
+    clear, personal = golden["clear"], golden["personal"]
     text = json.dumps(clear | ({"sealed": "A256GCM.…"} if personal else {}), indent=2, ensure_ascii=False)
     told = f"```json\n{text}\n```"
     return told + (f"\n\nSealed: `{json.dumps(personal, ensure_ascii=False)}`" if personal else "")
-
-
-def _examples() -> dict[str, Event]:
-    """One event of every topic, made by the domain's own decisions."""
-
-    def context(reason: str | None = None) -> Context:
-        now = datetime(2026, 11, 20, 15, 4, 5, tzinfo=UTC)
-        actor = Actor(id="u_42", type="user")
-        return Context(actor=actor, recorded_at=now, correlation_id="req-1", reason=reason)
-
-    new = {
-        "media": {"media_kind": "image", "format": "png", "width": 512, "height": 512},
-        "workflow_id": "w7",
-        "model": "sdxl",
-        "message_id": "m_91",
-        "scope": "world:w1",
-        "subject": "u_42",
-        "name": "Castle at dusk",
-        "prompt_spec": {"prompt": "a castle at dusk", "seed": 271828},
-    }
-    created = asset.create(context(), TENANT, ASSET, NewAsset.model_validate(new))
-    message = (Reference(kind="message", id="m_92"),)
-    told: list[AssetEvent | TenantEvent] = [created]
-    state = asset.created(created)
-    decisions: tuple[Callable[[asset.Asset], Sequence[AssetEvent]], ...] = (
-        lambda a: a.describe(context("client feedback"), NewDescription(name="Castle at night")),
-        lambda a: a.link(context(), message),
-        lambda a: a.unlink(context(), message),
-        lambda a: a.put_hold(context("dispute"), "case-17"),
-        lambda a: a.release_hold(context("settled"), "case-17"),
-        lambda a: a.soft_delete(context("duplicate")),
-        lambda a: a.restore(context()),
-    )
-    for decide in decisions:
-        (event,) = decide(state)
-        state = asset.evolve(state, event)
-        told.append(event)
-    opened = tenant.create(context(), TENANT, "acme")
-    customer = tenant.project(None, [opened])
-    assert customer is not None  # noqa: S101 - for the type checker
-    issued = customer.issue_key(context(), KEY, Actor(id="comfy-1", type="worker"))
-    revoked = tenant.evolve(customer, issued[0]).revoke_key(context("leaked"), KEY)
-    return {event.TOPIC: event for event in [*told, opened, *issued, *revoked]}
 
 
 def settings() -> str:

@@ -1,5 +1,6 @@
 """The documentation runs, is complete, and leads nowhere wrong."""
 
+import base64
 import doctest
 import json
 import os
@@ -7,18 +8,24 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import typer
 
 from api.app import create_app
 from api.cli.main import app as command_line
+from api.composition import connected
 from domain.event import event_types
+from infra.embedded import start
+from infra.servers import servers_of
 from infra.settings import Settings
-from tests.conftest import Client
+from infra.tenants import list_tenants
+from tests.conftest import QUICK, Client, new_tenant
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -26,23 +33,30 @@ README = ROOT / "README.md"
 TUTORIAL = DOCS / "tutorial" / "first-asset.md"
 PAGES = [README, ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 
-_BLOCK = re.compile(r"^<!-- (?P<mark>executed|output) -->\n```(?P<language>\w+)\n(?P<text>.*?)^```$", re.M | re.S)
-_FENCE = re.compile(r"^```.*?^```$", re.M | re.S)
+_BLOCK = re.compile(
+    r"^<!-- (?P<mark>executed|output) -->\n```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+)
+_FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _CUT = "=== next block ==="
 
 
+@pytest.fixture
+def exports(client: Client) -> dict[str, str]:
+    """What a reader's shell has after the two exports."""
+    key = client.http.headers["Authorization"].removeprefix("Bearer ")
+    return {"PATH": os.environ["PATH"], "URL": str(client.http.base_url), "KEY": key, "NO_PROXY": "*"}
+
+
 @pytest.fixture(params=["curl", "stand-in"])
-def environment(request: pytest.FixtureRequest, client: Client, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """What a reader's shell has after the two exports, once with curl and once with its stand-in."""
-    path = os.environ["PATH"]
+def shell(request: pytest.FixtureRequest, exports: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """The same, once with curl and once with what stands in for it where it is not installed."""
     if request.param == "stand-in" or shutil.which("curl") is None:
         script = tmp_path / "curl"
         script.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__).with_name("curl.py")}" "$@"\n')
         script.chmod(0o755)
-        path = f"{tmp_path}:{path}"
-    key = client.http.headers["Authorization"].removeprefix("Bearer ")
-    yield {"PATH": path, "URL": str(client.http.base_url), "KEY": key, "NO_PROXY": "*"}
+        return exports | {"PATH": f"{tmp_path}:{exports['PATH']}"}
+    return exports
 
 
 def blocks(page: Path, language: str, mark: str = "executed") -> list[str]:
@@ -63,6 +77,16 @@ def bash(script: str, environment: dict[str, str]) -> str:
     return run(["bash", "-euo", "pipefail", "-c", script], environment)
 
 
+def answers(told: str) -> tuple[list[Any], str]:
+    """The JSON answers that come first, and the text after them."""
+    found = []
+    while told.startswith("{"):
+        answer, end = json.JSONDecoder().raw_decode(told)
+        found.append(answer)
+        told = told[end:].strip()
+    return found, told
+
+
 def only_asset(client: Client) -> dict[str, Any]:
     """The one asset of the client's tenant."""
     (asset,) = client.get("/v1/assets", workflow_id="w7").json()["items"]
@@ -70,9 +94,9 @@ def only_asset(client: Client) -> dict[str, Any]:
     return found
 
 
-def test_the_curl_story_of_the_readme_does_what_it_says(environment: dict[str, str], client: Client) -> None:
+def test_the_curl_story_of_the_readme_does_what_it_says(shell: dict[str, str], client: Client) -> None:
     (story,) = blocks(README, "bash")
-    told = bash(story, environment)
+    told = bash(story, shell)
 
     asset = only_asset(client)
     assert (asset["name"], asset["origin"], asset["links"]) == (
@@ -85,15 +109,15 @@ def test_the_curl_story_of_the_readme_does_what_it_says(environment: dict[str, s
         ("asset.created", None),
         ("asset.described", "the client asked"),
     ]
-    answers = [line for line in told.splitlines() if line]
-    assert json.loads(answers[0])["items"][0]["id"] == asset["id"]
-    assert json.loads(answers[2])["items"] == history
-    assert answers[3:] == ["Castle at dusk", "Castle at dusk"]
+    (found, changed, events), names = answers(told)
+    assert found["items"][0]["id"] == changed["id"] == asset["id"]
+    assert events["items"] == history
+    assert names.split("\n") == ["Castle at dusk", "Castle at dusk"]
 
 
-def test_the_python_story_of_the_readme_does_what_it_says(environment: dict[str, str], client: Client) -> None:
+def test_the_python_story_of_the_readme_does_what_it_says(exports: dict[str, str], client: Client) -> None:
     (story,) = blocks(README, "python")
-    told = run([sys.executable, "-c", story], environment).splitlines()
+    told = run([sys.executable, "-c", story], exports).splitlines()
 
     asset = only_asset(client)
     assert asset["name"] == "Castle at night"
@@ -102,10 +126,26 @@ def test_the_python_story_of_the_readme_does_what_it_says(environment: dict[str,
     assert told[3:] == ["Castle at dusk"]
 
 
-def test_every_step_of_the_tutorial_prints_what_the_tutorial_shows(environment: dict[str, str], client: Client) -> None:
+def test_the_roles_of_the_how_to_are_enough_for_a_ledger() -> None:
+    (roles,) = blocks(DOCS / "how-to" / "your-own-postgresql.md", "sql")
+    with tempfile.TemporaryDirectory(prefix="ledger-") as directory:
+        Path(directory).chmod(0o755)  # as root the server runs as another user, who must get there
+        with start(Path(directory) / "data", QUICK) as cluster:
+            with psycopg.connect(cluster.conninfo("postgres"), autocommit=True) as connection:
+                for statement in roles.split(";\n"):
+                    connection.execute(statement.encode())
+            found = servers_of(cluster, "asset_ledger", "asset_ledger_keys")
+            assert found.migrate()
+            settings = Settings(key_encryption_key=base64.b64encode(bytes(32)).decode(), follow=False)
+            with connected(settings, found) as services:
+                new_tenant(services)
+                assert [head for _, _, head, _ in list_tenants(services.projector)] == [1]
+
+
+def test_every_step_of_the_tutorial_prints_what_the_tutorial_shows(shell: dict[str, str], client: Client) -> None:
     steps = [(m["mark"], m["text"]) for m in _BLOCK.finditer(TUTORIAL.read_text())]
     script = f"\necho '{_CUT}'\n".join(text for mark, text in steps if mark == "executed")
-    printed = iter(bash(script, environment).split(f"{_CUT}\n"))
+    printed = iter(bash(script, shell).split(f"{_CUT}\n"))
     got = ""
     for mark, text in steps:
         if mark == "executed":
@@ -169,7 +209,7 @@ def test_every_route_is_in_the_reference() -> None:
 
 @pytest.mark.parametrize("path", ["/v1/assets/01934000-0000-7000-8000-000000000002", "/v1/assets?x=1", "/nowhere"])
 def test_the_type_of_an_error_is_in_the_reference(client: Client, path: str) -> None:
-    problem = client.get(path).json()
+    problem = client.call("GET", path).json()
     assert f"| {problem['status']} | `{problem['type']}` |" in reference("http.md")
 
 
@@ -193,7 +233,7 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
 
 def anchors(page: Path) -> set[str]:
     """The headings of a page as links name them."""
-    headings = re.findall(r"^#+ (.+)$", prose(page), re.M)
+    headings = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
 
 
