@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute
 
 from api import problems
 from api.composition import Services
-from api.requests import RequestId
+from api.requests import BodyLimit, RequestId
 from api.routers import assets, audit, changes, health
 from api.schemas import Problem
 
@@ -35,10 +35,10 @@ def create_app(open_services: Callable[[], AbstractContextManager[Services]]) ->
         version="1",
         description=DESCRIPTION,
         lifespan=lifespan,
-        max_body_size=MAX_BODY,
         generate_unique_id_function=_operation_id,
         separate_input_output_schemas=False,
     )
+    app.add_middleware(BodyLimit, limit=MAX_BODY)
     app.add_middleware(RequestId)
     problems.install(app)
     for router in (assets.router, changes.router, audit.router, health.router):

@@ -43,14 +43,16 @@ def services(settings: Settings) -> Iterator[Services]:
 
 @contextmanager
 def connected(settings: Settings, found: Servers) -> Iterator[Services]:
-    """Everything that stands on the given databases."""
-    kek = settings.kek()
+    """Everything that stands on the given databases. MigrationError, KeyFileError if they do not fit."""
+    found.check()
     size, prepare = settings.pool_size, settings.prepared_statements
     with ExitStack() as stack:
         database = stack.enter_context(Database(found.service, size=size, prepare=prepare))
         projector = stack.enter_context(Database(found.projector, size=size, prepare=prepare))
         keys = stack.enter_context(Database(found.keys, size=size, prepare=prepare))
-        mapper = SealingMapper(KeyStore(keys, kek))
+        store = KeyStore(keys, settings.kek())
+        store.check()
+        mapper = SealingMapper(store)
         log = EventLog(database, mapper)
         engine = Engine(projector, mapper, PROJECTIONS.values())
         engine.install()

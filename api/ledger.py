@@ -74,7 +74,12 @@ class Ledger:
             history = [recorded for recorded in history if recorded.position <= position]
         if not history:
             raise AssetNotFoundError("The asset was not recorded yet at that moment.")
-        return _asset(history)
+        try:
+            return _asset(history)
+        except AssetDeletedError:
+            if revision is None and as_of is None:
+                raise
+            raise AssetDeletedError("The asset was deleted at that moment.") from None
 
     def asset_events(self, asset_id: UUID, limit: int, cursor: str | None) -> Page[Entry]:
         """What happened to an asset, the oldest first, deleted or not."""

@@ -16,6 +16,7 @@ from domain.errors import LedgerError
 from projections.query import CursorError, SearchTooShortError
 
 _LOG = structlog.get_logger()
+MOST_FIELDS = 20
 
 
 class UnauthenticatedError(LedgerError):
@@ -38,9 +39,7 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     errors.AssetNotFoundError: HTTPStatus.NOT_FOUND,
     errors.AssetDeletedError: HTTPStatus.NOT_FOUND,
     errors.HoldNotFoundError: HTTPStatus.NOT_FOUND,
-    errors.KeyNotFoundError: HTTPStatus.NOT_FOUND,
     errors.TenantNotFoundError: HTTPStatus.NOT_FOUND,
-    errors.TenantExistsError: HTTPStatus.CONFLICT,
     errors.OriginIsPermanentError: HTTPStatus.CONFLICT,
     errors.TooManyConflictsError: HTTPStatus.CONFLICT,
     errors.StaleRevisionError: HTTPStatus.PRECONDITION_FAILED,
@@ -48,6 +47,8 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     errors.EntryTooLargeError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.DocumentsTooLargeError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.BeyondHeadError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.UnknownTopicError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.CorruptEntryError: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.KeyUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ClockAheadError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ServiceUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -107,7 +108,7 @@ async def _ledger_error(request: Request, error: LedgerError) -> JSONResponse:
 async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     fields = [
         FieldProblem(field=_printable(".".join(map(str, e["loc"]))), message=_printable(e["msg"]))
-        for e in error.errors()
+        for e in error.errors()[:MOST_FIELDS]
     ]
     detail = "; ".join(f"{f.field}: {f.message}" for f in fields[:3])
     return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, fields)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import structlog
 import uuid6
-from fastapi import Depends, Header, Query, Request
+from fastapi import Depends, Header, HTTPException, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
@@ -60,6 +60,27 @@ class RequestId:
             await send(message)
 
         await self._app(scope, receive, answer)
+
+
+class BodyLimit:
+    """Refuses a body that is larger than a limit, whether it says so or not, with 413."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        arrived = 0
+
+        async def counted() -> Message:
+            nonlocal arrived
+            message = await receive()
+            arrived += len(message.get("body", b""))
+            if arrived > self._limit:
+                raise HTTPException(413, f"A body may have at most {self._limit:,} bytes.")
+            return message
+
+        await self._app(scope, counted, send)
 
 
 def services(request: Request) -> Services:

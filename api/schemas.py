@@ -156,7 +156,7 @@ class Health(BaseModel):
 
 
 class ProjectionFailure(BaseModel):
-    """A projection that met an event it cannot fold."""
+    """A projection that met an event it cannot fold, or cannot open yet."""
 
     projection: str
     version: int

@@ -1,5 +1,6 @@
-"""Serving over HTTP: in the foreground until a signal, or in a thread beside other work."""
+"""Serving over HTTP, in a thread beside other work."""
 
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -49,13 +50,12 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve_until_signal(app: FastAPI, host: str, port: int, started: Callable[[str], object]) -> None:
-    """Serve until SIGINT or SIGTERM; tells `started` the URL once requests are answered. ServingError."""
-    with listening(host, port) as listener:
-        server = _Server(app, lambda: started(url_of(listener)))
-        server.run([listener])
-        if not server.started:
-            raise ServingError("the service did not start: its log says why")
+def wait_for_signal() -> None:
+    """Return at the next SIGINT or SIGTERM, so that everything can be closed in order."""
+    received = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: received.set())
+    received.wait()
 
 
 @contextmanager

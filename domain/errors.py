@@ -68,6 +68,10 @@ class ClockAheadError(LedgerError):
     """This server's clock runs more than 5 seconds ahead of the database's. Nothing was written."""
 
 
+class CorruptEntryError(LedgerError):
+    """A stored entry is not what was written: its bytes disagree with its columns or with their seal."""
+
+
 class ServiceUnavailableError(LedgerError):
     """The ledger cannot answer right now. Try again."""
 

@@ -125,7 +125,7 @@ def personal_fields(event_class: type[Event]) -> frozenset[str]:
 
 
 def to_parts(event: Event) -> Parts:
-    """The event's JSON document, split. Absent and null are the same thing and are left out."""
+    """The event's JSON document, split. What is null is left out, and so is what is personal and empty."""
     own = event.model_dump(mode="json")
     envelope = {name: value for name, value in own.pop("envelope").items() if value is not None}
     sealed = personal_fields(type(event))
@@ -141,7 +141,7 @@ def to_parts(event: Event) -> Parts:
         personal["reason"] = envelope.pop("reason")
     clear |= envelope
     clear["data"] = {name: value for name, value in own.items() if value is not None}
-    return Parts(clear, {name: personal[name] for name in sorted(personal) if personal[name] is not None})
+    return Parts(clear, {name: personal[name] for name in sorted(personal) if personal[name] not in (None, [])})
 
 
 def from_parts(clear: Mapping[str, Any], personal: Mapping[str, Any]) -> Event:

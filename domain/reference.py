@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, StringConstraints
+from pydantic import BeforeValidator, StringConstraints, WithJsonSchema
 
 from domain.values import Frozen, OutsideId
 
@@ -36,7 +36,24 @@ def parse_text(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
     return Reference.parse(value) if isinstance(value, str) else value
 
 
-ReferenceInput = Annotated[Reference, BeforeValidator(parse_text)]
+ReferenceInput = Annotated[
+    Reference,
+    BeforeValidator(parse_text),
+    WithJsonSchema(
+        {
+            "title": "Reference",
+            "anyOf": [
+                {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,63}:.+$"},
+                {
+                    "type": "object",
+                    "properties": {"kind": {"type": "string"}, "id": {"type": "string"}},
+                    "required": ["kind", "id"],
+                },
+            ],
+            "examples": ["message:m_91"],
+        }
+    ),
+]
 """A reference as callers may write it: `{"kind": "message", "id": "m_91"}` or `"message:m_91"`."""
 
 

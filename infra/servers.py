@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import psycopg
 
 from infra.embedded import EmbeddedCluster, start
-from infra.migrations import migrate
+from infra.migrations import check, migrate
 from infra.settings import Settings, SettingsError
 from infra.sql import beside
 
@@ -31,6 +31,11 @@ class Servers:
                 "to migrate, set ASSET_LEDGER_OWNER_DATABASE_URL and ASSET_LEDGER_KEYS_OWNER_DATABASE_URL"
             )
         return migrate(self.owner, "ledger") + migrate(self.keys_owner, "keys")
+
+    def check(self) -> None:
+        """Refuse databases that are not of this version: MigrationError."""
+        check(self.service, "ledger")
+        check(self.keys, "keys")
 
 
 @contextmanager

@@ -44,9 +44,7 @@ class Settings(BaseSettings):
         default=None, description="A file with that key, readable by its owner alone. Default: `DATA/keys/kek`."
     )
     pool_size: int = Field(default=16, ge=1, description="The most connections a process opens as one role.")
-    prepared_statements: bool = Field(
-        default=True, description="Set to false behind PgBouncer in transaction mode before its version 1.21."
-    )
+    prepared_statements: bool = Field(default=True, description="Set to false behind a pooler in transaction mode.")
     follow: bool = Field(default=True, description="Whether `serve` keeps read models up to date itself.")
 
     @property

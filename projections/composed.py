@@ -30,10 +30,10 @@ def copy_in(table: Table[Any]) -> sql.Composed:
     return sql.SQL("COPY {} ({}) FROM STDIN").format(_table(table), _names(table.columns))
 
 
-def drop(table: Table[Any]) -> sql.Composed:
+def drop(table_name: str) -> sql.Composed:
     """Drops the table and the view over it, if they are there."""
-    view = sql.Identifier("queries", table.name)
-    return sql.SQL("DROP VIEW IF EXISTS {}; DROP TABLE IF EXISTS {}").format(view, _table(table))
+    view, table = sql.Identifier("queries", table_name), sql.Identifier("read_models", table_name)
+    return sql.SQL("DROP VIEW IF EXISTS {}; DROP TABLE IF EXISTS {}").format(view, table)
 
 
 def fragment(text: LiteralString) -> sql.SQL:

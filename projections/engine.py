@@ -23,9 +23,6 @@ FOLLOW_BATCH = 500
 REBUILD_BATCH = 5_000
 TENANTS_PER_BATCH = 100
 
-RETRIED = (KeyUnavailableError, ServiceUnavailableError)
-"""What passes by itself. Everything else that goes wrong with an event is wrong with the event, or with its fold."""
-
 
 @dataclass
 class Batch:
@@ -36,6 +33,10 @@ class Batch:
     news: list[Recorded] = field(default_factory=list)
     failed_position: int | None = None
     failure: str | None = None
+
+    def wait(self, error: Exception) -> None:
+        """Hold the tenant back until what is missing is there; it is asked for again with every batch."""
+        self.failure = str(error)
 
     def fail(self, position: int, error: Exception) -> None:
         """Stop before the position; nothing after it is folded until somebody has looked."""
@@ -63,11 +64,7 @@ class Engine:
     def enrol(self) -> None:
         """Let every tenant's log be followed."""
         with self._database.transaction() as connection:
-            names = {
-                "projections": [p.name for p in self.projections],
-                "versions": [p.version for p in self.projections],
-            }
-            connection.execute(_SQL["enrol"], names)
+            connection.execute(_SQL["enrol"], self._names())
 
     def step(self, projection: Projection[Any], limit: int = FOLLOW_BATCH) -> int:
         """Fold one batch of at most about `limit` events; returns how many were folded, 0 if there are no news."""
@@ -84,10 +81,11 @@ class Engine:
         return sum(len(batch.news) for batch in batches)
 
     def reset(self, projection: Projection[Any]) -> None:
-        """Empty the read model and start it over, with tables made anew."""
+        """Start the read model over, with tables made anew; those of older versions go."""
         with self._database.transaction() as connection:
             connection.execute(_SQL["lock_progress"])
-            connection.execute(composed.drop(projection.table))
+            for version in range(1, projection.version + 1):
+                connection.execute(composed.drop(f"{projection.name}_v{version}"))
             _create(connection, projection)
             connection.execute(_SQL["reset"], {"projection": projection.name})
         self.enrol()
@@ -102,17 +100,23 @@ class Engine:
     def lag(self) -> list[tuple[Any, ...]]:
         """Per projection and tenant: name, version, tenant's name and id, position, head, failed position, failure."""
         with self._database.connection() as connection:
-            return connection.execute(_SQL["lag"]).fetchall()
+            return connection.execute(_SQL["lag"], self._names()).fetchall()
 
     def failures(self) -> list[tuple[Any, ...]]:
-        """Where projections have stopped: name, version, tenant, position, why."""
+        """Where projections have stopped or wait: name, version, tenant, the last position folded, why."""
         with self._database.connection() as connection:
-            return connection.execute(_SQL["failures"]).fetchall()
+            return connection.execute(_SQL["failures"], self._names()).fetchall()
 
     def retry(self, projection: Projection[Any]) -> None:
         """Let the projection try again where it has stopped."""
         with self._database.transaction() as connection:
             connection.execute(_SQL["retry"], {"projection": projection.name})
+
+    def _names(self) -> dict[str, list[Any]]:
+        return {
+            "projections": [p.name for p in self.projections],
+            "versions": [p.version for p in self.projections],
+        }
 
     def _claim(self, connection: Connection, projection: Projection[Any], limit: int) -> list[Batch]:
         names = {"projection": projection.name, "version": projection.version, "tenants": TENANTS_PER_BATCH}
@@ -129,11 +133,13 @@ class Engine:
         return list(batches.values())
 
     def _decode(self, batch: Batch, entry: LogEntry) -> None:
-        if batch.failed_position is not None:
+        if batch.failure is not None:
             return
         try:
             event = self._mapper.to_domain_event(entry)
-        except RETRIED:
+        except KeyUnavailableError as error:
+            batch.wait(error)
+        except ServiceUnavailableError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever an entry does, only its tenant stops
             batch.fail(entry.id, error)

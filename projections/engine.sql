@@ -41,22 +41,28 @@ UPDATE read_models.progress AS p
 
 -- done: how many events a projection has folded, of how many there are
 SELECT coalesce(sum(p.position), 0)::bigint, coalesce(sum(h.position), 0)::bigint,
-       count(*) FILTER (WHERE p.failed_position IS NOT NULL)
+       count(*) FILTER (WHERE p.failure IS NOT NULL)
   FROM ledger.log_heads AS h LEFT JOIN read_models.progress AS p
     ON p.tenant_id = h.tenant_id AND p.projection = %(projection)s AND p.version = %(version)s
 
 -- lag: how far each projection is behind each log
-SELECT p.projection, p.version, t.name, t.tenant_id, p.position, h.position, p.failed_position, p.failure
-  FROM read_models.progress AS p JOIN ledger.log_heads AS h USING (tenant_id) JOIN ledger.tenants AS t USING (tenant_id)
- ORDER BY p.projection, t.name
+SELECT wanted.projection, wanted.version, t.name, t.tenant_id, coalesce(p.position, 0), h.position,
+       p.failed_position, p.failure
+  FROM unnest(%(projections)s::text[], %(versions)s::integer[]) AS wanted (projection, version)
+ CROSS JOIN ledger.log_heads AS h JOIN ledger.tenants AS t USING (tenant_id)
+  LEFT JOIN read_models.progress AS p
+    ON (p.projection, p.version, p.tenant_id) = (wanted.projection, wanted.version, h.tenant_id)
+ ORDER BY wanted.projection, t.name
 
--- failures: the projections that have stopped
-SELECT projection, version, tenant_id, failed_position, failure FROM read_models.progress
- WHERE failed_position IS NOT NULL ORDER BY projection, tenant_id
+-- failures: the projections that have stopped, or wait for a key
+SELECT p.projection, p.version, p.tenant_id, p.position, p.failure
+  FROM unnest(%(projections)s::text[], %(versions)s::integer[]) AS wanted (projection, version)
+  JOIN read_models.progress AS p USING (projection, version)
+ WHERE p.failure IS NOT NULL ORDER BY p.projection, p.tenant_id
 
 -- retry: let stopped projections try again
 UPDATE read_models.progress SET failed_position = NULL, failure = NULL
- WHERE failed_position IS NOT NULL AND projection = %(projection)s
+ WHERE projection = %(projection)s AND failed_position IS NOT NULL
 
 -- reached: how far a projection has folded the session's tenant
 SELECT position FROM queries.progress WHERE projection = %(projection)s AND version = %(version)s

@@ -76,7 +76,7 @@ def rebuild(
         if failed:
             _, _, tenant_id, position, failure = next(f for f in engine.failures() if f[0] == projection.name)
             raise ProjectionStoppedError(
-                f"{projection.name} stopped at position {position} of tenant {tenant_id}: {failure}"
+                f"{projection.name} stopped at position {position + 1} of tenant {tenant_id}: {failure}"
             )
         if not worked and done >= total:
             return done

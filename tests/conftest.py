@@ -1,5 +1,6 @@
 """Real parts for every test: an embedded PostgreSQL per worker, databases cloned from a migrated template, a server."""
 
+import base64
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from infra.settings import Settings
 
 # A test's database need not survive the machine; everything else is as in production.
 QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+KEK = bytes(range(32))
 _numbers = count(1)
 
 
@@ -54,7 +56,7 @@ def template(cluster: EmbeddedCluster, settings: Settings) -> Servers:
 @pytest.fixture(scope="session")
 def settings() -> Settings:
     """Settings whose keys are wrapped by a key of the tests."""
-    return Settings(key_encryption_key="AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", pool_size=40)
+    return Settings(key_encryption_key=base64.b64encode(KEK).decode(), pool_size=40)
 
 
 @contextmanager
@@ -119,7 +121,7 @@ def tenant(services: Services) -> UUID:
 
 @dataclass(frozen=True)
 class Client:
-    """A caller of the API: sends a key, reads its own writes, and fails a test on any 5xx it did not ask for."""
+    """A caller of the API: sends a key, reads its own writes, and fails a test on any 5xx."""
 
     http: httpx.Client
     tenant_id: UUID
@@ -173,7 +175,7 @@ def clients(services: Services, url: str) -> Iterator[Callable[..., Client]]:
             tenant_id = tenant_id or new_tenant(services)
             key = services.tenants.issue_key(context(), tenant_id, Actor(id=holder, type="user"))
             http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30)
-            return Client(stack.enter_context(http), tenant_id)
+            return Client(stack.enter_context(http), tenant_id, [services.log.of(tenant_id).recorder.head()])
 
         yield make
 

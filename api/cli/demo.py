@@ -1,9 +1,7 @@
 """`demo`: the whole ledger in a minute, on an embedded PostgreSQL."""
 
 import logging
-import signal
 import socket
-import threading
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +18,7 @@ from api.cli.opening import operator
 from api.cli.projections import rebuild_with_bar
 from api.cli.story import Story
 from api.composition import Services, services
-from api.serving import ServingError, listening, serving
+from api.serving import ServingError, listening, serving, wait_for_signal
 from domain.errors import TenantNotFoundError
 from domain.event import Actor
 from infra.settings import Settings
@@ -67,9 +65,6 @@ def _tenant(services: Services) -> UUID:
 
 def _keep_serving(console: Console, url: str, key: str, asset_id: str) -> None:
     """Print how to go on, and serve until Ctrl-C or SIGTERM."""
-    stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
     console.print(
         f"\n[bold green]Serving[/] on {url} (API description: {url}/docs). Stop with Ctrl-C.", highlight=False
     )
@@ -82,4 +77,4 @@ def _keep_serving(console: Console, url: str, key: str, asset_id: str) -> None:
     )
     for line in lines:
         console.out(f"  {line}", highlight=False)
-    stopped.wait()
+    wait_for_signal()

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import typer
 from rich import print as show
-from rich.table import Table
+from rich.table import Column, Table
 
 from api.cli.opening import ReasonOption, TenantArgument, opened, operator
 from domain.event import Actor
@@ -45,8 +45,10 @@ def revoke(
 @app.command("list")
 def list_(tenant: TenantArgument) -> None:
     """List a tenant's keys. The keys themselves are not kept."""
-    table = Table("key id", "holder", "issued", "revoked")
+    table = Table(Column("key id", no_wrap=True), "holder", "issued", "revoked")
     with opened() as services:
         for key_id, type_, id_, issued_at, revoked_at in services.tenants.list_keys(services.tenants.find(tenant)):
-            table.add_row(str(key_id), f"{type_}:{id_}", f"{issued_at:%Y-%m-%d %H:%M}", f"{revoked_at or ''}")
+            table.add_row(
+                str(key_id), f"{type_}:{id_}", f"{issued_at:%Y-%m-%d}", f"{revoked_at:%Y-%m-%d}" if revoked_at else ""
+            )
     show(table)

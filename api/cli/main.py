@@ -10,7 +10,6 @@ from api.cli import demo, keys, projections, replay, serve, tenants
 from api.serving import ServingError
 from domain.errors import LedgerError
 from infra.embedded import EmbeddedPostgresError
-from infra.event_log.mapper import CorruptEntryError
 from infra.keys.key_file import KeyFileError
 from infra.migrations import MigrationError
 from infra.settings import SettingsError
@@ -22,7 +21,6 @@ EXPECTED = (
     EmbeddedPostgresError,
     KeyFileError,
     MigrationError,
-    CorruptEntryError,
 )
 
 app = typer.Typer(

@@ -78,7 +78,7 @@ def lag() -> None:
     table = Table("projection", "version", "tenant", "position", "head", "behind", "state")
     with opened() as services:
         for name, version, tenant, _, position, head, failed, failure in services.engine.lag():
-            state = f"[red]stopped at {failed}: {failure}" if failed else "ok"
+            state = f"[red]stopped at {failed}: {failure}" if failed else failure or "ok"
             table.add_row(name, str(version), tenant, f"{position:,}", f"{head:,}", f"{head - position:,}", state)
     show(table)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 import typer
 from eventsourcing.application import AggregateNotFoundError
-from rich import print as show
+from rich.console import Console
 from rich.text import Text
 
 from api.cli.opening import opened, tenant_or_only
@@ -33,7 +33,7 @@ def replay(
         for entry in told:
             print(orjson.dumps(asdict(entry), default=lambda value: value.model_dump()).decode())  # noqa: T201
     else:
-        show(timeline(told))
+        Console().print(timeline(told), soft_wrap=True)
 
 
 def timeline(told: Iterable[Entry]) -> Text:

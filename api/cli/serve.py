@@ -1,5 +1,6 @@
 """`serve` and `migrate`: run the service, and prepare its databases."""
 
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
@@ -7,7 +8,7 @@ from rich import print as show
 
 from api.app import create_app
 from api.composition import services
-from api.serving import serve_until_signal
+from api.serving import listening, serving, wait_for_signal
 from infra.servers import servers
 from infra.settings import Settings
 
@@ -23,8 +24,13 @@ def serve(
     `--no-follow`, run `asset-ledger projections run` somewhere, or lists stand still.
     """
     settings = Settings(follow=follow)
-    app = create_app(lambda: services(settings))
-    serve_until_signal(app, host, port, lambda url: show(f"serving on {url}; the API is described at {url}/docs"))
+    with (
+        listening(host, port) as listener,
+        services(settings) as made,
+        serving(create_app(lambda: nullcontext(made)), listener) as url,
+    ):
+        show(f"serving on {url}; the API is described at {url}/docs")
+        wait_for_signal()
 
 
 def migrate() -> None:

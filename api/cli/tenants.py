@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 from rich import print as show
-from rich.table import Table
+from rich.table import Column, Table
 
 from api.cli.opening import ReasonOption, opened, operator
 from infra.tenants import NAME, list_tenants
@@ -27,8 +27,8 @@ def create(
 @app.command("list")
 def list_() -> None:
     """List the tenants, with the size of each log."""
-    table = Table("name", "id", "events", "created")
+    table = Table("name", Column("id", no_wrap=True), "events", "created")
     with opened() as services:
         for name, tenant_id, head, created_at in list_tenants(services.projector):
-            table.add_row(name, str(tenant_id), f"{head:,}", f"{created_at:%Y-%m-%d %H:%M:%S %Z}")
+            table.add_row(name, str(tenant_id), f"{head:,}", f"{created_at:%Y-%m-%d}")
     show(table)

@@ -4,11 +4,12 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from api.problems import documented
 from api.requests import CallerLedger, PageQuery, at_least
 from api.schemas import EventEntry, EventPage
+from domain.event import event_types
 from domain.values import Text, UtcTime
 from projections.audit_trail.fold import AUDIT_TRAIL
 from projections.audit_trail.read import AuditFilter
@@ -17,11 +18,23 @@ from projections.query import CursorError
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
 
 
+def known_topic(topic: str) -> str:
+    """The topic itself; ValueError if no event has it."""
+    if topic not in event_types():
+        raise ValueError(f"no event has this topic; there are {', '.join(sorted(event_types()))}")
+    return topic
+
+
+Topic = Annotated[str, AfterValidator(known_topic)]
+
+
 class AuditQuery(PageQuery):
     """Which entries to list: all that is given must hold."""
 
-    actor: Text | None = Field(default=None, description="Who acted, written `type:id`.", examples=["user:u_42"])
-    topic: list[Text] = Field(default=[], description="What happened; repeat it to ask for any of several.")
+    actor: Annotated[Text, Field(pattern="^(user|worker|system):.")] | None = Field(
+        default=None, description="Who acted, written `type:id`.", examples=["user:u_42"]
+    )
+    topic: list[Topic] = Field(default=[], description="What happened; repeat it to ask for any of several.")
     asset: UUID | None = Field(default=None, description="The asset it happened to.")
     since: UtcTime | None = Field(default=None, description="From this time on.")
     until: UtcTime | None = Field(default=None, description="Before this time.")

@@ -1,6 +1,6 @@
 """Changes of one asset. Each answers with the asset as it is afterwards, and takes If-Match."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Response
@@ -24,6 +24,7 @@ from domain.values import OutsideId
 
 router = APIRouter(prefix="/v1/assets/{asset_id}", tags=["assets"])
 
+NOTHING: Any = {"status_code": 204, "response_class": Response}
 ANY_CHANGE = (AssetNotFoundError, AssetDeletedError, StaleRevisionError, TooManyConflictsError)
 WhyQuery = Annotated[Reason | None, Query(description="Why; kept with the event and shown in the audit trail.")]
 HoldName = Annotated[OutsideId, Path(description="The hold's name, such as `case-17`.")]
@@ -64,7 +65,7 @@ def unlink_asset(
     return seen(response, Asset.of(row))
 
 
-@router.delete("", status_code=204, responses=documented(AssetNotFoundError, StaleRevisionError))
+@router.delete("", **NOTHING, responses=documented(AssetNotFoundError, StaleRevisionError))
 def soft_delete_asset(
     asset_id: UUID, ledger: CallerLedger, if_match: IfMatch, response: Response, reason: WhyQuery = None
 ) -> None:
@@ -82,7 +83,12 @@ def restore_asset(
     return seen(response, Asset.of(row))
 
 
-@router.put("/holds/{hold}", status_code=204, responses=documented(AssetNotFoundError, StaleRevisionError))
+@router.put(
+    "/holds/{hold}",
+    status_code=204,
+    response_class=Response,
+    responses=documented(AssetNotFoundError, StaleRevisionError),
+)
 def hold_asset(
     asset_id: UUID,
     hold: HoldName,
@@ -98,7 +104,10 @@ def hold_asset(
 
 
 @router.delete(
-    "/holds/{hold}", status_code=204, responses=documented(AssetNotFoundError, HoldNotFoundError, StaleRevisionError)
+    "/holds/{hold}",
+    status_code=204,
+    response_class=Response,
+    responses=documented(AssetNotFoundError, HoldNotFoundError, StaleRevisionError),
 )
 def release_hold(
     asset_id: UUID,

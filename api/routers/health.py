@@ -15,7 +15,7 @@ router = APIRouter(tags=["health"])
 def health(services: Annotated[Services, Depends(services)], response: Response) -> Health:
     """Tell whether the database answers and every projection follows. Needs no key, and names no tenant's data."""
     failures = [
-        ProjectionFailure(projection=name, version=version, tenant_id=tenant_id, position=position)
+        ProjectionFailure(projection=name, version=version, tenant_id=tenant_id, position=position + 1)
         for name, version, tenant_id, position, _ in services.engine.failures()
     ]
     response.status_code = 503 if failures else 200

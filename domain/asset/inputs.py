@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, FailFast, Field, model_validator
 
 from domain.asset.events import Content
 from domain.media import Media
@@ -18,8 +18,8 @@ def without_repetitions(tags: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tags))
 
 
-Tags = Annotated[tuple[Tag, ...], Field(max_length=100), AfterValidator(without_repetitions)]
-References = Annotated[tuple[ReferenceInput, ...], Field(max_length=200)]
+Tags = Annotated[tuple[Tag, ...], FailFast(), Field(max_length=100), AfterValidator(without_repetitions)]
+References = Annotated[tuple[ReferenceInput, ...], FailFast(), Field(max_length=200)]
 
 
 Reason = Annotated[Text, Field(max_length=2_000)]

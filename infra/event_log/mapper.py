@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidTag
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
 
-from domain.errors import EntryTooLargeError
+from domain.errors import CorruptEntryError, EntryTooLargeError
 from domain.event import Event, from_parts, to_parts
 from infra.keys.store import Keys
 
@@ -26,10 +26,6 @@ MAX_ENTRY = 65_535
 _NONCE_BYTES = 12
 _SEALED = b',"sealed":"A256GCM.'
 _END = b'"}'
-
-
-class CorruptEntryError(Exception):
-    """A stored entry is not what was written: its bytes disagree with its columns or with their seal."""
 
 
 @dataclass(frozen=True)

@@ -4,3 +4,9 @@ SELECT wrapped_key FROM keys.subject_keys WHERE tenant_id = %(tenant_id)s AND su
 -- add: a new subject's key, unless another process was first
 INSERT INTO keys.subject_keys (tenant_id, subject, wrapped_key)
 VALUES (%(tenant_id)s, %(subject)s, %(wrapped_key)s) ON CONFLICT DO NOTHING
+
+-- find_check: the wrapped known value
+SELECT wrapped FROM keys.key_check
+
+-- add_check: the known value as this key-encryption key wraps it, unless there is one already
+INSERT INTO keys.key_check (wrapped) VALUES (%(wrapped)s) ON CONFLICT DO NOTHING

@@ -9,11 +9,13 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from domain.errors import KeyUnavailableError
-from infra.database import Connection, Database
+from infra.database import Database
+from infra.keys.key_file import KeyFileError
 from infra.sql import beside
 
 _SQL = beside(__file__, "keys.sql")
 _NONCE_BYTES = 12
+_KNOWN = b"asset-ledger key check"
 
 
 class Keys(Protocol):
@@ -48,30 +50,41 @@ class KeyStore:
         """The key that opens what was sealed for the subject. KeyUnavailableError if it cannot be had."""
         return self._cached(tenant_id, subject or "")
 
+    def check(self) -> None:
+        """Refuse a key-encryption key that is not the one in use here: KeyFileError."""
+        with self._database.connection() as connection:
+            connection.execute(_SQL["add_check"], {"wrapped": self._wrap(_KNOWN, _KNOWN)})
+            row = connection.execute(_SQL["find_check"]).fetchone()
+        try:
+            self._unwrap(row[0] if row else bytes(_NONCE_BYTES), _KNOWN)
+        except KeyUnavailableError:
+            raise KeyFileError(
+                "the key-encryption key is not the one that this key database was begun with: give that one"
+            ) from None
+
     def _find(self, tenant_id: UUID, subject: str) -> AESGCM:
         with self._database.transaction(tenant_id) as connection:
-            wrapped = self._wrapped(connection, tenant_id, subject)
-        if wrapped is None:
+            row = connection.execute(_SQL["find"], {"tenant_id": tenant_id, "subject": subject}).fetchone()
+        if row is None:
             raise KeyUnavailableError
+        return AESGCM(self._unwrap(row[0], _binding(tenant_id, subject)))
+
+    def _add(self, tenant_id: UUID, subject: str) -> None:
+        wrapped = self._wrap(AESGCM.generate_key(bit_length=256), _binding(tenant_id, subject))
+        with self._database.transaction(tenant_id) as connection:
+            connection.execute(_SQL["add"], {"tenant_id": tenant_id, "subject": subject, "wrapped_key": wrapped})
+
+    def _wrap(self, key: bytes, binding: bytes) -> bytes:
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._wrapping.encrypt(nonce, key, binding)
+
+    def _unwrap(self, wrapped: bytes, binding: bytes) -> bytes:
         try:
-            key = self._wrapping.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], _binding(tenant_id, subject))
+            return self._wrapping.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], binding)
         except InvalidTag:
             raise KeyUnavailableError(
                 "The key-encryption key does not open the key store: it is not the one that sealed it."
             ) from None
-        return AESGCM(key)
-
-    def _wrapped(self, connection: Connection, tenant_id: UUID, subject: str) -> bytes | None:
-        row = connection.execute(_SQL["find"], {"tenant_id": tenant_id, "subject": subject}).fetchone()
-        return bytes(row[0]) if row and isinstance(row[0], bytes) else None
-
-    def _add(self, tenant_id: UUID, subject: str) -> None:
-        nonce = os.urandom(_NONCE_BYTES)
-        wrapped = nonce + self._wrapping.encrypt(
-            nonce, AESGCM.generate_key(bit_length=256), _binding(tenant_id, subject)
-        )
-        with self._database.transaction(tenant_id) as connection:
-            connection.execute(_SQL["add"], {"tenant_id": tenant_id, "subject": subject, "wrapped_key": wrapped})
 
 
 def _binding(tenant_id: UUID, subject: str) -> bytes:

@@ -34,6 +34,19 @@ def migrate(conninfo: str, folder: str) -> list[str]:
     return pending
 
 
+def check(conninfo: str, folder: str) -> None:
+    """Refuse a database that has not had every migration, or has had others: MigrationError says what to do."""
+    files = {path.name: path for path in FOLDERS.joinpath(folder).glob("*.sql")}
+    try:
+        with psycopg.connect(conninfo) as connection:
+            done: dict[str, str] = dict(connection.execute(_SQL["history"]).fetchall())
+    except psycopg.errors.UndefinedTable:
+        done = {}
+    _check(done, files)
+    if missing := sorted(files.keys() - done.keys()):
+        raise MigrationError(f"the database lacks {', '.join(missing)}: run `asset-ledger migrate`")
+
+
 def _check(done: dict[str, str], files: dict[str, Path]) -> None:
     for name, digest in done.items():
         if name not in files:

@@ -4,7 +4,8 @@ SELECT pg_advisory_xact_lock(hashtext('asset-ledger migrations'))
 -- create_history: the table that remembers which migrations ran
 CREATE TABLE IF NOT EXISTS public.migrations (
     name text PRIMARY KEY, sha256 text NOT NULL, ran_at timestamptz NOT NULL DEFAULT clock_timestamp()
-)
+);
+GRANT SELECT ON public.migrations TO PUBLIC
 
 -- history: what ran
 SELECT name, sha256 FROM public.migrations ORDER BY name

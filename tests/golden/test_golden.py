@@ -6,8 +6,8 @@ from typing import ClassVar, cast
 import pytest
 from eventsourcing.persistence import StoredEvent
 
+from domain.errors import CorruptEntryError
 from domain.event import Event, event_types, from_parts, to_parts
-from infra.event_log.mapper import CorruptEntryError
 from tests.golden.vectors import EVENTS, MAPPER, event_of, golden
 
 FILES = sorted(EVENTS.glob("*.json"))

@@ -2,6 +2,13 @@
 CREATE SCHEMA keys;
 GRANT USAGE ON SCHEMA keys TO asset_ledger_service, asset_ledger_projector;
 
+-- One known value, wrapped: tells at start whether the key-encryption key is the one in use here.
+CREATE TABLE keys.key_check (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    wrapped  bytea NOT NULL
+);
+GRANT SELECT, INSERT ON keys.key_check TO asset_ledger_service;
+
 CREATE TABLE keys.subject_keys (
     tenant_id   uuid NOT NULL,
     subject     text NOT NULL, -- empty for what belongs to the tenant itself
