@@ -1,0 +1,48 @@
+"""What must be true of an answer, whatever was asked."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from tests.conftest import Client
+
+UNKNOWN_ID = "0193483c-5a5e-7d1c-9a30-0d7c41f5c6b1"
+
+
+def problem(response: httpx.Response, status: int, kind: str | None = None) -> dict[str, Any]:
+    """The problem (RFC 9457) that an answer tells of; it must be a well-formed one, of this status and kind."""
+    assert response.status_code == status, response.text
+    assert response.headers["Content-Type"] == "application/problem+json"
+    told: dict[str, Any] = response.json()
+    assert told["type"].startswith("urn:asset-ledger:problem:")
+    assert told["status"] == status
+    assert told["title"]
+    assert told["detail"]
+    assert told["request_id"] == response.headers["X-Request-ID"]
+    assert kind is None or told["type"] == f"urn:asset-ledger:problem:{kind}"
+    return told
+
+
+def refused_fields(response: httpx.Response) -> list[str]:
+    """The fields that a 422 names."""
+    return [error["field"] for error in problem(response, 422, "invalid-request")["errors"]]
+
+
+@contextmanager
+def nothing_written(client: Client) -> Iterator[None]:
+    """Nothing is appended to the tenant's log in the block: positions are dense, so two more assets are neighbours."""
+    before = client.create()["position"]
+    yield
+    assert client.create()["position"] == before + 1
+
+
+def topics(client: Client, asset: dict[str, Any]) -> list[str]:
+    """What happened to an asset, in order."""
+    return [event["topic"] for event in client.history(asset["id"])]
+
+
+def path(asset: dict[str, Any], *below: str) -> str:
+    """The path of an asset, or of something below it."""
+    return "/".join(("/v1/assets", str(asset["id"]), *below))

@@ -1,0 +1,45 @@
+"""The routes that the service itself says it has."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+
+from tests.api.answers import UNKNOWN_ID
+
+BODIES: dict[str, Any] = {
+    "create_asset": {"media": {"media_kind": "image"}},
+    "describe_asset": {"name": "Stolen"},
+    "link_asset": {"references": ["message:m9"]},
+}
+QUERIES: dict[str, dict[str, Any]] = {"unlink_asset": {"ref": "message:m1"}}
+
+
+def described(url: str) -> dict[str, Any]:
+    """The OpenAPI document."""
+    response = httpx.get(f"{url}/openapi.json")
+    assert response.status_code == 200
+    document: dict[str, Any] = response.json()
+    return document
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Every method, path and operation of the document."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield method.upper(), path, operation
+
+
+def protected(url: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """The operations that need a key."""
+    return [found for found in operations(described(url)) if found[1].startswith("/v1/")]
+
+
+def ask(
+    http: httpx.Client, operation: tuple[str, str, dict[str, Any]], asset_id: str = UNKNOWN_ID, **params: object
+) -> httpx.Response:
+    """The answer to a well-formed request of the operation, about the asset where it is about one."""
+    method, path, described = operation
+    name = described["operationId"]
+    target = path.format(asset_id=asset_id, hold="case-17")
+    return http.request(method, target, json=BODIES.get(name), params=QUERIES.get(name, {}) | params)
