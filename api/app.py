@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
 from api import problems
 from api.composition import Services
+from api.described import Description, only_described_parameters
 from api.requests import BodyLimit, RequestId
 from api.routers import assets, audit, changes, health
 from api.schemas import Problem
@@ -36,6 +37,8 @@ def create_app(open_services: Callable[[], AbstractContextManager[Services]]) ->
         description=DESCRIPTION,
         lifespan=lifespan,
         generate_unique_id_function=_operation_id,
+        redirect_slashes=False,
+        dependencies=[Depends(only_described_parameters)],
         separate_input_output_schemas=False,
     )
     app.add_middleware(BodyLimit, limit=MAX_BODY)
@@ -44,6 +47,7 @@ def create_app(open_services: Callable[[], AbstractContextManager[Services]]) ->
     for router in (assets.router, changes.router, audit.router, health.router):
         app.include_router(router)
     _describe_problems(app)
+    app.state.description = Description(app)
     return app
 
 

@@ -45,37 +45,32 @@ class Ledger:
     def create_asset(self, new: NewAsset) -> AssetRow:
         """Record a new asset; returns it."""
         event = aggregate.create(self._context(new.reason), self.tenant_id, uuid6.uuid7(), new)
-        return _asset(self.log.record(event))
+        return _row(self.log.record(event))
 
     def change_asset(
         self, asset_id: UUID, decide: Decision, reason: str | None, expected_revision: int | None
-    ) -> list[Recorded]:
-        """Decide on an asset and record what was decided; returns its whole history."""
+    ) -> AssetRow:
+        """Decide on an asset and record what was decided; returns the asset as that left it, deleted or not."""
         context = self._context(reason)
         try:
-            self.log.change(asset_id, aggregate.project, lambda asset: decide(asset, context), expected_revision)
+            revision = self.log.change(
+                asset_id, aggregate.project, lambda asset: decide(asset, context), expected_revision
+            )
         except AggregateNotFoundError:
             raise AssetNotFoundError from None
-        return self.log.history(asset_id)
+        return _row(self.log.history(asset_id, revision))
 
-    def changed_asset(
-        self, asset_id: UUID, decide: Decision, reason: str | None, expected_revision: int | None
-    ) -> AssetRow:
-        """The same; returns the asset as it is now."""
-        return _asset(self.change_asset(asset_id, decide, reason, expected_revision))
-
-    def asset(self, asset_id: UUID, revision: int | None = None, as_of: int | datetime | None = None) -> AssetRow:
-        """The asset now, at a revision, or at a moment: what a client saw then."""
+    def asset(self, asset_id: UUID, revision: int | None = None, as_of: int | None = None) -> AssetRow:
+        """The asset now, at a revision, or at a position: what a client saw then."""
         history = self._history(asset_id, revision)
         if revision is not None and history[-1].event.originator_version < revision:
             raise AssetNotFoundError(f"The asset has no revision {revision} yet.")
         if as_of is not None:
-            position = self.log.position_at(as_of)
-            history = [recorded for recorded in history if recorded.position <= position]
+            history = [recorded for recorded in history if recorded.position <= as_of]
         if not history:
             raise AssetNotFoundError("The asset was not recorded yet at that moment.")
         try:
-            return _asset(history)
+            return _live(history)
         except AssetDeletedError:
             if revision is None and as_of is None:
                 raise
@@ -97,6 +92,10 @@ class Ledger:
     def audit(self, wanted: AuditFilter, limit: int, cursor: str | None) -> Page[Entry]:
         """A page of the audit trail, the newest first."""
         return list_trail(self.database, self.log, wanted, limit, cursor)
+
+    def position_at(self, moment: int | datetime) -> int:
+        """The position that a moment stands for. BeyondHeadError for one that is not there yet."""
+        return self.log.position_at(moment)
 
     def reached(self, projections: Sequence[Projection[Any]]) -> int:
         """The position that all the projections have reached; of the log itself if none is named."""
@@ -123,8 +122,13 @@ class Ledger:
         )
 
 
-def _asset(history: list[Recorded]) -> AssetRow:
+def _row(history: list[Recorded]) -> AssetRow:
     (row,) = fold_all(ASSETS, history).values()
+    return row
+
+
+def _live(history: list[Recorded]) -> AssetRow:
+    row = _row(history)
     if row.deleted_at is not None:
         raise AssetDeletedError
     return row

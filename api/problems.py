@@ -56,11 +56,21 @@ STATUS: dict[type[Exception], HTTPStatus] = {
 }
 
 
+NAMES = {
+    HTTPStatus.BAD_REQUEST: "bad-request",
+    HTTPStatus.NOT_FOUND: "not-found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method-not-allowed",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "body-too-large",
+}
+"""Problems that the framework finds. Named here, since the standard phrases change between versions of Python."""
+
+
 def documented(*kinds: type[Exception]) -> dict[int | str, dict[str, Any]]:
     """The responses of a route that may end in these errors, for its OpenAPI description."""
     described: dict[int | str, list[str]] = {}
-    for kind in (*kinds, UnauthenticatedError, errors.ServiceUnavailableError):
+    for kind in (*kinds, UnauthenticatedError, BadHeaderError, errors.ServiceUnavailableError):
         described.setdefault(STATUS[kind].value, []).append(str(kind()))
+    described.setdefault(413, []).append("The body is too large.")
     described.setdefault(422, []).append("A field does not fit.")
     return {
         status: {
@@ -80,7 +90,12 @@ def install(app: FastAPI) -> None:
 
 
 def problem(
-    request: Request, status: HTTPStatus, name: str, detail: str, fields: list[FieldProblem] | None = None
+    request: Request,
+    status: HTTPStatus,
+    name: str,
+    detail: str,
+    fields: list[FieldProblem] | None = None,
+    more: dict[str, str] | None = None,
 ) -> JSONResponse:
     """The response that tells of a problem."""
     told = Problem(
@@ -91,7 +106,7 @@ def problem(
         request_id=request.state.request_id,
         errors=fields,
     )
-    headers = {}
+    headers = {"X-Request-ID": request.state.request_id, **(more or {})}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = "1"
     if status == HTTPStatus.UNAUTHORIZED:
@@ -116,7 +131,10 @@ async def _invalid(request: Request, error: RequestValidationError) -> JSONRespo
 
 async def _http_error(request: Request, error: HTTPException) -> JSONResponse:
     status = HTTPStatus(error.status_code)
-    return problem(request, status, status.phrase.lower().replace(" ", "-"), str(error.detail))
+    headers = dict(error.headers or {})
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(sorted(request.app.state.description.methods(request.url.path)))
+    return problem(request, status, NAMES.get(status, "http-error"), str(error.detail), more=headers)
 
 
 async def _bug(request: Request, error: Exception) -> JSONResponse:

@@ -11,7 +11,7 @@ import structlog
 import uuid6
 from fastapi import Depends, Header, HTTPException, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,6 +21,7 @@ from api.ledger import Ledger
 from api.problems import BadHeaderError, BadMomentError, UnauthenticatedError
 from domain.errors import ProjectionLagError, ServiceUnavailableError
 from domain.event import Actor
+from domain.values import UtcTime
 from projections.projection import Projection
 
 _LOG = structlog.get_logger()
@@ -121,11 +122,11 @@ def ledger(
 
 
 def parse_actor(text: str) -> Actor:
-    """The actor written `type:id`. BadHeaderError if it is not of that form."""
-    type_, _, id_ = text.partition(":")
+    """The actor written `type:id` in UTF-8. BadHeaderError if it is not of that form."""
     try:
+        type_, _, id_ = text.encode("latin-1").decode().partition(":")
         return Actor.model_validate({"type": type_, "id": id_})
-    except ValidationError:
+    except (ValidationError, UnicodeError):
         raise BadHeaderError(
             "X-Actor is written type:id, such as user:u_42; the type is user, worker or system."
         ) from None
@@ -146,7 +147,7 @@ def if_match(
     return int(number[1])
 
 
-_MOMENT: TypeAdapter[AwareDatetime] = TypeAdapter(AwareDatetime)
+_MOMENT: TypeAdapter[datetime] = TypeAdapter(UtcTime)
 
 
 def as_of(
@@ -206,10 +207,7 @@ AsOf = Annotated[int | datetime | None, Depends(as_of)]
 
 
 class PageQuery(BaseModel):
-    """What every list takes; an unknown filter is refused, not ignored."""
-
-    model_config = ConfigDict(extra="forbid")
+    """What every list takes."""
 
     limit: int = Field(default=50, ge=1, le=200, description="How many items a page has at the most.")
     cursor: str | None = Field(default=None, max_length=200, description="The `next` of the page before.")
-    min_position: MinPosition = None

@@ -4,40 +4,48 @@ from dataclasses import asdict
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue
 
 from domain.asset.events import Content
 from domain.asset.inputs import Reasoned, References
 from domain.event import Actor
 from domain.media import Media
-from domain.values import JsonObject, UtcTime
+from domain.values import JsonObject, UtcTime, example
 from projections.assets.fold import AssetRow
 from projections.history import Entry
 
 AssetStatus = Literal["pending", "ready", "failed", "deleted"]
 
 
+ASSET = {
+    "id": "0193483c-5a5e-7d1c-9a30-0d7c41f5c6b1",
+    "status": "ready",
+    "media": {"media_kind": "image", "format": "png", "width": 512, "height": 512},
+    "name": "Castle at dusk",
+    "tags": ["concept"],
+    "scope": "world:w1",
+    "origin": ["workflow:w7", "node:n3", "model:sdxl"],
+    "links": ["message:m_91"],
+    "revision": 1,
+    "position": 3,
+}
+ENTRY = {
+    "position": 4,
+    "asset_id": "0193483c-5a5e-7d1c-9a30-0d7c41f5c6b1",
+    "revision": 2,
+    "topic": "asset.described",
+    "time": "2026-11-20T12:00:00.123456Z",
+    "actor": {"id": "u_42", "type": "user"},
+    "reason": "the client likes it",
+    "correlation_id": "req-17",
+    "changes": [{"field": "tags", "before": ["concept"], "after": ["concept", "approved"]}],
+}
+
+
 class Asset(BaseModel):
     """An asset as it is, or as it was at the moment asked for. References are written `kind:id`."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": "0193483c-5a5e-7d1c-9a30-0d7c41f5c6b1",
-                    "status": "ready",
-                    "media": {"media_kind": "image", "format": "png", "width": 512, "height": 512},
-                    "name": "Castle at dusk",
-                    "tags": ["concept"],
-                    "scope": "world:w1",
-                    "origin": ["workflow:w7", "node:n3", "model:sdxl"],
-                    "links": ["message:m_91"],
-                    "revision": 1,
-                    "position": 3,
-                }
-            ]
-        }
-    )
+    model_config = example(**ASSET)
 
     id: UUID
     status: AssetStatus
@@ -72,6 +80,8 @@ class Asset(BaseModel):
 
 class AssetPage(BaseModel):
     """A page of assets, the newest first."""
+
+    model_config = example(items=[ASSET], next="MTcuM2Yy")
 
     items: list[Asset]
     next: str | None = Field(description="Give it as `cursor` for the next page; null at the end.")
@@ -112,6 +122,8 @@ class EventEntry(BaseModel):
 class EventPage(BaseModel):
     """A page of events."""
 
+    model_config = example(items=[ENTRY], next=None)
+
     items: list[EventEntry]
     next: str | None = Field(description="Give it as `cursor` for the next page; null at the end.")
 
@@ -119,7 +131,7 @@ class EventPage(BaseModel):
 class LinkRequest(Reasoned):
     """References to link an asset to, or to take away."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"references": ["message:m_91"]}]})
+    model_config = example(references=["message:m_91"], reason="shown to the client")
 
     references: Annotated[References, Field(min_length=1)]
 
@@ -132,6 +144,14 @@ class UnlinkQuery(Reasoned):
 
 class Problem(BaseModel):
     """What went wrong (RFC 9457)."""
+
+    model_config = example(
+        type="urn:asset-ledger:problem:stale-revision",
+        title="Stale revision",
+        status=412,
+        detail="If-Match names revision 1, but the current one is 2.",
+        request_id="0193483c-5a5e-7d1c-9a30-0d7c41f5c6b2",
+    )
 
     type: str = Field(description="Stays the same for the same kind of problem.")
     title: str
@@ -150,6 +170,8 @@ class FieldProblem(BaseModel):
 
 class Health(BaseModel):
     """Whether the service works, and where projections have stopped."""
+
+    model_config = example(status="ok", failures=[])
 
     status: Literal["ok", "failing"]
     failures: list["ProjectionFailure"]

@@ -29,9 +29,10 @@ def known_format(kind: str) -> BeforeValidator:
     return BeforeValidator(normalise)
 
 
-Pixels = Annotated[int, Field(gt=0, lt=2**31)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+PositiveInt = Annotated[int, Field(strict=True, gt=0, lt=2**31)]
+Pixels = PositiveInt
+Seconds = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+PositiveFloat = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 
 
 class Image(Frozen):
@@ -60,7 +61,7 @@ class Audio(Frozen):
     media_kind: Literal["audio"]
     format: Annotated[str | None, known_format("audio")] = None
     duration: Seconds | None = None
-    sample_rate: Annotated[int, Field(gt=0, lt=2**31)] | None = None
+    sample_rate: PositiveInt | None = None
 
 
 class DocumentMedia(Frozen):
@@ -68,7 +69,7 @@ class DocumentMedia(Frozen):
 
     media_kind: Literal["document"]
     format: Annotated[str | None, known_format("document")] = None
-    page_count: Annotated[int, Field(gt=0, lt=2**31)] | None = None
+    page_count: PositiveInt | None = None
 
 
 class Map(Frozen):

@@ -1,6 +1,7 @@
 """Plain values shared by everything that is recorded: strings from outside, times, free JSON documents."""
 
 import math
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
@@ -10,6 +11,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     JsonValue,
     PlainSerializer,
@@ -21,6 +23,12 @@ from domain.errors import DocumentsTooLargeError
 MAX_DOCUMENTS = 40 * 1024
 MAX_DEPTH = 32
 MAX_SAFE_INTEGER = 2**53 - 1
+_RFC3339 = re.compile(r"^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
+
+
+def example(**members: Any) -> ConfigDict:  # noqa: ANN401 - any JSON
+    """The configuration that shows a model's example in the API's description."""
+    return ConfigDict(json_schema_extra={"examples": [members]})
 
 
 class Frozen(BaseModel):
@@ -40,8 +48,19 @@ def storable(text: str) -> str:
     return text
 
 
+def written_out(value: object) -> object:
+    """The value itself; ValueError for a number or a text that is no date and time with its zone."""
+    if isinstance(value, datetime) or (isinstance(value, str) and _RFC3339.match(value)):
+        return value
+    raise ValueError("must be a date and time with its zone, such as 2026-11-20T12:00:00Z (RFC 3339)")
+
+
 def in_utc(time: datetime) -> datetime:
-    return time.astimezone(UTC)
+    """The same time in UTC; ValueError at the ends of the calendar."""
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is beyond the years 1 to 9999 in UTC") from None
 
 
 def iso_micros(time: datetime) -> str:
@@ -51,7 +70,12 @@ def iso_micros(time: datetime) -> str:
 
 Text = Annotated[str, AfterValidator(storable)]
 OutsideId = Annotated[Text, StringConstraints(min_length=1, max_length=512)]
-UtcTime = Annotated[AwareDatetime, AfterValidator(in_utc), PlainSerializer(iso_micros, when_used="json")]
+UtcTime = Annotated[
+    AwareDatetime,
+    BeforeValidator(written_out),
+    AfterValidator(in_utc),
+    PlainSerializer(iso_micros, when_used="json"),
+]
 
 
 class PersonalMark:

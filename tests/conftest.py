@@ -1,6 +1,7 @@
 """Real parts for every test: an embedded PostgreSQL per worker, databases cloned from a migrated template, a server."""
 
 import base64
+import logging
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ import pytest
 import uuid6
 from psycopg import sql
 
+from api import logs
 from api.app import create_app
 from api.composition import Services, connected, utc_now
 from api.serving import listening, serving
@@ -28,6 +30,7 @@ from infra.settings import Settings
 # A test's database need not survive the machine; everything else is as in production.
 QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 KEK = bytes(range(32))
+logs.configure(logging.WARNING)
 _numbers = count(1)
 
 

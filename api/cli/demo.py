@@ -8,11 +8,11 @@ from typing import Annotated
 from uuid import UUID
 
 import httpx
-import structlog
 import typer
 import uuid6
 from rich.console import Console
 
+from api import logs
 from api.app import create_app
 from api.cli.opening import operator
 from api.cli.projections import rebuild_with_bar
@@ -34,7 +34,7 @@ def demo(
 ) -> None:
     """Start the service, tell a story over HTTP, and keep serving: what the ledger is for, in a minute."""
     console = Console()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    logs.configure(logging.WARNING)
     settings = Settings(data=data.resolve()) if data else Settings()
     console.print(f"[dim]PostgreSQL and keys live in {settings.data}[/]", highlight=False)
     with services(settings) as made, serving(create_app(lambda: nullcontext(made)), _listener(port)) as url:

@@ -2,10 +2,10 @@
 
 import sys
 
-import structlog
 import typer
 from rich.console import Console
 
+from api import logs
 from api.cli import demo, keys, projections, replay, serve, tenants
 from api.serving import ServingError
 from domain.errors import LedgerError
@@ -43,7 +43,7 @@ app.add_typer(projections.app, name="projections")
 
 def main() -> None:
     """Run the command line; expected errors end in one line and exit status 1."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    logs.configure()
     try:
         app()
     except EXPECTED as error:

@@ -12,7 +12,7 @@ from api.schemas import Asset, AssetPage, AssetStatus, EventEntry, EventPage
 from domain.asset.inputs import NewAsset, Tag
 from domain.errors import AssetDeletedError, AssetNotFoundError, BeyondHeadError, DocumentsTooLargeError
 from domain.media import MediaKind
-from domain.reference import Reference, ReferenceAliases, ReferenceInput, alias_kind
+from domain.reference import Reference, ReferenceAliases, ReferenceInput, alias_kind, distinct
 from domain.values import OutsideId, Text, UtcTime
 from projections.asset_references.fold import ASSET_REFERENCES
 from projections.assets.fold import ASSETS
@@ -21,7 +21,7 @@ from projections.query import CursorError, SearchTooShortError
 
 router = APIRouter(prefix="/v1/assets", tags=["assets"])
 
-Ids = Annotated[list[OutsideId], Field(default_factory=list)]
+Ids = Annotated[list[OutsideId], Field(default_factory=list, max_length=200)]
 
 
 def seen(response: Response, asset: Asset) -> Asset:
@@ -40,7 +40,7 @@ class AssetQuery(PageQuery):
     created_after: UtcTime | None = None
     created_before: UtcTime | None = None
     name: Text | None = Field(default=None, description="Part of the name, at least 2 characters, in any case.")
-    ref: list[ReferenceInput] = Field(default=[], description="Any reference, written `kind:id`.")
+    ref: list[ReferenceInput] = Field(default=[], max_length=200, description="Any reference, written `kind:id`.")
     workflow_id: Ids
     node_id: Ids
     job_id: Ids
@@ -69,11 +69,11 @@ class AssetQuery(PageQuery):
         return AssetFilter(
             status=self.status,
             media_kind=self.media_kind,
-            tags=tuple(self.tag),
+            tags=tuple(dict.fromkeys(self.tag)),
             created_after=self.created_after,
             created_before=self.created_before,
             name=self.name,
-            references=(*self.ref, *(Reference(kind=alias_kind(alias), id=id_) for alias, id_ in aliased)),
+            references=distinct((*self.ref, *(Reference(kind=alias_kind(a), id=id_) for a, id_ in aliased))),
         )
 
 
@@ -108,8 +108,14 @@ def get_asset(
     as_of: AsOf,
     revision: Annotated[int | None, Query(ge=1, lt=2**31, description="The asset as it was at this revision.")] = None,
 ) -> Asset:
-    """Read an asset as it is now, at a revision, or at a moment. Always current: folded from the log."""
-    return seen(response, Asset.of(ledger.asset(asset_id, revision, as_of)))
+    """Read an asset as it is now, at a revision, or at a moment. Always current: folded from the log.
+
+    `Ledger-As-Of` names the position that the moment stands for.
+    """
+    position = ledger.position_at(as_of) if as_of is not None else None
+    if position is not None:
+        response.headers["Ledger-As-Of"] = str(position)
+    return seen(response, Asset.of(ledger.asset(asset_id, revision, position)))
 
 
 @router.get(

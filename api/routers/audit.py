@@ -38,7 +38,7 @@ class AuditQuery(PageQuery):
     asset: UUID | None = Field(default=None, description="The asset it happened to.")
     since: UtcTime | None = Field(default=None, description="From this time on.")
     until: UtcTime | None = Field(default=None, description="Before this time.")
-    correlation_id: Text | None = Field(default=None, description="The request id it came with.")
+    correlation_id: Text | None = Field(default=None, min_length=1, description="The request id it came with.")
 
     def filter(self) -> AuditFilter:
         """What is asked for."""

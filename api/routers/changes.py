@@ -25,7 +25,8 @@ from domain.values import OutsideId
 router = APIRouter(prefix="/v1/assets/{asset_id}", tags=["assets"])
 
 NOTHING: Any = {"status_code": 204, "response_class": Response}
-ANY_CHANGE = (AssetNotFoundError, AssetDeletedError, StaleRevisionError, TooManyConflictsError)
+ALWAYS = (AssetNotFoundError, StaleRevisionError, TooManyConflictsError)
+ANY_CHANGE = (*ALWAYS, AssetDeletedError)
 WhyQuery = Annotated[Reason | None, Query(description="Why; kept with the event and shown in the audit trail.")]
 HoldName = Annotated[OutsideId, Path(description="The hold's name, such as `case-17`.")]
 
@@ -35,7 +36,7 @@ def describe_asset(
     asset_id: UUID, new: NewDescription, ledger: CallerLedger, if_match: IfMatch, response: Response
 ) -> Asset:
     """Change the words about an asset: its name, description, tags, metadata. Only what is given changes."""
-    row = ledger.changed_asset(asset_id, lambda asset, context: asset.describe(context, new), new.reason, if_match)
+    row = ledger.change_asset(asset_id, lambda asset, context: asset.describe(context, new), new.reason, if_match)
     return seen(response, Asset.of(row))
 
 
@@ -44,7 +45,7 @@ def link_asset(
     asset_id: UUID, request: LinkRequest, ledger: CallerLedger, if_match: IfMatch, response: Response
 ) -> Asset:
     """Link an asset to references, such as the message it appeared in. Linking again changes nothing."""
-    row = ledger.changed_asset(
+    row = ledger.change_asset(
         asset_id, lambda asset, context: asset.link(context, request.references), request.reason, if_match
     )
     return seen(response, Asset.of(row))
@@ -59,35 +60,32 @@ def unlink_asset(
     response: Response,
 ) -> Asset:
     """Take links away. The history keeps them. What made the asset cannot be unlinked."""
-    row = ledger.changed_asset(
-        asset_id, lambda asset, context: asset.unlink(context, query.ref), query.reason, if_match
-    )
+    row = ledger.change_asset(asset_id, lambda asset, context: asset.unlink(context, query.ref), query.reason, if_match)
     return seen(response, Asset.of(row))
 
 
-@router.delete("", **NOTHING, responses=documented(AssetNotFoundError, StaleRevisionError))
+@router.delete("", **NOTHING, responses=documented(*ALWAYS))
 def soft_delete_asset(
     asset_id: UUID, ledger: CallerLedger, if_match: IfMatch, response: Response, reason: WhyQuery = None
 ) -> None:
     """Hide an asset. Its history stays readable, and it can be restored. Deleting again changes nothing."""
-    history = ledger.change_asset(asset_id, Aggregate.soft_delete, reason, if_match)
-    response.headers["Ledger-Position"] = str(history[-1].position)
+    seen(response, Asset.of(ledger.change_asset(asset_id, Aggregate.soft_delete, reason, if_match)))
 
 
-@router.post("/restore", responses=documented(AssetNotFoundError, StaleRevisionError))
+@router.post("/restore", responses=documented(*ALWAYS))
 def restore_asset(
     asset_id: UUID, ledger: CallerLedger, if_match: IfMatch, response: Response, why: Reasoned | None = None
 ) -> Asset:
     """Bring a deleted asset back. Restoring a live one changes nothing."""
-    row = ledger.changed_asset(asset_id, Aggregate.restore, why.reason if why else None, if_match)
+    row = ledger.change_asset(asset_id, Aggregate.restore, why.reason if why else None, if_match)
     return seen(response, Asset.of(row))
 
 
 @router.put(
-    "/holds/{hold}",
+    "/holds/{hold:path}",
     status_code=204,
     response_class=Response,
-    responses=documented(AssetNotFoundError, StaleRevisionError),
+    responses=documented(*ALWAYS),
 )
 def hold_asset(
     asset_id: UUID,
@@ -99,15 +97,15 @@ def hold_asset(
 ) -> None:
     """Put a legal hold on an asset, deleted or not: until it is lifted, nothing of it may be purged or erased."""
     reason = why.reason if why else None
-    history = ledger.change_asset(asset_id, lambda asset, context: asset.put_hold(context, hold), reason, if_match)
-    response.headers["Ledger-Position"] = str(history[-1].position)
+    row = ledger.change_asset(asset_id, lambda asset, context: asset.put_hold(context, hold), reason, if_match)
+    seen(response, Asset.of(row))
 
 
 @router.delete(
-    "/holds/{hold}",
+    "/holds/{hold:path}",
     status_code=204,
     response_class=Response,
-    responses=documented(AssetNotFoundError, HoldNotFoundError, StaleRevisionError),
+    responses=documented(*ALWAYS, HoldNotFoundError),
 )
 def release_hold(
     asset_id: UUID,
@@ -118,5 +116,5 @@ def release_hold(
     reason: WhyQuery = None,
 ) -> None:
     """Lift a legal hold."""
-    history = ledger.change_asset(asset_id, lambda asset, context: asset.release_hold(context, hold), reason, if_match)
-    response.headers["Ledger-Position"] = str(history[-1].position)
+    row = ledger.change_asset(asset_id, lambda asset, context: asset.release_hold(context, hold), reason, if_match)
+    seen(response, Asset.of(row))

@@ -48,13 +48,13 @@ class Asset:
         changed = tuple(
             field
             for field in DESCRIPTION_FIELDS
-            if field in new.model_fields_set and not same_json(getattr(new, field), getattr(self, field))
+            if field in new.model_fields_set and not same_json(new.said(field), getattr(self, field))
         )
         if not changed:
             return ()
         if "metadata" in changed:
             check_documents_size(new.metadata, self.prompt_spec)
-        values = {field: getattr(new, field) for field in changed}
+        values = {field: new.said(field) for field in changed}
         return (AssetDescribed(envelope=self._next(context), changed=changed, **values),)
 
     def link(self, context: Context, references: tuple[Reference, ...]) -> tuple[AssetEvent, ...]:

@@ -18,7 +18,7 @@ class Content(Frozen):
     """What is said of an asset's bytes: media type (RFC 6838), size in bytes, SHA-256 in lower-case hex."""
 
     content_type: Annotated[Text, Field(max_length=255)] | None = None
-    size: Annotated[int, Field(ge=0, lt=2**53)] | None = None
+    size: Annotated[int, Field(strict=True, ge=0, lt=2**53)] | None = None
     sha256: Sha256 | None = None
 
 

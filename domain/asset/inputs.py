@@ -1,13 +1,13 @@
 """What a caller may say of an asset. Rules stand here, not in events: a stored fact is never refused."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, FailFast, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from domain.asset.events import Content
+from domain.asset.events import Content, DescriptionField
 from domain.media import Media
 from domain.reference import ReferenceAliases, ReferenceInput
-from domain.values import Document, Frozen, OutsideId, Text
+from domain.values import Document, Frozen, OutsideId, Text, example
 
 Name = Annotated[Text, Field(min_length=1, max_length=512)]
 Description = Annotated[Text, Field(max_length=10_000)]
@@ -18,21 +18,34 @@ def without_repetitions(tags: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tags))
 
 
-Tags = Annotated[tuple[Tag, ...], FailFast(), Field(max_length=100), AfterValidator(without_repetitions)]
-References = Annotated[tuple[ReferenceInput, ...], FailFast(), Field(max_length=200)]
+Tags = Annotated[tuple[Tag, ...], Field(fail_fast=True, max_length=100), AfterValidator(without_repetitions)]
+References = Annotated[tuple[ReferenceInput, ...], Field(fail_fast=True, max_length=200)]
 
 
-Reason = Annotated[Text, Field(max_length=2_000)]
+Reason = Annotated[Text, Field(min_length=1, max_length=2_000)]
 
 
 class Reasoned(Frozen):
     """A command that may say why."""
+
+    model_config = example(reason="the client likes it")
 
     reason: Reason | None = Field(default=None, description="Why; kept with the event and shown in the audit trail.")
 
 
 class NewAsset(Reasoned, ReferenceAliases):
     """An asset to record: its media, where it came from, and what to call it."""
+
+    model_config = example(
+        media={"media_kind": "image", "format": "png", "width": 512, "height": 512},
+        name="Castle at dusk",
+        tags=["concept"],
+        workflow_id="w7",
+        node_id="n3",
+        model="sdxl",
+        scope="world:w1",
+        references=["message:m_91"],
+    )
 
     media: Media
     status: Literal["pending", "ready"] = Field(
@@ -59,10 +72,16 @@ class NewAsset(Reasoned, ReferenceAliases):
 class NewDescription(Reasoned):
     """New words about an asset. Only the members given change; null clears, tags and metadata are replaced whole."""
 
+    model_config = example(tags=["final"], description=None, reason="chosen")
+
     name: Name | None = None
     description: Description | None = None
-    tags: Tags = ()
+    tags: Tags | None = None
     metadata: Document | None = None
+
+    def said(self, field: DescriptionField) -> Any:  # noqa: ANN401 - each field has a type of its own
+        """The new value of a field; no tags at all are an empty list of them."""
+        return (self.tags or ()) if field == "tags" else getattr(self, field)
 
     @model_validator(mode="after")
     def says_something(self) -> Self:

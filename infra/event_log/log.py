@@ -74,23 +74,24 @@ class TenantLog(Application[UUID]):
         project: Callable[[A | None, Iterable[E]], A | None],
         decide: Callable[[A], Sequence[E]],
         expected_revision: int | None = None,
-    ) -> list[Recorded]:
-        """Load the aggregate, decide on it, save what was decided; returns the new events, if any.
+    ) -> int:
+        """Load the aggregate, decide on it, save what was decided; returns the revision that leaves it at.
 
         Decides again when another writer was first, up to five times. Raises AggregateNotFoundError,
         StaleRevisionError if the aggregate is not at the expected revision, TooManyConflictsError.
         """
         for _ in range(ATTEMPTS):
-            aggregate = self.repository.get(aggregate_id, projector_func=cast("Any", project))
+            aggregate = cast(A, self.repository.get(aggregate_id, projector_func=cast(Any, project)))
             if expected_revision not in (None, aggregate.version):
                 raise StaleRevisionError(
                     f"If-Match names revision {expected_revision}, but the current one is {aggregate.version}."
                 )
-            events = decide(cast("A", aggregate))
+            events = decide(aggregate)
             try:
-                return self.record(*events) if events else []
+                self.record(*events)
             except IntegrityError:
                 continue
+            return events[-1].originator_version if events else aggregate.version
         raise TooManyConflictsError
 
     def history(self, originator_id: UUID, revision: int | None = None) -> list[Recorded]:

@@ -28,6 +28,10 @@ a.created_at < %(created_before)s
 -- name: whose name contains a text
 a.name_search LIKE %(name)s
 
+-- other_references: that have all of many references, counted for each candidate
+(SELECT count(*) FROM unnest(%(kinds)s::text[], %(ids)s::text[]) AS asked (kind, id)
+   JOIN queries.asset_references_v1 AS r USING (kind, id) WHERE r.asset_id = a.asset_id) = cardinality(%(kinds)s::text[])
+
 -- reference: that have a reference (one condition for each of several)
 EXISTS (SELECT FROM queries.asset_references_v1 AS r
          WHERE r.asset_id = a.asset_id AND r.kind = {kind} AND r.id = {id})
