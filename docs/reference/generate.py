@@ -1,15 +1,15 @@
-# ruff: noqa: INP001 - a script beside the pages it writes
 """Writes the reference pages beside this file from the code itself: `python docs/reference/generate.py`."""
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import typer
+from shapes import Schema, line, objects, page, table, type_, unwrapped
 
 import domain.asset.events
 import domain.tenant.events  # noqa: F401 - both define topics
@@ -23,8 +23,6 @@ from domain.event import Envelope, Event, event_types, personal_fields
 from domain.reference import ORIGIN_KINDS, ReferenceAliases, alias_kind
 from infra.event_log.mapper import MAX_ENTRY
 from infra.settings import Settings
-
-Schema = Mapping[str, Any]
 
 GOLDEN = Path(__file__).parents[2] / "tests" / "golden" / "events"
 
@@ -119,16 +117,16 @@ def events() -> str:
     """The events page: every topic with its fields, which are sealed, and an example."""
     schema = Event.model_json_schema(mode="validation")["$defs"]["Envelope"]
     rows = [
-        (f"`{name}`", _type(schema["properties"][name]), "sealed" if name == "reason" else "", ENVELOPE[name])
+        (f"`{name}`", type_(schema["properties"][name]), "sealed" if name == "reason" else "", ENVELOPE[name])
         for name in Envelope.model_fields
     ]
     values: dict[str, Schema] = {}
     told = [text for topic, event_class in sorted(event_types().items()) for text in _event(topic, event_class, values)]
     values.pop("Envelope")
     parts = [f"# Events\n\n{GENERATED}", EVENTS.format(max_entry=MAX_ENTRY)]
-    parts += ["## Every event", _table(("member", "type", "", "meaning"), rows)]
+    parts += ["## Every event", table(("member", "type", "", "meaning"), rows)]
     parts.append("Besides, every document has `topic`, `schema_version` (1 unless said otherwise) and `data`.")
-    return _page([*parts, *told, "## Values", *_objects(sorted(values), values)])
+    return page([*parts, *told, "## Values", *objects(sorted(values), values)])
 
 
 def _event(topic: str, event_class: type[Event], values: dict[str, Schema]) -> Iterator[str]:
@@ -136,14 +134,14 @@ def _event(topic: str, event_class: type[Event], values: dict[str, Schema]) -> I
     values |= schema["$defs"]
     sealed = personal_fields(event_class)
     rows = [
-        (f"`{name}`", _type(field), "sealed" if name in sealed else "")
+        (f"`{name}`", type_(field), "sealed" if name in sealed else "")
         for name, field in schema["properties"].items()
         if name != "envelope"
     ]
     yield f"## `{topic}`"
     version = "" if event_class.class_version == 1 else f" Its schema version is {event_class.class_version}."
-    yield _line(event_class.__doc__) + version
-    yield _table(("field", "type", ""), rows) if rows else "It has no fields of its own."
+    yield line(event_class.__doc__) + version
+    yield table(("field", "type", ""), rows) if rows else "It has no fields of its own."
     yield _example(GOLDEN / f"{topic}.v{event_class.class_version}.json")
 
 
@@ -163,8 +161,8 @@ def settings() -> str:
         default = "" if field.default is None else f"`{str(field.default).lower()}`"
         if name == "data":
             default = "`/var/lib/asset-ledger` for root, else `~/.local/share/asset-ledger`"
-        rows.append((f"`ASSET_LEDGER_{name.upper()}`", _type(schema[name]), default, _line(field.description)))
-    return _page([f"# Settings\n\n{GENERATED}", SETTINGS, _table(("variable", "type", "default", "meaning"), rows)])
+        rows.append((f"`ASSET_LEDGER_{name.upper()}`", type_(schema[name]), default, line(field.description)))
+    return page([f"# Settings\n\n{GENERATED}", SETTINGS, table(("variable", "type", "default", "meaning"), rows)])
 
 
 def http() -> str:
@@ -176,24 +174,24 @@ def http() -> str:
     described = create_app(never).openapi()
     conventions = CONVENTIONS.format(wait=requests.WAIT_SECONDS, body=MAX_BODY)
     routes = [(method, path, route) for path, ways in described["paths"].items() for method, route in ways.items()]
-    index = [(f"`{method.upper()} {path}`", _line(route["description"])) for method, path, route in routes]
+    index = [(f"`{method.upper()} {path}`", line(route["description"])) for method, path, route in routes]
     told = [text for method, path, route in routes for text in _route(method, path, route)]
     schemas = described["components"]["schemas"]
     names = sorted(name for name in schemas if name != "JsonValue")
     parts = [f"# HTTP API\n\n{GENERATED}", conventions, _problems(), KINDS, _kinds()]
-    parts += ["## Routes", _table(("route", "what it does"), index), *told]
-    return _page([*parts, "## Objects", *_objects(names, schemas)])
+    parts += ["## Routes", table(("route", "what it does"), index), *told]
+    return page([*parts, "## Objects", *objects(names, schemas)])
 
 
 def _kinds() -> str:
     kinds = [(name, alias_kind(name)) for name in ReferenceAliases.model_fields]
     rows = [(f"`{name}`", f"`{kind}`", "origin" if kind in ORIGIN_KINDS else "link") for name, kind in kinds]
-    return _table(("short name", "kind", "role when given at creation"), rows)
+    return table(("short name", "kind", "role when given at creation"), rows)
 
 
 def _problems() -> str:
     rows = [
-        (status.value, f"`urn:asset-ledger:problem:{_problem(kind)}`", _line(kind.__doc__))
+        (status.value, f"`urn:asset-ledger:problem:{_problem(kind)}`", line(kind.__doc__))
         for kind, status in STATUS.items()
         if issubclass(kind, LedgerError)
     ]
@@ -204,7 +202,7 @@ def _problems() -> str:
         (500, "`urn:asset-ledger:problem:internal-error`", "A fault of the service. Its log has the request id."),
     ]
     rows.sort(key=lambda row: row[0])
-    return _table(("status", "type", "meaning"), rows) + "\n\n503 comes with `Retry-After`."
+    return table(("status", "type", "meaning"), rows) + "\n\n503 comes with `Retry-After`."
 
 
 def _problem(kind: type[Exception]) -> str:
@@ -221,23 +219,23 @@ def _route(method: str, path: str, route: Schema) -> Iterator[str]:
         if parameter["name"] in ReferenceAliases.model_fields:
             short = True
         elif parameter["name"] not in {"X-Actor", "X-Causation-ID"}:
-            rows.append((f"{name} ({parameter['in']})", _type(schema), _line(parameter.get("description"))))
+            rows.append((f"{name} ({parameter['in']})", type_(schema), line(parameter.get("description"))))
     if short:
         told = "Assets that have this reference; repeat it for several. See [Reference kinds](#reference-kinds)."
         rows.append(("the short names of references (query)", "list of string", told))
     if rows:
-        yield _table(("parameter", "type", "meaning"), rows)
+        yield table(("parameter", "type", "meaning"), rows)
     if "requestBody" in route:
         body = route["requestBody"]
         optional = "" if body.get("required") else " It may be left out."
-        yield f"Body: {_type(body['content']['application/json']['schema'])}.{optional}"
-    yield _table(("answer", "when"), [_answer(code, answer) for code, answer in sorted(route["responses"].items())])
+        yield f"Body: {type_(body['content']['application/json']['schema'])}.{optional}"
+    yield table(("answer", "when"), [_answer(code, answer) for code, answer in sorted(route["responses"].items())])
 
 
 def _answer(code: str, answer: Schema) -> tuple[str, str]:
     schema = answer.get("content", {}).get("application/json", {}).get("schema")
     if schema:
-        return f"{code} {HTTPStatus(int(code)).phrase}", f"{_type(schema)}"
+        return f"{code} {HTTPStatus(int(code)).phrase}", f"{type_(schema)}"
     text = "Nothing more to say." if code == "204" else answer["description"]
     return f"{code} {HTTPStatus(int(code)).phrase}", text
 
@@ -247,100 +245,29 @@ def cli() -> str:
     group = typer.main.get_command(command_line)
     parts = [f"# Command line\n\n{GENERATED}", str(group.help), str(group.epilog)]
     parts.append("An expected error ends in one line and exit status 1; a wrong use of a command in exit status 2.")
-    return _page([*parts, *_commands(group, "asset-ledger")])
+    return page([*parts, *_commands(group, "asset-ledger")])
 
 
 def _commands(group: Any, path: str) -> Iterator[str]:  # noqa: ANN401 - typer's own click has no public types
     for name, command in group.commands.items():
         yield f"## `{path} {name}`"
-        yield _unwrapped(command.help)
+        yield unwrapped(command.help)
         if hasattr(command, "commands"):
             yield from _commands(command, f"{path} {name}")
             continue
         rows = [_parameter(parameter) for parameter in command.params if parameter.name != "help"]
         if rows:
-            yield _table(("parameter", "default", "meaning"), rows)
+            yield table(("parameter", "default", "meaning"), rows)
 
 
 def _parameter(parameter: Any) -> tuple[str, str, str]:  # noqa: ANN401 - typer's own click has no public types
     if parameter.param_type_name == "argument":
-        return f"`{(parameter.metavar or parameter.name).upper()}`", "required", _line(parameter.help)
+        return f"`{(parameter.metavar or parameter.name).upper()}`", "required", line(parameter.help)
     names = " / ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
     default = "" if parameter.default in (None, False) or parameter.is_flag else f"`{parameter.default}`"
     if parameter.is_flag and parameter.default:
         default = f"`{parameter.opts[0]}`"
-    return names, default, _line(parameter.help)
-
-
-def _objects(names: Iterable[str], schemas: Mapping[str, Schema]) -> Iterator[str]:
-    for name in names:
-        schema = schemas[name]
-        yield f"### {name}"
-        if text := _line(schema.get("description")):
-            yield text
-        fields = schema.get("properties", {})
-        rows = [
-            (f"`{member}`", _type(field), _line(field.get("description")))
-            for member, field in fields.items()
-            if member not in ReferenceAliases.model_fields
-        ]
-        if len(rows) < len(fields):
-            rows.append(("the short names of references", "string or null", "See [Reference kinds](#reference-kinds)."))
-        if rows:
-            yield _table(("member", "type", "meaning"), rows)
-
-
-def _type(schema: Schema) -> str:
-    """A JSON schema in words."""
-    if "$ref" in schema:
-        name = schema["$ref"].rpartition("/")[2]
-        return "JSON" if name == "JsonValue" else f"[{name}](#{name.lower()})"
-    for several in ("anyOf", "oneOf"):
-        if several in schema:
-            return " or ".join(dict.fromkeys(map(_type, schema[several])))
-    if "const" in schema:
-        return f"`{schema['const']}`"
-    if "enum" in schema:
-        return " or ".join(f"`{value}`" for value in schema["enum"])
-    kind = schema.get("type")
-    if kind == "array":
-        return f"list of {_type(schema['items'])}{_limits(schema, 'Items', '')}"
-    if kind == "string":
-        named = {"uuid": "UUID", "date-time": "time", "path": "path"}.get(schema.get("format", ""), "string")
-        return named + _limits(schema, "Length", " characters")
-    if kind in {"integer", "number"}:
-        return str(kind) + _limits(schema, "imum", "")
-    return {"null": "null", "boolean": "`true` or `false`", "object": "JSON object"}.get(str(kind), "JSON")
-
-
-def _limits(schema: Schema, what: str, unit: str) -> str:
-    low, high = schema.get(f"min{what}"), schema.get(f"max{what}")
-    if low is None and "exclusiveMinimum" in schema:
-        return ", above 0"
-    if low is None:
-        return "" if high is None else f", at most {high:,}{unit}"
-    if high is None or high > MAX_BODY:
-        return f", at least {low:g}{unit}"
-    return f", {low:g} to {high:,}{unit}"
-
-
-def _line(text: str | None) -> str:
-    """The text on one line."""
-    return " ".join((text or "").split())
-
-
-def _unwrapped(text: str) -> str:
-    """The paragraphs of a text, each on one line."""
-    return "\n\n".join(_line(paragraph) for paragraph in text.split("\n\n"))
-
-
-def _table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
-
-
-def _page(parts: Iterable[str]) -> str:
-    return "\n\n".join(parts) + "\n"
+    return names, default, line(parameter.help)
 
 
 if __name__ == "__main__":

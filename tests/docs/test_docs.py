@@ -160,10 +160,10 @@ def test_every_step_of_the_tutorial_prints_what_the_tutorial_shows(shell: dict[s
 @pytest.fixture(scope="module")
 def generated() -> dict[str, str]:
     """The reference pages as the code has them now; made in a process of their own, which knows no test's events."""
-    script = (
-        f"import json, runpy; print(json.dumps(runpy.run_path({str(DOCS / 'reference' / 'generate.py')!r})['pages']()))"
+    script = "import json, generate; print(json.dumps(generate.pages()))"
+    pages: dict[str, str] = json.loads(
+        run([sys.executable, "-c", script], os.environ | {"PYTHONPATH": str(DOCS / "reference")})
     )
-    pages: dict[str, str] = json.loads(run([sys.executable, "-c", script], dict(os.environ)))
     return pages
 
 
