@@ -14,11 +14,12 @@ from infra.embedded import EmbeddedCluster, watchdog
 PROJECT = Path(__file__).parents[2]
 DEADLINE_SECONDS = 30
 USER = """
-import sys
+import signal, sys
 from pathlib import Path
 import psycopg
 from infra.embedded import start
 
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job would ignore it
 with start(Path(sys.argv[1])) as cluster:
     with psycopg.connect(cluster.conninfo("postgres")) as connection:
         connection.execute("SELECT pg_advisory_xact_lock(1)")

@@ -35,7 +35,7 @@ def test_the_server_outlives_the_process_group_that_started_it_while_another_use
         with start(data_dir) as cluster:
             started = server_pid(data_dir)
             os.killpg(user.pid, death)
-            user.wait()
+            user.wait(timeout=30)
             assert value(cluster, "SELECT answer FROM kept") == 42
             assert server_pid(data_dir) == started
 
