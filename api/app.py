@@ -2,15 +2,19 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager
+from typing import Any
 
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
 
 from api import problems
 from api.composition import Services
 from api.described import Description, only_described_parameters
+from api.feed import Listeners
+from api.operations import OPERATION
 from api.requests import BodyLimit, RequestId
-from api.routers import assets, audit, changes, health
+from api.routers import assets, audit, batches, changes, feed, health, job_changes, jobs, policies, reference_lookups
 from api.schemas import Problem
 
 MAX_BODY = 1024 * 1024
@@ -23,11 +27,14 @@ as `min_position` to a list, and the list shows the write. Errors are problem de
 """
 
 
-def create_app(open_services: Callable[[], AbstractContextManager[Services]]) -> FastAPI:
+def create_app(
+    open_services: Callable[[], AbstractContextManager[Services]], listeners: Callable[[], Listeners] = Listeners
+) -> FastAPI:
     """The application; the services are opened when it starts and closed when it ends."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.listeners = listeners()
         with open_services() as app.state.services:
             yield
 
@@ -41,12 +48,12 @@ def create_app(open_services: Callable[[], AbstractContextManager[Services]]) ->
         dependencies=[Depends(only_described_parameters)],
         separate_input_output_schemas=False,
     )
-    app.add_middleware(BodyLimit, limit=MAX_BODY)
+    app.add_middleware(BodyLimit, limit=MAX_BODY, limits={**batches.LIMITS, **policies.LIMITS})
     app.add_middleware(RequestId)
     problems.install(app)
-    for router in (assets.router, changes.router, audit.router, health.router):
-        app.include_router(router)
-    _describe_problems(app)
+    for part in (assets, changes, jobs, job_changes, batches, reference_lookups, policies, audit, feed, health):
+        app.include_router(part.router)
+    _describe_the_rest(app)
     app.state.description = Description(app)
     return app
 
@@ -55,16 +62,18 @@ def _operation_id(route: APIRoute) -> str:
     return route.name
 
 
-def _describe_problems(app: FastAPI) -> None:
-    """Add the problem schema that every documented error refers to."""
+def _describe_the_rest(app: FastAPI) -> None:
+    """Add the schemas that no route declares: of problems, and of what a batch reads by itself."""
     make = app.openapi
 
     def openapi() -> dict[str, object]:
         described = make()
         schemas = described["components"]["schemas"]
-        problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas.update(problem.pop("$defs", {}))
-        schemas["Problem"] = problem
+        missing: dict[str, TypeAdapter[Any]] = {"Problem": TypeAdapter(Problem), "Operation": OPERATION}
+        for name, adapter in missing.items():
+            schema = adapter.json_schema(ref_template="#/components/schemas/{model}")
+            for part_name, part in {**schema.pop("$defs", {}), name: schema}.items():
+                schemas.setdefault(part_name, part)
         return described
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -23,6 +23,7 @@ class Services:
 
     database: Database
     projector: Database
+    keys: KeyStore
     log: EventLog
     tenants: Tenants
     engine: Engine
@@ -56,7 +57,7 @@ def connected(settings: Settings, found: Servers) -> Iterator[Services]:
         log = EventLog(database, mapper)
         engine = Engine(projector, mapper, PROJECTIONS.values())
         engine.install()
-        made = Services(database, projector, log, Tenants(database, log), engine, utc_now)
+        made = Services(database, projector, store, log, Tenants(database, log, store), engine, utc_now)
         if settings.follow:
             stack.enter_context(Follower(engine))
         yield made

@@ -1,28 +1,30 @@
 """One tenant's ledger on behalf of one caller: what the routes call."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import uuid6
 from eventsourcing.application import AggregateNotFoundError
 
+from api.policies import Policies
+from api.session import Session
 from domain.asset import asset as aggregate
 from domain.asset.asset import Asset
-from domain.asset.events import AssetCreated, AssetEvent
+from domain.asset.events import AssetCreated, AssetEvent, AssetLinked
 from domain.asset.inputs import NewAsset
-from domain.errors import AssetDeletedError, AssetNotFoundError
-from domain.event import Actor, Context, Recorded
-from infra.database import Database
-from infra.event_log.log import TenantLog
+from domain.errors import AssetDeletedError, AssetNotFoundError, LedgerError
+from domain.event import Context, Recorded
+from domain.identity import derived_id
+from domain.reference import Reference
+from infra.event_log.log import Changed, TenantLog
 from projections.assets.fold import ASSETS, AssetRow
-from projections.assets.read import AssetFilter, list_assets
+from projections.assets.read import AssetFilter, count_assets, list_assets
 from projections.audit_trail.read import AuditFilter, list_trail
 from projections.history import Entry, entries
 from projections.projection import Projection, fold_all
-from projections.query import Keyset, Page, reached
+from projections.query import NEWEST_FIRST, Keyset, Order, Page, reached
 
 Decision = Callable[[Asset, Context], Sequence[AssetEvent]]
 
@@ -31,34 +33,62 @@ Decision = Callable[[Asset, Context], Sequence[AssetEvent]]
 class Ledger:
     """Records and reads one tenant's assets. Raises the domain's errors."""
 
-    log: TenantLog
-    database: Database
-    actor: Actor
-    correlation_id: str
-    causation_id: str | None
-    clock: Callable[[], datetime]
+    session: Session
+
+    @property
+    def log(self) -> TenantLog:
+        return self.session.log
 
     @property
     def tenant_id(self) -> UUID:
-        return self.log.tenant_id
+        return self.session.tenant_id
 
-    def create_asset(self, new: NewAsset) -> AssetRow:
-        """Record a new asset; returns it."""
-        event = aggregate.create(self._context(new.reason), self.tenant_id, uuid6.uuid7(), new)
-        return _row(self.log.record(event))
+    @property
+    def policies(self) -> Policies:
+        return Policies(self.session)
+
+    def create_asset(self, new: NewAsset, key: str | None = None) -> tuple[AssetRow, bool]:
+        """Record a new asset; returns it, and whether that made it new: under a key, it is recorded once.
+
+        OtherRequestError if the key made something else, KeyOfDeletedAssetError.
+        """
+        if key is None:
+            event = self._creation(new, uuid6.uuid7())
+            return _row(self.session.persistently(lambda: self._record(event))), True
+        identity = self.session.identity
+        asset_id = derived_id("asset", "key", identity.digest("key", key))
+        request_digest = identity.digest("request", new.identity())
+
+        def work() -> tuple[list[Recorded], bool]:
+            try:
+                history = self.log.history(asset_id)
+            except AggregateNotFoundError:
+                return self._record(self._creation(new, asset_id, request_digest)), True
+            _aggregate(history).create_again(request_digest)
+            return history, False
+
+        history, made = self.session.atomically(work)
+        return _row(history), made
+
+    def create_assets(self, news: Iterable[NewAsset]) -> list[Recorded | LedgerError]:
+        """Record new assets in one append; tells of each how it was recorded, or why it was not."""
+        decided = [self._decided(new) for new in news]
+        events = [event for event in decided if isinstance(event, AssetCreated)]
+        recorded = iter(self.session.persistently(lambda: self._record_each(events)))
+        return [next(recorded) if isinstance(event, AssetCreated) else event for event in decided]
+
+    def link_asset(self, asset_id: UUID, references: tuple[Reference, ...], reason: str | None) -> set[Reference]:
+        """Link an asset to references; returns those that it did not have yet."""
+        changed = self._change(asset_id, lambda asset, context: asset.link(context, references), reason, None)
+        events = changed.recorded
+        return {r for recorded in events if isinstance(recorded.event, AssetLinked) for r in recorded.event.references}
 
     def change_asset(
         self, asset_id: UUID, decide: Decision, reason: str | None, expected_revision: int | None
     ) -> AssetRow:
         """Decide on an asset and record what was decided; returns the asset as that left it, deleted or not."""
-        context = self._context(reason)
-        try:
-            revision = self.log.change(
-                asset_id, aggregate.project, lambda asset: decide(asset, context), expected_revision
-            )
-        except AggregateNotFoundError:
-            raise AssetNotFoundError from None
-        return _row(self.log.history(asset_id, revision))
+        changed = self._change(asset_id, decide, reason, expected_revision)
+        return _row(self.log.history(asset_id, changed.revision))
 
     def asset(self, asset_id: UUID, revision: int | None = None, as_of: int | None = None) -> AssetRow:
         """The asset now, at a revision, or at a position: what a client saw then."""
@@ -85,23 +115,57 @@ class Ledger:
         more = len(told) > limit
         return Page(told[:limit], keyset.encode(told[limit - 1].position) if more else None)
 
-    def assets(self, wanted: AssetFilter, limit: int, cursor: str | None) -> Page[AssetRow]:
-        """A page of the list of assets, the newest first."""
-        return list_assets(self.database, self.tenant_id, wanted, limit, cursor)
+    def assets(
+        self, wanted: AssetFilter, limit: int, cursor: str | None, order: Order = NEWEST_FIRST
+    ) -> Page[AssetRow]:
+        """A page of the list of assets."""
+        return list_assets(self.session.database, self.tenant_id, wanted, limit, cursor, order)
+
+    def count_assets(self, wanted: AssetFilter) -> int:
+        """How many assets the filter finds."""
+        return count_assets(self.session.database, self.tenant_id, wanted)
 
     def audit(self, wanted: AuditFilter, limit: int, cursor: str | None) -> Page[Entry]:
         """A page of the audit trail, the newest first."""
-        return list_trail(self.database, self.log, wanted, limit, cursor)
-
-    def position_at(self, moment: int | datetime) -> int:
-        """The position that a moment stands for. BeyondHeadError for one that is not there yet."""
-        return self.log.position_at(moment)
+        return list_trail(self.session.database, self.log, wanted, limit, cursor)
 
     def reached(self, projections: Sequence[Projection[Any]]) -> int:
         """The position that all the projections have reached; of the log itself if none is named."""
         if not projections:
             return self.log.recorder.head()
-        return reached(self.database, self.tenant_id, projections)
+        return reached(self.session.database, self.tenant_id, projections)
+
+    def _creation(self, new: NewAsset, asset_id: UUID, request_digest: str | None = None) -> AssetCreated:
+        return aggregate.create(self.session.context(new.reason), self.tenant_id, asset_id, new, request_digest)
+
+    def _record(self, event: AssetCreated) -> list[Recorded]:
+        return self.log.record(event, under=self.policies.admit([event]))
+
+    def _record_each(self, events: Sequence[AssetCreated]) -> list[Recorded | LedgerError]:
+        refusals, under = self.policies.admit_each(events)
+        admitted = [event for event, refusal in zip(events, refusals, strict=True) if refusal is None]
+        recorded = iter(self.log.record_each(admitted, under))
+        return [next(recorded) if refusal is None else refusal for refusal in refusals]
+
+    def _decided(self, new: NewAsset) -> AssetCreated | LedgerError:
+        try:
+            return self._creation(new, uuid6.uuid7())
+        except LedgerError as refusal:
+            return refusal
+
+    def _change(self, asset_id: UUID, decide: Decision, reason: str | None, expected_revision: int | None) -> Changed:
+        """Decide on an asset and record what was decided; returns what that left."""
+        context = self.session.context(reason)
+        try:
+            return self.log.change(
+                asset_id,
+                aggregate.project,
+                lambda asset: decide(asset, context),
+                expected_revision,
+                self.policies.admit,
+            )
+        except AggregateNotFoundError:
+            raise AssetNotFoundError from None
 
     def _history(self, asset_id: UUID, revision: int | None = None) -> list[Recorded]:
         try:
@@ -112,14 +176,10 @@ class Ledger:
             raise AssetNotFoundError
         return history
 
-    def _context(self, reason: str | None) -> Context:
-        return Context(
-            actor=self.actor,
-            recorded_at=self.clock(),
-            correlation_id=self.correlation_id,
-            causation_id=self.causation_id,
-            reason=reason,
-        )
+
+def _aggregate(history: list[Recorded]) -> Asset:
+    asset = aggregate.project(None, (cast("AssetEvent", recorded.event) for recorded in history))
+    return cast("Asset", asset)
 
 
 def _row(history: list[Recorded]) -> AssetRow:

@@ -38,7 +38,20 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     SearchTooShortError: HTTPStatus.BAD_REQUEST,
     errors.AssetNotFoundError: HTTPStatus.NOT_FOUND,
     errors.AssetDeletedError: HTTPStatus.NOT_FOUND,
+    errors.OtherRequestError: HTTPStatus.CONFLICT,
+    errors.KeyOfDeletedAssetError: HTTPStatus.CONFLICT,
     errors.HoldNotFoundError: HTTPStatus.NOT_FOUND,
+    errors.JobNotFoundError: HTTPStatus.NOT_FOUND,
+    errors.IllegalTransitionError: HTTPStatus.CONFLICT,
+    errors.WrongAttemptError: HTTPStatus.CONFLICT,
+    errors.LeaseLostError: HTTPStatus.CONFLICT,
+    errors.OtherCompletionError: HTTPStatus.CONFLICT,
+    errors.ForeignAssetError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.MissingReferenceError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.TagNotAllowedError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.ReferenceNotDeclaredError: HTTPStatus.NOT_FOUND,
+    errors.ForeignReferenceError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.OtherScopeError: HTTPStatus.CONFLICT,
     errors.TenantNotFoundError: HTTPStatus.NOT_FOUND,
     errors.OriginIsPermanentError: HTTPStatus.CONFLICT,
     errors.TooManyConflictsError: HTTPStatus.CONFLICT,
@@ -83,64 +96,66 @@ def documented(*kinds: type[Exception]) -> dict[int | str, dict[str, Any]]:
 
 def install(app: FastAPI) -> None:
     """Let every error of the app be answered as a problem."""
-    app.exception_handler(LedgerError)(_ledger_error)
-    app.exception_handler(RequestValidationError)(_invalid)
-    app.exception_handler(HTTPException)(_http_error)
+    for kind in (LedgerError, RequestValidationError, HTTPException):
+        app.exception_handler(kind)(_answer)
     app.exception_handler(Exception)(_bug)
 
 
-def problem(
-    request: Request,
-    status: HTTPStatus,
-    name: str,
-    detail: str,
-    fields: list[FieldProblem] | None = None,
-    more: dict[str, str] | None = None,
-) -> JSONResponse:
-    """The response that tells of a problem."""
-    told = Problem(
-        type=f"urn:asset-ledger:problem:{name}",
-        title=name.replace("-", " ").capitalize(),
-        status=status,
-        detail=detail,
-        request_id=request.state.request_id,
-        errors=fields,
-    )
-    headers = {"X-Request-ID": request.state.request_id, **(more or {})}
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = "1"
-    if status == HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = "Bearer"
-    return JSONResponse(told.model_dump(exclude_none=True), status, headers, media_type="application/problem+json")
+def problem_of(error: Exception, request_id: str) -> Problem:
+    """The problem that an error is told as: refused by the ledger, invalid, HTTP's own, or else a fault."""
+    match error:
+        case LedgerError():
+            kind = next(kind for kind in type(error).__mro__ if kind in STATUS)
+            name = re.sub(r"(?<!^)(?=[A-Z])", "-", type(error).__name__.removesuffix("Error")).lower()
+            return _problem(request_id, STATUS[kind], name, str(error))
+        case RequestValidationError():
+            fields = _fields(error)
+            detail = "; ".join(f"{f.field}: {f.message}" for f in fields[:3])
+            return _problem(request_id, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, fields)
+        case HTTPException():
+            status = HTTPStatus(error.status_code)
+            return _problem(request_id, status, NAMES.get(status, "http-error"), str(error.detail))
+    detail = "This is a fault of the service. It is in its log under the request id."
+    return _problem(request_id, HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", detail)
 
 
-async def _ledger_error(request: Request, error: LedgerError) -> JSONResponse:
-    kind = next(kind for kind in type(error).__mro__ if kind in STATUS)
-    name = re.sub(r"(?<!^)(?=[A-Z])", "-", type(error).__name__.removesuffix("Error")).lower()
-    return problem(request, STATUS[kind], name, str(error))
-
-
-async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-    fields = [
-        FieldProblem(field=_printable(".".join(map(str, e["loc"]))), message=_printable(e["msg"]))
-        for e in error.errors()[:MOST_FIELDS]
-    ]
-    detail = "; ".join(f"{f.field}: {f.message}" for f in fields[:3])
-    return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, fields)
-
-
-async def _http_error(request: Request, error: HTTPException) -> JSONResponse:
-    status = HTTPStatus(error.status_code)
-    headers = dict(error.headers or {})
-    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+async def _answer(request: Request, error: Exception) -> JSONResponse:
+    told = problem_of(error, request.state.request_id)
+    headers = {"X-Request-ID": told.request_id}
+    if isinstance(error, HTTPException):
+        headers |= error.headers or {}
+    if told.status == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(sorted(request.app.state.description.methods(request.url.path)))
-    return problem(request, status, NAMES.get(status, "http-error"), str(error.detail), more=headers)
+    if told.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = "1"
+    if told.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return JSONResponse(told.model_dump(), told.status, headers, media_type="application/problem+json")
 
 
 async def _bug(request: Request, error: Exception) -> JSONResponse:
     _LOG.error("fault", request_id=request.state.request_id, exc_info=error)
-    detail = "This is a fault of the service. It is in its log under the request id."
-    return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", detail)
+    return await _answer(request, error)
+
+
+def _problem(
+    request_id: str, status: HTTPStatus, name: str, detail: str, fields: list[FieldProblem] | None = None
+) -> Problem:
+    return Problem(
+        type=f"urn:asset-ledger:problem:{name}",
+        title=name.replace("-", " ").capitalize(),
+        status=status,
+        detail=detail,
+        request_id=request_id,
+        errors=fields,
+    )
+
+
+def _fields(error: RequestValidationError) -> list[FieldProblem]:
+    return [
+        FieldProblem(field=_printable(".".join(map(str, e["loc"]))), message=_printable(e["msg"]))
+        for e in error.errors()[:MOST_FIELDS]
+    ]
 
 
 def _printable(text: str) -> str:

@@ -3,13 +3,13 @@
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import structlog
 import uuid6
-from fastapi import Depends, Header, HTTPException, Query, Request
+from fastapi import Depends, Header, HTTPException, Query, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
@@ -17,12 +17,15 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.composition import Services
+from api.jobs import Jobs
 from api.ledger import Ledger
 from api.problems import BadHeaderError, BadMomentError, UnauthenticatedError
+from api.session import Session
 from domain.errors import ProjectionLagError, ServiceUnavailableError
 from domain.event import Actor
-from domain.values import UtcTime
+from domain.values import OutsideId, Text, UtcTime
 from projections.projection import Projection
+from projections.query import Order
 
 _LOG = structlog.get_logger()
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
@@ -64,21 +67,23 @@ class RequestId:
 
 
 class BodyLimit:
-    """Refuses a body that is larger than a limit, whether it says so or not, with 413."""
+    """Refuses a body that is larger than its path's limit, whether it says so or not, with 413."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    def __init__(self, app: ASGIApp, limit: int, limits: Mapping[str, int]) -> None:
         self._app = app
         self._limit = limit
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         arrived = 0
+        limit = self._limits.get(scope.get("path", ""), self._limit)
 
         async def counted() -> Message:
             nonlocal arrived
             message = await receive()
             arrived += len(message.get("body", b""))
-            if arrived > self._limit:
-                raise HTTPException(413, f"A body may have at most {self._limit:,} bytes.")
+            if arrived > limit:
+                raise HTTPException(413, f"A body may have at most {limit:,} bytes.")
             return message
 
         await self._app(scope, counted, send)
@@ -90,7 +95,7 @@ def services(request: Request) -> Services:
     return found
 
 
-def ledger(
+def session(
     request: Request,
     services: Annotated[Services, Depends(services)],
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
@@ -104,21 +109,43 @@ def ledger(
     causation_id: Annotated[
         str | None, Header(alias="X-Causation-ID", description="The id of what led to this request.")
     ] = None,
-) -> Ledger:
-    """The ledger of the tenant whose key the request brings. UnauthenticatedError without a valid one."""
+) -> Session:
+    """A session with the tenant whose key the request brings. UnauthenticatedError without a valid one."""
     caller = services.tenants.caller(credentials.credentials) if credentials else None
     if caller is None:
         raise UnauthenticatedError
     if causation_id is not None and not _REQUEST_ID.match(causation_id):
         raise BadHeaderError("X-Causation-ID must be 1 to 64 letters, digits, dots, hyphens or underscores.")
-    return Ledger(
+    return Session(
         log=services.log.of(caller.tenant_id),
         database=services.database,
+        keys=services.keys,
         actor=parse_actor(actor) if actor is not None else caller.holder,
         correlation_id=request.state.request_id,
         causation_id=causation_id,
         clock=services.clock,
     )
+
+
+CallerSession = Annotated[Session, Depends(session)]
+
+
+def key_holds(
+    services: Annotated[Services, Depends(services)],
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
+) -> Callable[[], bool]:
+    """Tells whether the request's key opens anything still: what stays open for long asks again and again."""
+    return lambda: credentials is not None and services.tenants.caller(credentials.credentials) is not None
+
+
+def ledger(session: CallerSession) -> Ledger:
+    """The caller's tenant's assets."""
+    return Ledger(session)
+
+
+def jobs(session: CallerSession) -> Jobs:
+    """The caller's tenant's jobs."""
+    return Jobs(session)
 
 
 def parse_actor(text: str) -> Actor:
@@ -151,6 +178,8 @@ _MOMENT: TypeAdapter[datetime] = TypeAdapter(UtcTime)
 
 
 def as_of(
+    session: CallerSession,
+    response: Response,
     moment: Annotated[
         str | None,
         Query(
@@ -159,16 +188,17 @@ def as_of(
             examples=["17", "2026-11-20T12:00:00Z"],
         ),
     ] = None,
-) -> int | datetime | None:
-    """The moment to answer for; None for now."""
+) -> int | None:
+    """The position to answer for, named in the answer as `Ledger-As-Of`; None for now. BadMomentError."""
     if moment is None:
         return None
-    if re.fullmatch(r"[0-9]{1,18}", moment):
-        return int(moment)
     try:
-        return _MOMENT.validate_python(moment)
+        asked = int(moment) if re.fullmatch(r"[0-9]{1,18}", moment) else _MOMENT.validate_python(moment)
     except ValidationError:
         raise BadMomentError from None
+    position = session.log.position_at(asked)
+    response.headers["Ledger-As-Of"] = str(position)
+    return position
 
 
 MinPosition = Annotated[
@@ -202,8 +232,14 @@ async def _until(reached: Callable[[], int], position: int) -> None:
 
 
 CallerLedger = Annotated[Ledger, Depends(ledger)]
+CallerJobs = Annotated[Jobs, Depends(jobs)]
 IfMatch = Annotated[int | None, Depends(if_match)]
-AsOf = Annotated[int | datetime | None, Depends(as_of)]
+IdempotencyKey = Annotated[
+    OutsideId | None,
+    Header(alias="Idempotency-Key", description="Repeating a request with the same key never does it twice."),
+]
+AsOf = Annotated[int | None, Depends(as_of)]
+ActorText = Annotated[Text, Field(pattern="^(user|worker|system):.", examples=["user:u_42"])]
 
 
 class PageQuery(BaseModel):
@@ -211,3 +247,23 @@ class PageQuery(BaseModel):
 
     limit: int = Field(default=50, ge=1, le=200, description="How many items a page has at the most.")
     cursor: str | None = Field(default=None, max_length=200, description="The `next` of the page before.")
+
+
+class SortedQuery(PageQuery):
+    """What lists of assets and of jobs take besides."""
+
+    sort: Literal["created", "updated"] = Field(
+        default="created",
+        description="What the order goes by: the first event or the last one. What changes while you page by "
+        "`updated` moves: with `order=asc` it comes again, with `order=desc` it may be missed.",
+    )
+    order: Literal["desc", "asc"] = Field(default="desc", description="The last ones first, or the first ones.")
+    total: bool = Field(default=False, description="Whether to count all that there are.")
+    created_after: UtcTime | None = None
+    created_before: UtcTime | None = None
+    updated_after: UtcTime | None = Field(default=None, description="Whose last event is later than this.")
+    updated_before: UtcTime | None = None
+
+    def in_order(self) -> Order:
+        """The order asked for."""
+        return Order(self.sort, self.order)

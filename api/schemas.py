@@ -17,6 +17,10 @@ from projections.history import Entry
 AssetStatus = Literal["pending", "ready", "failed", "deleted"]
 
 
+def is_none(value: object) -> bool:
+    return value is None
+
+
 ASSET = {
     "id": "0193483c-5a5e-7d1c-9a30-0d7c41f5c6b1",
     "status": "ready",
@@ -79,12 +83,17 @@ class Asset(BaseModel):
 
 
 class AssetPage(BaseModel):
-    """A page of assets, the newest first."""
+    """A page of assets."""
 
     model_config = example(items=[ASSET], next="MTcuM2Yy")
 
     items: list[Asset]
     next: str | None = Field(description="Give it as `cursor` for the next page; null at the end.")
+    total: int | None = Field(
+        default=None,
+        exclude_if=is_none,
+        description="How many there are in all, if `total=true` asks for it.",
+    )
 
 
 class FieldChange(BaseModel):
@@ -99,7 +108,8 @@ class EventEntry(BaseModel):
     """One event: who, when, what, before and after, why, on whose request."""
 
     position: int
-    asset_id: UUID | None = Field(description="The asset it happened to; null for an event of the tenant.")
+    asset_id: UUID | None = Field(description="The asset it happened to, if it was one.")
+    job_id: UUID | None = Field(description="The job it happened to, if it was one.")
     revision: int
     topic: str
     time: UtcTime = Field(description="When it took effect: never earlier than an earlier position's.")
@@ -115,8 +125,12 @@ class EventEntry(BaseModel):
     def of(cls, entry: Entry) -> Self:
         """The event of a history entry."""
         fields: dict[str, Any] = {**asdict(entry), "actor": entry.actor}
-        originator_id = fields.pop("originator_id")
-        return cls(asset_id=originator_id if entry.topic.startswith("asset.") else None, **fields)
+        originator_id, kind = fields.pop("originator_id"), entry.topic.partition(".")[0]
+        return cls(
+            asset_id=originator_id if kind == "asset" else None,
+            job_id=originator_id if kind == "job" else None,
+            **fields,
+        )
 
 
 class EventPage(BaseModel):
@@ -158,7 +172,9 @@ class Problem(BaseModel):
     status: int
     detail: str = Field(description="What to know about this occurrence.")
     request_id: str
-    errors: list["FieldProblem"] | None = Field(default=None, description="For 422: which fields, and why.")
+    errors: list["FieldProblem"] | None = Field(
+        default=None, exclude_if=is_none, description="For 422: which fields, and why."
+    )
 
 
 class FieldProblem(BaseModel):

@@ -22,12 +22,17 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=STOP_SECONDS)
         )
+        self._app = app
         self._begun = started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if not self.should_exit:
             self._begun()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._app.state.listeners.dismiss()
+        await super().shutdown(sockets)
 
 
 def listening(host: str, port: int) -> socket.socket:

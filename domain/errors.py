@@ -20,6 +20,58 @@ class OriginIsPermanentError(LedgerError):
     """The reference says what made the asset, or what it belongs to, and cannot be unlinked."""
 
 
+class JobNotFoundError(LedgerError):
+    """There is no such job."""
+
+
+class IllegalTransitionError(LedgerError):
+    """The job's status does not allow this."""
+
+
+class WrongAttemptError(LedgerError):
+    """Another attempt of the job is under way: a worker that lost its lease cannot finish the next one."""
+
+
+class LeaseLostError(LedgerError):
+    """The attempt's lease has run out, or it never had one. Stop working on it."""
+
+
+class OtherCompletionError(LedgerError):
+    """The job has succeeded already, with other assets."""
+
+
+class ForeignAssetError(LedgerError):
+    """An asset of a completion must have the job's media kind and scope."""
+
+
+class OtherRequestError(LedgerError):
+    """The Idempotency-Key belongs to another request, with another body. Nothing was written."""
+
+
+class KeyOfDeletedAssetError(LedgerError):
+    """The asset that the Idempotency-Key made is deleted. Restore it, or use another key."""
+
+
+class MissingReferenceError(LedgerError):
+    """The tenant's policy requires a reference of a kind that is not given."""
+
+
+class TagNotAllowedError(LedgerError):
+    """The tenant's policy does not allow one of the tags on this kind of media."""
+
+
+class ReferenceNotDeclaredError(LedgerError):
+    """The tenant's policy takes only declared references of this kind, and this one is not declared."""
+
+
+class ForeignReferenceError(LedgerError):
+    """A reference was declared with another scope than what it is used for."""
+
+
+class OtherScopeError(LedgerError):
+    """The reference was declared before, with another scope."""
+
+
 class HoldNotFoundError(LedgerError):
     """The asset is under no such hold."""
 
@@ -37,7 +89,7 @@ class TenantNotFoundError(LedgerError):
 
 
 class StaleRevisionError(LedgerError):
-    """The asset has changed since the revision named in If-Match. Read it again."""
+    """What the request changes has changed since the revision named in If-Match. Read it again."""
 
 
 class TooManyConflictsError(LedgerError):
@@ -49,7 +101,7 @@ class EntryTooLargeError(LedgerError):
 
 
 class DocumentsTooLargeError(LedgerError):
-    """The free documents (metadata, prompt_spec) together exceed 40 KiB."""
+    """The free documents (metadata, prompt_spec, snapshot) together exceed 40 KiB."""
 
 
 class BeyondHeadError(LedgerError):

@@ -2,6 +2,7 @@
 
 import math
 import re
+import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
@@ -78,6 +79,11 @@ UtcTime = Annotated[
 ]
 
 
+def searchable(text: str) -> str:
+    """The text as search compares it: compatibility-normalised and case-folded (Unicode, section 3.13)."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
 class PersonalMark:
     """Marks a field that holds personal data: it is sealed before it is stored."""
 
@@ -136,6 +142,6 @@ def check_documents_size(*documents: dict[str, Any] | None) -> None:
     size = sum(len(orjson.dumps(document)) for document in documents if document)
     if size > MAX_DOCUMENTS:
         raise DocumentsTooLargeError(
-            f"The free documents (metadata, prompt_spec) have {size:,} bytes of JSON together; "
+            f"The free documents (metadata, prompt_spec, snapshot) have {size:,} bytes of JSON together; "
             f"at most {MAX_DOCUMENTS:,} fit in one event."
         )

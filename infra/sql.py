@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, LiteralString
 
-_HEADING = re.compile(r"^-- (?P<name>[a-z_]+): .+$", re.MULTILINE)
+_HEADING = re.compile(r"^-- (?P<name>[a-z0-9_]+): .+$", re.MULTILINE)
 
 
 def literal(text: Any) -> LiteralString:  # noqa: ANN401 - the type says what no checker can see

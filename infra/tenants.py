@@ -18,6 +18,7 @@ from domain.event import Actor, Context
 from domain.tenant import tenant as aggregate
 from infra.database import Database
 from infra.event_log.log import EventLog
+from infra.keys.store import KeyStore
 from infra.sql import beside
 
 _SQL = beside(__file__, "tenants.sql")
@@ -38,13 +39,15 @@ class Caller:
 class Tenants:
     """Opens tenants, issues and revokes their keys, and tells whose key it is."""
 
-    def __init__(self, database: Database, log: EventLog) -> None:
+    def __init__(self, database: Database, log: EventLog, keys: KeyStore) -> None:
         self._database = database
         self._log = log
+        self._keys = keys
 
     def create(self, context: Context, name: str) -> UUID:
         """Open a tenant and its log; returns its id. TenantExistsError if the name is taken."""
         tenant_id = uuid6.uuid7()
+        self._keys.make_secret(tenant_id)
         try:
             with self._database.transaction(tenant_id) as connection:
                 connection.execute(_SQL["open_log"], {"tenant_id": tenant_id, "name": name, "at": context.recorded_at})

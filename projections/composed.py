@@ -48,8 +48,13 @@ def numbered(text: LiteralString, number: int, names: Sequence[str]) -> sql.Comp
 
 def filtered(statement: LiteralString, conditions: Sequence[sql.Composable], order: LiteralString) -> sql.Composed:
     """A select with all the conditions, in an order, limited by the parameter `limit`."""
+    return sql.SQL("{} {} LIMIT %(limit)s").format(conditioned(statement, conditions), sql.SQL(order))
+
+
+def conditioned(statement: LiteralString, conditions: Sequence[sql.Composable]) -> sql.Composed:
+    """A select with all the conditions."""
     where = sql.SQL(" AND ").join(conditions) if conditions else sql.SQL("true")
-    return sql.SQL("{} WHERE {} {} LIMIT %(limit)s").format(sql.SQL(statement), where, sql.SQL(order))
+    return sql.SQL("{} WHERE {}").format(sql.SQL(statement), where)
 
 
 def _table(table: Table[Any]) -> sql.Identifier:

@@ -8,12 +8,14 @@ from uuid import UUID
 
 from domain.event import Actor, Event, Recorded, to_parts
 from domain.values import same_json
-from projections.assets.fold import ASSETS, AssetRow
+from projections.assets.fold import ASSETS
+from projections.jobs.fold import JOBS
 from projections.projection import Key, apply
 
 _BOOKKEEPING = frozenset(
     "tenant_id asset_id revision position created_position live_status media_kind name_search "
-    "created_at created_by updated_at updated_by deleted_at".split()
+    "created_at created_by updated_at updated_by deleted_at content_type sha256 "
+    "job_id error_search started_at finished_at".split()
 )
 
 
@@ -46,15 +48,15 @@ class Entry:
 
 def entries(history: Iterable[Recorded]) -> Iterator[Entry]:
     """The events with what they changed, in the order of positions. Must begin at each originator's first event."""
-    rows: dict[Key, AssetRow] = {}
+    rows: dict[Key, Any] = {}
     for recorded in history:
-        after = ASSETS.fold(rows, recorded)
-        changes = [change for key, row in after.items() if row for change in _differences(rows.get(key), row)]
+        after = {**ASSETS.fold(rows, recorded), **JOBS.fold(rows, recorded)}
+        changes = [change for key, row in after.items() for change in _differences(rows.get(key), row)]
         yield _entry(recorded, tuple(changes) if after else tuple(_facts(recorded.event)))
         apply(rows, after)
 
 
-def _differences(before: AssetRow | None, after: AssetRow) -> Iterator[Change]:
+def _differences(before: Any, after: Any) -> Iterator[Change]:  # noqa: ANN401 - rows of either kind
     old = asdict(before) if before else {}
     for name, value in asdict(after).items():
         if name not in _BOOKKEEPING and not same_json(old.get(name), value) and not (before is None and value == []):
@@ -62,7 +64,7 @@ def _differences(before: AssetRow | None, after: AssetRow) -> Iterator[Change]:
 
 
 def _facts(event: Event) -> Iterator[Change]:
-    """What an event says that changes no asset."""
+    """What an event says that changes no asset or job."""
     for name, value in to_parts(event).clear["data"].items():
         yield Change(name, None, value)
 

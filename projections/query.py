@@ -6,18 +6,23 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, LiteralString, TypeVar
+from typing import Any, Generic, Literal, LiteralString, TypeVar
 from uuid import UUID
 
-from psycopg.sql import Composable
+from psycopg.sql import Composable, Composed
 
 from domain.errors import LedgerError
+from domain.reference import Reference
+from domain.values import searchable
 from infra.database import Connection, Database
 from infra.sql import beside
 from projections import composed
 from projections.projection import Projection
 
 _SQL = beside(__file__, "engine.sql")
+
+SHORTEST_SEARCH = 2
+MOST_JOINS = 4
 
 Item = TypeVar("Item")
 
@@ -65,11 +70,49 @@ class Keyset:
         return hashlib.sha256(meant.encode()).hexdigest()[:16]
 
 
-def contains(text: str) -> str:
-    """The LIKE pattern that finds the text anywhere; what is wild in patterns is literal in it."""
+@dataclass(frozen=True)
+class Order:
+    """The order of a list: by when its members were created or last changed, the last or the first one first."""
+
+    sort: Literal["created", "updated"] = "created"
+    order: Literal["desc", "asc"] = "desc"
+
+    @property
+    def name(self) -> str:
+        """What its fragments of SQL are called."""
+        return f"{self.sort}_{self.order}"
+
+    @property
+    def column(self) -> str:
+        """The column of the positions it goes by."""
+        return "created_position" if self.sort == "created" else "position"
+
+
+NEWEST_FIRST = Order()
+
+
+def escaped(text: str) -> str:
+    """The text as a LIKE pattern in which nothing is wild."""
     for wild in ("\\", "%", "_"):
         text = text.replace(wild, "\\" + wild)
-    return f"%{text}%"
+    return text
+
+
+def contains(text: str) -> str:
+    """The LIKE pattern that finds the text anywhere; what is wild in patterns is literal in it."""
+    return f"%{escaped(text)}%"
+
+
+def prefix_pattern(text: str) -> str:
+    """The LIKE pattern that finds the text at the beginning."""
+    return f"{escaped(text)}%"
+
+
+def search_pattern(text: str) -> str:
+    """The pattern that finds the text anywhere, in any case. SearchTooShortError."""
+    if len(text) < SHORTEST_SEARCH:
+        raise SearchTooShortError
+    return contains(searchable(text))
 
 
 @dataclass
@@ -86,16 +129,39 @@ class Select:
         self.conditions.append(composed.fragment(condition))
         self.parameters |= parameters
 
+    def where_given(self, condition: LiteralString, name: str, value: object) -> None:
+        """List only what meets the condition, if its one parameter is given."""
+        if value is not None:
+            self.where(condition, **{name: value})
+
     def where_each(self, condition: LiteralString, each: Iterable[dict[str, object]]) -> None:
         """List only what meets the condition with each of the sets of parameters, written `{name}` in it."""
-        for number, parameters in enumerate(each):
+        for parameters in each:
+            number = len(self.conditions)  # of no other condition, whichever statement it comes from
             self.conditions.append(composed.numbered(condition, number, list(parameters)))
             self.parameters |= {f"{name}_{number}": value for name, value in parameters.items()}
 
+    def where_references(self, each: LiteralString, counted: LiteralString, references: Sequence[Reference]) -> None:
+        """List only what has all the references. The first few are joined, so that the rarest of them can lead;
+        the rest are counted for each candidate, since planning many joins takes longer than that.
+        """
+        first, others = references[:MOST_JOINS], references[MOST_JOINS:]
+        self.where_each(each, ({"kind": r.kind, "id": r.id} for r in first))
+        if others:
+            self.where(counted, kinds=[r.kind for r in others], ids=[r.id for r in others])
+
+    def count(self, connection: Connection, statement: LiteralString) -> int:
+        """How many rows there are, by a statement that counts them."""
+        (row,) = connection.execute(composed.conditioned(statement, self.conditions), self.parameters).fetchall()
+        return int(row[0])
+
     def rows(self, connection: Connection, limit: int) -> list[tuple[Any, ...]]:
         """At most `limit` rows."""
-        query = composed.filtered(self.statement, self.conditions, self.order)
-        return connection.execute(query, {**self.parameters, "limit": limit}).fetchall()
+        return connection.execute(self.query(), {**self.parameters, "limit": limit}).fetchall()
+
+    def query(self) -> Composed:
+        """The statement, with the parameters of the conditions and `limit`."""
+        return composed.filtered(self.statement, self.conditions, self.order)
 
 
 def page(

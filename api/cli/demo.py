@@ -18,6 +18,7 @@ from api.cli.opening import operator
 from api.cli.projections import rebuild_with_bar
 from api.cli.story import Story
 from api.composition import Services, services
+from api.lease_watch import LeaseWatch
 from api.serving import ServingError, listening, serving, wait_for_signal
 from domain.errors import TenantNotFoundError
 from domain.event import Actor
@@ -37,7 +38,11 @@ def demo(
     logs.configure(logging.WARNING)
     settings = Settings(data=data.resolve()) if data else Settings()
     console.print(f"[dim]PostgreSQL and keys live in {settings.data}[/]", highlight=False)
-    with services(settings) as made, serving(create_app(lambda: nullcontext(made)), _listener(port)) as url:
+    with (
+        services(settings) as made,
+        LeaseWatch(made),
+        serving(create_app(lambda: nullcontext(made)), _listener(port)) as url,
+    ):
         key = made.tenants.issue_key(operator("demo"), _tenant(made), Actor(id="pipeline", type="worker"))
         with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as http:
             story = Story(http, console, run=str(uuid6.uuid7())[:18])

@@ -10,6 +10,7 @@ import typer
 import uuid6
 
 from api.composition import Services, services, utc_now
+from api.session import Session
 from domain.errors import TenantNotFoundError
 from domain.event import Actor, Context
 from infra.settings import Settings
@@ -33,6 +34,20 @@ def operator(reason: str | None = None) -> Context:
         recorded_at=utc_now(),
         correlation_id=str(uuid6.uuid7()),
         reason=reason,
+    )
+
+
+def operated(services: Services, tenant_id: UUID) -> Session:
+    """An operator's session with a tenant."""
+    context = operator()
+    return Session(
+        log=services.log.of(tenant_id),
+        database=services.database,
+        keys=services.keys,
+        actor=context.actor,
+        correlation_id=context.correlation_id,
+        causation_id=None,
+        clock=services.clock,
     )
 
 

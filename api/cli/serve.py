@@ -8,6 +8,7 @@ from rich import print as show
 
 from api.app import create_app
 from api.composition import services
+from api.lease_watch import LeaseWatch
 from api.serving import listening, serving, wait_for_signal
 from infra.servers import servers
 from infra.settings import Settings
@@ -27,6 +28,7 @@ def serve(
     with (
         listening(host, port) as listener,
         services(settings) as made,
+        LeaseWatch(made),
         serving(create_app(lambda: nullcontext(made)), listener) as url,
     ):
         show(f"serving on {url}; the API is described at {url}/docs")

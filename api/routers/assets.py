@@ -6,22 +6,30 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 
+from api.policies import CREATING
 from api.problems import documented
-from api.requests import AsOf, CallerLedger, PageQuery, at_least
+from api.requests import ActorText, AsOf, CallerLedger, IdempotencyKey, PageQuery, SortedQuery, at_least
+from api.routers.references import ReferenceQuery
 from api.schemas import Asset, AssetPage, AssetStatus, EventEntry, EventPage
+from domain.asset.events import Sha256
 from domain.asset.inputs import NewAsset, Tag
-from domain.errors import AssetDeletedError, AssetNotFoundError, BeyondHeadError, DocumentsTooLargeError
+from domain.errors import (
+    AssetDeletedError,
+    AssetNotFoundError,
+    BeyondHeadError,
+    DocumentsTooLargeError,
+    KeyOfDeletedAssetError,
+    OtherRequestError,
+    TooManyConflictsError,
+)
 from domain.media import MediaKind
-from domain.reference import Reference, ReferenceAliases, ReferenceInput, alias_kind, distinct
-from domain.values import OutsideId, Text, UtcTime
+from domain.values import OutsideId, Text
 from projections.asset_references.fold import ASSET_REFERENCES
 from projections.assets.fold import ASSETS
 from projections.assets.read import AssetFilter
 from projections.query import CursorError, SearchTooShortError
 
 router = APIRouter(prefix="/v1/assets", tags=["assets"])
-
-Ids = Annotated[list[OutsideId], Field(default_factory=list, max_length=200)]
 
 
 def seen(response: Response, asset: Asset) -> Asset:
@@ -31,56 +39,56 @@ def seen(response: Response, asset: Asset) -> Asset:
     return asset
 
 
-class AssetQuery(PageQuery):
+class AssetQuery(SortedQuery, ReferenceQuery):
     """Which assets to list: all that is given must hold. Repeat a reference filter to ask for several at once."""
 
     status: AssetStatus | None = Field(default=None, description="Absent: all but deleted ones.")
     media_kind: MediaKind | None = None
     tag: list[Tag] = Field(default=[], description="Repeat it to ask for several.")
-    created_after: UtcTime | None = None
-    created_before: UtcTime | None = None
+    creator: ActorText | None = Field(default=None, description="Who recorded it, written `type:id`.")
+    subject: OutsideId | None = Field(default=None, description="The person whose data it holds.")
+    sha256: Sha256 | None = Field(default=None, description="The digest of its content.")
+    content_type: Annotated[Text, Field(min_length=1, max_length=255)] | None = Field(
+        default=None, description="How its media type begins, in any case.", examples=["image/"]
+    )
     name: Text | None = Field(default=None, description="Part of the name, at least 2 characters, in any case.")
-    ref: list[ReferenceInput] = Field(default=[], max_length=200, description="Any reference, written `kind:id`.")
-    workflow_id: Ids
-    node_id: Ids
-    job_id: Ids
-    run: Ids
-    conversation_id: Ids
-    message_id: Ids
-    agent: Ids
-    tool: Ids
-    tool_call_id: Ids
-    response_id: Ids
-    container_id: Ids
-    provider_file_id: Ids
-    provider: Ids
-    model: Ids
-    client_id: Ids
-    campaign_id: Ids
-    world_id: Ids
-    claim_id: Ids
-    entity_id: Ids
-    source_chunk_id: Ids
-    source_id: Ids
 
     def filter(self) -> AssetFilter:
         """What is asked for."""
-        aliased = ((alias, id_) for alias in ReferenceAliases.model_fields for id_ in getattr(self, alias))
         return AssetFilter(
             status=self.status,
             media_kind=self.media_kind,
+            creator=self.creator,
+            subject=self.subject,
+            sha256=self.sha256,
+            content_type=self.content_type,
             tags=tuple(dict.fromkeys(self.tag)),
             created_after=self.created_after,
             created_before=self.created_before,
+            updated_after=self.updated_after,
+            updated_before=self.updated_before,
             name=self.name,
-            references=distinct((*self.ref, *(Reference(kind=alias_kind(a), id=id_) for a, id_ in aliased))),
+            jobs=tuple(self.job_id),
+            references=self.references(),
         )
 
 
-@router.post("", status_code=201, responses=documented(DocumentsTooLargeError))
-def create_asset(new: NewAsset, ledger: CallerLedger, response: Response) -> Asset:
-    """Record an asset: what it is, where it came from, what to call it."""
-    asset = Asset.of(ledger.create_asset(new))
+@router.post(
+    "",
+    status_code=201,
+    responses=documented(
+        DocumentsTooLargeError, OtherRequestError, KeyOfDeletedAssetError, TooManyConflictsError, *CREATING
+    )
+    | {200: {"model": Asset, "description": "The same key and body came before: this is the asset as it is now."}},
+)
+def create_asset(new: NewAsset, ledger: CallerLedger, response: Response, key: IdempotencyKey = None) -> Asset:
+    """Record an asset: what it is, where it came from, what to call it.
+
+    Send an `Idempotency-Key`, and repeating the request, for whatever reason, records nothing twice.
+    """
+    row, created = ledger.create_asset(new, key)
+    asset = Asset.of(row)
+    response.status_code = 201 if created else 200
     response.headers["Location"] = f"/v1/assets/{asset.id}"
     return seen(response, asset)
 
@@ -91,9 +99,11 @@ def create_asset(new: NewAsset, ledger: CallerLedger, response: Response) -> Ass
     dependencies=[Depends(at_least(ASSETS, ASSET_REFERENCES))],
 )
 def list_assets(query: Annotated[AssetQuery, Query()], ledger: CallerLedger) -> AssetPage:
-    """List assets, the newest first."""
-    page = ledger.assets(query.filter(), query.limit, query.cursor)
-    return AssetPage(items=[Asset.of(row) for row in page.items], next=page.next)
+    """List assets, the newest first unless asked for otherwise."""
+    wanted = query.filter()
+    page = ledger.assets(wanted, query.limit, query.cursor, query.in_order())
+    total = ledger.count_assets(wanted) if query.total else None
+    return AssetPage(items=[Asset.of(row) for row in page.items], next=page.next, total=total)
 
 
 @router.get(
@@ -112,10 +122,7 @@ def get_asset(
 
     `Ledger-As-Of` names the position that the moment stands for.
     """
-    position = ledger.position_at(as_of) if as_of is not None else None
-    if position is not None:
-        response.headers["Ledger-As-Of"] = str(position)
-    return seen(response, Asset.of(ledger.asset(asset_id, revision, position)))
+    return seen(response, Asset.of(ledger.asset(asset_id, revision, as_of)))
 
 
 @router.get(

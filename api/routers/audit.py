@@ -7,13 +7,14 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator, Field
 
 from api.problems import documented
-from api.requests import CallerLedger, PageQuery, at_least
+from api.requests import ActorText, CallerLedger, PageQuery, at_least
 from api.schemas import EventEntry, EventPage
 from domain.event import event_types
+from domain.reference import ReferenceInput
 from domain.values import Text, UtcTime
 from projections.audit_trail.fold import AUDIT_TRAIL
 from projections.audit_trail.read import AuditFilter
-from projections.query import CursorError
+from projections.query import CursorError, SearchTooShortError
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
 
@@ -31,11 +32,23 @@ Topic = Annotated[str, AfterValidator(known_topic)]
 class AuditQuery(PageQuery):
     """Which entries to list: all that is given must hold."""
 
-    actor: Annotated[Text, Field(pattern="^(user|worker|system):.")] | None = Field(
-        default=None, description="Who acted, written `type:id`.", examples=["user:u_42"]
-    )
+    actor: ActorText | None = Field(default=None, description="Who acted, written `type:id`.")
     topic: list[Topic] = Field(default=[], description="What happened; repeat it to ask for any of several.")
     asset: UUID | None = Field(default=None, description="The asset it happened to.")
+    job: UUID | None = Field(
+        default=None,
+        description="The job it happened to, or that made the asset it happened to: all events of the job, and of "
+        "every asset recorded with the reference `job:ID` or ever linked to it, also before and after that.",
+    )
+    ref: list[ReferenceInput] = Field(
+        default=[],
+        description="A reference that the event itself names, written `kind:id`; repeat it to ask for several at once.",
+    )
+    text: Text | None = Field(
+        default=None,
+        description="Part of what people wrote in the event, at least 2 characters, in any case: a reason, a name, "
+        "a file name, a description, a tag, a hold, the message of a failure.",
+    )
     since: UtcTime | None = Field(default=None, description="From this time on.")
     until: UtcTime | None = Field(default=None, description="Before this time.")
     correlation_id: Text | None = Field(default=None, min_length=1, description="The request id it came with.")
@@ -46,13 +59,16 @@ class AuditQuery(PageQuery):
             actor=self.actor,
             topics=tuple(self.topic),
             asset=self.asset,
+            job=self.job,
+            references=tuple(self.ref),
+            text=self.text,
             since=self.since,
             until=self.until,
             correlation_id=self.correlation_id,
         )
 
 
-@router.get("", responses=documented(CursorError), dependencies=[Depends(at_least(AUDIT_TRAIL))])
+@router.get("", responses=documented(CursorError, SearchTooShortError), dependencies=[Depends(at_least(AUDIT_TRAIL))])
 def list_audit_trail(query: Annotated[AuditQuery, Query()], ledger: CallerLedger) -> EventPage:
     """List what happened, the newest first, with before and after."""
     page = ledger.audit(query.filter(), query.limit, query.cursor)

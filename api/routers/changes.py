@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Response
 
+from api.policies import REFERRING
 from api.problems import documented
 from api.requests import CallerLedger, IfMatch
 from api.routers.assets import seen
@@ -18,6 +19,7 @@ from domain.errors import (
     HoldNotFoundError,
     OriginIsPermanentError,
     StaleRevisionError,
+    TagNotAllowedError,
     TooManyConflictsError,
 )
 from domain.values import OutsideId
@@ -31,7 +33,7 @@ WhyQuery = Annotated[Reason | None, Query(description="Why; kept with the event 
 HoldName = Annotated[OutsideId, Path(description="The hold's name, such as `case-17`.")]
 
 
-@router.patch("", responses=documented(*ANY_CHANGE, DocumentsTooLargeError))
+@router.patch("", responses=documented(*ANY_CHANGE, DocumentsTooLargeError, TagNotAllowedError))
 def describe_asset(
     asset_id: UUID, new: NewDescription, ledger: CallerLedger, if_match: IfMatch, response: Response
 ) -> Asset:
@@ -40,7 +42,7 @@ def describe_asset(
     return seen(response, Asset.of(row))
 
 
-@router.post("/links", responses=documented(*ANY_CHANGE))
+@router.post("/links", responses=documented(*ANY_CHANGE, *REFERRING))
 def link_asset(
     asset_id: UUID, request: LinkRequest, ledger: CallerLedger, if_match: IfMatch, response: Response
 ) -> Asset:

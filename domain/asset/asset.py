@@ -18,8 +18,15 @@ from domain.asset.events import (
     AssetUnlinked,
 )
 from domain.asset.inputs import NewAsset, NewDescription
-from domain.errors import AssetDeletedError, HoldNotFoundError, OriginIsPermanentError
+from domain.errors import (
+    AssetDeletedError,
+    HoldNotFoundError,
+    KeyOfDeletedAssetError,
+    OriginIsPermanentError,
+    OtherRequestError,
+)
 from domain.event import Context, Envelope
+from domain.media import MediaKind
 from domain.reference import ORIGIN_KINDS, Reference, distinct
 from domain.values import check_documents_size, same_json
 
@@ -32,6 +39,8 @@ class Asset:
     id: UUID
     version: int
     subject: str | None
+    media_kind: MediaKind
+    scope: Reference | None
     permanent: frozenset[Reference]
     links: frozenset[Reference]
     name: str | None
@@ -41,6 +50,20 @@ class Asset:
     prompt_spec: dict[str, Any] | None
     deleted: bool = False
     holds: frozenset[str] = frozenset()
+    request_digest: str | None = None
+
+    def create_again(self, request_digest: str) -> tuple[AssetEvent, ...]:
+        """Record the asset again under the key that made it: nothing happens.
+
+        Raises OtherRequestError if something else was asked for then, KeyOfDeletedAssetError.
+        """
+        if request_digest != self.request_digest:
+            raise OtherRequestError
+        if self.deleted:
+            raise KeyOfDeletedAssetError(
+                f"The Idempotency-Key made asset {self.id}, which is deleted. Restore it, or use another key."
+            )
+        return ()
 
     def describe(self, context: Context, new: NewDescription) -> tuple[AssetEvent, ...]:
         """Change the words about the asset; nothing happens if they are what they were."""
@@ -99,8 +122,13 @@ class Asset:
         return Envelope.of(context, self.tenant_id, self.id, self.version + 1, self.subject)
 
 
-def create(context: Context, tenant_id: UUID, asset_id: UUID, new: NewAsset) -> AssetCreated:
-    """The event that records a new asset. DocumentsTooLargeError if its documents exceed 40 KiB."""
+def create(
+    context: Context, tenant_id: UUID, asset_id: UUID, new: NewAsset, request_digest: str | None = None
+) -> AssetCreated:
+    """The event that records a new asset, with the request's digest if a key made it.
+
+    DocumentsTooLargeError if its documents exceed 40 KiB.
+    """
     check_documents_size(new.metadata, new.prompt_spec)
     given = distinct(new.aliased() + new.references)
     return AssetCreated(
@@ -118,6 +146,7 @@ def create(context: Context, tenant_id: UUID, asset_id: UUID, new: NewAsset) -> 
         metadata=new.metadata,
         prompt_spec=new.prompt_spec,
         source_url=new.source_url,
+        request_digest=request_digest,
     )
 
 
@@ -129,6 +158,8 @@ def created(event: AssetCreated) -> Asset:
         id=event.originator_id,
         version=1,
         subject=event.envelope.subject,
+        media_kind=event.media.media_kind,
+        scope=event.scope,
         permanent=frozenset(permanent),
         links=frozenset(event.references),
         name=event.name,
@@ -136,6 +167,7 @@ def created(event: AssetCreated) -> Asset:
         tags=event.tags,
         metadata=event.metadata,
         prompt_spec=event.prompt_spec,
+        request_digest=event.request_digest,
     )
 
 

@@ -33,6 +33,7 @@ class AssetCreated(Event):
     scope: Reference | None = None
     origin: tuple[Reference, ...] = ()
     references: tuple[Reference, ...] = ()
+    request_digest: str | None = None
     name: Personal[str | None] = None
     file_name: Personal[str | None] = None
     description: Personal[str | None] = None

@@ -68,6 +68,10 @@ class NewAsset(Reasoned, ReferenceAliases):
     )
     references: References = Field(default=(), description="Any references, as `kind:id` or `{kind, id}`.")
 
+    def identity(self) -> dict[str, object]:
+        """What makes it the same request: all that is said of the asset, but not why."""
+        return self.model_dump(mode="json", exclude={"reason"}, exclude_defaults=True)
+
 
 class NewDescription(Reasoned):
     """New words about an asset. Only the members given change; null clears, tags and metadata are replaced whole."""

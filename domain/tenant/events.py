@@ -3,7 +3,10 @@
 from typing import ClassVar
 from uuid import UUID
 
+from pydantic import Field
+
 from domain.event import Actor, Event
+from domain.reference import Reference
 
 
 class TenantCreated(Event):
@@ -31,4 +34,24 @@ class KeyRevoked(Event):
     key_id: UUID
 
 
-TenantEvent = TenantCreated | KeyIssued | KeyRevoked
+class PolicySet(Event):
+    """The tenant's policy took the place of the one before: references required, tags allowed, kinds closed."""
+
+    TOPIC: ClassVar[str] = "tenant.policy_set"
+
+    required_references: tuple[str, ...] = ()
+    allowed_tags: dict[str, tuple[str, ...]] = Field(default={})
+    closed_kinds: tuple[str, ...] = ()
+
+
+class ReferenceDeclared(Event):
+    """Something outside the ledger was made known, with the scope that it belongs to if it belongs to one."""
+
+    TOPIC: ClassVar[str] = "reference.declared"
+
+    kind: str
+    id: str
+    scope: Reference | None = None
+
+
+TenantEvent = TenantCreated | KeyIssued | KeyRevoked | PolicySet

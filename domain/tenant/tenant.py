@@ -6,7 +6,8 @@ from uuid import UUID
 
 from domain.errors import KeyNotFoundError
 from domain.event import Actor, Context, Envelope
-from domain.tenant.events import KeyIssued, KeyRevoked, TenantCreated, TenantEvent
+from domain.tenant.events import KeyIssued, KeyRevoked, PolicySet, TenantCreated, TenantEvent
+from domain.tenant.policy import NO_POLICY, Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,8 @@ class Tenant:
     version: int
     keys: frozenset[UUID] = frozenset()
     revoked: frozenset[UUID] = frozenset()
+    policy: Policy = NO_POLICY
+    policy_revision: int = 0
 
     def issue_key(self, context: Context, key_id: UUID, holder: Actor) -> tuple[TenantEvent, ...]:
         """Give a key to its holder."""
@@ -29,6 +32,12 @@ class Tenant:
         if key_id not in self.keys:
             raise KeyNotFoundError
         return (KeyRevoked(envelope=self._next(context), key_id=key_id),)
+
+    def set_policy(self, context: Context, policy: Policy) -> tuple[PolicySet, ...]:
+        """Put a policy in the place of the one before; nothing happens if it is the same."""
+        if policy == self.policy:
+            return ()
+        return (PolicySet(envelope=self._next(context), **dict(policy)),)
 
     def _next(self, context: Context) -> Envelope:
         return Envelope.of(context, self.id, self.id, self.version + 1, subject=None)
@@ -47,6 +56,8 @@ def evolve(tenant: Tenant, event: TenantEvent) -> Tenant:
             return replace(tenant, keys=tenant.keys | {event.key_id})
         case KeyRevoked():
             return replace(tenant, keys=tenant.keys - {event.key_id}, revoked=tenant.revoked | {event.key_id})
+        case PolicySet():
+            return replace(tenant, policy=Policy.of(event), policy_revision=event.originator_version)
     return tenant
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError, Application
@@ -11,10 +11,10 @@ from eventsourcing.domain import DomainEventProtocol, ImmutableAggregateProtocol
 from eventsourcing.persistence import ApplicationRecorder, EventStore, IntegrityError, Mapper, Recording
 from eventsourcing.utils import Environment
 
-from domain.errors import StaleRevisionError, TooManyConflictsError
+from domain.errors import EntryTooLargeError, StaleRevisionError, TooManyConflictsError
 from domain.event import Event, Recorded
 from infra.database import Database
-from infra.event_log.mapper import SealingMapper
+from infra.event_log.mapper import EntryToAppend, SealingMapper
 from infra.event_log.recorder import LogEntry, LogRecorder
 
 ATTEMPTS = 5
@@ -23,16 +23,28 @@ A = TypeVar("A", bound=ImmutableAggregateProtocol[UUID])
 E = TypeVar("E", bound=Event)
 
 
+class Changed(NamedTuple):
+    """What a change left: the revision the aggregate is at, and the new events, if any."""
+
+    revision: int
+    recorded: list[Recorded]
+
+
 class LogEventStore(EventStore[UUID]):
     """Keeps what the append says of each event: its position and its effective time."""
 
     mapper: SealingMapper
     recorder: LogRecorder
 
-    def put(self, domain_events: Sequence[DomainEventProtocol[UUID]], **kwargs: Any) -> list[Recording[UUID]]:  # noqa: ANN401, ARG002
+    def put(
+        self,
+        domain_events: Sequence[DomainEventProtocol[UUID]],
+        under: int | None = None,
+        **kwargs: Any,  # noqa: ANN401, ARG002
+    ) -> list[Recording[UUID]]:
         """Append the events, all or none, as part of the transaction around if there is one."""
         stored = [self.mapper.to_stored_event(event) for event in domain_events]
-        entries = self.recorder.append(stored) if stored else []
+        entries = self.recorder.append(stored, under) if stored else []
         return [Recording(event, entry) for event, entry in zip(domain_events, entries, strict=True)]
 
 
@@ -64,9 +76,28 @@ class TenantLog(Application[UUID]):
     def construct_event_store(self) -> EventStore[UUID]:
         return LogEventStore(self._given[1], self._given[0])
 
-    def record(self, *events: Event) -> list[Recorded]:
-        """Append the events, all or none; returns them with their places. IntegrityError if a revision is taken."""
-        return [_recorded(recording) for recording in self.save(*cast(Any, events))]
+    def record(self, *events: Event, under: int | None = None) -> list[Recorded]:
+        """Append the events, all or none; returns them with their places. IntegrityError if a revision is taken.
+
+        `under` is the revision of the policy that let them through, if one was asked: PolicyChangedError, which is
+        an IntegrityError, if it has changed since.
+        """
+        return [_recorded(recording) for recording in self.save(*cast(Any, events), under=under)]
+
+    def record_each(self, events: Iterable[Event], under: int | None = None) -> list[Recorded | EntryTooLargeError]:
+        """Append together all the events that fit in an entry; tells of each its place, or that it is too large.
+
+        IntegrityError if a revision is taken, or the policy that let them through has changed: then nothing was
+        appended.
+        """
+        sealed = [(event, self._sealed(event)) for event in events]
+        fitting = [entry for _, entry in sealed if isinstance(entry, EntryToAppend)]
+        places = iter(self.recorder.append(fitting, under) if fitting else ())
+        return [_placed(event, next(places)) if isinstance(entry, EntryToAppend) else entry for event, entry in sealed]
+
+    def load(self, aggregate_id: UUID, project: Callable[[A | None, Iterable[E]], A | None]) -> A:
+        """The aggregate as it is now. The library's AggregateNotFoundError if there is none."""
+        return cast(A, self.repository.get(aggregate_id, projector_func=cast(Any, project)))
 
     def change(
         self,
@@ -74,11 +105,13 @@ class TenantLog(Application[UUID]):
         project: Callable[[A | None, Iterable[E]], A | None],
         decide: Callable[[A], Sequence[E]],
         expected_revision: int | None = None,
-    ) -> int:
-        """Load the aggregate, decide on it, save what was decided; returns the revision that leaves it at.
+        admit: Callable[[Sequence[E], A], int | None] | None = None,
+    ) -> Changed:
+        """Load the aggregate, decide on it, save what was decided; returns what that left.
 
-        Decides again when another writer was first, up to five times. Raises AggregateNotFoundError,
-        StaleRevisionError if the aggregate is not at the expected revision, TooManyConflictsError.
+        `admit` may refuse what was decided, or names the policy that lets it through. Decides again when another
+        writer was first, up to five times. Raises AggregateNotFoundError, StaleRevisionError if the aggregate is
+        not at the expected revision, TooManyConflictsError.
         """
         for _ in range(ATTEMPTS):
             aggregate = cast(A, self.repository.get(aggregate_id, projector_func=cast(Any, project)))
@@ -87,11 +120,12 @@ class TenantLog(Application[UUID]):
                     f"If-Match names revision {expected_revision}, but the current one is {aggregate.version}."
                 )
             events = decide(aggregate)
+            under = admit(events, aggregate) if admit else None
             try:
-                self.record(*events)
+                recorded = self.record(*events, under=under)
             except IntegrityError:
                 continue
-            return events[-1].originator_version if events else aggregate.version
+            return Changed(events[-1].originator_version if events else aggregate.version, recorded)
         raise TooManyConflictsError
 
     def history(self, originator_id: UUID, revision: int | None = None) -> list[Recorded]:
@@ -105,9 +139,20 @@ class TenantLog(Application[UUID]):
         """Every event of several originators, each up to a revision, in the order of positions."""
         return list(self._decode(self.recorder.select_streams(revisions)))
 
+    def page(self, after: int, until: int, limit: int, topics: Sequence[str] = ()) -> list[Recorded]:
+        """At most `limit` events after one position and up to another, of some topics or of all."""
+        entries = self.recorder.select_notifications(after, limit, until, topics, inclusive_of_start=False)
+        return list(self._decode(entries))
+
     def position_at(self, moment: int | datetime) -> int:
         """The position a moment stands for. BeyondHeadError for a position that is not there yet."""
         return self.recorder.position_at(moment)
+
+    def _sealed(self, event: Event) -> EntryToAppend | EntryTooLargeError:
+        try:
+            return self.mapper.to_stored_event(cast("Any", event))
+        except EntryTooLargeError as error:
+            return error
 
     def _decode(self, entries: Iterable[LogEntry]) -> Iterator[Recorded]:
         for entry in entries:
@@ -115,8 +160,11 @@ class TenantLog(Application[UUID]):
 
 
 def _recorded(recording: Recording[UUID]) -> Recorded:
-    entry = cast("LogEntry", recording.notification)
-    return Recorded(cast("Event", recording.domain_event), entry.id, entry.effective_at)
+    return _placed(cast("Event", recording.domain_event), cast("LogEntry", recording.notification))
+
+
+def _placed(event: Event, entry: LogEntry) -> Recorded:
+    return Recorded(event, entry.id, entry.effective_at)
 
 
 class EventLog:

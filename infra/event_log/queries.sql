@@ -4,6 +4,13 @@ SELECT * FROM ledger.append(
     %(originator_versions)s::integer[], %(topics)s::text[], %(recorded_ats)s::timestamptz[], %(entries)s::bytea[]
 )
 
+-- append_under: the same for one tenant, decided under its policy of a revision; no rows if that has changed
+SELECT * FROM ledger.append_under(
+    %(tenant_id)s, %(policy_revision)s,
+    %(tenant_ids)s::uuid[], %(append_numbers)s::integer[], %(originator_ids)s::uuid[],
+    %(originator_versions)s::integer[], %(topics)s::text[], %(recorded_ats)s::timestamptz[], %(entries)s::bytea[]
+)
+
 -- stream: the events of one originator by revision, oldest first
 SELECT originator_id, originator_version, topic, entry, position, effective_at FROM ledger.events
  WHERE tenant_id = %(tenant_id)s AND originator_id = %(originator_id)s
@@ -34,3 +41,6 @@ SELECT position FROM ledger.log_heads WHERE tenant_id = %(tenant_id)s
 
 -- position_at: the last position whose effective time is not after the given one
 SELECT ledger.position_at(%(tenant_id)s, %(at)s)
+
+-- lock_head: queue on the tenant's head until the transaction ends
+SELECT ledger.lock_head(%(tenant_id)s)

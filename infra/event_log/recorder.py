@@ -24,6 +24,10 @@ from infra.sql import beside
 _SQL = beside(__file__, "queries.sql")
 
 
+class PolicyChangedError(IntegrityError):
+    """What was decided under one policy met another: decide again."""
+
+
 @dataclass(frozen=True)
 class LogEntry(Notification):
     """An entry of the log as it was stored. `id` is its position."""
@@ -38,20 +42,26 @@ class LogRecorder(ApplicationRecorder):
         self._database = database
         self.tenant_id = tenant_id
 
-    def append(self, events: Sequence[StoredEvent]) -> list[LogEntry]:
+    def append(self, events: Sequence[StoredEvent], under: int | None = None) -> list[LogEntry]:
         """Append all the events or none, as part of the transaction around if there is one; returns them as recorded.
 
-        Raises the library's IntegrityError if a revision is taken, TenantNotFoundError, ClockAheadError.
+        `under` is the revision of the policy they were decided under, if one had a say: 0 stands for none set.
+        Raises the library's IntegrityError if a revision is taken, and PolicyChangedError, which is one, if the
+        policy has changed since; TenantNotFoundError, ClockAheadError.
         """
+        statement = _SQL["append"] if under is None else _SQL["append_under"]
+        parameters = {"tenant_id": self.tenant_id, "policy_revision": under, **self._group(events)}
         try:
             with self._database.connection() as connection:
-                rows = connection.execute(_SQL["append"], self._group(events)).fetchall()
+                rows = connection.execute(statement, parameters).fetchall()
         except psycopg.Error as error:
             if error.sqlstate == "AL001":
                 raise TenantNotFoundError from None
             if error.sqlstate == "AL002":
                 raise ClockAheadError from None
             raise
+        if not rows:
+            raise PolicyChangedError("the policy has changed")
         if any(position is None for position, _ in rows):
             raise IntegrityError("a revision is taken")
         return [
@@ -114,6 +124,11 @@ class LogRecorder(ApplicationRecorder):
         with self._database.transaction(self.tenant_id) as connection:
             row = connection.execute(_SQL["head"], {"tenant_id": self.tenant_id}).fetchone()
         return cast("int", row[0]) if row else 0
+
+    def lock_head(self) -> None:
+        """Queue on the head until the transaction around ends; afterwards every read sees all that was appended."""
+        with self._database.transaction(self.tenant_id) as connection:
+            connection.execute(_SQL["lock_head"], {"tenant_id": self.tenant_id})
 
     def position_at(self, moment: int | datetime) -> int:
         """The position a moment stands for. BeyondHeadError for a position that is not there yet."""

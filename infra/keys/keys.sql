@@ -10,3 +10,10 @@ SELECT wrapped FROM keys.key_check
 
 -- add_check: the known value as this key-encryption key wraps it, unless there is one already
 INSERT INTO keys.key_check (wrapped) VALUES (%(wrapped)s) ON CONFLICT DO NOTHING
+
+-- find_secret: the wrapped secret of one tenant
+SELECT wrapped_secret FROM keys.tenant_secrets WHERE tenant_id = %(tenant_id)s
+
+-- add_secret: a tenant's secret, unless another process was first
+INSERT INTO keys.tenant_secrets (tenant_id, wrapped_secret) VALUES (%(tenant_id)s, %(wrapped_secret)s)
+    ON CONFLICT DO NOTHING

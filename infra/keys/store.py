@@ -9,6 +9,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from domain.errors import KeyUnavailableError
+from domain.identity import Identity
 from infra.database import Database
 from infra.keys.key_file import KeyFileError
 from infra.sql import beside
@@ -16,6 +17,7 @@ from infra.sql import beside
 _SQL = beside(__file__, "keys.sql")
 _NONCE_BYTES = 12
 _KNOWN = b"asset-ledger key check"
+_SECRET_BYTES = 32
 
 
 class Keys(Protocol):
@@ -37,6 +39,7 @@ class KeyStore:
         self._database = database
         self._wrapping = AESGCM(key_encryption_key)
         self._cached = lru_cache(cached)(self._find)
+        self._identities = lru_cache(cached)(self._identity)
 
     def sealing(self, tenant_id: UUID, subject: str | None) -> AESGCM:
         """The key that seals for the subject, made on first use."""
@@ -62,17 +65,37 @@ class KeyStore:
                 "the key-encryption key is not the one that this key database was begun with: give that one"
             ) from None
 
+    def identity(self, tenant_id: UUID) -> Identity:
+        """The tenant's digests. KeyUnavailableError if its secret is gone: a new one would forget every request."""
+        return self._identities(tenant_id)
+
     def _find(self, tenant_id: UUID, subject: str) -> AESGCM:
-        with self._database.transaction(tenant_id) as connection:
-            row = connection.execute(_SQL["find"], {"tenant_id": tenant_id, "subject": subject}).fetchone()
-        if row is None:
+        wrapped = self._one("find", tenant_id, subject=subject)
+        if wrapped is None:
             raise KeyUnavailableError
-        return AESGCM(self._unwrap(row[0], _binding(tenant_id, subject)))
+        return AESGCM(self._unwrap(wrapped, _binding(tenant_id, subject)))
 
     def _add(self, tenant_id: UUID, subject: str) -> None:
         wrapped = self._wrap(AESGCM.generate_key(bit_length=256), _binding(tenant_id, subject))
         with self._database.transaction(tenant_id) as connection:
             connection.execute(_SQL["add"], {"tenant_id": tenant_id, "subject": subject, "wrapped_key": wrapped})
+
+    def make_secret(self, tenant_id: UUID) -> None:
+        """Make the secret of a new tenant."""
+        made = self._wrap(os.urandom(_SECRET_BYTES), _secret_binding(tenant_id))
+        with self._database.transaction(tenant_id) as connection:
+            connection.execute(_SQL["add_secret"], {"tenant_id": tenant_id, "wrapped_secret": made})
+
+    def _identity(self, tenant_id: UUID) -> Identity:
+        wrapped = self._one("find_secret", tenant_id)
+        if wrapped is None:
+            raise KeyUnavailableError("The secret that tells requests apart cannot be had right now.")
+        return Identity(self._unwrap(wrapped, _secret_binding(tenant_id)))
+
+    def _one(self, statement: str, tenant_id: UUID, **parameters: object) -> bytes | None:
+        with self._database.transaction(tenant_id) as connection:
+            row = connection.execute(_SQL[statement], {"tenant_id": tenant_id, **parameters}).fetchone()
+        return bytes(row[0]) if row else None
 
     def _wrap(self, key: bytes, binding: bytes) -> bytes:
         nonce = os.urandom(_NONCE_BYTES)
@@ -85,6 +108,10 @@ class KeyStore:
             raise KeyUnavailableError(
                 "The key-encryption key does not open the key store: it is not the one that sealed it."
             ) from None
+
+
+def _secret_binding(tenant_id: UUID) -> bytes:
+    return b"secret" + tenant_id.bytes
 
 
 def _binding(tenant_id: UUID, subject: str) -> bytes:

@@ -1,6 +1,5 @@
 """Folds the log into `assets`: one row per asset."""
 
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,8 +17,10 @@ from domain.asset.events import (
     AssetRestored,
     AssetSoftDeleted,
     AssetUnlinked,
+    Content,
 )
 from domain.event import Event, Recorded
+from domain.values import searchable
 from projections.projection import Changes, Key, Projection, Table
 
 
@@ -37,6 +38,8 @@ class AssetRow:
     media_kind: str
     media: dict[str, Any]
     content: dict[str, Any] | None
+    content_type: str | None
+    sha256: str | None
     name: str | None
     name_search: str | None
     file_name: str | None
@@ -55,11 +58,6 @@ class AssetRow:
     updated_at: datetime
     updated_by: str
     deleted_at: datetime | None
-
-
-def searchable(text: str) -> str:
-    """The text as search compares it: compatibility-normalised and case-folded (Unicode, section 3.13)."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
 def keys(event: Event) -> Iterable[Key]:
@@ -92,6 +90,7 @@ def _created(event: AssetCreated, recorded: Recorded) -> AssetRow:
         media_kind=event.media.media_kind,
         media=event.media.model_dump(),
         content=event.content.model_dump() if event.content else None,
+        **_content_columns(event.content),
         name=event.name,
         name_search=searchable(event.name) if event.name else None,
         file_name=event.file_name,
@@ -111,6 +110,15 @@ def _created(event: AssetCreated, recorded: Recorded) -> AssetRow:
         updated_by=actor,
         deleted_at=None,
     )
+
+
+def _content_columns(content: Content | None) -> dict[str, Any]:
+    """What of the content lists filter by."""
+    content_type = content.content_type if content else None
+    return {
+        "content_type": content_type.lower() if content_type else None,
+        "sha256": content.sha256 if content else None,
+    }
 
 
 def _changed(row: AssetRow, event: AssetEvent, recorded: Recorded) -> AssetRow:

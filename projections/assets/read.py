@@ -7,14 +7,11 @@ from uuid import UUID
 from domain.reference import Reference
 from infra.database import Database
 from infra.sql import beside
-from projections.assets.fold import AssetRow, searchable
-from projections.query import Keyset, Page, SearchTooShortError, Select, contains, page
+from projections.assets.fold import AssetRow
+from projections.query import NEWEST_FIRST, Keyset, Order, Page, Select, page, prefix_pattern, search_pattern
 
 _SQL = beside(__file__, "read.sql")
-_CREATED_POSITION = list(AssetRow.__dataclass_fields__).index("created_position")
-SHORTEST_SEARCH = 2
-MOST_JOINS = 4
-"""How many references are joined, so that the rarest can lead; planning many joins takes longer than counting."""
+_COLUMNS = list(AssetRow.__dataclass_fields__)
 
 
 @dataclass(frozen=True)
@@ -23,50 +20,59 @@ class AssetFilter:
 
     status: str | None = None
     media_kind: str | None = None
+    creator: str | None = None
+    subject: str | None = None
+    sha256: str | None = None
+    content_type: str | None = None
     tags: tuple[str, ...] = ()
     created_after: datetime | None = None
     created_before: datetime | None = None
+    updated_after: datetime | None = None
+    updated_before: datetime | None = None
     name: str | None = None
+    jobs: tuple[str, ...] = ()
     references: tuple[Reference, ...] = ()
 
 
 def list_assets(
-    database: Database, tenant_id: UUID, wanted: AssetFilter, limit: int, cursor: str | None = None
+    database: Database,
+    tenant_id: UUID,
+    wanted: AssetFilter,
+    limit: int,
+    cursor: str | None = None,
+    order: Order = NEWEST_FIRST,
 ) -> Page[AssetRow]:
-    """A page of assets, the newest first. SearchTooShortError, CursorError."""
-    keyset = Keyset(tenant_id, asdict(wanted))
-    select = _select(wanted)
+    """A page of assets. SearchTooShortError, CursorError."""
+    keyset = Keyset(tenant_id, asdict(wanted) | asdict(order))
+    select = asset_select(wanted, order)
     if cursor is not None:
-        select.where(_SQL["after_cursor"], after=keyset.decode(cursor))
+        select.where(_SQL[f"after_{order.name}"], after=keyset.decode(cursor))
     with database.transaction(tenant_id) as connection:
-        found = page(select, connection, keyset, limit, _CREATED_POSITION)
+        found = page(select, connection, keyset, limit, _COLUMNS.index(order.column))
     return Page([AssetRow(*values) for values in found.items], found.next)
 
 
-def _select(wanted: AssetFilter) -> Select:
-    select = Select(_SQL["assets"], _SQL["newest_first"])
-    if wanted.status:
-        select.where(_SQL["status"], status=wanted.status)
-    else:
+def count_assets(database: Database, tenant_id: UUID, wanted: AssetFilter) -> int:
+    """How many assets the filter finds. SearchTooShortError."""
+    with database.transaction(tenant_id) as connection:
+        return asset_select(wanted).count(connection, _SQL["count"])
+
+
+def asset_select(wanted: AssetFilter, order: Order = NEWEST_FIRST) -> Select:
+    """The list as it is asked of the database. SearchTooShortError."""
+    select = Select(_SQL["assets"], _SQL[order.name])
+    if wanted.status is None:
         select.where(_SQL["live"])
-    if wanted.media_kind:
-        select.where(_SQL["media_kind"], media_kind=wanted.media_kind)
+    for name in ("status", "media_kind", "creator", "subject", "sha256"):
+        select.where_given(_SQL[name], name, getattr(wanted, name))
+    for name in ("created_after", "created_before", "updated_after", "updated_before"):
+        select.where_given(_SQL[name], name, getattr(wanted, name))
+    if wanted.content_type is not None:
+        select.where(_SQL["content_type"], content_type=prefix_pattern(wanted.content_type.lower()))
     if wanted.tags:
         select.where(_SQL["tags"], tags=list(wanted.tags))
-    if wanted.created_after:
-        select.where(_SQL["created_after"], created_after=wanted.created_after)
-    if wanted.created_before:
-        select.where(_SQL["created_before"], created_before=wanted.created_before)
     if wanted.name is not None:
-        select.where(_SQL["name"], name=_pattern(wanted.name))
-    first, others = wanted.references[:MOST_JOINS], wanted.references[MOST_JOINS:]
-    select.where_each(_SQL["reference"], ({"kind": r.kind, "id": r.id} for r in first))
-    if others:
-        select.where(_SQL["other_references"], kinds=[r.kind for r in others], ids=[r.id for r in others])
+        select.where(_SQL["name"], name=search_pattern(wanted.name))
+    select.where_each(_SQL["job"], ({"id": name} for name in wanted.jobs))
+    select.where_references(_SQL["reference"], _SQL["other_references"], wanted.references)
     return select
-
-
-def _pattern(name: str) -> str:
-    if len(name) < SHORTEST_SEARCH:
-        raise SearchTooShortError
-    return contains(searchable(name))

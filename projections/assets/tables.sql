@@ -10,6 +10,8 @@ CREATE TABLE read_models.assets_v1 (
     media_kind       text NOT NULL,
     media            json NOT NULL,
     content          json,
+    content_type     text,            -- in lower case: media types have no other (RFC 6838, section 4.2)
+    sha256           text,
     name             text,
     name_search      text,            -- the name case-folded, so that search is the same on any server's locale
     file_name        text,
@@ -31,6 +33,11 @@ CREATE TABLE read_models.assets_v1 (
     PRIMARY KEY (tenant_id, asset_id)
 );
 CREATE UNIQUE INDEX ON read_models.assets_v1 (tenant_id, created_position);
+CREATE UNIQUE INDEX ON read_models.assets_v1 (tenant_id, position);
+CREATE INDEX ON read_models.assets_v1 (tenant_id, created_by, created_position);
+CREATE INDEX ON read_models.assets_v1 (tenant_id, subject, created_position) WHERE subject IS NOT NULL;
+CREATE INDEX ON read_models.assets_v1 (tenant_id, sha256) WHERE sha256 IS NOT NULL;
+CREATE INDEX ON read_models.assets_v1 (tenant_id, content_type text_pattern_ops) WHERE content_type IS NOT NULL;
 CREATE INDEX ON read_models.assets_v1 (tenant_id, status, created_position);
 CREATE INDEX ON read_models.assets_v1 (tenant_id, media_kind, created_position);
 CREATE INDEX ON read_models.assets_v1 USING gin (tenant_id, tags);

@@ -1,13 +1,18 @@
 """Folds the log into `audit_trail`: one row per event, never changed again."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
 from domain.event import Event, Recorded
+from domain.reference import Reference
+from domain.tenant.events import ReferenceDeclared
+from domain.values import searchable
 from projections.projection import Changes, Key, Projection, Table
+
+_WORDS = ("name", "file_name", "description", "tags", "hold", "message")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,8 @@ class AuditRow:
     actor: str
     effective_at: datetime
     correlation_id: str
+    refs: list[str]
+    text_search: str
 
 
 def keys(_event: Event) -> Iterable[Key]:
@@ -42,8 +49,30 @@ def fold(_rows: Mapping[Key, AuditRow], recorded: Recorded) -> Changes[AuditRow]
             actor=str(envelope.actor),
             effective_at=recorded.effective_at,
             correlation_id=envelope.correlation_id,
+            refs=_named(event),
+            text_search=_words(event),
         )
     }
+
+
+def _named(event: Event) -> list[str]:
+    """Every reference that the event names, once."""
+    own = [str(member) for member in _members(event, type(event).model_fields) if isinstance(member, Reference)]
+    if isinstance(event, ReferenceDeclared):
+        own.append(f"{event.kind}:{event.id}")
+    return list(dict.fromkeys(own))
+
+
+def _words(event: Event) -> str:
+    """What people wrote, case-folded, one piece apart from the next."""
+    own = _members(event, _WORDS)
+    return searchable("\n".join(word for word in (event.envelope.reason, *own) if isinstance(word, str)))
+
+
+def _members(event: Event, names: Iterable[str]) -> Iterator[object]:
+    for name in names:
+        value = getattr(event, name, None)
+        yield from value if isinstance(value, tuple) else (value,)
 
 
 AUDIT_TRAIL = Projection(

@@ -4,11 +4,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
+from domain.reference import Reference
 from infra.database import Database
 from infra.event_log.log import TenantLog
 from infra.sql import beside
 from projections.history import Entry, entries
-from projections.query import Keyset, Page, Select, page
+from projections.query import Keyset, Page, Select, page, search_pattern
 
 _SQL = beside(__file__, "read.sql")
 
@@ -20,6 +21,9 @@ class AuditFilter:
     actor: str | None = None
     topics: tuple[str, ...] = ()
     asset: UUID | None = None
+    job: UUID | None = None
+    references: tuple[Reference, ...] = ()
+    text: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     correlation_id: str | None = None
@@ -28,9 +32,9 @@ class AuditFilter:
 def list_trail(
     database: Database, log: TenantLog, wanted: AuditFilter, limit: int, cursor: str | None = None
 ) -> Page[Entry]:
-    """A page of the audit trail, the newest first, with what each event changed. CursorError."""
+    """A page of the audit trail, the newest first, with what each event changed. CursorError, SearchTooShortError."""
     keyset = Keyset(log.tenant_id, asdict(wanted))
-    select = _select(wanted)
+    select = trail_select(wanted)
     if cursor is not None:
         select.where(_SQL["after_cursor"], after=keyset.decode(cursor))
     with database.transaction(log.tenant_id) as connection:
@@ -43,18 +47,15 @@ def list_trail(
     return Page(told[::-1], found.next)
 
 
-def _select(wanted: AuditFilter) -> Select:
+def trail_select(wanted: AuditFilter) -> Select:
+    """The trail as it is asked of the database. SearchTooShortError."""
     select = Select(_SQL["audit_trail"], _SQL["newest_first"])
-    if wanted.actor:
-        select.where(_SQL["actor"], actor=wanted.actor)
+    for name in ("actor", "asset", "job", "since", "until", "correlation_id"):
+        select.where_given(_SQL[name], name, getattr(wanted, name))
     if wanted.topics:
         select.where(_SQL["topics"], topics=list(wanted.topics))
-    if wanted.asset:
-        select.where(_SQL["asset"], asset=wanted.asset)
-    if wanted.since:
-        select.where(_SQL["since"], since=wanted.since)
-    if wanted.until:
-        select.where(_SQL["until"], until=wanted.until)
-    if wanted.correlation_id:
-        select.where(_SQL["correlation_id"], correlation_id=wanted.correlation_id)
+    if wanted.references:
+        select.where(_SQL["references"], references=[str(reference) for reference in wanted.references])
+    if wanted.text is not None:
+        select.where(_SQL["text"], text=search_pattern(wanted.text))
     return select

@@ -16,11 +16,25 @@ t.topic = ANY (%(topics)s)
 -- asset: what happened to one asset
 t.originator_id = %(asset)s
 
--- since: from a time on
-t.effective_at >= %(since)s
+-- job: what happened to one job, and to every asset that was ever said to be made by it
+t.originator_id IN (
+    SELECT %(job)s::uuid
+    UNION ALL
+    SELECT named.originator_id FROM queries.audit_trail_v1 AS named
+     WHERE named.refs @> ARRAY['job:' || %(job)s::uuid] AND starts_with(named.topic, 'asset.')
+)
+
+-- references: what names all of these references
+t.refs @> %(references)s::text[]
+
+-- text: whose words contain a text
+t.text_search LIKE %(text)s
+
+-- since: from a time on (as a range of positions, which the order's index serves)
+t.position > ledger.position_at(ledger.current_tenant(), %(since)s - interval '1 microsecond')
 
 -- until: before a time
-t.effective_at < %(until)s
+t.position <= ledger.position_at(ledger.current_tenant(), %(until)s - interval '1 microsecond')
 
 -- correlation_id: what one request did
 t.correlation_id = %(correlation_id)s

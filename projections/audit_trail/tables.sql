@@ -1,5 +1,5 @@
 -- One row per event: who, when, what, to what, on whose request. What changed and why are read from the log,
--- where they are sealed, so that nothing personal is kept twice.
+-- where they are sealed; all that is kept of them here is the words to search by.
 CREATE TABLE read_models.audit_trail_v1 (
     tenant_id      uuid NOT NULL,
     position       bigint NOT NULL,
@@ -9,11 +9,16 @@ CREATE TABLE read_models.audit_trail_v1 (
     actor          text NOT NULL,
     effective_at   timestamptz NOT NULL,
     correlation_id text NOT NULL,
+    refs           text[] NOT NULL, -- the references that the event names
+    text_search    text NOT NULL,   -- its words case-folded, so that search is the same on any server's locale
     PRIMARY KEY (tenant_id, position)
 );
 CREATE INDEX ON read_models.audit_trail_v1 (tenant_id, originator_id, position);
 CREATE INDEX ON read_models.audit_trail_v1 (tenant_id, actor, position);
 CREATE INDEX ON read_models.audit_trail_v1 (tenant_id, topic, position);
+CREATE INDEX ON read_models.audit_trail_v1 (tenant_id, correlation_id, position);
+CREATE INDEX ON read_models.audit_trail_v1 USING gin (tenant_id, refs);
+CREATE INDEX ON read_models.audit_trail_v1 USING gin (tenant_id, text_search gin_trgm_ops);
 
 CREATE VIEW queries.audit_trail_v1 AS
     SELECT * FROM read_models.audit_trail_v1 WHERE tenant_id = ledger.current_tenant();

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.api.answers import UNKNOWN_ID, nothing_written, path, problem, refused_fields, topics
-from tests.api.routes import ask, described, operations, protected
+from tests.api.routes import ask, concrete, described, operations, protected
 from tests.conftest import Client
 
 JSON = {"Content-Type": "application/json"}
@@ -207,13 +207,15 @@ def test_a_body_of_another_type_is_refused(client: Client, type_: str) -> None:
 def test_a_method_that_a_path_does_not_have_is_refused_with_those_it_has(client: Client, url: str, method: str) -> None:
     asset = client.create()
     paths: dict[str, set[str]] = {}
-    for offered, target, _ in operations(described(url)):
-        paths.setdefault(target, set()).add(offered)
+    for offered, template, _ in operations(described(url)):
+        paths.setdefault(concrete(template, asset["id"]), set()).add(offered)
+    for target in ("/v1/assets/batch", "/v1/jobs/batch", "/v1/jobs/claim"):
+        del paths[target]  # to the other methods, the word could be an id
 
     with nothing_written(client):
         for target, has in paths.items():
             if method not in has:
-                response = client.call(method, target.format(asset_id=asset["id"], hold="case-17"))
+                response = client.call(method, target)
                 assert response.status_code == 405
                 assert set(response.headers["Allow"].split(", ")) >= has
                 assert method == "HEAD" or problem(response, 405)

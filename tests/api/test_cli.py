@@ -82,6 +82,22 @@ def test_a_tenant_is_opened_given_a_key_served_and_replayed(environment: dict[st
     assert told(environment, "migrate") == "nothing to do: the databases are up to date"
 
 
+def test_serve_takes_back_a_job_whose_worker_is_not_heard_of(environment: dict[str, str]) -> None:
+    told(environment, "tenant", "create", "abandoned")
+    key = told(environment, "key", "issue", "abandoned", "--holder", "worker:comfy-1")
+    server = subprocess.Popen([PROGRAM, "serve", "--port", "0"], env=environment, stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    url = re.findall(r"serving on (\S+);", server.stdout.readline())[0]
+    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as http:
+        job = http.post("/v1/jobs", json={"media_kind": "image"}).json()
+        assert len(http.post("/v1/jobs/claim", json={"lease_seconds": 1}).json()["items"]) == 1
+        while (now := http.get(f"/v1/jobs/{job['id']}").json())["status"] == "running":
+            assert server.poll() is None
+    server.send_signal(signal.SIGTERM)
+    server.communicate(timeout=30)
+    assert (now["status"], now["attempt"], now["updated_by"]) == ("queued", 2, "system:ledger")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -102,6 +118,26 @@ def test_a_mistake_is_answered_in_one_line_that_helps(
     assert "Traceback" not in ended.stderr
 
 
+def test_a_policy_is_shown_set_and_set_again_from_what_was_shown(environment: dict[str, str], tmp_path: Path) -> None:
+    told(environment, "tenant", "create", "careful")
+    assert json.loads(told(environment, "tenant", "policy", "careful"))["closed_kinds"] == []
+    file = tmp_path / "policy.json"
+    file.write_text('{"closed_kinds": ["claim"], "allowed_tags": {"image": ["final"]}}')
+    shown = told(environment, "tenant", "policy", "careful", "--set", str(file), "--reason", "one catalogue")
+    assert json.loads(shown) == {
+        "required_references": [],
+        "allowed_tags": {"image": ["final"]},
+        "closed_kinds": ["claim"],
+    }
+    file.write_text(shown)
+    assert told(environment, "tenant", "policy", "careful", "--set", str(file)) == shown
+    file.write_text('{"closed": []}')
+    refused = run(environment | {"COLUMNS": "200"}, "tenant", "policy", "careful", "--set", str(file))
+    assert refused.returncode == 2
+    assert "closed: Extra inputs are not permitted" in refused.stderr
+    assert told(environment, "tenant", "policy", "careful") == shown
+
+
 def test_half_given_settings_are_refused_by_name(environment: dict[str, str]) -> None:
     ended = run(environment | {"ASSET_LEDGER_DATABASE_URL": "dbname=x"}, "tenant", "list")
     assert ended.returncode == 1
@@ -117,7 +153,7 @@ def test_the_demo_tells_its_story_ends_and_leaves_nothing_running() -> None:
         "Castle at dusk",
         "asset.described",
         "a read now answers 404",
-        "rebuilt assets: 311 events",
+        "rebuilt assets: 323 events",
     ):
         assert words in story
     assert not (directory / "postgresql" / "postmaster.pid").exists()

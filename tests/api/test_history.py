@@ -161,6 +161,7 @@ def test_an_event_tells_who_when_what_and_on_which_request(
     assert event == {
         "position": asset["position"] + 2,
         "asset_id": asset["id"],
+        "job_id": None,
         "revision": 3,
         "topic": topic,
         "actor": {"type": "worker", "id": "w:1"},

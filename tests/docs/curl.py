@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 import httpx
 
@@ -13,6 +14,7 @@ def main() -> int:
     parser.add_argument("-X", dest="method")
     parser.add_argument("-H", dest="headers", action="append", default=[])
     parser.add_argument("-d", dest="data")
+    parser.add_argument("-D", dest="answered_headers", type=Path)
     parser.add_argument("-s", action="store_true")
     parser.add_argument("-S", action="store_true")
     parser.add_argument("--fail-with-body", dest="fail", action="store_true")
@@ -20,6 +22,8 @@ def main() -> int:
     headers = dict(header.split(": ", 1) for header in asked.headers)
     method = asked.method or ("GET" if asked.data is None else "POST")
     response = httpx.request(method, asked.url, headers=headers, content=asked.data, timeout=30)
+    if asked.answered_headers:
+        asked.answered_headers.write_text("".join(f"{name}: {value}\r\n" for name, value in response.headers.items()))
     sys.stdout.write(response.text)
     return 22 if asked.fail and response.is_error else 0
 

@@ -1,12 +1,9 @@
 """The documentation runs, is complete, and leads nowhere wrong."""
 
 import base64
-import doctest
 import json
 import os
 import re
-import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -26,55 +23,11 @@ from infra.servers import servers_of
 from infra.settings import Settings
 from infra.tenants import list_tenants
 from tests.conftest import QUICK, Client, new_tenant
+from tests.docs.executing import DOCS, README, ROOT, bash, blocks, follow, run
 
-ROOT = Path(__file__).parents[2]
-DOCS = ROOT / "docs"
-README = ROOT / "README.md"
-TUTORIAL = DOCS / "tutorial" / "first-asset.md"
-PAGES = [README, ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
-
-_BLOCK = re.compile(
-    r"^<!-- (?P<mark>executed|output) -->\n```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
-)
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
-_CUT = "=== next block ==="
-
-
-@pytest.fixture
-def exports(client: Client) -> dict[str, str]:
-    """What a reader's shell has after the two exports."""
-    key = client.http.headers["Authorization"].removeprefix("Bearer ")
-    return {"PATH": os.environ["PATH"], "URL": str(client.http.base_url), "KEY": key, "NO_PROXY": "*"}
-
-
-@pytest.fixture(params=["curl", "stand-in"])
-def shell(request: pytest.FixtureRequest, exports: dict[str, str], tmp_path: Path) -> dict[str, str]:
-    """The same, once with curl and once with what stands in for it where it is not installed."""
-    if request.param == "stand-in" or shutil.which("curl") is None:
-        script = tmp_path / "curl"
-        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__).with_name("curl.py")}" "$@"\n')
-        script.chmod(0o755)
-        return exports | {"PATH": f"{tmp_path}:{exports['PATH']}"}
-    return exports
-
-
-def blocks(page: Path, language: str, mark: str = "executed") -> list[str]:
-    """The marked code blocks of a page in one language."""
-    found = [m["text"] for m in _BLOCK.finditer(page.read_text()) if (m["mark"], m["language"]) == (mark, language)]
-    assert found, f"{page.name} has no {language} block marked {mark}"
-    return found
-
-
-def run(command: list[str], environment: dict[str, str]) -> str:
-    """What the command prints, which must succeed."""
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def bash(script: str, environment: dict[str, str]) -> str:
-    return run(["bash", "-euo", "pipefail", "-c", script], environment)
+PAGES = [README, ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 
 
 def answers(told: str) -> tuple[list[Any], str]:
@@ -112,7 +65,9 @@ def test_the_curl_story_of_the_readme_does_what_it_says(shell: dict[str, str], c
     (found, changed, events), names = answers(told)
     assert found["items"][0]["id"] == changed["id"] == asset["id"]
     assert events["items"] == history
-    assert names.split("\n") == ["Castle at dusk", "Castle at dusk"]
+    assert names.split("\n") == ["Castle at dusk", "Castle at dusk", "running", "succeeded"]
+    (job,) = client.page("/v1/jobs", workflow_id="w8", status="succeeded")["items"]
+    assert client.ids(workflow_id="w8", job_id=job["id"]) == job["assets"]
 
 
 def test_the_python_story_of_the_readme_does_what_it_says(exports: dict[str, str], client: Client) -> None:
@@ -142,16 +97,10 @@ def test_the_roles_of_the_how_to_are_enough_for_a_ledger() -> None:
                 assert [head for _, _, head, _ in list_tenants(services.projector)] == [1]
 
 
-def test_every_step_of_the_tutorial_prints_what_the_tutorial_shows(shell: dict[str, str], client: Client) -> None:
-    steps = [(m["mark"], m["text"]) for m in _BLOCK.finditer(TUTORIAL.read_text())]
-    script = f"\necho '{_CUT}'\n".join(text for mark, text in steps if mark == "executed")
-    printed = iter(bash(script, shell).split(f"{_CUT}\n"))
-    got = ""
-    for mark, text in steps:
-        if mark == "executed":
-            got = next(printed)
-        else:
-            assert doctest.OutputChecker().check_output(text, got, doctest.ELLIPSIS), got
+def test_every_step_of_the_tutorial_prints_what_the_tutorial_shows(
+    shell: dict[str, str], client: Client, tmp_path: Path
+) -> None:
+    follow(DOCS / "tutorial" / "first-asset.md", shell, tmp_path)
 
     asset = only_asset(client)
     assert (asset["revision"], asset["links"], asset["scope"]) == (6, ["message:m_92"], "world:w1")
@@ -167,7 +116,7 @@ def generated() -> dict[str, str]:
     return pages
 
 
-@pytest.mark.parametrize("name", ["events.md", "settings.md", "http.md", "cli.md"])
+@pytest.mark.parametrize("name", ["events.md", "settings.md", "http.md", "openapi.json", "cli.md"])
 def test_the_reference_is_what_the_code_says(name: str, generated: dict[str, str]) -> None:
     assert (DOCS / "reference" / name).read_text() == generated[name], "run: python docs/reference/generate.py"
 

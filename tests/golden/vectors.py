@@ -12,6 +12,7 @@ from uuid import UUID
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import domain.asset.events
+import domain.job.events
 import domain.tenant.events  # noqa: F401 - defines topics
 from domain.event import Event, from_parts
 from infra.event_log.mapper import SealingMapper

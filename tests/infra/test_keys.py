@@ -8,11 +8,13 @@ import psycopg
 import pytest
 import uuid6
 
+from api.composition import Services
 from domain.errors import KeyUnavailableError
 from infra.database import Database
 from infra.keys.key_file import KeyFileError, key_from_file, key_from_setting
 from infra.keys.store import KeyStore
 from infra.servers import Servers
+from tests.conftest import new_tenant
 
 KEK = bytes(range(32))
 TENANT = uuid6.uuid7()
@@ -100,3 +102,16 @@ def test_a_missing_key_file_is_not_made_unless_asked_for(tmp_path: Path) -> None
 def test_a_key_that_is_not_32_bytes_is_refused(text: str) -> None:
     with pytest.raises(KeyFileError, match="32 bytes"):
         key_from_setting(text)
+
+
+def test_a_tenants_secret_is_made_with_it_and_never_quietly_replaced(quiet: Services, databases: Servers) -> None:
+    tenant = new_tenant(quiet)
+    digest = quiet.keys.identity(tenant).digest("key", "k")
+    with Database(databases.keys) as database:
+        assert KeyStore(database, KEK).identity(tenant).digest("key", "k") == digest
+        assert KeyStore(database, KEK).identity(new_tenant(quiet)).digest("key", "k") != digest
+        with psycopg.connect(str(databases.keys_owner)) as owner:
+            owner.execute("ALTER TABLE keys.tenant_secrets NO FORCE ROW LEVEL SECURITY")
+            owner.execute("DELETE FROM keys.tenant_secrets")
+        with pytest.raises(KeyUnavailableError, match="secret"):
+            KeyStore(database, KEK).identity(tenant)

@@ -1,0 +1,152 @@
+"""Many requests in one: read each item on its own, carry it out on its own, answer in the order given."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from starlette.requests import ClientDisconnect
+
+from api.problems import problem_of
+from api.requests import CallerSession
+from api.schemas import Problem, is_none
+from domain.errors import LedgerError, ServiceUnavailableError
+
+MOST_ITEMS = 1_000
+MAX_BATCH_BODY = 16 * 1024 * 1024
+NDJSON = "application/x-ndjson"
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+Refusal = LedgerError | RequestValidationError
+"""Why one item was not carried out."""
+
+_ITEMS: TypeAdapter[list[Any]] = TypeAdapter(Annotated[list[Any], Field(min_length=1, max_length=MOST_ITEMS)])
+
+
+class Result(BaseModel):
+    """What became of one item."""
+
+    index: int = Field(description="The item's place in the request, from 0.")
+    status: int = Field(description="The HTTP status that the item would have had alone.")
+    problem: Problem | None = Field(
+        default=None, exclude_if=is_none, description="Why it failed; absent if it did not."
+    )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The body of a request that has many items: a JSON list, or a line of JSON for each."""
+
+    body: bytes
+    in_lines: bool
+    request_id: str
+
+    def read(self, item: TypeAdapter[T]) -> list[T | RequestValidationError]:
+        """Each item, or why it is none. RequestValidationError if there are too many, none, or no list of them."""
+        if self.in_lines:
+            lines = _some([line for line in self.body.splitlines() if line.strip()])
+            return read(item, [_json(line, ("body", index)) for index, line in enumerate(lines)], ("body",))
+        return read(item, _some(_json(self.body, ("body",))), ("body",))
+
+    def told(self, refusal: Refusal) -> Problem:
+        """The problem of an item that was not carried out."""
+        return problem_of(refusal, self.request_id)
+
+
+def read(item: TypeAdapter[T], values: Sequence[object], place: tuple[str, ...]) -> list[T | RequestValidationError]:
+    """Each value as an item, or why it is none."""
+    items: list[T | RequestValidationError] = []
+    for index, value in enumerate(values):
+        found = _read(item, value, (*place, index))
+        items.append(found)
+    return items
+
+
+def each(items: Iterable[T | Refusal], work: Callable[[T], R]) -> Iterator[R | Refusal]:
+    """Do the work on each item on its own; a refused one tells why.
+
+    Once the ledger cannot answer, nothing more is tried: every item would wait for it anew.
+    """
+    gone: ServiceUnavailableError | None = None
+    for item in items:
+        if isinstance(item, LedgerError | RequestValidationError):
+            yield item
+        elif gone is not None:
+            yield gone
+        else:
+            outcome = _attempt(work, item)
+            gone = outcome if isinstance(outcome, ServiceUnavailableError) else None
+            yield outcome
+
+
+def together(items: Sequence[T | Refusal], work: Callable[[list[T]], Iterable[R | Refusal]]) -> Iterator[R | Refusal]:
+    """Do the work on all the items at once that were not refused before; the outcomes in the order of the items."""
+    outcomes = iter(work([item for item in items if not isinstance(item, LedgerError | RequestValidationError)]))
+    for item in items:
+        yield item if isinstance(item, LedgerError | RequestValidationError) else next(outcomes)
+
+
+def _attempt(work: Callable[[T], R], item: T) -> R | Refusal:
+    try:
+        return work(item)
+    except LedgerError as refusal:
+        return refusal
+
+
+def _read(item: TypeAdapter[T], value: object, place: tuple[str | int, ...]) -> T | RequestValidationError:
+    if isinstance(value, RequestValidationError):
+        return value
+    try:
+        return item.validate_python(value)
+    except ValidationError as error:
+        return _invalid(error, place)
+
+
+def _some(values: object) -> list[Any]:
+    if isinstance(values, RequestValidationError):
+        raise values
+    try:
+        return _ITEMS.validate_python(values)
+    except ValidationError as error:
+        raise _invalid(error, ("body",)) from None
+
+
+def _json(text: bytes, place: tuple[str | int, ...]) -> Any:  # noqa: ANN401 - any JSON
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        return RequestValidationError([{"type": "json_invalid", "loc": place, "msg": f"not JSON: {error}"}])
+
+
+def _invalid(error: ValidationError, place: tuple[str | int, ...]) -> RequestValidationError:
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    return RequestValidationError([{**detail, "loc": (*place, *detail["loc"])} for detail in details])
+
+
+async def batch(request: Request, _: CallerSession) -> Batch:
+    """The batch that a request brings, read only once the caller is known."""
+    try:
+        body = await request.body()
+    except ClientDisconnect:
+        raise HTTPException(400, "The body ended early.") from None
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return Batch(body, media_type == NDJSON, request.state.request_id)
+
+
+CallerBatch = Annotated[Batch, Depends(batch)]
+
+
+def described(item: dict[str, Any], example: list[dict[str, Any]]) -> dict[str, Any]:
+    """The OpenAPI description of a batch's body, given the schema of an item and an example."""
+    items = {"type": "array", "items": item, "minItems": 1, "maxItems": MOST_ITEMS}
+    lines = "".join(json.dumps(value) + "\n" for value in example)
+    content = {
+        "application/json": {"schema": items, "example": example},
+        NDJSON: {"schema": {"type": "string", "description": "One item on each line."}, "example": lines},
+    }
+    return {"requestBody": {"required": True, "content": content}}

@@ -1,0 +1,206 @@
+"""The feed: a tenant's events in the order of positions, as CloudEvents 1.0 (CNCF).
+
+Pages are read by position in short transactions. Who waits for more holds neither a thread nor a connection.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal, Self
+from urllib.parse import quote
+
+from fastapi.sse import format_sse_event
+from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+
+from api.schemas import is_none
+from domain.errors import BeyondHeadError, KeyUnavailableError, ServiceUnavailableError
+from domain.event import Recorded, to_parts
+from domain.values import JsonObject, UtcTime, example
+from infra.event_log.log import TenantLog
+
+MOST_LISTENING = 256
+HEARTBEAT_SECONDS = 15.0
+RECONNECT_MILLISECONDS = 1_000
+SHORTEST_PAUSE = 0.005
+LONGEST_PAUSE = 0.25
+WINDOW = 10_000
+"""How many positions one transaction looks through at the most for events of the topics asked for."""
+
+ENOUGH_BYTES = 1024 * 1024
+"""A batch ends with the event that reaches this size: listeners who read slowly hold one each."""
+
+_NOT_IN_ATTRIBUTES = re.compile("[%\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
+
+
+class CloudEvent(BaseModel):
+    """An event as a CloudEvent 1.0. Its attributes tell what the envelope says; `data` is the event's own fields."""
+
+    model_config = example(
+        specversion="1.0",
+        id="4",
+        source="urn:asset-ledger:tenant:0193483c-0000-7000-8000-000000000001",
+        type="asset.linked",
+        subject="asset:0193483c-5a5e-7d1c-9a30-0d7c41f5c6b1",
+        time="2026-11-20T12:00:00.123456Z",
+        data={"references": [{"kind": "message", "id": "m_91"}]},
+        position="4",
+        revision=2,
+        actor="user:u_42",
+        correlationid="req-17",
+    )
+
+    specversion: Literal["1.0"] = "1.0"
+    id: str = Field(description="The event's place in the tenant's log; with `source` it names the event for ever.")
+    source: str = Field(description="The tenant's log.")
+    type: str = Field(description="The topic.", examples=["asset.created"])
+    subject: str = Field(description="What it happened to, such as `asset:ID` or `job:ID`.")
+    time: UtcTime = Field(description="When it took effect: never earlier than an earlier position's.")
+    datacontenttype: Literal["application/json"] = "application/json"
+    data: JsonObject = Field(description="The event's own fields but those without a value, and the `reason` if given.")
+    position: str = Field(description="The same as `id`, a decimal number: integers of CloudEvents end at 2^31.")
+    revision: int = Field(description="Which event of the asset or job it is, from 1.")
+    schemaversion: int = Field(description="Which version of the topic's fields `data` has.")
+    recordedtime: UtcTime = Field(description="The server's clock when it was decided.")
+    actor: str = Field(description="Who acted, written `type:id`; `%` and control characters percent-encoded.")
+    datasubject: str | None = Field(
+        default=None, exclude_if=is_none, description="The person whose data it holds, encoded as the actor is."
+    )
+    correlationid: str = Field(description="The request id it came with.")
+    causationid: str | None = Field(default=None, exclude_if=is_none, description="What led to that request.")
+
+    @classmethod
+    def of(cls, recorded: Recorded) -> Self:
+        """The event of the log."""
+        event, envelope = recorded.event, recorded.event.envelope
+        parts = to_parts(event)
+        return cls(
+            id=str(recorded.position),
+            source=f"urn:asset-ledger:tenant:{envelope.tenant_id}",
+            type=event.TOPIC,
+            subject=f"{event.TOPIC.partition('.')[0]}:{envelope.originator_id}",
+            time=recorded.effective_at,
+            data=parts.clear["data"] | parts.personal,
+            position=str(recorded.position),
+            revision=envelope.originator_version,
+            schemaversion=event.class_version,
+            recordedtime=envelope.recorded_at,
+            actor=attribute(str(envelope.actor)),
+            datasubject=attribute(envelope.subject) if envelope.subject is not None else None,
+            correlationid=envelope.correlation_id,
+            causationid=envelope.causation_id,
+        )
+
+
+def attribute(text: str) -> str:
+    """The text as an attribute may hold it: control characters and noncharacters percent-encoded (section 3.1)."""
+    return _NOT_IN_ATTRIBUTES.sub(lambda found: quote(found[0]), text)
+
+
+@dataclass
+class Listeners:
+    """Everyone who waits for events: counted, capped, and sent away when the service stops."""
+
+    most: int = MOST_LISTENING
+    heartbeat: float = HEARTBEAT_SECONDS
+    present: int = 0
+    dismissed: bool = False
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A place among them. ServiceUnavailableError if there is none left."""
+        if self.present >= self.most or self.dismissed:
+            raise ServiceUnavailableError("Too many requests are waiting for events.")
+        self.present += 1
+        try:
+            yield
+        finally:
+            self.present -= 1
+
+    def dismiss(self) -> None:
+        """Let every stream and every wait end, within a quarter of a second."""
+        self.dismissed = True
+
+
+def _rendered(found: Iterable[Recorded]) -> Iterator[tuple[int, bytes]]:
+    """The events as JSON, each with its position, until there is enough of them for one batch."""
+    size = 0
+    for recorded in found:
+        event = CloudEvent.of(recorded).model_dump_json().encode()
+        yield recorded.position, event
+        size += len(event)
+        if size >= ENOUGH_BYTES:
+            return
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some events, rendered, each with its position; up to where the log was looked through; whether it goes on."""
+
+    events: tuple[tuple[int, bytes], ...]
+    reached: int
+    more: bool
+
+
+@dataclass(frozen=True)
+class Feed:
+    """One tenant's events, of some topics or of all."""
+
+    log: TenantLog
+    topics: tuple[str, ...]
+    limit: int
+    window: int = WINDOW
+
+    def read(self, after: int) -> Batch:
+        """The next events after a position. BeyondHeadError if the log does not reach that far."""
+        head = self.log.recorder.head()
+        if after > head:
+            raise BeyondHeadError(f"The log ends at position {head}; there is no position {after} yet.")
+        until = min(head, after + self.window)
+        found = self.log.page(after, until, self.limit, self.topics) if after < head else []
+        events = tuple(_rendered(found))
+        full = len(found) == self.limit or len(events) < len(found)
+        reached = events[-1][0] if full else until
+        return Batch(events, reached, reached < head)
+
+    async def news(
+        self, batch: Batch, seconds: float, listeners: Listeners, gone: Callable[[], Awaitable[bool]]
+    ) -> Batch:
+        """The batch, or if it is empty, the first one that is not; an empty one when the time is up."""
+        deadline = time.monotonic() + seconds
+        pause = SHORTEST_PAUSE
+        while not batch.events and not await gone():
+            if not batch.more:
+                left = deadline - time.monotonic()
+                if left <= 0 or listeners.dismissed:
+                    break
+                await asyncio.sleep(min(pause, left))
+                pause = min(2 * pause, LONGEST_PAUSE)
+            batch = await run_in_threadpool(self.read, batch.reached)
+        return batch
+
+    async def stream(self, batch: Batch, listeners: Listeners, key_holds: Callable[[], bool]) -> AsyncIterator[bytes]:
+        """The batch and all that follows as server-sent events, until the key is revoked or the service stops.
+
+        What makes the ledger unavailable for a while only delays it.
+        """
+        yield format_sse_event(comment="events follow", retry=RECONNECT_MILLISECONDS)
+        pause, beat = SHORTEST_PAUSE, time.monotonic() + listeners.heartbeat
+        while not listeners.dismissed:
+            for position, event in batch.events:
+                yield format_sse_event(data_str=event.decode(), id=str(position))
+            pause = SHORTEST_PAUSE if batch.events else min(2 * pause, LONGEST_PAUSE)
+            try:
+                if time.monotonic() >= beat:
+                    if not await run_in_threadpool(key_holds):
+                        return
+                    yield format_sse_event(comment="still here", id=str(batch.reached))
+                    beat = time.monotonic() + listeners.heartbeat
+                if not batch.more:
+                    await asyncio.sleep(pause)
+                batch = await run_in_threadpool(self.read, batch.reached)
+            except (ServiceUnavailableError, KeyUnavailableError):
+                batch = Batch((), batch.reached, more=False)

@@ -1,0 +1,136 @@
+"""One tenant's policy and declared references on behalf of one caller, and the one place where they are enforced."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from api.session import Session
+from domain.asset.asset import Asset
+from domain.errors import (
+    ForeignReferenceError,
+    LedgerError,
+    MissingReferenceError,
+    ReferenceNotDeclaredError,
+    StaleRevisionError,
+    TagNotAllowedError,
+)
+from domain.event import Event, Recorded
+from domain.job.job import Job
+from domain.tenant import declarations, tenant
+from domain.tenant.declarations import Declarations, declared_id
+from domain.tenant.events import PolicySet, ReferenceDeclared
+from domain.tenant.inputs import NewPolicy, NewReference
+from domain.tenant.policy import Use, use_of
+from infra.policies import PolicyTables
+
+REFERRING: Final = (ReferenceNotDeclaredError, ForeignReferenceError)
+"""What policies refuse wherever references are given."""
+ASKING: Final = (MissingReferenceError, *REFERRING)
+"""What they refuse of a new job, and, with tags that are not allowed, of a new asset."""
+CREATING: Final = (*ASKING, TagNotAllowedError)
+
+Outcome = tuple[Recorded, bool] | LedgerError
+"""How a reference was declared, and whether that was new; or why it was not."""
+
+
+@dataclass(frozen=True)
+class Policies:
+    """Sets and reads one tenant's policy, declares references, and lets in what the policy allows."""
+
+    session: Session
+
+    def admit(self, events: Sequence[Event], of: Asset | Job | None = None) -> int | None:
+        """Let through what was decided, on an asset or a job if there was one yet.
+
+        Returns the revision of the policy to record it under, None if no policy has a say. Raises what
+        Policy.check does. Takes no lock: the append sees to it that the policy is still the same, and what is
+        declared stays so.
+        """
+        (refusal,), under = self._judge([[use for event in events if (use := use_of(event, of))]])
+        if refusal is not None:
+            raise refusal
+        return under
+
+    def admit_each(self, events: Iterable[Event]) -> tuple[list[LedgerError | None], int | None]:
+        """The same for new assets that do not depend on each other: why each is refused, if it is."""
+        return self._judge([[use] if (use := use_of(event)) else [] for event in events])
+
+    def policy(self, as_of: int | None = None) -> Recorded | None:
+        """How the policy of now or of a position was set; None if there was none yet."""
+        told = [
+            recorded
+            for recorded in self.session.log.history(self.session.tenant_id)
+            if isinstance(recorded.event, PolicySet) and (as_of is None or recorded.position <= as_of)
+        ]
+        return told[-1] if told else None
+
+    def set_policy(self, new: NewPolicy, expected_revision: int | None = None) -> Recorded | None:
+        """Put a policy in the place of the one before. StaleRevisionError if that is not of the expected revision."""
+        context, log = self.session.context(new.reason), self.session.log
+
+        def work() -> None:
+            ours = log.load(self.session.tenant_id, tenant.project)
+            if expected_revision not in (None, ours.policy_revision):
+                raise StaleRevisionError(
+                    f"If-Match names revision {expected_revision} of the policy, "
+                    f"but the current one is {ours.policy_revision}."
+                )
+            for event in ours.set_policy(context, new.policy()):
+                self._tables.set(event)
+                log.record(event)
+
+        self.session.atomically(work)
+        return self.policy()
+
+    def declare(self, news: Sequence[NewReference]) -> list[Outcome]:
+        """Make references known, all that can be in one append; tells of each how it was, or why it was not."""
+        decided = self.session.atomically(lambda: self._declare(news))
+        ids = [declared_id(self.session.identity, new.reference()) for new in news]
+        streams = self.session.log.histories(dict.fromkeys(ids, 1))
+        recorded = {first.event.originator_id: first for first in streams}
+        return [
+            outcome if isinstance(outcome, LedgerError) else (recorded[id_], outcome)
+            for id_, outcome in zip(ids, decided, strict=True)
+        ]
+
+    def _declare(self, news: Sequence[NewReference]) -> list[bool | LedgerError]:
+        asked = [new.reference() for new in news]
+        known = Declarations(self.session.tenant_id, self._tables.declared(asked))
+        outcomes: list[bool | LedgerError] = []
+        made: list[ReferenceDeclared] = []
+        for new in news:
+            try:
+                events = known.declare(self.session.context(new.reason), self.session.identity, new)
+            except LedgerError as refusal:
+                outcomes.append(refusal)
+                continue
+            for event in events:
+                known = declarations.evolve(known, event)
+            made += events
+            outcomes.append(bool(events))
+        if made:
+            self._tables.declare(made)
+            self.session.log.record(*made)
+        return outcomes
+
+    def _judge(self, decisions: Sequence[Sequence[Use]]) -> tuple[list[LedgerError | None], int | None]:
+        """Why each decision is refused, if it is, and the revision of the policy that says so."""
+        if not any(decisions):
+            return [None for _ in decisions], None
+        policy, revision = self._tables.current()
+        closed = {reference for uses in decisions for use in uses for reference in policy.closed(use)}
+        declared = self._tables.declared(closed) if closed else {}
+
+        def refusal(uses: Sequence[Use]) -> LedgerError | None:
+            try:
+                for use in uses:
+                    policy.check(use, declared)
+            except LedgerError as error:
+                return error
+            return None
+
+        return [refusal(uses) for uses in decisions], revision
+
+    @property
+    def _tables(self) -> PolicyTables:
+        return PolicyTables(self.session.database, self.session.tenant_id)

@@ -1,0 +1,77 @@
+"""One caller's session with one tenant: whose log, who acts, on which request."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+
+from eventsourcing.persistence import IntegrityError
+
+from domain.errors import TooManyConflictsError
+from domain.event import Actor, Context
+from domain.identity import Identity
+from infra.database import Database
+from infra.event_log.log import ATTEMPTS, TenantLog
+from infra.keys.store import KeyStore
+
+T = TypeVar("T")
+
+LEDGER = Actor(id="ledger", type="system")
+"""Who acts where nobody asked."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """What every command and read of one caller needs."""
+
+    log: TenantLog
+    database: Database
+    keys: KeyStore
+    actor: Actor
+    correlation_id: str
+    causation_id: str | None
+    clock: Callable[[], datetime]
+
+    @property
+    def tenant_id(self) -> UUID:
+        return self.log.tenant_id
+
+    @property
+    def identity(self) -> Identity:
+        """The tenant's digests."""
+        return self.keys.identity(self.tenant_id)
+
+    def context(self, reason: str | None = None) -> Context:
+        """The circumstances of a command that begins now."""
+        return Context(
+            actor=self.actor,
+            recorded_at=self.clock(),
+            correlation_id=self.correlation_id,
+            causation_id=self.causation_id,
+            reason=reason,
+        )
+
+    def atomically(self, work: Callable[[], T]) -> T:
+        """Do the work in one transaction, and again from the start when another writer was first.
+
+        Raises TooManyConflictsError after five times.
+        """
+
+        def whole() -> T:
+            with self.database.transaction(self.tenant_id):
+                return work()
+
+        return self.persistently(whole)
+
+    def persistently(self, work: Callable[[], T]) -> T:
+        """Do the work, and again from the start when another writer was first.
+
+        Raises TooManyConflictsError after five times.
+        """
+        for _ in range(ATTEMPTS):
+            try:
+                return work()
+            except IntegrityError:
+                continue
+        raise TooManyConflictsError

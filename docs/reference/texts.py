@@ -1,0 +1,100 @@
+"""What the reference says in words that the code does not have."""
+
+GENERATED = "<!-- Written by docs/reference/generate.py. Change the code or that script, not this page. -->"
+
+ENVELOPE = {
+    "tenant_id": "Whose log it is in.",
+    "originator_id": "What it happened to: an asset, a job, a declared reference, or the tenant itself.",
+    "originator_version": "Which event of that asset, job, reference or tenant it is, from 1: its revision.",
+    "recorded_at": "The server's clock when it was decided.",
+    "actor": "Who acted.",
+    "subject": "The person whose data it holds. Absent: the tenant. Its key seals the sealed fields.",
+    "correlation_id": "The id of the request it came with.",
+    "causation_id": "The id of what led to that request (`X-Causation-ID`).",
+    "reason": "Why, in the caller's words.",
+}
+
+EVENTS = """\
+Every change is one of these events. An event is stored once, as one JSON document on one line, and never changed.
+A document has at most {max_entry:,} bytes. A member of the document or of `data` that is null is left out.
+
+Sealed fields are not stored in the clear. They go together into one JSON object, which is encrypted with AES-256-GCM
+under the key of the event's subject; the last member, `sealed`, holds the result. The rest of the document is the
+additional data of that encryption, so changing any of it breaks the seal. Why it is so:
+[decision 0002](../decisions/0002-the-stored-bytes-are-the-event.md).
+
+The examples are laid out over several lines here. `A256GCM.…` stands for the sealed fields."""
+
+SETTINGS = """\
+All settings come from the environment. Without any, the ledger runs on a PostgreSQL of its own. To run on yours, set
+the five URLs and the key-encryption key: see [Use your own PostgreSQL](../how-to/your-own-postgresql.md)."""
+
+CONVENTIONS = """\
+The API speaks JSON. A running service describes itself at `/docs` and `/openapi.json`.
+
+## Conventions
+
+**Keys.** Send a key with every request but `/health`: `Authorization: Bearer KEY`. The key decides the tenant.
+`asset-ledger key issue` makes one. A missing, wrong or revoked key is 401.
+
+**X-Actor** says who acts, written `type:id`, such as `user:u_42`. The type is `user`, `worker` or `system`. Use a
+pseudonymous id, never an e-mail address: it is not sealed. Absent, the key's holder acts.
+
+**X-Request-ID** names the request: 1 to 64 letters, digits, dots, hyphens or underscores. Absent or malformed, the
+service makes one. Every answer carries it, the log of the service has it, and every event keeps it as
+`correlation_id`. **X-Causation-ID** names what led to the request and has the same form; every event keeps it.
+
+**ETag and If-Match.** An answer with an asset, a job or the policy carries its revision as `ETag: "3"`. Send it back
+as `If-Match: "3"` with a change: if somebody else was faster, the answer is 412 and nothing is written. Without it, the
+change is decided on the newest revision, again if need be, up to five times, and then answered with 409.
+
+**Idempotency-Key** is any string of 1 to 512 characters that you make up for one request and repeat with it. For a new
+asset: the same key and body answer with the asset as it is now (200), another body is 409, and so is an asset deleted
+since. For a job the input alone is the identity, and the key is kept with the attempt that it caused: repeating it
+never starts another. Batches take no such header; in a batch of jobs, an operation takes `idempotency_key`.
+
+**Ledger-Position and min_position.** Every write answers with the position of its last event in the tenant's log. Lists
+lag a few milliseconds behind. Give the position as `min_position` to a list, and it waits until it shows that write;
+after {wait:g} seconds it gives up with 503 and `Retry-After`. Reading an asset, a job or the policy is always current.
+
+**Paging.** A list takes `limit` (1 to 200, 50 if absent) and answers `items` and `next`. Give `next` as `cursor` for
+the next page; null is the end. What is inserted or deleted meanwhile neither repeats nor skips what was there. A
+cursor belongs to one tenant and one set of filters; anywhere else it is 400.
+
+**as_of** asks for an earlier moment: a position of the log, or a time with its zone (RFC 3339). A time stands for the
+last position whose effective time is not after it. The answer's `Ledger-As-Of` names the position. In a URL, write the
+`+` of a zone as `%2B`, or use `Z`.
+
+**Batches** take up to {items:,} items: a JSON list, or NDJSON, a line of JSON for each, sent as `Content-Type:
+application/x-ndjson`. The answer is 200 and has a result for each item, in the order given, with the status it would
+have had alone, and a summary. An item that fails fails alone. Assets and references that are good are recorded in one
+append; operations on jobs are carried out one after the other. A batch that cannot be read at all is 422.
+
+**The feed.** `GET /v1/events` answers with every event of the tenant in the order of positions, as CloudEvents 1.0. See
+[Follow the feed](../how-to/follow-the-feed.md).
+
+**Times** are answered in UTC with six digits of a second: `2026-11-20T15:04:05.000000Z`.
+
+**References** are written `kind:id`, such as `message:m_91`; in a body also `{{"kind": "message", "id": "m_91"}}`. Ids
+are any string of 1 to 512 characters. A kind is lower-case letters, digits and underscores, and starts with a letter.
+Common kinds have short names: see [Reference kinds](#reference-kinds).
+
+**Limits.** The free documents of an asset (`metadata`, `prompt_spec`) or of a job (`prompt_spec`, `snapshot`) together
+have at most 40 KiB of JSON. A body has at most {body:,} bytes (413), but at these routes more:
+
+{larger}
+
+## Errors
+
+Errors are problem details (RFC 9457, `application/problem+json`): `type`, `title`, `status`, `detail`, `request_id`,
+and for a request that does not fit, `errors` with a field and a message each. Go by `type`; `detail` is for people."""
+
+KINDS = """\
+## Reference kinds
+
+The short names below work in bodies and in filters; every other kind is written in `references` and `ref`. An origin
+kind, given when the asset is recorded, says what made it and stays for good. All else is a link, which can be taken
+away. `scope` is the one reference an asset belongs to, and stays too. Why:
+[decision 0009](../decisions/0009-origin-is-permanent-links-come-and-go.md). All references of a job stay. The assets
+that it makes have them too, and `job:ID` besides. So `job_id` finds a job, and what it made, by the job's id or its
+`run`."""

@@ -1,0 +1,87 @@
+"""The job queue: which jobs wait for a worker, and which are held under a lease."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+from domain.event import Event
+from domain.job.events import JobCancelled, JobFailed, JobRequested, JobRequeued, JobStarted, JobSucceeded
+from domain.job.job import Job
+from infra.database import Database
+from infra.sql import beside
+
+_SQL = beside(__file__, "jobs.sql")
+
+Place = tuple[UUID, int]
+"""A job and the attempt it waits with."""
+
+
+class JobQueue:
+    """One tenant's queue. Its changes belong into the transaction that appends, before the append.
+
+    Whoever touches a job's row first and the head of the log second cannot deadlock with anybody who does the same.
+    """
+
+    def __init__(self, database: Database, tenant_id: UUID) -> None:
+        self._database = database
+        self._tenant_id = tenant_id
+
+    def lock(self, job_id: UUID) -> None:
+        """Keep others from changing the job's place until the transaction ends."""
+        self._run("lock", job_id=job_id)
+
+    def follow(self, job: Job, event: Event) -> None:
+        """Let the job wait, or leave, as the event that happens to it says."""
+        match event:
+            case JobRequested():
+                self._enqueue(job, 1)
+            case JobRequeued():
+                self._enqueue(job, event.attempt)
+            case JobStarted() | JobSucceeded() | JobFailed() | JobCancelled():
+                self._run("leave", job_id=job.id)
+
+    def lost(self) -> list[Place]:
+        """Jobs whose lease has run out, locked."""
+        return self._places("lost")
+
+    def waiting(self, media_kind: str | None, provider: str | None, most: int) -> list[Place]:
+        """Jobs to hand out, the most urgent and then the oldest first, locked."""
+        return self._places("waiting", media_kind=media_kind, provider=provider, most=most)
+
+    def lease(self, places: Sequence[Place], seconds: int) -> None:
+        """Give the jobs to a worker for a time."""
+        self._run("lease", job_ids=[job_id for job_id, _ in places], seconds=seconds)
+
+    def again(self, places: Sequence[Place]) -> None:
+        """Let lost jobs wait again, each at its next attempt."""
+        self._run("again", job_ids=[job_id for job_id, _ in places])
+
+    def heartbeat(self, job_id: UUID, attempt: int, seconds: int) -> datetime | None:
+        """Extend a lease; returns until when, None if it is lost."""
+        rows = self._run("heartbeat", job_id=job_id, attempt=attempt, seconds=seconds)
+        return cast(datetime, rows[0][0]) if rows else None
+
+    def _enqueue(self, job: Job, attempt: int) -> None:
+        self._run(
+            "enqueue",
+            job_id=job.id,
+            attempt=attempt,
+            media_kind=job.media_kind,
+            provider=job.provider,
+            priority=job.priority,
+        )
+
+    def _places(self, statement: str, **parameters: object) -> list[Place]:
+        return [(row[0], row[1]) for row in self._run(statement, **parameters)]
+
+    def _run(self, statement: str, **parameters: object) -> Sequence[tuple[Any, ...]]:
+        with self._database.transaction(self._tenant_id) as connection:
+            cursor = connection.execute(_SQL[statement], {"tenant_id": self._tenant_id, **parameters})
+            return cursor.fetchall() if cursor.description else []
+
+
+def tenants_with_lost_jobs(database: Database) -> list[UUID]:
+    """Tenants that have leases to take back. Needs the role that sees every tenant."""
+    with database.connection() as connection:
+        return [row[0] for row in connection.execute(_SQL["tenants_with_lost_jobs"]).fetchall()]

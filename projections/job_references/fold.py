@@ -1,0 +1,50 @@
+"""Folds the log into `job_references`: one row per job and reference."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from domain.event import Event, Recorded
+from domain.job.events import JobRequested
+from projections.projection import Changes, Key, Projection, Table
+
+
+@dataclass(frozen=True, slots=True)
+class JobReferenceRow:
+    """That a job has a reference."""
+
+    tenant_id: UUID
+    kind: str
+    id: str
+    job_id: UUID
+
+
+def keys(_event: Event) -> Iterable[Key]:
+    """None: rows are only ever added."""
+    return ()
+
+
+def fold(_rows: Mapping[Key, JobReferenceRow], recorded: Recorded) -> Changes[JobReferenceRow]:
+    """The rows of the references that a request names, its scope among them."""
+    event = recorded.event
+    if not isinstance(event, JobRequested):
+        return {}
+    tenant_id, job_id = event.envelope.tenant_id, event.originator_id
+    references = {*event.references, *([event.scope] if event.scope else [])}
+    rows = (JobReferenceRow(tenant_id, r.kind, r.id, job_id) for r in references)
+    return {(row.tenant_id, row.kind, row.id, row.job_id): row for row in rows}
+
+
+JOB_REFERENCES = Projection(
+    name="job_references",
+    version=1,
+    table=Table(
+        name="job_references_v1",
+        row=JobReferenceRow,
+        key={"tenant_id": "uuid", "kind": "text", "id": "text", "job_id": "uuid"},
+    ),
+    keys=keys,
+    fold=fold,
+    tables_sql=Path(__file__).parent / "tables.sql",
+)

@@ -1,0 +1,12 @@
+-- Every reference of every job. They are part of its identity, so they never change.
+CREATE TABLE read_models.job_references_v1 (
+    tenant_id uuid NOT NULL,
+    kind      text NOT NULL,
+    id        text NOT NULL,
+    job_id    uuid NOT NULL,
+    PRIMARY KEY (tenant_id, kind, id, job_id)
+);
+
+CREATE VIEW queries.job_references_v1 AS
+    SELECT * FROM read_models.job_references_v1 WHERE tenant_id = ledger.current_tenant();
+GRANT SELECT ON queries.job_references_v1 TO asset_ledger_service;

@@ -1,0 +1,167 @@
+"""Folds the log into `jobs`: one row per job."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from domain.event import Event, Recorded
+from domain.job.events import (
+    Cost,
+    JobCancelled,
+    JobEvent,
+    JobFailed,
+    JobRequested,
+    JobRequeued,
+    JobStarted,
+    JobSucceeded,
+)
+from domain.values import searchable
+from projections.projection import Changes, Key, Projection, Table
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A job as lists and reads show it."""
+
+    tenant_id: UUID
+    job_id: UUID
+    revision: int
+    position: int
+    created_position: int
+    status: str
+    attempt: int
+    media_kind: str
+    provider: str | None
+    model: str | None
+    scope: str | None
+    refs: list[str]
+    run: str | None
+    priority: int
+    prompt_spec: dict[str, Any] | None
+    snapshot: dict[str, Any] | None
+    subject: str | None
+    assets: list[str]
+    error_code: str | None
+    error_message: str | None
+    error_search: str | None
+    costs: list[dict[str, Any]]
+    created_at: datetime
+    created_by: str
+    started_at: datetime | None
+    finished_at: datetime | None
+    updated_at: datetime
+    updated_by: str
+
+
+def keys(event: Event) -> Iterable[Key]:
+    """The one row a job's event touches."""
+    if isinstance(event, JobEvent):
+        yield event.envelope.tenant_id, event.originator_id
+
+
+def fold(rows: Mapping[Key, JobRow], recorded: Recorded) -> Changes[JobRow]:
+    """The job's row after the event."""
+    event = recorded.event
+    if not isinstance(event, JobEvent):
+        return {}
+    key = (event.envelope.tenant_id, event.originator_id)
+    if isinstance(event, JobRequested):
+        return {key: _requested(event, recorded)}
+    return {key: _changed(rows[key], event, recorded)}
+
+
+def _requested(event: JobRequested, recorded: Recorded) -> JobRow:
+    actor = str(event.envelope.actor)
+    return JobRow(
+        tenant_id=event.envelope.tenant_id,
+        job_id=event.originator_id,
+        revision=event.originator_version,
+        position=recorded.position,
+        created_position=recorded.position,
+        status="queued",
+        attempt=1,
+        media_kind=event.media_kind,
+        provider=event.provider,
+        model=event.model,
+        scope=str(event.scope) if event.scope else None,
+        refs=[str(r) for r in event.references],
+        run=event.run,
+        priority=event.priority,
+        prompt_spec=event.prompt_spec,
+        snapshot=event.snapshot,
+        subject=event.envelope.subject,
+        assets=[],
+        error_code=None,
+        error_message=None,
+        error_search=None,
+        costs=[],
+        created_at=recorded.effective_at,
+        created_by=actor,
+        started_at=None,
+        finished_at=None,
+        updated_at=recorded.effective_at,
+        updated_by=actor,
+    )
+
+
+def _changed(row: JobRow, event: JobEvent, recorded: Recorded) -> JobRow:
+    at = recorded.effective_at
+    row = replace(
+        row,
+        revision=event.originator_version,
+        position=recorded.position,
+        updated_at=at,
+        updated_by=str(event.envelope.actor),
+    )
+    match event:
+        case JobStarted():
+            return replace(row, status="running", started_at=at)
+        case JobSucceeded():
+            assets = [str(id_) for id_ in event.assets]
+            return replace(row, status="succeeded", finished_at=at, assets=assets, costs=_costs(row, event.cost))
+        case JobFailed():
+            return replace(
+                row,
+                status="failed",
+                finished_at=at,
+                error_code=event.code,
+                error_message=event.message,
+                error_search=searchable(event.message) if event.message else None,
+                costs=_costs(row, event.cost),
+            )
+        case JobCancelled():
+            return replace(row, status="cancelled", finished_at=at)
+        case JobRequeued():
+            return replace(
+                row,
+                status="queued",
+                attempt=event.attempt,
+                started_at=None,
+                finished_at=None,
+                error_code=None,
+                error_message=None,
+                error_search=None,
+            )
+    return row
+
+
+def _costs(row: JobRow, cost: Cost | None) -> list[dict[str, Any]]:
+    return [*row.costs, {"attempt": row.attempt, **cost.model_dump(mode="json")}] if cost else row.costs
+
+
+JOBS = Projection(
+    name="jobs",
+    version=1,
+    table=Table(
+        name="jobs_v1",
+        row=JobRow,
+        key={"tenant_id": "uuid", "job_id": "uuid"},
+        json=frozenset({"prompt_spec", "snapshot", "costs"}),
+    ),
+    keys=keys,
+    fold=fold,
+    tables_sql=Path(__file__).parent / "tables.sql",
+)

@@ -1,0 +1,51 @@
+"""What the how-tos tell to do does what they say."""
+
+import sys
+from pathlib import Path
+
+from api.composition import Services
+from api.lease_watch import LeaseWatch
+from tests.conftest import Client
+from tests.docs.conftest import script
+from tests.docs.executing import DOCS, blocks, follow, run
+
+JOBS = DOCS / "how-to" / "run-work-through-jobs.md"
+FEED = DOCS / "how-to" / "follow-the-feed.md"
+WORLDS = DOCS / "how-to" / "keep-worlds-apart.md"
+
+
+def test_work_runs_through_jobs_as_shown(
+    shell: dict[str, str], services: Services, client: Client, tmp_path: Path
+) -> None:
+    (worker,) = blocks(JOBS, "python")
+    (tmp_path / "worker.py").write_text(worker)
+    script(tmp_path / ".venv" / "bin" / "python", f'"{sys.executable}"')
+
+    with LeaseWatch(services):
+        follow(JOBS, shell, tmp_path)
+
+    assert [line.split()[1] for line in (tmp_path / "worker.log").read_text().splitlines()] == ["succeeded", "failed"]
+    assert [asset["name"] for asset in client.page()["items"]] == ["Castle"]
+    jobs = client.page("/v1/jobs", order="asc")["items"]
+    assert [(job["status"], job["attempt"]) for job in jobs] == [
+        ("succeeded", 1),
+        ("queued", 3),
+        ("cancelled", 1),
+        ("queued", 1),
+    ]
+
+
+def test_the_feed_is_followed_as_shown(shell: dict[str, str], tmp_path: Path) -> None:
+    follow(FEED, shell, tmp_path)
+
+
+def test_the_stream_is_followed_as_shown(exports: dict[str, str]) -> None:
+    (follower,) = blocks(FEED, "python")
+    (shown,) = blocks(FEED, "text", "output")[-1:]
+    assert run([sys.executable, "-c", follower], exports) == shown
+
+
+def test_worlds_are_kept_apart_as_shown(shell: dict[str, str], client: Client, tmp_path: Path) -> None:
+    follow(WORLDS, shell, tmp_path)
+
+    assert len(client.page()["items"]) == 1
