@@ -18,22 +18,33 @@ class Description:
     app: FastAPI
 
     @cached_property
-    def _paths(self) -> list[tuple[re.Pattern[str], dict[str, Any]]]:
-        paths = self.app.openapi()["paths"]
-        return [(re.compile(re.sub(r"\\\{[^}]+\\\}", "[^/].*", re.escape(path))), paths[path]) for path in paths]
+    def _paths(self) -> dict[str, dict[str, Any]]:
+        paths: dict[str, dict[str, Any]] = self.app.openapi()["paths"]
+        return paths
+
+    @cached_property
+    def _query_parameters(self) -> dict[tuple[str, str], frozenset[str]]:
+        return {
+            (path, method): frozenset(p["name"] for p in operation.get("parameters", []) if p["in"] == "query")
+            for path, operations in self._paths.items()
+            for method, operation in operations.items()
+        }
+
+    @cached_property
+    def _patterns(self) -> dict[str, re.Pattern[str]]:
+        return {path: re.compile(re.sub(r"\\\{[^}]+\\\}", "[^/].*", re.escape(path))) for path in self._paths}
 
     def methods(self, path: str) -> set[str]:
         """The methods that a path has."""
-        operations = (operations for pattern, operations in self._paths if pattern.fullmatch(path))
-        return {method.upper() for each in operations for method in each if method in METHODS}
+        found = (self._paths[path_] for path_, pattern in self._patterns.items() if pattern.fullmatch(path))
+        return {method.upper() for operations in found for method in operations if method in METHODS}
 
-    def query_parameters(self, template: str, method: str) -> set[str]:
+    def query_parameters(self, template: str, method: str) -> frozenset[str]:
         """The query parameters of an operation, by its path's template."""
-        operation = self.app.openapi()["paths"][template][method.lower()]
-        return {p["name"] for p in operation.get("parameters", []) if p["in"] == "query"}
+        return self._query_parameters[template, method.lower()]
 
 
-def only_described_parameters(request: Request) -> None:
+async def only_described_parameters(request: Request) -> None:
     """Refuse a parameter that the operation does not have: a misspelt filter must not be ignored."""
     description: Description = request.app.state.description
     known = description.query_parameters(request.scope["route"].path_format, request.method)
