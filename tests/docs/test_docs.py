@@ -42,7 +42,7 @@ def answers(told: str) -> tuple[list[Any], str]:
 
 def only_asset(client: Client) -> dict[str, Any]:
     """The one asset of the client's tenant."""
-    (asset,) = client.get("/v1/assets", workflow_id="w7").json()["items"]
+    (asset,) = client.page(workflow_id="w7")["items"]
     found: dict[str, Any] = client.get(f"/v1/assets/{asset['id']}").json()
     return found
 
