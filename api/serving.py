@@ -1,5 +1,6 @@
 """Serving over HTTP, in a thread beside other work."""
 
+import os
 import signal
 import socket
 import threading
@@ -57,10 +58,11 @@ def url_of(listener: socket.socket) -> str:
 
 def wait_for_signal() -> None:
     """Return at the next SIGINT or SIGTERM, so that everything can be closed in order."""
-    received = threading.Event()
+    # A pipe, since an event that is set by a handler while this very thread waits for it can lock itself out.
+    reading, writing = os.pipe()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: received.set())
-    received.wait()
+        signal.signal(number, lambda *_: os.write(writing, b"."))
+    os.read(reading, 1)
 
 
 @contextmanager

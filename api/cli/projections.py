@@ -1,6 +1,5 @@
 """`projections`: keep read models up to date, and make them anew."""
 
-import signal
 import time
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from api.cli.opening import opened
+from api.serving import wait_for_signal
 from projections.catalogue import PROJECTIONS
 from projections.engine import Engine
 from projections.projection import Projection
@@ -33,12 +33,9 @@ class EventsPerSecond(ProgressColumn):
 @app.command()
 def run() -> None:
     """Follow the logs until stopped. Any number may run at once; each batch is folded by exactly one."""
-    with opened() as services:
-        follower = Follower(services.engine)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: follower.stop())
+    with opened() as services, Follower(services.engine):
         show("following; stop with Ctrl-C")
-        follower.run()
+        wait_for_signal()
 
 
 @app.command("rebuild")

@@ -173,3 +173,14 @@ def test_projections_run_follows_what_others_record(environment: dict[str, str],
     follower.send_signal(signal.SIGTERM)
     assert follower.wait(30) == 0
     follower.stdout.close()
+
+
+def test_a_program_that_waits_for_a_signal_ends_however_often_it_is_sent() -> None:
+    script = "from api.serving import wait_for_signal; print('waiting', flush=True); wait_for_signal()"
+    for _ in range(10):
+        with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as waiting:
+            assert waiting.stdout is not None
+            waiting.stdout.readline()
+            while waiting.poll() is None:
+                waiting.send_signal(signal.SIGTERM)
+        assert waiting.returncode in {0, -signal.SIGTERM}
