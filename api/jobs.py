@@ -18,7 +18,7 @@ from domain.job.events import JobRequested
 from domain.job.inputs import Completion, NewJob
 from domain.job.job import Job
 from infra.jobs import JobQueue
-from projections.history import Entry, entries
+from projections.history import Entry, page_of_entries
 from projections.jobs.fold import JOBS, JobRow
 from projections.jobs.read import JobFilter, count_jobs, list_jobs
 from projections.projection import fold_all
@@ -129,10 +129,7 @@ class Jobs:
     def job_events(self, job_id: UUID, limit: int, cursor: str | None) -> Page[Entry]:
         """What happened to a job, the oldest first."""
         keyset = Keyset(self.session.tenant_id, {"job": job_id})
-        after = keyset.decode(cursor) if cursor is not None else 0
-        told = [entry for entry in entries(self._history(job_id)) if entry.position > after]
-        more = len(told) > limit
-        return Page(told[:limit], keyset.encode(told[limit - 1].position) if more else None)
+        return page_of_entries(self._history(job_id), keyset, limit, cursor)
 
     @property
     def _queue(self) -> JobQueue:

@@ -22,7 +22,7 @@ from infra.event_log.log import Changed, TenantLog
 from projections.assets.fold import ASSETS, AssetRow
 from projections.assets.read import AssetFilter, count_assets, list_assets
 from projections.audit_trail.read import AuditFilter, list_trail
-from projections.history import Entry, entries
+from projections.history import Entry, page_of_entries
 from projections.projection import Projection, fold_all
 from projections.query import NEWEST_FIRST, Keyset, Order, Page, reached
 
@@ -109,11 +109,7 @@ class Ledger:
     def asset_events(self, asset_id: UUID, limit: int, cursor: str | None) -> Page[Entry]:
         """What happened to an asset, the oldest first, deleted or not."""
         keyset = Keyset(self.tenant_id, {"asset": asset_id})
-        after = keyset.decode(cursor) if cursor is not None else 0
-        history = self._history(asset_id)
-        told = [entry for entry in entries(history) if entry.position > after]
-        more = len(told) > limit
-        return Page(told[:limit], keyset.encode(told[limit - 1].position) if more else None)
+        return page_of_entries(self._history(asset_id), keyset, limit, cursor)
 
     def assets(
         self, wanted: AssetFilter, limit: int, cursor: str | None, order: Order = NEWEST_FIRST

@@ -11,6 +11,7 @@ from domain.values import same_json
 from projections.assets.fold import ASSETS
 from projections.jobs.fold import JOBS
 from projections.projection import Key, apply
+from projections.query import Keyset, Page
 
 _BOOKKEEPING = frozenset(
     "tenant_id asset_id revision position created_position live_status media_kind name_search "
@@ -54,6 +55,14 @@ def entries(history: Iterable[Recorded]) -> Iterator[Entry]:
         changes = [change for key, row in after.items() for change in _differences(rows.get(key), row)]
         yield _entry(recorded, tuple(changes) if after else tuple(_facts(recorded.event)))
         apply(rows, after)
+
+
+def page_of_entries(history: Iterable[Recorded], keyset: Keyset, limit: int, cursor: str | None) -> Page[Entry]:
+    """A page of one originator's events with what they changed, the oldest first. CursorError."""
+    after = keyset.decode(cursor) if cursor is not None else 0
+    told = [entry for entry in entries(history) if entry.position > after]
+    more = len(told) > limit
+    return Page(told[:limit], keyset.encode(told[limit - 1].position) if more else None)
 
 
 def _differences(before: Any, after: Any) -> Iterator[Change]:  # noqa: ANN401 - rows of either kind

@@ -114,7 +114,7 @@ class TenantLog(Application[UUID]):
         not at the expected revision, TooManyConflictsError.
         """
         for _ in range(ATTEMPTS):
-            aggregate = cast(A, self.repository.get(aggregate_id, projector_func=cast(Any, project)))
+            aggregate = self.load(aggregate_id, project)
             if expected_revision not in (None, aggregate.version):
                 raise StaleRevisionError(
                     f"If-Match names revision {expected_revision}, but the current one is {aggregate.version}."
