@@ -129,7 +129,7 @@ class Jobs:
     def job_events(self, job_id: UUID, limit: int, cursor: str | None) -> Page[Entry]:
         """What happened to a job, the oldest first."""
         keyset = Keyset(self.session.tenant_id, {"job": job_id})
-        return page_of_entries(self._history(job_id), keyset, limit, cursor)
+        return page_of_entries(lambda: self._history(job_id), keyset, limit, cursor)
 
     @property
     def _queue(self) -> JobQueue:

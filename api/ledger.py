@@ -109,7 +109,7 @@ class Ledger:
     def asset_events(self, asset_id: UUID, limit: int, cursor: str | None) -> Page[Entry]:
         """What happened to an asset, the oldest first, deleted or not."""
         keyset = Keyset(self.tenant_id, {"asset": asset_id})
-        return page_of_entries(self._history(asset_id), keyset, limit, cursor)
+        return page_of_entries(lambda: self._history(asset_id), keyset, limit, cursor)
 
     def assets(
         self, wanted: AssetFilter, limit: int, cursor: str | None, order: Order = NEWEST_FIRST

@@ -1,6 +1,6 @@
 """Tells what happened: each event with what it changed, before and after, found by folding the log itself."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -57,10 +57,15 @@ def entries(history: Iterable[Recorded]) -> Iterator[Entry]:
         apply(rows, after)
 
 
-def page_of_entries(history: Iterable[Recorded], keyset: Keyset, limit: int, cursor: str | None) -> Page[Entry]:
-    """A page of one originator's events with what they changed, the oldest first. CursorError."""
+def page_of_entries(
+    history: Callable[[], Iterable[Recorded]], keyset: Keyset, limit: int, cursor: str | None
+) -> Page[Entry]:
+    """A page of one originator's events with what they changed, the oldest first.
+
+    CursorError before the history is read: a foreign cursor tells nothing about what is there.
+    """
     after = keyset.decode(cursor) if cursor is not None else 0
-    told = [entry for entry in entries(history) if entry.position > after]
+    told = [entry for entry in entries(history()) if entry.position > after]
     more = len(told) > limit
     return Page(told[:limit], keyset.encode(told[limit - 1].position) if more else None)
 
