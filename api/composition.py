@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from infra.database import Database
+from infra.event_log.group_commit import MOST_LANES, GroupWriter
 from infra.event_log.log import EventLog
 from infra.event_log.mapper import SealingMapper
 from infra.keys.store import KeyStore
@@ -54,9 +55,11 @@ def connected(settings: Settings, found: Servers) -> Iterator[Services]:
         store = KeyStore(keys, settings.kek())
         store.check()
         mapper = SealingMapper(store)
-        log = EventLog(database, mapper)
         engine = Engine(projector, mapper, PROJECTIONS.values())
         engine.install()
+        writing = stack.enter_context(Database(found.service, size=1 + MOST_LANES, prepare=prepare))
+        writer = stack.enter_context(GroupWriter(writing))
+        log = EventLog(database, writer, mapper)
         made = Services(database, projector, store, log, Tenants(database, log, store), engine, utc_now)
         if settings.follow:
             stack.enter_context(Follower(engine))

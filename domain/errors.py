@@ -128,5 +128,17 @@ class ServiceUnavailableError(LedgerError):
     """The ledger cannot answer right now. Try again."""
 
 
+class QueueFullError(ServiceUnavailableError):
+    """Too many appends are waiting. Nothing was recorded; try again."""
+
+
+class LogBusyError(ServiceUnavailableError):
+    """Somebody else keeps the tenant's log locked. Nothing was recorded; try again."""
+
+
+class OutcomeUnknownError(ServiceUnavailableError):
+    """The connection was lost while recording: nobody knows whether it is recorded. Look before you try again."""
+
+
 class ProjectionLagError(ServiceUnavailableError):
     """The read model has not reached the asked position yet. Try again."""

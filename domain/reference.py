@@ -89,10 +89,14 @@ class ReferenceAliases(Frozen):
 
     def aliased(self) -> tuple[Reference, ...]:
         """The references that the given aliases stand for."""
-        given = ((alias, getattr(self, alias)) for alias in ReferenceAliases.model_fields)
-        return tuple(Reference(kind=alias_kind(alias), id=id_) for alias, id_ in given if id_ is not None)
+        given = self.__dict__
+        return tuple(Reference(kind=kind, id=given[alias]) for alias, kind in KINDS if given[alias] is not None)
 
 
 def alias_kind(alias: str) -> str:
     """The reference kind an alias stands for: workflow for workflow_id, agent for agent."""
     return alias.removesuffix("_id")
+
+
+KINDS: Final = tuple((alias, alias_kind(alias)) for alias in ReferenceAliases.model_fields)
+"""The kind each alias stands for."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, Self
 from uuid import UUID
 
@@ -10,6 +11,7 @@ import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from domain.errors import ServiceUnavailableError
+from infra.forking import after_fork
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -20,7 +22,8 @@ class Database:
     """A pool of connections as one role. Close it, or use it as a context manager."""
 
     def __init__(self, conninfo: str, *, size: int = 8, prepare: bool = True) -> None:
-        self._pool = ConnectionPool(
+        self._make_pool = partial(
+            ConnectionPool,
             conninfo,
             min_size=0,
             max_size=size,
@@ -29,6 +32,19 @@ class Database:
             kwargs={"autocommit": True, "prepare_threshold": 5 if prepare else None},
         )
         self._around: ContextVar[tuple[Connection, UUID | None] | None] = ContextVar("around", default=None)
+        self._pools: list[ConnectionPool[Connection]] = []
+        self._begin()
+        after_fork(self._begin)
+
+    def _begin(self) -> None:
+        # What the parent has is kept but never touched: to close it would say goodbye in the parent's name.
+        self._pool = self._make_pool()
+        self._pools.append(self._pool)
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether there is a transaction around."""
+        return self._around.get() is not None
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:

@@ -7,13 +7,14 @@ from typing import Any, NamedTuple, TypeVar, cast
 from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError, Application
-from eventsourcing.domain import DomainEventProtocol, ImmutableAggregateProtocol
-from eventsourcing.persistence import ApplicationRecorder, EventStore, IntegrityError, Mapper, Recording
+from eventsourcing.domain import ImmutableAggregateProtocol
+from eventsourcing.persistence import ApplicationRecorder, IntegrityError, Mapper
 from eventsourcing.utils import Environment
 
 from domain.errors import EntryTooLargeError, StaleRevisionError, TooManyConflictsError
 from domain.event import Event, Recorded
 from infra.database import Database
+from infra.event_log.group_commit import GroupWriter
 from infra.event_log.mapper import EntryToAppend, SealingMapper
 from infra.event_log.recorder import LogEntry, LogRecorder
 
@@ -30,28 +31,9 @@ class Changed(NamedTuple):
     recorded: list[Recorded]
 
 
-class LogEventStore(EventStore[UUID]):
-    """Keeps what the append says of each event: its position and its effective time."""
-
-    mapper: SealingMapper
-    recorder: LogRecorder
-
-    def put(
-        self,
-        domain_events: Sequence[DomainEventProtocol[UUID]],
-        under: int | None = None,
-        **kwargs: Any,  # noqa: ANN401, ARG002
-    ) -> list[Recording[UUID]]:
-        """Append the events, all or none, as part of the transaction around if there is one."""
-        stored = [self.mapper.to_stored_event(event) for event in domain_events]
-        entries = self.recorder.append(stored, under) if stored else []
-        return [Recording(event, entry) for event, entry in zip(domain_events, entries, strict=True)]
-
-
 class TenantLog(Application[UUID]):
     """The log of one tenant: commands are decided on it and recorded in it."""
 
-    events: LogEventStore
     mapper: SealingMapper
     recorder: LogRecorder
 
@@ -73,16 +55,15 @@ class TenantLog(Application[UUID]):
     def construct_recorder(self) -> ApplicationRecorder:
         return self._given[0]
 
-    def construct_event_store(self) -> EventStore[UUID]:
-        return LogEventStore(self._given[1], self._given[0])
-
     def record(self, *events: Event, under: int | None = None) -> list[Recorded]:
         """Append the events, all or none; returns them with their places. IntegrityError if a revision is taken.
 
         `under` is the revision of the policy that let them through, if one was asked: PolicyChangedError, which is
         an IntegrityError, if it has changed since.
         """
-        return [_recorded(recording) for recording in self.save(*cast(Any, events), under=under)]
+        entries = [self.mapper.to_stored_event(cast("Any", event)) for event in events]
+        places = self.recorder.append(entries, under) if entries else ()
+        return [Recorded(event, *place) for event, place in zip(events, places, strict=True)]
 
     def record_each(self, events: Iterable[Event], under: int | None = None) -> list[Recorded | EntryTooLargeError]:
         """Append together all the events that fit in an entry; tells of each its place, or that it is too large.
@@ -93,7 +74,9 @@ class TenantLog(Application[UUID]):
         sealed = [(event, self._sealed(event)) for event in events]
         fitting = [entry for _, entry in sealed if isinstance(entry, EntryToAppend)]
         places = iter(self.recorder.append(fitting, under) if fitting else ())
-        return [_placed(event, next(places)) if isinstance(entry, EntryToAppend) else entry for event, entry in sealed]
+        return [
+            Recorded(event, *next(places)) if isinstance(entry, EntryToAppend) else entry for event, entry in sealed
+        ]
 
     def load(self, aggregate_id: UUID, project: Callable[[A | None, Iterable[E]], A | None]) -> A:
         """The aggregate as it is now. The library's AggregateNotFoundError if there is none."""
@@ -159,21 +142,14 @@ class TenantLog(Application[UUID]):
             yield Recorded(self.mapper.to_domain_event(entry), entry.id, entry.effective_at)
 
 
-def _recorded(recording: Recording[UUID]) -> Recorded:
-    return _placed(cast("Event", recording.domain_event), cast("LogEntry", recording.notification))
-
-
-def _placed(event: Event, entry: LogEntry) -> Recorded:
-    return Recorded(event, entry.id, entry.effective_at)
-
-
 class EventLog:
     """Every tenant's log in one database."""
 
-    def __init__(self, database: Database, mapper: SealingMapper, cached: int = 1_024) -> None:
+    def __init__(self, database: Database, writer: GroupWriter, mapper: SealingMapper, cached: int = 1_024) -> None:
         self._database = database
+        self._writer = writer
         self._mapper = mapper
         self.of = lru_cache(cached)(self._open)
 
     def _open(self, tenant_id: UUID) -> TenantLog:
-        return TenantLog(LogRecorder(self._database, tenant_id), self._mapper)
+        return TenantLog(LogRecorder(self._database, self._writer, tenant_id), self._mapper)

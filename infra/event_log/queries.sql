@@ -1,14 +1,8 @@
--- append: a group of appends; a row per event, nulls where its append met a taken revision
+-- append: a group of appends; a row per event: its position and effective time, or why its append was left out
 SELECT * FROM ledger.append(
-    %(tenant_ids)s::uuid[], %(append_numbers)s::integer[], %(originator_ids)s::uuid[],
-    %(originator_versions)s::integer[], %(topics)s::text[], %(recorded_ats)s::timestamptz[], %(entries)s::bytea[]
-)
-
--- append_under: the same for one tenant, decided under its policy of a revision; no rows if that has changed
-SELECT * FROM ledger.append_under(
-    %(tenant_id)s, %(policy_revision)s,
-    %(tenant_ids)s::uuid[], %(append_numbers)s::integer[], %(originator_ids)s::uuid[],
-    %(originator_versions)s::integer[], %(topics)s::text[], %(recorded_ats)s::timestamptz[], %(entries)s::bytea[]
+    %(tenant_ids)s::uuid[], %(append_numbers)s::integer[], %(policy_revisions)s::integer[], %(originator_ids)s::uuid[],
+    %(originator_versions)s::integer[], %(topics)s::text[], %(recorded_ats)s::timestamptz[], %(sizes)s::integer[],
+    %(entries)b, %(head_wait)s, %(again)s
 )
 
 -- stream: the events of one originator by revision, oldest first

@@ -3,29 +3,24 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-import psycopg
 from eventsourcing.persistence import (
     ApplicationRecorder,
-    IntegrityError,
     Notification,
     StoredEvent,
     Subscription,
 )
 
-from domain.errors import BeyondHeadError, ClockAheadError, TenantNotFoundError
+from domain.errors import BeyondHeadError
 from infra.database import Database
-from infra.event_log.mapper import EntryToAppend
+from infra.event_log.appending import Append, Place, send
+from infra.event_log.group_commit import LANE_WAIT, GroupWriter
 from infra.sql import beside
 
 _SQL = beside(__file__, "queries.sql")
-
-
-class PolicyChangedError(IntegrityError):
-    """What was decided under one policy met another: decide again."""
 
 
 @dataclass(frozen=True)
@@ -38,52 +33,32 @@ class LogEntry(Notification):
 class LogRecorder(ApplicationRecorder):
     """Appends to and reads from one tenant's log."""
 
-    def __init__(self, database: Database, tenant_id: UUID) -> None:
+    def __init__(self, database: Database, writer: GroupWriter, tenant_id: UUID) -> None:
         self._database = database
+        self._writer = writer
         self.tenant_id = tenant_id
 
-    def append(self, events: Sequence[StoredEvent], under: int | None = None) -> list[LogEntry]:
-        """Append all the events or none, as part of the transaction around if there is one; returns them as recorded.
+    def append(self, events: Sequence[StoredEvent], under: int | None = None) -> Sequence[Place]:
+        """Append all the events or none, as part of the transaction around if there is one; returns their places.
 
         `under` is the revision of the policy they were decided under, if one had a say: 0 stands for none set.
         Raises the library's IntegrityError if a revision is taken, and PolicyChangedError, which is one, if the
-        policy has changed since; TenantNotFoundError, ClockAheadError.
+        policy has changed since; TenantNotFoundError, ClockAheadError, ServiceUnavailableError.
         """
-        statement = _SQL["append"] if under is None else _SQL["append_under"]
-        parameters = {"tenant_id": self.tenant_id, "policy_revision": under, **self._group(events)}
-        try:
-            with self._database.connection() as connection:
-                rows = connection.execute(statement, parameters).fetchall()
-        except psycopg.Error as error:
-            if error.sqlstate == "AL001":
-                raise TenantNotFoundError from None
-            if error.sqlstate == "AL002":
-                raise ClockAheadError from None
-            raise
-        if not rows:
-            raise PolicyChangedError("the policy has changed")
-        if any(position is None for position, _ in rows):
-            raise IntegrityError("a revision is taken")
-        return [
-            LogEntry(e.originator_id, e.originator_version, e.topic, e.state, position, effective_at)
-            for e, (position, effective_at) in zip(events, rows, strict=True)
-        ]
+        append = Append(self.tenant_id, events, under)
+        return self._within(append) if self._database.in_transaction else self._writer.append(append)
 
-    def _group(self, events: Sequence[StoredEvent]) -> dict[str, Any]:
-        now = datetime.now(UTC)
-        return {
-            "tenant_ids": [self.tenant_id] * len(events),
-            "append_numbers": [1] * len(events),
-            "originator_ids": [e.originator_id for e in events],
-            "originator_versions": [e.originator_version for e in events],
-            "topics": [e.topic for e in events],
-            "recorded_ats": [e.recorded_at if isinstance(e, EntryToAppend) else now for e in events],
-            "entries": [e.state for e in events],
-        }
+    def _within(self, append: Append) -> Sequence[Place]:
+        """Append in the transaction around, which may be holding the head already."""
+        with self._database.connection() as connection:
+            (outcome,) = send(connection, [append], LANE_WAIT)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> list[int] | None:  # noqa: ANN401, ARG002
         """Append all the events or none; returns their positions."""
-        return [entry.id for entry in self.append(stored_events)] if stored_events else None
+        return [place.position for place in self.append(stored_events)] if stored_events else None
 
     def select_events(
         self,

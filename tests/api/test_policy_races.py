@@ -21,7 +21,7 @@ from domain.event import Actor, Event
 from domain.reference import Reference
 from domain.tenant.events import PolicySet, ReferenceDeclared
 from domain.tenant.inputs import NewPolicy
-from infra.event_log.recorder import PolicyChangedError
+from infra.event_log.appending import PolicyChangedError
 from tests.api.working import IMAGE, ask
 from tests.conftest import Client, context
 

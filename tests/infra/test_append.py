@@ -12,14 +12,13 @@ import uuid6
 
 from api.composition import Services
 from domain.errors import ClockAheadError, TenantNotFoundError
-from infra.event_log import recorder as recorder_module
+from infra.event_log import appending
 from infra.event_log.mapper import EntryToAppend
-from infra.event_log.recorder import LogRecorder
 from infra.servers import Servers
 from infra.sql import beside
 from tests.conftest import context, empty_log
 
-APPEND = beside(recorder_module.__file__, "queries.sql")["append"]
+APPEND = beside(appending.__file__, "queries.sql")["append"]
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 Given = tuple[UUID, int, UUID, int, datetime]
@@ -32,17 +31,21 @@ def group(*events: Given) -> dict[str, Any]:
     return {
         "tenant_ids": tenants,
         "append_numbers": numbers,
+        "policy_revisions": [None] * len(events),
         "originator_ids": originators,
         "originator_versions": revisions,
         "topics": ["test"] * len(events),
         "recorded_ats": times,
-        "entries": [b"{}"] * len(events),
+        "sizes": [2] * len(events),
+        "entries": b"{}" * len(events),
+        "head_wait": None,
+        "again": False,
     }
 
 
 def append(connection: psycopg.Connection[Any], *events: Given) -> list[int | None]:
     """The position of each event, None where its append met a conflict."""
-    return [position for position, _ in connection.execute(APPEND, group(*events)).fetchall()]
+    return [position for position, *_ in connection.execute(APPEND, group(*events)).fetchall()]
 
 
 def test_a_group_gets_dense_positions_in_each_tenants_log(quiet: Services) -> None:
@@ -64,8 +67,8 @@ def test_an_append_that_meets_a_taken_revision_is_left_out_whole_and_the_rest_st
             (tenant, 3, other, 2, NOW),
         )
     assert positions == [2, None, None, 3]
-    assert LogRecorder(quiet.database, tenant).select_events(third) == []
-    assert LogRecorder(quiet.database, tenant).head() == 3
+    assert quiet.log.of(tenant).recorder.select_events(third) == []
+    assert quiet.log.of(tenant).recorder.head() == 3
 
 
 def test_of_two_appends_of_one_group_with_the_same_revision_the_first_wins(quiet: Services) -> None:
@@ -82,9 +85,9 @@ def test_an_append_for_a_tenant_without_a_log_is_refused_and_nothing_of_its_grou
     ):
         append(connection, (tenant, 1, asset, 1, NOW), (uuid6.uuid7(), 2, asset, 1, NOW))
     assert refusal.value.sqlstate == "AL001"
-    assert LogRecorder(quiet.database, tenant).head() == 0
+    assert quiet.log.of(tenant).recorder.head() == 0
     with pytest.raises(TenantNotFoundError):
-        LogRecorder(quiet.database, uuid6.uuid7()).append([EntryToAppend(asset, 1, "test", b"{}", NOW)])
+        quiet.log.of(uuid6.uuid7()).recorder.append([EntryToAppend(asset, 1, "test", b"{}", NOW)])
 
 
 def test_a_guard_sees_what_was_committed_while_it_waited_for_the_head(quiet: Services, databases: Servers) -> None:
@@ -112,7 +115,7 @@ def _wait_until_blocked(databases: Servers) -> None:
 
 
 def test_a_clock_more_than_five_seconds_ahead_is_refused(quiet: Services) -> None:
-    recorder = LogRecorder(quiet.database, empty_log(quiet))
+    recorder = quiet.log.of(empty_log(quiet)).recorder
     ahead = datetime.now(UTC) + timedelta(seconds=6)
     with pytest.raises(ClockAheadError):
         recorder.append([EntryToAppend(uuid6.uuid7(), 1, "test", b"{}", ahead)])
@@ -120,7 +123,7 @@ def test_a_clock_more_than_five_seconds_ahead_is_refused(quiet: Services) -> Non
 
 
 def test_effective_time_never_falls_and_is_what_a_time_stands_for(quiet: Services) -> None:
-    recorder = LogRecorder(quiet.database, empty_log(quiet))
+    recorder = quiet.log.of(empty_log(quiet)).recorder
     seconds = [10, 7, 12, 12, 11]
     entries = [
         recorder.append([EntryToAppend(uuid6.uuid7(), 1, "test", b"{}", NOW - timedelta(minutes=1, seconds=-s))])[0]
@@ -132,7 +135,7 @@ def test_effective_time_never_falls_and_is_what_a_time_stands_for(quiet: Service
 
 
 def test_an_entry_beyond_65535_bytes_is_refused_by_the_table_too(quiet: Services) -> None:
-    recorder = LogRecorder(quiet.database, empty_log(quiet))
+    recorder = quiet.log.of(empty_log(quiet)).recorder
     recorder.append([EntryToAppend(uuid6.uuid7(), 1, "test", b"x" * 65_535, NOW)])
     with pytest.raises(psycopg.errors.CheckViolation):
         recorder.append([EntryToAppend(uuid6.uuid7(), 1, "test", b"x" * 65_536, NOW)])

@@ -20,7 +20,7 @@ class OnTheLog:
         self.services = quiet
 
     def create_recorder(self) -> LogRecorder:
-        return LogRecorder(self.services.database, empty_log(self.services))
+        return self.services.log.of(empty_log(self.services)).recorder
 
 
 class TestApplicationRecorder(OnTheLog, cases.ApplicationRecorderTestCase[LogRecorder]):
@@ -35,7 +35,7 @@ class TestNonInterleavingPositions(OnTheLog, cases.NonInterleavingNotificationID
 
 
 def test_positions_are_notification_ids_and_each_tenant_has_its_own(quiet: Services) -> None:
-    first, second = (LogRecorder(quiet.database, empty_log(quiet)) for _ in range(2))
+    first, second = (quiet.log.of(empty_log(quiet)).recorder for _ in range(2))
     for recorder in (first, second, first):
         event = StoredEvent(uuid6.uuid7(), 1, "topic", b"{}")
         recorder.insert_events([event])

@@ -17,7 +17,6 @@ from domain.asset.inputs import NewAsset
 from domain.event import Recorded
 from infra.database import Database
 from infra.event_log.mapper import SealingMapper
-from infra.event_log.recorder import LogRecorder
 from infra.keys.store import KeyStore
 from infra.servers import Servers
 from projections.assets.fold import ASSETS, AssetRow
@@ -76,7 +75,7 @@ def poisoned(quiet: Services) -> tuple[UUID, UUID]:
     """A tenant whose third entry no version of the software ever wrote, and a healthy one."""
     sick, healthy = new_tenant(quiet), new_tenant(quiet)
     record(quiet, sick)
-    LogRecorder(quiet.database, sick).insert_events([StoredEvent(uuid6.uuid7(), 1, "asset.exploded", b'{"topic":"?"}')])
+    quiet.log.of(sick).recorder.insert_events([StoredEvent(uuid6.uuid7(), 1, "asset.exploded", b'{"topic":"?"}')])
     record(quiet, sick)
     record(quiet, healthy, 3)
     catch_up(quiet)

@@ -1,0 +1,118 @@
+"""One call of the append function: a group of appends goes out, and what became of each comes back."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple, cast
+from uuid import UUID
+
+import psycopg
+from eventsourcing.persistence import IntegrityError, StoredEvent
+
+from domain.errors import ClockAheadError, TenantNotFoundError
+from infra.database import Connection
+from infra.event_log.mapper import EntryToAppend
+from infra.sql import beside
+
+_SQL = beside(__file__, "queries.sql")
+
+
+class PolicyChangedError(IntegrityError):
+    """What was decided under one policy met another: decide again."""
+
+
+class HeadLockedError(Exception):
+    """Somebody else holds the tenant's head."""
+
+
+class Place(NamedTuple):
+    """Where an event is in its tenant's log, and the time that `as_of` goes by."""
+
+    position: int
+    effective_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Events of one tenant to be appended, all or none, exactly as their bytes are."""
+
+    tenant_id: UUID
+    entries: Sequence[StoredEvent]
+    policy_revision: int | None
+    """The revision of the policy they were decided under; 0 stands for none set, None for a decision without one."""
+
+
+Outcome = Sequence[Place] | IntegrityError | HeadLockedError
+"""Where the events of one append are now, or why it was left out."""
+
+REFUSALS: dict[str, type[IntegrityError | HeadLockedError]] = {
+    "revision": IntegrityError,
+    "policy": PolicyChangedError,
+    "head": HeadLockedError,
+}
+MESSAGES = {
+    "revision": "a revision is taken",
+    "policy": "the policy has changed",
+    "head": "the head is not free",
+}
+
+
+def send(
+    connection: Connection, appends: Sequence[Append], head_wait: int | None = None, *, again: bool = False
+) -> list[Outcome]:
+    """Append the group in one statement; tells of each append what became of it.
+
+    `head_wait` is how long to wait for a head, in milliseconds; 0 leaves out what would have to wait. `again` says
+    that the same bytes were sent before with unknown outcome: what is stored as given counts as appended. Raises
+    TenantNotFoundError and ClockAheadError, psycopg's LockNotAvailable when the wait is over, and any other error of
+    psycopg; nothing was appended then, unless the connection broke.
+    """
+    try:
+        rows = connection.execute(
+            _SQL["append"], {**_columns(appends), "head_wait": head_wait, "again": again}
+        ).fetchall()
+    except psycopg.Error as error:
+        if error.sqlstate == "AL001":
+            raise TenantNotFoundError from None
+        if error.sqlstate == "AL002":
+            raise ClockAheadError from None
+        raise
+    outcomes: list[Outcome] = []
+    start = 0
+    for append in appends:
+        end = start + len(append.entries)
+        refusal = rows[start][2]
+        if refusal is None:
+            outcomes.append([Place(row[0], row[1]) for row in rows[start:end]])
+        else:
+            outcomes.append(REFUSALS[refusal](MESSAGES[refusal]))
+        start = end
+    return outcomes
+
+
+def _columns(appends: Sequence[Append]) -> dict[str, object]:
+    """The group as the statement's parameters. Arrays are written as text, which is far quicker than adapting them."""
+    now = datetime.now(UTC)
+    given = [(number, append, entry) for number, append in enumerate(appends) for entry in append.entries]
+    return {
+        "tenant_ids": _array(append.tenant_id.hex for _, append, _ in given),
+        "append_numbers": _array(str(number) for number, _, _ in given),
+        "policy_revisions": _array(_number(append.policy_revision) for _, append, _ in given),
+        "originator_ids": _array(cast("UUID", entry.originator_id).hex for _, _, entry in given),
+        "originator_versions": _array(str(entry.originator_version) for _, _, entry in given),
+        "topics": [entry.topic for _, _, entry in given],
+        "recorded_ats": _array(
+            (entry.recorded_at if isinstance(entry, EntryToAppend) else now).isoformat() for _, _, entry in given
+        ),
+        "sizes": _array(str(len(entry.state)) for _, _, entry in given),
+        "entries": b"".join([entry.state for _, _, entry in given]),
+    }
+
+
+def _array(values: Iterable[str]) -> str:
+    """The text of an array (PostgreSQL, 8.15.6) of values that need no quotes."""
+    return "{" + ",".join(values) + "}"
+
+
+def _number(value: int | None) -> str:
+    return "NULL" if value is None else str(value)
