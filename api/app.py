@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager
+from functools import cache
 from typing import Any
 
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
-from api import problems
+from api import callers, problems
 from api.composition import Services
 from api.described import Description, only_described_parameters
 from api.feed import Listeners
@@ -63,12 +64,18 @@ def _operation_id(route: APIRoute) -> str:
 
 
 def _describe_the_rest(app: FastAPI) -> None:
-    """Add the schemas that no route declares: of problems, and of what a batch reads by itself."""
+    """Add what no route declares: the caller's headers, the schemas of problems and of what a batch reads by itself."""
     make = app.openapi
 
+    @cache
     def openapi() -> dict[str, object]:
         described = make()
-        schemas = described["components"]["schemas"]
+        components = described["components"]
+        for path, operations in described["paths"].items():
+            if path.startswith("/v1"):
+                for operation in operations.values():
+                    callers.describe(operation, components)
+        schemas = components["schemas"]
         missing: dict[str, TypeAdapter[Any]] = {"Problem": TypeAdapter(Problem), "Operation": OPERATION}
         for name, adapter in missing.items():
             schema = adapter.json_schema(ref_template="#/components/schemas/{model}")

@@ -10,8 +10,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect
 
+from api.callers import session
 from api.problems import problem_of
-from api.requests import CallerSession
 from api.schemas import Problem, is_none
 from domain.errors import LedgerError, ServiceUnavailableError
 
@@ -128,8 +128,9 @@ def _invalid(error: ValidationError, place: tuple[str | int, ...]) -> RequestVal
     return RequestValidationError([{**detail, "loc": (*place, *detail["loc"])} for detail in details])
 
 
-async def batch(request: Request, _: CallerSession) -> Batch:
+async def batch(request: Request) -> Batch:
     """The batch that a request brings, read only once the caller is known."""
+    await session(request)
     try:
         body = await request.body()
     except ClientDisconnect:

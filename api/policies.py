@@ -20,7 +20,7 @@ from domain.tenant import declarations, tenant
 from domain.tenant.declarations import Declarations, declared_id
 from domain.tenant.events import PolicySet, ReferenceDeclared
 from domain.tenant.inputs import NewPolicy, NewReference
-from domain.tenant.policy import Use, use_of
+from domain.tenant.policy import Policy, Use, use_of
 from infra.policies import PolicyTables
 
 REFERRING: Final = (ReferenceNotDeclaredError, ForeignReferenceError)
@@ -114,10 +114,21 @@ class Policies:
         return outcomes
 
     def _judge(self, decisions: Sequence[Sequence[Use]]) -> tuple[list[LedgerError | None], int | None]:
-        """Why each decision is refused, if it is, and the revision of the policy that says so."""
+        """Why each decision is refused, if it is, and the revision of the policy that says so.
+
+        The policy as last read lets through, since the append sees to it that it is the same still; only the one in
+        force refuses.
+        """
         if not any(decisions):
             return [None for _ in decisions], None
-        policy, revision = self._tables.current()
+        known = self.session.log.known_policy
+        if known is not None and not any(refusals := self._refusals(known[0], decisions)):
+            return refusals, known[1]
+        policy, revision = self.session.log.known_policy = self._tables.current()
+        return self._refusals(policy, decisions), revision
+
+    def _refusals(self, policy: Policy, decisions: Sequence[Sequence[Use]]) -> list[LedgerError | None]:
+        """Why the policy refuses each decision, if it does."""
         closed = {reference for uses in decisions for use in uses for reference in policy.closed(use)}
         declared = self._tables.declared(closed) if closed else {}
 
@@ -129,7 +140,7 @@ class Policies:
                 return error
             return None
 
-        return [refusal(uses) for uses in decisions], revision
+        return [refusal(uses) for uses in decisions]
 
     @property
     def _tables(self) -> PolicyTables:

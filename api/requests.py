@@ -1,4 +1,4 @@
-"""What every request brings: a key, a request id, an expected revision, a position to wait for."""
+"""What requests bring besides a key: a request id, an expected revision, a moment, a position to wait for."""
 
 import asyncio
 import re
@@ -10,26 +10,19 @@ from typing import Annotated, Any, Literal
 import structlog
 import uuid6
 from fastapi import Depends, Header, HTTPException, Query, Request, Response
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.composition import Services
-from api.jobs import Jobs
-from api.ledger import Ledger
-from api.problems import BadHeaderError, BadMomentError, UnauthenticatedError
-from api.session import Session
+from api.callers import REQUEST_ID, ledger, session
+from api.problems import BadHeaderError, BadMomentError
 from domain.errors import ProjectionLagError, ServiceUnavailableError
-from domain.event import Actor
 from domain.values import OutsideId, Text, UtcTime
 from projections.projection import Projection
 from projections.query import Order
 
 _LOG = structlog.get_logger()
-_REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
-_BEARER = HTTPBearer(auto_error=False, description="A key from `asset-ledger key issue`. It decides the tenant.")
 MAX_POSITION = 2**63 - 1
 WAIT_SECONDS = 5.0
 MOST_WAITING = 256
@@ -46,7 +39,7 @@ class RequestId:
             await self._app(scope, receive, send)
             return
         given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if _REQUEST_ID.match(given) else str(uuid6.uuid7())
+        request_id = given if REQUEST_ID.match(given) else str(uuid6.uuid7())
         scope.setdefault("state", {})["request_id"] = request_id
         started = time.perf_counter()
 
@@ -89,77 +82,7 @@ class BodyLimit:
         await self._app(scope, counted, send)
 
 
-def services(request: Request) -> Services:
-    """What the app was composed of."""
-    found: Services = request.app.state.services
-    return found
-
-
-def session(
-    request: Request,
-    services: Annotated[Services, Depends(services)],
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
-    actor: Annotated[
-        str | None,
-        Header(
-            alias="X-Actor",
-            description="Who acts, as `type:id` with the type user, worker or system. Default: the key's holder.",
-        ),
-    ] = None,
-    causation_id: Annotated[
-        str | None, Header(alias="X-Causation-ID", description="The id of what led to this request.")
-    ] = None,
-) -> Session:
-    """A session with the tenant whose key the request brings. UnauthenticatedError without a valid one."""
-    caller = services.tenants.caller(credentials.credentials) if credentials else None
-    if caller is None:
-        raise UnauthenticatedError
-    if causation_id is not None and not _REQUEST_ID.match(causation_id):
-        raise BadHeaderError("X-Causation-ID must be 1 to 64 letters, digits, dots, hyphens or underscores.")
-    return Session(
-        log=services.log.of(caller.tenant_id),
-        database=services.database,
-        keys=services.keys,
-        actor=parse_actor(actor) if actor is not None else caller.holder,
-        correlation_id=request.state.request_id,
-        causation_id=causation_id,
-        clock=services.clock,
-    )
-
-
-CallerSession = Annotated[Session, Depends(session)]
-
-
-def key_holds(
-    services: Annotated[Services, Depends(services)],
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
-) -> Callable[[], bool]:
-    """Tells whether the request's key opens anything still: what stays open for long asks again and again."""
-    return lambda: credentials is not None and services.tenants.caller(credentials.credentials) is not None
-
-
-def ledger(session: CallerSession) -> Ledger:
-    """The caller's tenant's assets."""
-    return Ledger(session)
-
-
-def jobs(session: CallerSession) -> Jobs:
-    """The caller's tenant's jobs."""
-    return Jobs(session)
-
-
-def parse_actor(text: str) -> Actor:
-    """The actor written `type:id` in UTF-8. BadHeaderError if it is not of that form."""
-    try:
-        type_, _, id_ = text.encode("latin-1").decode().partition(":")
-        return Actor.model_validate({"type": type_, "id": id_})
-    except (ValidationError, UnicodeError):
-        raise BadHeaderError(
-            "X-Actor is written type:id, such as user:u_42; the type is user, worker or system."
-        ) from None
-
-
-def if_match(
+async def if_match(
     tag: Annotated[
         str | None,
         Header(alias="If-Match", description='The ETag of the revision to change, such as `"3"`; absent: the newest.'),
@@ -177,8 +100,8 @@ def if_match(
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(UtcTime)
 
 
-def as_of(
-    session: CallerSession,
+async def as_of(
+    request: Request,
     response: Response,
     moment: Annotated[
         str | None,
@@ -196,7 +119,8 @@ def as_of(
         asked = int(moment) if re.fullmatch(r"[0-9]{1,18}", moment) else _MOMENT.validate_python(moment)
     except ValidationError:
         raise BadMomentError from None
-    position = session.log.position_at(asked)
+    log = (await session(request)).log
+    position = await run_in_threadpool(log.position_at, asked)
     response.headers["Ledger-As-Of"] = str(position)
     return position
 
@@ -210,13 +134,14 @@ def at_least(*projections: Projection[Any]) -> Callable[..., Awaitable[None]]:
     """A dependency that waits until the projections have reached the position the request asks for."""
     waiting = asyncio.Semaphore(MOST_WAITING)
 
-    async def wait(ledger: CallerLedger, min_position: MinPosition = None) -> None:
+    async def wait(request: Request, min_position: MinPosition = None) -> None:
         if min_position is None:
             return
+        asked = await ledger(request)
         if waiting.locked():
             raise ServiceUnavailableError("Too many requests are waiting for a position.")
         async with waiting:
-            await _until(lambda: ledger.reached(projections), min_position)
+            await _until(lambda: asked.reached(projections), min_position)
 
     return wait
 
@@ -231,8 +156,6 @@ async def _until(reached: Callable[[], int], position: int) -> None:
         pause = min(2 * pause, 0.1)
 
 
-CallerLedger = Annotated[Ledger, Depends(ledger)]
-CallerJobs = Annotated[Jobs, Depends(jobs)]
 IfMatch = Annotated[int | None, Depends(if_match)]
 IdempotencyKey = Annotated[
     OutsideId | None,

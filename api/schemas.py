@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from domain.asset.events import Content
 from domain.asset.inputs import Reasoned, References
@@ -49,7 +49,7 @@ ENTRY = {
 class Asset(BaseModel):
     """An asset as it is, or as it was at the moment asked for. References are written `kind:id`."""
 
-    model_config = example(**ASSET)
+    model_config = example(**ASSET) | ConfigDict(from_attributes=True)
 
     id: UUID
     status: AssetStatus
@@ -78,8 +78,7 @@ class Asset(BaseModel):
     @classmethod
     def of(cls, row: AssetRow) -> Self:
         """The asset of a row."""
-        shown = {name: value for name, value in asdict(row).items() if name in cls.model_fields}
-        return cls(id=row.asset_id, **shown)
+        return cls.model_validate(row)
 
 
 class AssetPage(BaseModel):

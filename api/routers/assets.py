@@ -6,9 +6,10 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 
+from api.callers import CallerLedger
 from api.policies import CREATING
 from api.problems import documented
-from api.requests import ActorText, AsOf, CallerLedger, IdempotencyKey, PageQuery, SortedQuery, at_least
+from api.requests import ActorText, AsOf, IdempotencyKey, PageQuery, SortedQuery, at_least
 from api.routers.references import ReferenceQuery
 from api.schemas import Asset, AssetPage, AssetStatus, EventEntry, EventPage
 from domain.asset.events import Sha256

@@ -6,8 +6,9 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator, Field
 
+from api.callers import CallerLedger
 from api.problems import documented
-from api.requests import ActorText, CallerLedger, PageQuery, at_least
+from api.requests import ActorText, PageQuery, at_least
 from api.schemas import EventEntry, EventPage
 from domain.event import event_types
 from domain.reference import ReferenceInput

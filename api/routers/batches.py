@@ -9,10 +9,10 @@ from fastapi import APIRouter, Response
 from pydantic import TypeAdapter
 
 from api.batch import MAX_BATCH_BODY, CallerBatch, described, each, read, together
+from api.callers import CallerJobs, CallerLedger
 from api.ledger import Ledger
 from api.operations import OPERATION, carry_out
 from api.problems import documented, problem_of
-from api.requests import CallerJobs, CallerLedger
 from api.results import AssetResults, JobResults, Linked, LinkResults, LinksRequest
 from domain.asset.inputs import NewAsset
 from domain.errors import LedgerError, ServiceUnavailableError, TooManyConflictsError

@@ -5,9 +5,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Response
 
+from api.callers import CallerLedger
 from api.policies import REFERRING
 from api.problems import documented
-from api.requests import CallerLedger, IfMatch
+from api.requests import IfMatch
 from api.routers.assets import seen
 from api.schemas import Asset, LinkRequest, UnlinkQuery
 from domain.asset.asset import Asset as Aggregate

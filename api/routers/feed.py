@@ -10,9 +10,10 @@ from fastapi.sse import EventSourceResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
+from api.callers import CallerSession, key_holds
 from api.feed import CloudEvent, Feed, Listeners
 from api.problems import documented
-from api.requests import MAX_POSITION, CallerSession, key_holds
+from api.requests import MAX_POSITION
 from api.routers.audit import Topic
 from domain.errors import BeyondHeadError
 

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
+from api.callers import services
 from api.composition import Services
-from api.requests import services
 from api.schemas import Health, ProjectionFailure
 
 router = APIRouter(tags=["health"])

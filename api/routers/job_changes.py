@@ -4,10 +4,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
+from api.callers import CallerJobs
 from api.job_schemas import ClaimedJobs, ClaimRequest, HeartbeatRequest, Job, Lease
 from api.policies import ASKING, CREATING
 from api.problems import documented
-from api.requests import CallerJobs, IfMatch
+from api.requests import IfMatch
 from api.routers.jobs import seen_job
 from domain.errors import (
     AssetDeletedError,

@@ -6,10 +6,11 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 
+from api.callers import CallerJobs
 from api.job_schemas import Job, JobPage
 from api.policies import ASKING
 from api.problems import documented
-from api.requests import AsOf, CallerJobs, IdempotencyKey, PageQuery, SortedQuery, at_least
+from api.requests import AsOf, IdempotencyKey, PageQuery, SortedQuery, at_least
 from api.routers.references import ReferenceQuery
 from api.schemas import EventEntry, EventPage
 from domain.errors import BeyondHeadError, DocumentsTooLargeError, JobNotFoundError, TooManyConflictsError

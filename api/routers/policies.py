@@ -2,14 +2,15 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import TypeAdapter
 
 from api.batch import MAX_BATCH_BODY, CallerBatch, described, together
+from api.callers import session
 from api.policies import Policies
 from api.policy_schemas import DeclaredReference, DeclareResults, TenantPolicy
 from api.problems import documented
-from api.requests import AsOf, CallerSession, IfMatch, at_least
+from api.requests import AsOf, IfMatch, at_least
 from domain.errors import (
     BeyondHeadError,
     EntryTooLargeError,
@@ -33,9 +34,9 @@ _REFERENCES = described(
 )
 
 
-def policies(session: CallerSession) -> Policies:
+async def policies(request: Request) -> Policies:
     """The caller's tenant's policy."""
-    return Policies(session)
+    return Policies(await session(request))
 
 
 CallerPolicies = Annotated[Policies, Depends(policies)]

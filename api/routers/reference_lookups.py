@@ -5,9 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import Field
 
+from api.callers import CallerJobs, CallerLedger
 from api.job_schemas import Job, JobPage
 from api.problems import documented
-from api.requests import CallerJobs, CallerLedger, PageQuery, at_least
+from api.requests import PageQuery, at_least
 from api.routers.references import MOST_REFERENCES
 from api.schemas import Asset, AssetPage
 from domain.reference import Kind, Reference

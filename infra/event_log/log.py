@@ -8,12 +8,14 @@ from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError, Application
 from eventsourcing.domain import ImmutableAggregateProtocol
-from eventsourcing.persistence import ApplicationRecorder, IntegrityError, Mapper
+from eventsourcing.persistence import ApplicationRecorder, IntegrityError, Mapper, StoredEvent
 from eventsourcing.utils import Environment
 
 from domain.errors import EntryTooLargeError, StaleRevisionError, TooManyConflictsError
 from domain.event import Event, Recorded
+from domain.tenant.policy import Policy
 from infra.database import Database
+from infra.event_log.appending import Place, PolicyChangedError
 from infra.event_log.group_commit import GroupWriter
 from infra.event_log.mapper import EntryToAppend, SealingMapper
 from infra.event_log.recorder import LogEntry, LogRecorder
@@ -36,6 +38,8 @@ class TenantLog(Application[UUID]):
 
     mapper: SealingMapper
     recorder: LogRecorder
+    known_policy: tuple[Policy, int] | None = None
+    """The tenant's policy and its revision as last read, until an append finds that it has changed."""
 
     def __init__(self, recorder: LogRecorder, mapper: SealingMapper) -> None:
         self._given = recorder, mapper
@@ -62,7 +66,7 @@ class TenantLog(Application[UUID]):
         an IntegrityError, if it has changed since.
         """
         entries = [self.mapper.to_stored_event(cast("Any", event)) for event in events]
-        places = self.recorder.append(entries, under) if entries else ()
+        places = self._append(entries, under) if entries else ()
         return [Recorded(event, *place) for event, place in zip(events, places, strict=True)]
 
     def record_each(self, events: Iterable[Event], under: int | None = None) -> list[Recorded | EntryTooLargeError]:
@@ -73,7 +77,7 @@ class TenantLog(Application[UUID]):
         """
         sealed = [(event, self._sealed(event)) for event in events]
         fitting = [entry for _, entry in sealed if isinstance(entry, EntryToAppend)]
-        places = iter(self.recorder.append(fitting, under) if fitting else ())
+        places = iter(self._append(fitting, under) if fitting else ())
         return [
             Recorded(event, *next(places)) if isinstance(entry, EntryToAppend) else entry for event, entry in sealed
         ]
@@ -130,6 +134,13 @@ class TenantLog(Application[UUID]):
     def position_at(self, moment: int | datetime) -> int:
         """The position a moment stands for. BeyondHeadError for a position that is not there yet."""
         return self.recorder.position_at(moment)
+
+    def _append(self, entries: Sequence[StoredEvent], under: int | None) -> Sequence[Place]:
+        try:
+            return self.recorder.append(entries, under)
+        except PolicyChangedError:
+            self.known_policy = None
+            raise
 
     def _sealed(self, event: Event) -> EntryToAppend | EntryTooLargeError:
         try:

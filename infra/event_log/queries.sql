@@ -6,15 +6,13 @@ SELECT * FROM ledger.append(
 )
 
 -- stream: the events of one originator by revision, oldest first
-SELECT originator_id, originator_version, topic, entry, position, effective_at FROM ledger.events
- WHERE tenant_id = %(tenant_id)s AND originator_id = %(originator_id)s
-   AND originator_version > coalesce(%(gt)s, -1) AND originator_version <= coalesce(%(lte)s, 2147483647)
- ORDER BY originator_version LIMIT %(limit)s
+SELECT originator_id, originator_version, topic, entry, position, effective_at
+  FROM ledger.stream(%(tenant_id)s, %(originator_id)s, coalesce(%(gt)s, -1), coalesce(%(lte)s, 2147483647))
+ LIMIT %(limit)s
 
 -- stream_backwards: the events of one originator by revision, newest first
-SELECT originator_id, originator_version, topic, entry, position, effective_at FROM ledger.events
- WHERE tenant_id = %(tenant_id)s AND originator_id = %(originator_id)s
-   AND originator_version > coalesce(%(gt)s, -1) AND originator_version <= coalesce(%(lte)s, 2147483647)
+SELECT originator_id, originator_version, topic, entry, position, effective_at
+  FROM ledger.stream(%(tenant_id)s, %(originator_id)s, coalesce(%(gt)s, -1), coalesce(%(lte)s, 2147483647))
  ORDER BY originator_version DESC LIMIT %(limit)s
 
 -- page: the events of a tenant by position

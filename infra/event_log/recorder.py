@@ -70,8 +70,11 @@ class LogRecorder(ApplicationRecorder):
         limit: int | None = None,
     ) -> list[LogEntry]:
         """The entries of one originator, by revision."""
-        statement = "stream_backwards" if desc else "stream"
-        return self._select(statement, originator_id=originator_id, gt=gt, lte=lte, limit=limit)
+        statement = _SQL["stream_backwards" if desc else "stream"]
+        asked = {"tenant_id": self.tenant_id, "originator_id": originator_id, "gt": gt, "lte": lte, "limit": limit}
+        with self._database.connection() as connection:
+            rows = connection.execute(statement, asked).fetchall()
+        return [LogEntry(*cast("Any", row)) for row in rows]
 
     def select_notifications(
         self,

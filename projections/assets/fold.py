@@ -59,6 +59,11 @@ class AssetRow:
     updated_by: str
     deleted_at: datetime | None
 
+    @property
+    def id(self) -> UUID:
+        """The asset's id."""
+        return self.asset_id
+
 
 def keys(event: Event) -> Iterable[Key]:
     """The one row an asset's event touches."""

@@ -115,3 +115,18 @@ $$;
 
 REVOKE ALL ON FUNCTION ledger.append FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.append TO asset_ledger_service;
+
+-- The events of one originator by revision, as the session of its tenant would see them: one call, one round trip.
+CREATE FUNCTION ledger.stream(of_tenant uuid, of_originator uuid, after_version integer, until_version integer)
+RETURNS SETOF ledger.events
+LANGUAGE plpgsql VOLATILE SET search_path = ledger, pg_temp AS $$
+BEGIN
+    PERFORM set_config('ledger.tenant_id', of_tenant::text, true);
+    RETURN QUERY SELECT * FROM events AS e
+      WHERE e.tenant_id = of_tenant AND e.originator_id = of_originator
+        AND e.originator_version > after_version AND e.originator_version <= until_version
+      ORDER BY e.originator_version;
+END
+$$;
+REVOKE ALL ON FUNCTION ledger.stream FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.stream TO asset_ledger_service;

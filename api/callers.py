@@ -1,0 +1,123 @@
+"""Who calls: what a request's headers say of the key, of who acts and of what led to it.
+
+FastAPI resolves a dependency and its parameters in about as long as a read from the database takes. So there is one for
+the caller, which reads the headers itself, and the API's description is told of them here.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Request
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+
+from api.composition import Services
+from api.jobs import Jobs
+from api.ledger import Ledger
+from api.problems import BadHeaderError, UnauthenticatedError
+from api.session import Session
+from domain.event import Actor
+from infra.tenants import Caller
+
+REQUEST_ID: Final = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
+
+
+def services(request: Request) -> Services:
+    """What the app was composed of."""
+    found: Services = request.app.state.services
+    return found
+
+
+async def session(request: Request) -> Session:
+    """A session with the tenant whose key the request brings. UnauthenticatedError without a valid one."""
+    known: Session | None = getattr(request.state, "session", None)
+    if known is None:
+        known = request.state.session = await _session(request)
+    return known
+
+
+async def _session(request: Request) -> Session:
+    made_of = services(request)
+    caller = await _caller(made_of, request)
+    if caller is None:
+        raise UnauthenticatedError
+    causation_id = request.headers.get("X-Causation-ID")
+    if causation_id is not None and not REQUEST_ID.match(causation_id):
+        raise BadHeaderError("X-Causation-ID must be 1 to 64 letters, digits, dots, hyphens or underscores.")
+    actor = request.headers.get("X-Actor")
+    return Session(
+        log=made_of.log.of(caller.tenant_id),
+        database=made_of.database,
+        keys=made_of.keys,
+        actor=parse_actor(actor) if actor is not None else caller.holder,
+        correlation_id=request.state.request_id,
+        causation_id=causation_id,
+        clock=made_of.clock,
+    )
+
+
+async def _caller(services: Services, request: Request) -> Caller | None:
+    """Who the key speaks for. Only a key that was not looked up just now takes a thread."""
+    token = _token(request)
+    if token is None:
+        return None
+    return services.tenants.known_caller(token) or await run_in_threadpool(services.tenants.caller, token)
+
+
+def _token(request: Request) -> str | None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+async def key_holds(request: Request) -> Callable[[], bool]:
+    """Tells whether the request's key opens anything still: what stays open for long asks again and again."""
+    tenants, token = services(request).tenants, _token(request)
+    return lambda: token is not None and tenants.caller(token) is not None
+
+
+async def ledger(request: Request) -> Ledger:
+    """The caller's tenant's assets."""
+    return Ledger(await session(request))
+
+
+async def jobs(request: Request) -> Jobs:
+    """The caller's tenant's jobs."""
+    return Jobs(await session(request))
+
+
+CallerSession = Annotated[Session, Depends(session)]
+CallerLedger = Annotated[Ledger, Depends(ledger)]
+CallerJobs = Annotated[Jobs, Depends(jobs)]
+
+
+def parse_actor(text: str) -> Actor:
+    """The actor written `type:id` in UTF-8. BadHeaderError if it is not of that form."""
+    try:
+        type_, _, id_ = text.encode("latin-1").decode().partition(":")
+        return Actor.model_validate({"type": type_, "id": id_})
+    except (ValidationError, UnicodeError):
+        raise BadHeaderError(
+            "X-Actor is written type:id, such as user:u_42; the type is user, worker or system."
+        ) from None
+
+
+_SCHEME = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A key from `asset-ledger key issue`. It decides the tenant.",
+}
+_HEADERS = {
+    "X-Actor": "Who acts, as `type:id` with the type user, worker or system. Default: the key's holder.",
+    "X-Causation-ID": "The id of what led to this request.",
+}
+
+
+def describe(operation: dict[str, Any], components: dict[str, Any]) -> None:
+    """Tell of the key and the headers in the OpenAPI description of an operation that has a caller."""
+    components.setdefault("securitySchemes", {})["HTTPBearer"] = _SCHEME
+    operation["security"] = [{"HTTPBearer": []}]
+    operation.setdefault("parameters", []).extend(
+        {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": text}
+        for name, text in _HEADERS.items()
+    )
