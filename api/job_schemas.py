@@ -1,10 +1,9 @@
 """What the API answers about jobs, and what workers send."""
 
-from dataclasses import asdict
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas import is_none
 from domain.job.events import JobStatus
@@ -43,7 +42,7 @@ class AttemptCost(BaseModel):
 class Job(BaseModel):
     """A job as it is, or as it was at the moment asked for. References are written `kind:id`."""
 
-    model_config = example(**JOB)
+    model_config = example(**JOB) | ConfigDict(from_attributes=True)
 
     id: UUID
     status: JobStatus
@@ -74,8 +73,7 @@ class Job(BaseModel):
     @classmethod
     def of(cls, row: JobRow) -> Self:
         """The job of a row."""
-        shown = {name: value for name, value in asdict(row).items() if name in cls.model_fields}
-        return cls(id=row.job_id, references=row.refs, **shown)
+        return cls.model_validate(row)
 
 
 class JobPage(BaseModel):

@@ -36,7 +36,7 @@ def revoke(
     key_id: Annotated[UUID, typer.Argument(help="As `key list` shows it.")],
     reason: ReasonOption = None,
 ) -> None:
-    """Revoke a key: from now on it opens nothing."""
+    """Revoke a key. It opens nothing any more; in services that are running, within a second."""
     with opened() as services:
         services.tenants.revoke_key(operator(reason), services.tenants.find(tenant), key_id)
     show(f"revoked {key_id}")

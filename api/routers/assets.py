@@ -9,6 +9,7 @@ from pydantic import Field
 from api.callers import CallerLedger
 from api.policies import CREATING
 from api.problems import documented
+from api.rendering import Rendered
 from api.requests import ActorText, AsOf, IdempotencyKey, PageQuery, SortedQuery, at_least
 from api.routers.references import ReferenceQuery
 from api.schemas import Asset, AssetPage, AssetStatus, EventEntry, EventPage
@@ -30,7 +31,7 @@ from projections.assets.fold import ASSETS
 from projections.assets.read import AssetFilter
 from projections.query import CursorError, SearchTooShortError
 
-router = APIRouter(prefix="/v1/assets", tags=["assets"])
+router = APIRouter(route_class=Rendered, prefix="/v1/assets", tags=["assets"])
 
 
 def seen(response: Response, asset: Asset) -> Asset:

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 
 from api.callers import CallerLedger
 from api.problems import documented
+from api.rendering import Rendered
 from api.requests import ActorText, PageQuery, at_least
 from api.schemas import EventEntry, EventPage
 from domain.event import event_types
@@ -17,7 +18,7 @@ from projections.audit_trail.fold import AUDIT_TRAIL
 from projections.audit_trail.read import AuditFilter
 from projections.query import CursorError, SearchTooShortError
 
-router = APIRouter(prefix="/v1/audit", tags=["audit"])
+router = APIRouter(route_class=Rendered, prefix="/v1/audit", tags=["audit"])
 
 
 def known_topic(topic: str) -> str:

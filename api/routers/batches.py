@@ -13,6 +13,7 @@ from api.callers import CallerJobs, CallerLedger
 from api.ledger import Ledger
 from api.operations import OPERATION, carry_out
 from api.problems import documented, problem_of
+from api.rendering import Rendered
 from api.results import AssetResults, JobResults, Linked, LinkResults, LinksRequest
 from domain.asset.inputs import NewAsset
 from domain.errors import LedgerError, ServiceUnavailableError, TooManyConflictsError
@@ -23,7 +24,9 @@ JOBS_PATH = "/v1/jobs/batch"
 LIMITS: Final = {ASSETS_PATH: MAX_BATCH_BODY, JOBS_PATH: MAX_BATCH_BODY}
 """The largest body of each route here that takes more than others, in bytes."""
 
-router = APIRouter()
+router = APIRouter(
+    route_class=Rendered,
+)
 
 _NEW_ASSET = TypeAdapter(NewAsset)
 _ASSET_ID = TypeAdapter(UUID)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Response
 from api.callers import CallerLedger
 from api.policies import REFERRING
 from api.problems import documented
+from api.rendering import Rendered
 from api.requests import IfMatch
 from api.routers.assets import seen
 from api.schemas import Asset, LinkRequest, UnlinkQuery
@@ -25,7 +26,7 @@ from domain.errors import (
 )
 from domain.values import OutsideId
 
-router = APIRouter(prefix="/v1/assets/{asset_id}", tags=["assets"])
+router = APIRouter(route_class=Rendered, prefix="/v1/assets/{asset_id}", tags=["assets"])
 
 NOTHING: Any = {"status_code": 204, "response_class": Response}
 ALWAYS = (AssetNotFoundError, StaleRevisionError, TooManyConflictsError)

@@ -13,11 +13,12 @@ from starlette.concurrency import run_in_threadpool
 from api.callers import CallerSession, key_holds
 from api.feed import CloudEvent, Feed, Listeners
 from api.problems import documented
+from api.rendering import Rendered
 from api.requests import MAX_POSITION
 from api.routers.audit import Topic
 from domain.errors import BeyondHeadError
 
-router = APIRouter(prefix="/v1/events", tags=["feed"])
+router = APIRouter(route_class=Rendered, prefix="/v1/events", tags=["feed"])
 
 Position = Annotated[int, Field(ge=0, le=MAX_POSITION)]
 

@@ -6,9 +6,10 @@ from fastapi import APIRouter, Depends, Response
 
 from api.callers import services
 from api.composition import Services
+from api.rendering import Rendered
 from api.schemas import Health, ProjectionFailure
 
-router = APIRouter(tags=["health"])
+router = APIRouter(route_class=Rendered, tags=["health"])
 
 
 @router.get("/health", responses={503: {"model": Health, "description": "A projection has stopped."}})

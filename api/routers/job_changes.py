@@ -8,6 +8,7 @@ from api.callers import CallerJobs
 from api.job_schemas import ClaimedJobs, ClaimRequest, HeartbeatRequest, Job, Lease
 from api.policies import ASKING, CREATING
 from api.problems import documented
+from api.rendering import Rendered
 from api.requests import IfMatch
 from api.routers.jobs import seen_job
 from domain.errors import (
@@ -24,7 +25,7 @@ from domain.errors import (
 )
 from domain.job.inputs import AttemptCommand, Cancellation, Completion, Failure
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+router = APIRouter(route_class=Rendered, prefix="/v1/jobs", tags=["jobs"])
 
 ANY_CHANGE = (
     JobNotFoundError,

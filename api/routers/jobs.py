@@ -10,6 +10,7 @@ from api.callers import CallerJobs
 from api.job_schemas import Job, JobPage
 from api.policies import ASKING
 from api.problems import documented
+from api.rendering import Rendered
 from api.requests import AsOf, IdempotencyKey, PageQuery, SortedQuery, at_least
 from api.routers.references import ReferenceQuery
 from api.schemas import EventEntry, EventPage
@@ -23,7 +24,7 @@ from projections.jobs.fold import JOBS
 from projections.jobs.read import JobFilter
 from projections.query import CursorError, SearchTooShortError
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+router = APIRouter(route_class=Rendered, prefix="/v1/jobs", tags=["jobs"])
 
 
 def seen_job(response: Response, job: Job) -> Job:

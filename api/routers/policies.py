@@ -10,6 +10,7 @@ from api.callers import session
 from api.policies import Policies
 from api.policy_schemas import DeclaredReference, DeclareResults, TenantPolicy
 from api.problems import documented
+from api.rendering import Rendered
 from api.requests import AsOf, IfMatch, at_least
 from domain.errors import (
     BeyondHeadError,
@@ -25,7 +26,7 @@ BATCH_PATH = "/v1/references/batch"
 LIMITS: Final = {BATCH_PATH: MAX_BATCH_BODY}
 """The largest body of each route here that takes more than others, in bytes."""
 
-router = APIRouter(tags=["policies"])
+router = APIRouter(route_class=Rendered, tags=["policies"])
 
 _NEW_REFERENCE = TypeAdapter(NewReference)
 _REFERENCES = described(

@@ -8,6 +8,7 @@ from pydantic import Field
 from api.callers import CallerJobs, CallerLedger
 from api.job_schemas import Job, JobPage
 from api.problems import documented
+from api.rendering import Rendered
 from api.requests import PageQuery, at_least
 from api.routers.references import MOST_REFERENCES
 from api.schemas import Asset, AssetPage
@@ -21,7 +22,7 @@ from projections.jobs.fold import JOBS
 from projections.jobs.read import JobFilter
 from projections.query import CursorError
 
-router = APIRouter(prefix="/v1/references/{kind}", tags=["references"])
+router = APIRouter(route_class=Rendered, prefix="/v1/references/{kind}", tags=["references"])
 
 KindInPath = Annotated[Kind, Path(description="The kind of the references, such as `message`.")]
 

@@ -55,6 +55,16 @@ class JobRow:
     updated_at: datetime
     updated_by: str
 
+    @property
+    def id(self) -> UUID:
+        """The job's id."""
+        return self.job_id
+
+    @property
+    def references(self) -> list[str]:
+        """What it was asked for with, written `kind:id`."""
+        return self.refs
+
 
 def keys(event: Event) -> Iterable[Key]:
     """The one row a job's event touches."""
