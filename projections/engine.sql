@@ -60,7 +60,7 @@ SELECT p.tenant_id, p.position, h.position FROM read_models.progress AS p JOIN l
  LIMIT %(tenants)s FOR UPDATE OF p SKIP LOCKED
 
 -- news: the events of stretches of logs
-SELECT s.tenant_id, e.originator_id, e.originator_version, e.topic, e.entry, e.position, e.effective_at
+SELECT s.ordinal, e.originator_id, e.originator_version, e.topic, e.entry, e.position, e.effective_at
   FROM unnest(%(tenant_ids)s::uuid[], %(afters)s::bigint[], %(untils)s::bigint[])
        WITH ORDINALITY AS s (tenant_id, after, until, ordinal)
  CROSS JOIN LATERAL (

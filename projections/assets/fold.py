@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 from uuid import UUID
 
 from domain.asset.events import (
@@ -21,6 +21,8 @@ from domain.asset.events import (
 from domain.event import Event, Recorded
 from domain.values import searchable
 from projections.projection import Changes, Key, Projection, Table
+
+_ASSET_EVENTS = get_args(AssetEvent)
 
 
 class AssetRow(NamedTuple):
@@ -60,14 +62,14 @@ class AssetRow(NamedTuple):
 
 def keys(event: Event) -> Iterable[Key]:
     """The one row an asset's event touches. A new asset has none yet."""
-    if isinstance(event, AssetEvent) and not isinstance(event, AssetCreated):
+    if isinstance(event, _ASSET_EVENTS) and not isinstance(event, AssetCreated):
         yield event.envelope.tenant_id, event.originator_id
 
 
 def fold(rows: Mapping[Key, AssetRow], recorded: Recorded) -> Changes[AssetRow]:
     """The asset's row after the event."""
     event = recorded.event
-    if not isinstance(event, AssetEvent):
+    if not isinstance(event, _ASSET_EVENTS):
         return {}
     key = (event.envelope.tenant_id, event.originator_id)
     if isinstance(event, AssetCreated):
