@@ -63,7 +63,8 @@ class AssetRow(NamedTuple):
 def keys(event: Event) -> Iterable[Key]:
     """The one row an asset's event touches. A new asset has none yet."""
     if isinstance(event, _ASSET_EVENTS) and not isinstance(event, AssetCreated):
-        yield event.envelope.tenant_id, event.originator_id
+        return ((event.envelope.tenant_id, event.envelope.originator_id),)
+    return ()
 
 
 def fold(rows: Mapping[Key, AssetRow], recorded: Recorded) -> Changes[AssetRow]:
@@ -71,7 +72,7 @@ def fold(rows: Mapping[Key, AssetRow], recorded: Recorded) -> Changes[AssetRow]:
     event = recorded.event
     if not isinstance(event, _ASSET_EVENTS):
         return {}
-    key = (event.envelope.tenant_id, event.originator_id)
+    key = (event.envelope.tenant_id, event.envelope.originator_id)
     if isinstance(event, AssetCreated):
         return {key: _created(event, recorded)}
     return {key: _changed(rows[key], event, recorded)}
@@ -88,8 +89,8 @@ def _created(event: AssetCreated, recorded: Recorded) -> AssetRow:
         status=event.status,
         live_status=event.status,
         media_kind=event.media.media_kind,
-        media=event.media.model_dump(),
-        content=event.content.model_dump() if event.content else None,
+        media=dict(vars(event.media)),
+        content=dict(vars(event.content)) if event.content else None,
         **_content_columns(event.content),
         name=event.name,
         name_search=searchable(event.name) if event.name else None,
