@@ -31,6 +31,12 @@ SET LOCAL maintenance_work_mem = '256MB'
 -- reset: start over from the beginning of every log
 DELETE FROM read_models.progress WHERE projection = %(projection)s
 
+-- may_enrol: until the transaction ends, unless a read model is just being made anew
+SELECT pg_advisory_xact_lock_shared(7352)
+
+-- none_enrol: until the transaction ends: a place given after all were held would be missed
+SELECT pg_advisory_xact_lock(7352)
+
 -- enrol: give every tenant a place in every projection
 INSERT INTO read_models.progress (projection, version, tenant_id)
 SELECT p.projection, p.version, h.tenant_id
@@ -38,6 +44,7 @@ SELECT p.projection, p.version, h.tenant_id
  CROSS JOIN ledger.log_heads AS h
  WHERE NOT EXISTS (SELECT FROM read_models.progress AS known
                     WHERE (known.projection, known.version, known.tenant_id) = (p.projection, p.version, h.tenant_id))
+ ORDER BY p.projection, p.version, h.tenant_id -- one order, so that two at once cannot deadlock
     ON CONFLICT DO NOTHING
 
 -- work: for each projection whether there are news, tenants that are not enrolled, a rebuild to end

@@ -29,8 +29,8 @@ rows = st.tuples(
     st.decimals(allow_nan=False, allow_infinity=False, places=4),
     st.binary(),
 )
-TABLE = """CREATE TEMP TABLE copied (ordinal serial, a text, b text[], c json, d bigint, e uuid, f timestamptz, g boolean,
-    h float8, i numeric, j bytea)"""
+TABLE = """CREATE TEMP TABLE copied (ordinal serial, a text, b text[], c json, d bigint, e uuid, f timestamptz,
+    g boolean, h float8, i numeric, j bytea)"""
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

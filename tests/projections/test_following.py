@@ -1,4 +1,4 @@
-"""A follower sees at once what it is woken for, asks little while nothing happens, and is not kept busy by what waits."""
+"""A follower sees at once what it is woken for, and is kept busy neither by silence nor by a tenant that waits."""
 
 import psycopg
 import pytest
