@@ -114,10 +114,12 @@ def rebuild(
     done, total, _ = engine.done(projection)
     progress(done, total)
     goal = None
-    while goal is None or done < goal:
+    while True:
         worked = engine.step(projection, REBUILD_BATCH)
         done, total, _ = engine.done(projection)
         progress(done, total)
+        if goal is not None and done >= goal:
+            break
         if goal is None and (engine.finish(projection) or not engine.rebuilding(projection)):
             goal = engine.done(projection)[0] + engine.left(projection)
         if goal is not None and not engine.left(projection):
