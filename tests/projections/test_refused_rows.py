@@ -1,6 +1,6 @@
 """An event whose row the database refuses for good stops its own tenant there, and nobody else."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -80,7 +80,7 @@ def poison(request: pytest.FixtureRequest) -> dict[str, str]:
 
 
 @pytest.fixture
-def engine(quiet: Services, names: Projection[NameRow]) -> Iterator[Engine]:
+def engine(quiet: Services, names: Projection[NameRow]) -> Engine:
     """An engine with that read model alone."""
     engine = Engine(quiet.projector, quiet.log.of(uuid6.uuid7()).mapper, [names])
     engine.install()
