@@ -79,7 +79,9 @@ class Ground:
             yield made, servers
 
     @contextmanager
-    def process(self, module: str, *arguments: str, environment: Mapping[str, str]) -> Iterator["subprocess.Popen[str]"]:
+    def process(
+        self, module: str, *arguments: str, environment: Mapping[str, str]
+    ) -> Iterator["subprocess.Popen[str]"]:
         """A Python process for as long as the block runs; its errors go to a file."""
         with (self._directory / f"{module}.log").open("a") as log:
             process = subprocess.Popen(
