@@ -1,1 +1,1 @@
-"""What `make bench` runs: the ledger and its peers, measured in turns on one machine."""
+"""What is measured, and how its data is made."""

@@ -1,8 +1,8 @@
 """What was measured, and what is to be reached."""
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -15,6 +15,8 @@ class Result:
     unit: str
     peer: float | None = None
     ratio: float | None = None
+    samples: Sequence[float] = field(default=(), repr=False)
+    """What the value is a quantile of, for a plot."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ TARGETS = {
 
 def write(results: Iterable[Result], path: Path) -> None:
     """Write the results as a list of JSON objects, numbers to four significant digits."""
-    rows = [{name: _rounded(value) for name, value in asdict(result).items()} for result in results]
+    members = ("name", "value", "unit", "peer", "ratio")
+    rows = [{name: _rounded(getattr(result, name)) for name in members} for result in results]
     path.write_text(json.dumps(rows, indent=2) + "\n")
 
 
