@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
@@ -109,11 +109,9 @@ def sealed(ground: Ground, scale: Scale) -> Iterator[Result]:
 def tenants64(ground: Ground, scale: Scale) -> Iterator[Result]:
     """Spread over 64 tenants; the peer is ours with one."""
     with ground.ledger() as (services, _):
-        works = [on(services, new_tenant(services), deciding.impersonal) for _ in range(TENANTS)]
-        turn = count()
+        ours = in_rotation([on(services, new_tenant(services), deciding.impersonal) for _ in range(TENANTS)])
         peer = on(services, new_tenant(services), deciding.impersonal)
-        pairs = compared(ground, scale, lambda nth: works[next(turn) % TENANTS](nth), peer)
-        yield pairs.result("append.tenants64", UNIT)
+        yield compared(ground, scale, ours, peer).result("append.tenants64", UNIT)
 
 
 def conflicts(ground: Ground, scale: Scale) -> Iterator[Result]:
@@ -125,6 +123,16 @@ def conflicts(ground: Ground, scale: Scale) -> Iterator[Result]:
         stale = on(services, tenant_id, deciding.taken(first.event.originator_id))
         peer = on(services, other_id, deciding.impersonal)
         yield compared(ground, scale, with_conflicts(fresh, stale), peer).result("append.conflicts", UNIT)
+
+
+def in_rotation(works: Sequence[Work]) -> Work:
+    """One after the other, whichever thread asks."""
+    turn = count()
+
+    def work(nth: int) -> int:
+        return works[next(turn) % len(works)](nth)
+
+    return work
 
 
 def with_conflicts(fresh: Work, stale: Work) -> Work:

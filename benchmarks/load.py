@@ -5,8 +5,8 @@ import selectors
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import cycle
-from typing import NamedTuple
 
 from benchmarks.ground import MeasuringError
 
@@ -16,7 +16,8 @@ _MOST = 1 << 20
 _PATIENCE = 60
 
 
-class Load(NamedTuple):
+@dataclass(frozen=True)
+class Load:
     """How many requests were answered, in how many seconds, and the bodies if they were to be kept."""
 
     count: int

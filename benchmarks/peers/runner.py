@@ -7,7 +7,7 @@ import json
 import os
 import time
 from dataclasses import asdict
-from typing import Any, cast
+from typing import Any
 
 from eventsourcing.persistence import Tracking
 from eventsourcing.postgres import PostgresTrackingRecorder
@@ -37,7 +37,7 @@ class AssetsView(PostgresTrackingRecorder):
             for key in ASSETS.keys(event):
                 found = cursor.execute(_SQL["load"], key).fetchone()
                 if found is not None:
-                    rows[key] = AssetRow(**cast("dict[str, Any]", found))
+                    rows[key] = AssetRow(**found)
             recorded = Recorded(event, tracking.notification_id, event.envelope.recorded_at)
             for row in ASSETS.fold(rows, recorded).values():
                 if row is not None:
