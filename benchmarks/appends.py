@@ -21,6 +21,7 @@ from benchmarks.rounds import Pairs, Scale, in_turns
 THREADS = 32
 BATCH_THREADS = 8
 TENANTS = 64
+PATIENCE = 30
 STALE_OF = 20  # one append of so many is stale
 UNIT = "events/s"
 
@@ -30,7 +31,7 @@ Work = Callable[[int], int]
 
 def rate(work: Work, seconds: float, threads: int = THREADS) -> float:
     """Events a second: every thread appends until the time is up, and the last answer ends the measurement."""
-    begun = threading.Barrier(threads + 1)
+    begun = threading.Barrier(threads + 1, timeout=PATIENCE)
     until: list[float] = []
 
     def run() -> int:

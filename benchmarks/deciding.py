@@ -38,7 +38,7 @@ Decide = Callable[[UUID], Event]
 class AssetCreatedInClear(Event):
     """An asset was recorded: the same fields as in `asset.created`, none of them marked as personal."""
 
-    TOPIC: ClassVar[str] = "benchmark.asset_created"
+    TOPIC: ClassVar[str] = "test.asset_created_in_clear"
 
     media: Media
     status: Literal["pending", "ready"]

@@ -33,8 +33,9 @@ def draw(results: Sequence[Result], directory: Path) -> list[Path]:
     """Write a plot of each group of results there are; returns their paths."""
     groups: dict[str, tuple[Callable[[Any, list[Result]], None], list[Result]]] = {
         "ratios.svg": (_ratios, [r for r in results if r.ratio is not None]),
-        "appends.svg": (_bars, [r for r in results if r.unit == "events/s"]),
+        "appends.svg": (_bars, [r for r in results if r.name.startswith("append.")]),
         "http.svg": (_bars, [r for r in results if r.unit == "requests/s"]),
+        "rebuild.svg": (_bars, [r for r in results if r.name == "rebuild"]),
         "lag.svg": (_lag, [r for r in results if r.samples]),
     }
     return [_drawn(directory / name, plot, found) for name, (plot, found) in groups.items() if found]
@@ -42,8 +43,10 @@ def draw(results: Sequence[Result], directory: Path) -> list[Path]:
 
 def _drawn(path: Path, plot: Callable[[Any, list[Result]], None], found: list[Result]) -> Path:
     with mpl.rc_context(_SETTINGS):
-        figure = Figure(figsize=(7, 2.4 if plot is _lag else 0.9 + 0.5 * len(found)), layout="constrained")
+        figure = Figure(figsize=(7, 2.4 if plot is _lag else 1.2 + 0.5 * len(found)), layout="constrained")
         plot(figure.subplots(), found)
+        if plot is not _lag:
+            figure.legend(loc="outside upper right", ncols=2)
         text = io.StringIO()
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     head, end, rest = text.getvalue().replace(_INK, "currentColor").partition("<defs>")
@@ -61,9 +64,9 @@ def _ratios(axes: Any, found: list[Result]) -> None:  # noqa: ANN401 - the libra
         axes.plot([ratio, ratio], [place - 0.4, place + 0.4], color=_TARGET, linewidth=2.5)
     axes.plot([], [], color=_TARGET, linewidth=2.5, label="target")
     axes.set_xscale("log")
-    axes.set_xlim(0.1, max(30, *ratios) * 2)
+    axes.set_xticks([0.1, 1, 10, 100], ["0.1", "1", "10", "100"])
+    axes.set_xlim(0.1, max(100, *ratios) * 2)
     axes.set_xlabel("ratio (logarithmic)")
-    axes.legend(loc="lower right")
 
 
 def _bars(axes: Any, found: list[Result]) -> None:  # noqa: ANN401
@@ -76,7 +79,6 @@ def _bars(axes: Any, found: list[Result]) -> None:  # noqa: ANN401
         axes.bar_label(bars, [f"{value:,.0f}" for value in values], padding=4)
     axes.set_xlim(0, 1.15 * max(max(r.value, r.peer or 0) for r in found))
     axes.set_xlabel(found[0].unit)
-    axes.legend(loc="lower right")
 
 
 def _lag(axes: Any, found: list[Result]) -> None:  # noqa: ANN401
