@@ -98,11 +98,14 @@ def create(ground: Ground, scale: Scale) -> Iterator[Result]:
 
 def get(ground: Ground, scale: Scale) -> Iterator[Result]:
     """`GET /v1/assets/{id}`, over some thousand assets."""
+
+    def side(served: Served) -> Callable[[], float]:
+        paths = served.filled()
+        served.get(paths, 1)
+        return lambda: served.get(paths, scale.seconds)
+
     with ours(ground) as (ledger, _, _), plain(ground) as peer:
-        sides = [(served, served.filled()) for served in (ledger, peer)]
-        first, second = (lambda s=served, p=paths: s.get(p, scale.seconds) for served, paths in sides)
-        first(), second()
-        yield in_turns(scale, first, second).result("http.get", "requests/s")
+        yield in_turns(scale, side(ledger), side(peer)).result("http.get", "requests/s")
 
 
 def list_(ground: Ground, scale: Scale) -> Iterator[Result]:
