@@ -99,7 +99,8 @@ def _circumstances() -> str:
 if __name__ == "__main__":
     logs.configure(WARNING)
     forget_settings(list(os.environ))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         sys.exit(main(Console(soft_wrap=True)))
     except KeyboardInterrupt:
