@@ -40,7 +40,7 @@ def main(console: Console) -> int:
             failed = sum(not measured(row, ground, SCALES[name], found, console) for row in rows)
     finally:
         if found:
-            console.print(table(found), width=WIDTH)
+            console.print(table(found))
             results.write(found, RESULTS)
             draw(found, PLOTS)
     console.print(f"{time.monotonic() - started:.0f} s; {failed} rows could not be measured", highlight=False)
@@ -101,7 +101,9 @@ if __name__ == "__main__":
     forget_settings(list(os.environ))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
+    terminal = Console(soft_wrap=True)
+    terminal.width = max(terminal.width, WIDTH)  # the table's, even where the output is a file
     try:
-        sys.exit(main(Console(soft_wrap=True)))
+        sys.exit(main(terminal))
     except KeyboardInterrupt:
         sys.exit(130)
