@@ -1,0 +1,71 @@
+"""What was measured, and what is to be reached."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Result:
+    """One row: our value and, where there is one, the peer's, with the ratio of ours to it."""
+
+    name: str
+    value: float
+    unit: str
+    peer: float | None = None
+    ratio: float | None = None
+    samples: Sequence[float] = field(default=(), repr=False)
+    """What the value is a quantile of, for a plot."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a row must reach; what is None is not asked for."""
+
+    at_least: float | None = None
+    at_most: float | None = None
+    below: float | None = None
+    ratio: float | None = None
+
+    def reached_by(self, result: Result) -> bool:
+        """Whether the result is all that is asked for."""
+        return (
+            (self.at_least is None or result.value >= self.at_least)
+            and (self.at_most is None or result.value <= self.at_most)
+            and (self.below is None or result.value < self.below)
+            and (self.ratio is None or (result.ratio is not None and result.ratio >= self.ratio))
+        )
+
+    def __str__(self) -> str:
+        asked = (("≥ {:,.0f}", self.at_least), ("≤ {:,.0f}", self.at_most), ("< {:,.0f}", self.below))
+        said = [form.format(limit) for form, limit in asked if limit is not None]
+        return ", ".join(said + ([f"ratio ≥ {self.ratio:g}"] if self.ratio is not None else []))
+
+
+TARGETS = {
+    "append.single": Target(ratio=8),
+    "append.sealed": Target(ratio=0.8),
+    "append.conflicts": Target(ratio=0.8),
+    "append.tenants64": Target(ratio=0.8),
+    "append.batch100": Target(ratio=20),
+    "http.create": Target(ratio=0.8),
+    "http.batch": Target(at_least=5_000),
+    "http.get": Target(ratio=0.8),
+    "http.list": Target(ratio=0.8),
+    "rebuild": Target(at_least=30_000, ratio=20),
+    "rebuild.rss": Target(at_most=300),
+    "follow.lag_ms": Target(at_most=150),
+    "idle.queries": Target(below=10),
+}
+
+
+def write(results: Iterable[Result], path: Path) -> None:
+    """Write the results as a list of JSON objects, numbers to four significant digits."""
+    members = ("name", "value", "unit", "peer", "ratio")
+    rows = [{name: _rounded(getattr(result, name)) for name in members} for result in results]
+    path.write_text(json.dumps(rows, indent=2) + "\n")
+
+
+def _rounded(value: object) -> object:
+    return float(f"{value:.4g}") if isinstance(value, float) else value

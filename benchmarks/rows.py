@@ -1,0 +1,44 @@
+"""Every row that can be measured, in the order in which they are."""
+
+from collections.abc import Callable, Iterator, Sequence
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+from benchmarks import appends, following, requests
+from benchmarks.ground import Ground
+from benchmarks.results import Result
+from benchmarks.rounds import Scale
+
+Measure = Callable[[Ground, Scale], Iterator[Result]]
+
+
+class Row(NamedTuple):
+    """What is measured together, and under which names."""
+
+    measure: Measure
+    names: tuple[str, ...]
+
+
+ROWS = (
+    Row(appends.single, ("append.single",)),
+    Row(appends.sealed, ("append.sealed",)),
+    Row(appends.conflicts, ("append.conflicts",)),
+    Row(appends.tenants64, ("append.tenants64",)),
+    Row(appends.batch100, ("append.batch100",)),
+    Row(requests.create, ("http.create",)),
+    Row(requests.batch, ("http.batch",)),
+    Row(requests.get, ("http.get",)),
+    Row(requests.list_, ("http.list",)),
+    Row(following.lag, ("follow.lag_ms",)),
+    Row(following.idle, ("idle.queries",)),
+    Row(following.rebuild, ("rebuild", "rebuild.rss")),
+)
+
+
+def selected(patterns: Sequence[str]) -> list[Row]:
+    """The rows any of whose names matches any of the patterns; all of them if there are no patterns."""
+    return [row for row in ROWS if not patterns or any(_matches(name, patterns) for name in row.names)]
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
