@@ -58,9 +58,10 @@ def connected(settings: Settings, found: Servers) -> Iterator[Services]:
         engine = Engine(projector, mapper, PROJECTIONS.values())
         engine.install()
         writing = stack.enter_context(Database(found.service, size=1 + MOST_LANES, prepare=prepare))
-        writer = stack.enter_context(GroupWriter(writing))
+        follower = Follower(engine)
+        writer = stack.enter_context(GroupWriter(writing, follower.wake))
         log = EventLog(database, writer, mapper)
         made = Services(database, projector, store, log, Tenants(database, log, store), engine, utc_now)
         if settings.follow:
-            stack.enter_context(Follower(engine))
+            stack.enter_context(follower)
         yield made

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
+from functools import lru_cache
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
@@ -22,6 +23,8 @@ _SQL = beside(__file__, "engine.sql")
 
 FOLLOW_BATCH = 500
 REBUILD_BATCH = 50_000
+NEWS_KEPT = 1_000
+"""Events that stay decoded for a moment: every projection that follows folds the same ones, one after the other."""
 NEARLY_DONE = 5_000
 """With fewer events left than this, a rebuild may end: what is left is followed."""
 
@@ -57,7 +60,8 @@ class Engine:
         probe: Callable[[str], None] = lambda _point: None,
     ) -> None:
         self._database = database
-        self._mapper = mapper
+        self._decode = mapper.to_domain_event
+        self._decode_once = lru_cache(NEWS_KEPT)(mapper.to_domain_event)
         self._probe = probe
         self.projections = tuple(projections)
 
@@ -180,7 +184,8 @@ class Engine:
             self._probe("claimed")
             rows = Rows(connection, projection.table)
             with closing(self._read(connection, stretches(batches.values(), limit))) as read:
-                fold_pieces(projection, self._mapper, batches, read, rows, self._probe)
+                decode = self._decode_once if limit <= FOLLOW_BATCH else self._decode
+                fold_pieces(projection, decode, batches, read, rows, self._probe)
             try:
                 rows.write()
             except RowsRefusedError as error:

@@ -5,12 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from domain.errors import KeyUnavailableError, ServiceUnavailableError
-from domain.event import Recorded
-from infra.event_log.mapper import SealingMapper
+from domain.event import Event, Recorded
 from infra.event_log.recorder import LogEntry
 from projections.projection import Key, Projection, apply
 from projections.reading import Batch, Piece
 from projections.writing import Rows
+
+Decode = Callable[[LogEntry], Event]
 
 BATCH_BYTES = 32 * 2**20
 """A batch is cut short once it has read so much, however few events that are."""
@@ -18,7 +19,7 @@ BATCH_BYTES = 32 * 2**20
 
 def fold_pieces(
     projection: Projection[Any],
-    mapper: SealingMapper,
+    decode: Decode,
     batches: Mapping[UUID, Batch],
     read: Iterable[Piece],
     rows: Rows,
@@ -28,7 +29,7 @@ def fold_pieces(
     size = 0
     for piece in read:
         probe("read")
-        touched = _decode(mapper, batches, piece)
+        touched = _decode(decode, batches, piece)
         rows.load(key for batch in touched for recorded in batch.news for key in projection.keys(recorded.event))
         probe("loaded")
         for batch in touched:
@@ -39,17 +40,17 @@ def fold_pieces(
             return
 
 
-def _decode(mapper: SealingMapper, batches: Mapping[UUID, Batch], piece: Piece) -> list[Batch]:
+def _decode(decode: Decode, batches: Mapping[UUID, Batch], piece: Piece) -> list[Batch]:
     touched = [batches[tenant_id] for tenant_id in piece.entries if batches[tenant_id].failure is None]
     for batch in touched:
-        _decode_one(mapper, batch, piece.entries[batch.tenant_id])
+        _decode_one(decode, batch, piece.entries[batch.tenant_id])
     return touched
 
 
-def _decode_one(mapper: SealingMapper, batch: Batch, entries: Iterable[LogEntry]) -> None:
+def _decode_one(decode: Decode, batch: Batch, entries: Iterable[LogEntry]) -> None:
     for entry in entries:
         try:
-            event = mapper.to_domain_event(entry)
+            event = decode(entry)
         except KeyUnavailableError as error:
             return batch.wait(error)
         except ServiceUnavailableError:

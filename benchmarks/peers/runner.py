@@ -6,7 +6,6 @@ Runs as `python -m benchmarks.peers.runner`, up to the position PEER_UNTIL, and 
 import json
 import os
 import time
-from dataclasses import asdict
 from typing import Any
 
 from eventsourcing.persistence import Tracking
@@ -55,7 +54,7 @@ class AssetsProjection(Projection[AssetsView]):
 
 
 def _parameters(row: AssetRow) -> dict[str, Any]:
-    values = asdict(row)
+    values = row._asdict()
     return values | {name: Json(values[name]) for name in ASSETS.table.json if values[name] is not None}
 
 

@@ -83,7 +83,7 @@ class GroupWriter:
         self, database: Database, committed: Callable[[], None] = lambda: None, most_waiting: int = MOST_WAITING
     ) -> None:
         self._database = database
-        self._committed = committed
+        self.committed = committed
         self._most_waiting = most_waiting
         self._begin()
         after_fork(self._begin)
@@ -210,7 +210,7 @@ class GroupWriter:
                 self._in_lane(waiting, opening=True)
             else:
                 waiting.tell(outcome)
-        self._committed()
+        self.committed()
 
     def _outcomes(self, group: Sequence[_Waiting], head_wait: int) -> Sequence[Outcome]:
         """Send the group, and the same bytes again for as long as connections are lost on the way."""

@@ -52,6 +52,7 @@ class LogRecorder(ApplicationRecorder):
         """Append in the transaction around, which may be holding the head already."""
         with self._database.connection() as connection:
             (outcome,) = send(connection, [append], LANE_WAIT)
+        self._writer.committed()  # or about to be
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
