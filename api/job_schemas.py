@@ -1,6 +1,5 @@
 """What the API answers about jobs, and what workers send."""
 
-from dataclasses import asdict
 from typing import Annotated, Any, Self
 from uuid import UUID
 
@@ -74,7 +73,7 @@ class Job(BaseModel):
     @classmethod
     def of(cls, row: JobRow) -> Self:
         """The job of a row."""
-        shown = {name: value for name, value in asdict(row).items() if name in cls.model_fields}
+        shown = {name: value for name, value in row._asdict().items() if name in cls.model_fields}
         return cls(id=row.job_id, references=row.refs, **shown)
 
 

@@ -78,7 +78,7 @@ class Asset(BaseModel):
     @classmethod
     def of(cls, row: AssetRow) -> Self:
         """The asset of a row."""
-        shown = {name: value for name, value in asdict(row).items() if name in cls.model_fields}
+        shown = {name: value for name, value in row._asdict().items() if name in cls.model_fields}
         return cls(id=row.asset_id, **shown)
 
 

@@ -1,94 +1,134 @@
 """Folds logs into read models: a batch of events, the rows they touch and the position move in one transaction."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, cast
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from psycopg.types.json import Json
-
-from domain.errors import KeyUnavailableError, ServiceUnavailableError
-from domain.event import Recorded
+from domain.errors import ServiceUnavailableError
 from infra.database import Connection, Database
 from infra.event_log.mapper import SealingMapper
-from infra.event_log.recorder import LogEntry
 from infra.sql import beside, literal
 from projections import composed
-from projections.projection import Key, Projection, Table, apply
+from projections.collecting import collector_at_rest
+from projections.folding import fold_pieces
+from projections.indexes import indexes, tables
+from projections.projection import Projection
+from projections.reading import Batch, Piece, Stretch, ahead, claim, pieces, reason, stretches
+from projections.writing import Rows, RowsRefusedError, refusals
 
 _SQL = beside(__file__, "engine.sql")
 
 FOLLOW_BATCH = 500
-REBUILD_BATCH = 5_000
-TENANTS_PER_BATCH = 100
+REBUILD_BATCH = 50_000
+NEARLY_DONE = 5_000
+"""With fewer events left than this, a rebuild may end: what is left is followed."""
+
+POINTS = ("claimed", "read", "loaded", "folded", "written", "advanced", "committed")
+"""What a step passes, in this order; reading, loading and folding may repeat."""
 
 
-@dataclass
-class Batch:
-    """The news of one tenant, and how far it could be folded."""
+class Work(NamedTuple):
+    """What there is to do for a projection."""
 
-    tenant_id: UUID
-    position: int
-    news: list[Recorded] = field(default_factory=list)
-    failed_position: int | None = None
-    failure: str | None = None
+    projection: Projection[Any]
+    news: bool
+    unenrolled: bool
+    rebuilding: bool
 
-    def wait(self, error: Exception) -> None:
-        """Hold the tenant back until what is missing is there; it is asked for again with every batch."""
-        self.failure = str(error)
 
-    def fail(self, position: int, error: Exception) -> None:
-        """Stop before the position; nothing after it is folded until somebody has looked."""
-        self.failed_position = position
-        self.failure = f"{type(error).__name__}: {error}"[:1_000]
+class _Refused(Exception):  # noqa: N818 - no error of its own: it carries one out of the transaction
+    """A batch whose rows cannot be written: its tenants with their positions, and why."""
+
+    def __init__(self, places: dict[UUID, int], why: str) -> None:
+        super().__init__(why)
+        self.places = places
 
 
 class Engine:
     """Keeps projections up to date with every tenant's log. Any number may work at once, in any processes."""
 
-    def __init__(self, database: Database, mapper: SealingMapper, projections: Iterable[Projection[Any]]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        mapper: SealingMapper,
+        projections: Iterable[Projection[Any]],
+        probe: Callable[[str], None] = lambda _point: None,
+    ) -> None:
         self._database = database
         self._mapper = mapper
+        self._probe = probe
         self.projections = tuple(projections)
 
     def install(self) -> None:
         """Create the tables that are not there yet."""
+        with self._database.connection() as connection:
+            if not self._missing(connection):
+                return
         with self._database.transaction() as connection:
             connection.execute(_SQL["lock_progress"])
-            for projection in self.projections:
-                row = connection.execute(_SQL["tables_present"], {"table": projection.table.name}).fetchone()
-                if row is None or not row[0]:
-                    _create(connection, projection)
+            for projection in self._missing(connection):
+                _create(connection, projection)
 
     def enrol(self) -> None:
         """Let every tenant's log be followed."""
-        with self._database.transaction() as connection:
+        with self._database.connection() as connection:
             connection.execute(_SQL["enrol"], self._names())
 
-    def step(self, projection: Projection[Any], limit: int = FOLLOW_BATCH) -> int:
-        """Fold one batch of at most about `limit` events; returns how many were folded, 0 if there are no news."""
-        with self._database.transaction() as connection:
-            batches = self._claim(connection, projection, limit)
-            if not batches:
-                return 0
-            rows = _load(connection, projection.table, _touched(projection, batches))
-            before = dict(rows)
-            for batch in batches:
-                _fold(projection, rows, batch)
-            _write(connection, projection.table, before, rows)
-            _advance(connection, projection, batches)
-        return sum(len(batch.news) for batch in batches)
+    def work(self, *, waiting: bool = True) -> list[Work]:
+        """What there is to do; `waiting` says whether tenants that wait for a key are news."""
+        with self._database.connection() as connection:
+            rows = connection.execute(_SQL["work"], {**self._names(), "waiting": waiting}).fetchall()
+        found = {(name, version): flags for name, version, *flags in rows}
+        return [Work(p, *map(bool, found.get((p.name, p.version), (False,) * 3))) for p in self.projections]
 
-    def reset(self, projection: Projection[Any]) -> None:
-        """Start the read model over, with tables made anew; those of older versions go."""
+    def step(self, projection: Projection[Any], limit: int = FOLLOW_BATCH, *, waiting: bool = True) -> int:
+        """Fold one batch of at most about `limit` events; returns how many were folded, 0 if there are no news.
+
+        An event whose row the database refuses for good stops its tenant, as one does that cannot be folded.
+        """
+        try:
+            return self._step(projection, limit, waiting=waiting)
+        except _Refused as refused:
+            return sum(self._isolate(projection, tenant_id, limit) for tenant_id in refused.places)
+
+    def reset(self, projection: Projection[Any], *, indexed: bool = False) -> None:
+        """Start the read model over, with tables made anew; those of older versions go.
+
+        The indexes that only lists need are made at the end, unless they are asked for now.
+        """
+        names = {"projection": projection.name, "version": projection.version}
         with self._database.transaction() as connection:
-            connection.execute(_SQL["lock_progress"])
+            connection.execute(_SQL["begin_rebuild"], names)
+            connection.execute(_SQL["hold"], names)
             for version in range(1, projection.version + 1):
                 connection.execute(composed.drop(f"{projection.name}_v{version}"))
-            _create(connection, projection)
-            connection.execute(_SQL["reset"], {"projection": projection.name})
+            if indexed:
+                _create(connection, projection)
+                connection.execute(_SQL["end_rebuild"], names)
+            else:
+                connection.execute(tables(projection))
+            connection.execute(_SQL["reset"], names)
         self.enrol()
+
+    def rebuilding(self, projection: Projection[Any]) -> bool:
+        """Whether the read model is being made anew and lacks its indexes."""
+        names = {"projection": projection.name, "version": projection.version}
+        with self._database.connection() as connection:
+            return connection.execute(_SQL["rebuilding"], names).fetchone() is not None
+
+    def finish(self, projection: Projection[Any]) -> bool:
+        """End a rebuild that has come to the end of the logs, by making the indexes; returns whether that was done.
+
+        Nobody folds meanwhile. If an index refuses a row, the rebuild starts over with the indexes in place, which
+        finds the event that made the row.
+        """
+        try:
+            return self._finish(projection)
+        except RowsRefusedError:
+            self.reset(projection, indexed=True)
+            return False
 
     def done(self, projection: Projection[Any]) -> tuple[int, int, int]:
         """How many events are folded, of how many, and for how many tenants the projection has stopped."""
@@ -96,6 +136,13 @@ class Engine:
         with self._database.connection() as connection:
             row = connection.execute(_SQL["done"], names).fetchone()
         return cast(tuple[int, int, int], row)
+
+    def left(self, projection: Projection[Any]) -> int:
+        """How many events wait to be folded, without those that a failure holds back."""
+        names = {"projection": projection.name, "version": projection.version}
+        with self._database.connection() as connection:
+            (row,) = connection.execute(_SQL["left"], names).fetchall()
+        return int(row[0])
 
     def lag(self) -> list[tuple[Any, ...]]:
         """Per projection and tenant: name, version, tenant's name and id, position, head, failed position, failure."""
@@ -118,88 +165,94 @@ class Engine:
             "versions": [p.version for p in self.projections],
         }
 
-    def _claim(self, connection: Connection, projection: Projection[Any], limit: int) -> list[Batch]:
-        names = {"projection": projection.name, "version": projection.version, "tenants": TENANTS_PER_BATCH}
-        claimed = connection.execute(_SQL["claim"], names).fetchall()
-        batches = {tenant_id: Batch(tenant_id, position) for tenant_id, position in claimed}
-        if batches:
-            asked = {
-                "tenant_ids": list(batches),
-                "positions": [batch.position for batch in batches.values()],
-                "each": max(1, limit // len(batches)),
-            }
-            for tenant_id, *entry in connection.execute(_SQL["news"], asked).fetchall():
-                self._decode(batches[tenant_id], LogEntry(*entry))
-        return list(batches.values())
+    def _missing(self, connection: Connection) -> list[Projection[Any]]:
+        wanted = {"tables": [p.table.name for p in self.projections]}
+        there = {name for (name,) in connection.execute(_SQL["tables_present"], wanted).fetchall()}
+        return [p for p in self.projections if p.table.name not in there]
 
-    def _decode(self, batch: Batch, entry: LogEntry) -> None:
-        if batch.failure is not None:
-            return
-        try:
-            event = self._mapper.to_domain_event(entry)
-        except KeyUnavailableError as error:
-            batch.wait(error)
-        except ServiceUnavailableError:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever an entry does, only its tenant stops
-            batch.fail(entry.id, error)
+    def _step(self, projection: Projection[Any], limit: int, *, waiting: bool = True, only: UUID | None = None) -> int:
+        with collector_at_rest(), self._database.transaction() as connection:
+            batches = claim(connection, projection, waiting=waiting, only=only)
+            if not batches:
+                return 0
+            self._probe("claimed")
+            rows = Rows(connection, projection.table)
+            with closing(self._read(connection, stretches(batches.values(), limit))) as read:
+                fold_pieces(projection, self._mapper, batches, read, rows, self._probe)
+            try:
+                rows.write()
+            except RowsRefusedError as error:
+                places = {batch.tenant_id: batch.position for batch in batches.values()}
+                raise _Refused(places, reason(cast(Exception, error.__cause__))) from error
+            self._probe("written")
+            _advance(connection, projection, batches.values())
+            self._probe("advanced")
+        self._probe("committed")
+        return sum(batch.folded for batch in batches.values())
+
+    def _read(self, connection: Connection, wanted: list[Stretch]) -> Generator[Piece]:
+        """What is wanted, in pieces; more than one of them on a connection of its own, while others are folded."""
+        if sum(until - after for _, after, until in wanted) <= FOLLOW_BATCH:
+            yield from pieces(connection, wanted)
         else:
-            batch.news.append(Recorded(event, entry.id, entry.effective_at))
+            yield from ahead(lambda: self._elsewhere(wanted))
+
+    def _elsewhere(self, wanted: list[Stretch]) -> Generator[Piece]:
+        with self._database.connection() as connection:
+            yield from pieces(connection, wanted)
+
+    def _isolate(self, projection: Projection[Any], tenant_id: UUID, limit: int) -> int:
+        """Fold one tenant's news in ever smaller batches, until an event whose row is refused stands alone."""
+        folded, size = 0, limit
+        while folded < limit:
+            try:
+                worked = self._step(projection, size, only=tenant_id)
+            except _Refused as refused:
+                if size == 1:
+                    self._fail(projection, refused)
+                    break
+                size = (size + 1) // 2
+            else:
+                folded += worked
+                if not worked:
+                    break
+        return folded
+
+    def _fail(self, projection: Projection[Any], refused: _Refused) -> None:
+        names = {"projection": projection.name, "version": projection.version, "failure": str(refused)}
+        ((tenant_id, position),) = refused.places.items()
+        with self._database.connection() as connection:
+            connection.execute(_SQL["fail"], {**names, "tenant_id": tenant_id, "position": position})
+
+    def _finish(self, projection: Projection[Any]) -> bool:
+        names = {"projection": projection.name, "version": projection.version}
+        if self.left(projection) > NEARLY_DONE:
+            return False
+        with self._database.transaction() as connection:
+            if connection.execute(_SQL["take_rebuild"], names).fetchone() is None:
+                return False
+            connection.execute(_SQL["hold"], names)
+            if self.left(projection) > NEARLY_DONE:
+                return False
+            connection.execute(_SQL["roomy"])
+            with refusals():
+                for index in indexes(projection):
+                    connection.execute(index)
+            connection.execute(_SQL["end_rebuild"], names)
+        return True
 
 
 def _create(connection: Connection, projection: Projection[Any]) -> None:
     connection.execute(literal(projection.tables_sql.read_text()))
 
 
-def _touched(projection: Projection[Any], batches: Sequence[Batch]) -> list[Key]:
-    news = (recorded for batch in batches for recorded in batch.news)
-    return list(dict.fromkeys(key for recorded in news for key in projection.keys(recorded.event)))
-
-
-def _fold(projection: Projection[Any], rows: dict[Key, Any], batch: Batch) -> None:
-    for index, recorded in enumerate(batch.news):
-        try:
-            apply(rows, projection.fold(rows, recorded))
-        except Exception as error:  # noqa: BLE001 - whatever a fold does, only its tenant stops
-            batch.fail(recorded.position, error)
-            del batch.news[index:]
-            return
-
-
-def _load(connection: Connection, table: Table[Any], keys: Sequence[Key]) -> dict[Key, Any]:
-    if not keys:
-        return {}
-    found = connection.execute(composed.load(table), _columns(keys)).fetchall()
-    rows = (table.row(*values) for values in found)
-    return {table.key_of(row): row for row in rows}
-
-
-def _write(connection: Connection, table: Table[Any], before: dict[Key, Any], after: dict[Key, Any]) -> None:
-    """Replace what changed: rows that were there are deleted, rows that are there now are copied in."""
-    new = [row for key, row in after.items() if before.get(key) is not row]
-    old = [key for key, row in before.items() if after.get(key) is not row]
-    if old:
-        connection.execute(composed.delete(table), _columns(old))
-    if new:
-        plain, json = table.columns, table.json
-        with connection.cursor().copy(composed.copy_in(table)) as copy:
-            for row in new:
-                copy.write_row([_cell(getattr(row, name), name in json) for name in plain])
-
-
-def _cell(value: object, is_json: bool) -> object:  # noqa: FBT001
-    return Json(value) if is_json and value is not None else value
-
-
-def _columns(keys: Sequence[Key]) -> list[list[Any]]:
-    return [list(column) for column in zip(*keys, strict=True)]
-
-
-def _advance(connection: Connection, projection: Projection[Any], batches: Sequence[Batch]) -> None:
+def _advance(connection: Connection, projection: Projection[Any], batches: Iterable[Batch]) -> None:
     moved: dict[str, list[Any]] = defaultdict(list)
     for batch in batches:
         moved["tenant_ids"].append(batch.tenant_id)
-        moved["positions"].append(batch.news[-1].position if batch.news else batch.position)
+        moved["positions"].append(batch.position + batch.folded)
         moved["failed"].append(batch.failed_position)
         moved["failures"].append(batch.failure)
-    connection.execute(_SQL["advance"], {"projection": projection.name, "version": projection.version, **moved})
+    names = {"projection": projection.name, "version": projection.version}
+    if connection.execute(_SQL["advance"], names | moved).rowcount != len(moved["tenant_ids"]):
+        raise ServiceUnavailableError("The read model was started over meanwhile.")

@@ -1,8 +1,32 @@
--- tables_present: whether a projection's table exists
-SELECT to_regclass('read_models.' || %(table)s) IS NOT NULL
+-- tables_present: which of these tables exist
+SELECT name FROM unnest(%(tables)s::text[]) AS t (name) WHERE to_regclass('read_models.' || name) IS NOT NULL
 
--- lock_progress: one change of tables at a time
+-- lock_progress: one making of tables at a time
 LOCK TABLE read_models.progress IN SHARE ROW EXCLUSIVE MODE
+
+-- begin_rebuild: remember that a read model is being made anew, one at a time
+INSERT INTO read_models.rebuilds (projection, version) VALUES (%(projection)s, %(version)s)
+    ON CONFLICT (projection, version) DO UPDATE SET started_at = clock_timestamp()
+
+-- rebuilding: whether a read model is being made anew
+SELECT FROM read_models.rebuilds WHERE projection = %(projection)s AND version = %(version)s
+
+-- take_rebuild: to end it, unless somebody else has it
+SELECT FROM read_models.rebuilds WHERE projection = %(projection)s AND version = %(version)s FOR UPDATE SKIP LOCKED
+
+-- end_rebuild: the read model is whole
+DELETE FROM read_models.rebuilds WHERE projection = %(projection)s AND version = %(version)s
+
+-- hold: every tenant's place in a projection, so that nobody folds meanwhile
+SELECT FROM read_models.progress WHERE projection = %(projection)s ORDER BY version, tenant_id FOR UPDATE
+
+-- left: how many events wait to be folded, where nothing holds them back
+SELECT coalesce(sum(h.position - p.position), 0)::bigint
+  FROM read_models.progress AS p JOIN ledger.log_heads AS h USING (tenant_id)
+ WHERE p.projection = %(projection)s AND p.version = %(version)s AND p.failure IS NULL
+
+-- roomy: memory to make indexes in
+SET LOCAL maintenance_work_mem = '256MB'
 
 -- reset: start over from the beginning of every log
 DELETE FROM read_models.progress WHERE projection = %(projection)s
@@ -16,21 +40,34 @@ SELECT p.projection, p.version, h.tenant_id
                     WHERE (known.projection, known.version, known.tenant_id) = (p.projection, p.version, h.tenant_id))
     ON CONFLICT DO NOTHING
 
--- claim: tenants that have news, each for one worker alone until it commits
-SELECT p.tenant_id, p.position FROM read_models.progress AS p JOIN ledger.log_heads AS h USING (tenant_id)
+-- work: for each projection whether there are news, tenants that are not enrolled, a rebuild to end
+SELECT w.projection, w.version,
+       bool_or(p.position < h.position AND p.failed_position IS NULL AND (%(waiting)s OR p.failure IS NULL)),
+       bool_or(p.tenant_id IS NULL),
+       EXISTS (SELECT FROM read_models.rebuilds AS r WHERE (r.projection, r.version) = (w.projection, w.version))
+  FROM unnest(%(projections)s::text[], %(versions)s::integer[]) AS w (projection, version)
+ CROSS JOIN ledger.log_heads AS h
+  LEFT JOIN read_models.progress AS p
+    ON (p.projection, p.version, p.tenant_id) = (w.projection, w.version, h.tenant_id)
+ GROUP BY w.projection, w.version
+
+-- claim: tenants that have news, each for one worker alone until it commits; those that wait for a key come last
+SELECT p.tenant_id, p.position, h.position FROM read_models.progress AS p JOIN ledger.log_heads AS h USING (tenant_id)
  WHERE p.projection = %(projection)s AND p.version = %(version)s
-   AND p.position < h.position AND p.failed_position IS NULL
+   AND p.position < h.position AND p.failed_position IS NULL AND (%(waiting)s OR p.failure IS NULL)
+   AND (%(only)s::uuid IS NULL OR p.tenant_id = %(only)s)
+ ORDER BY p.failure IS NOT NULL, random()
  LIMIT %(tenants)s FOR UPDATE OF p SKIP LOCKED
 
--- news: the events after each tenant's position
-SELECT claimed.tenant_id, e.originator_id, e.originator_version, e.topic, e.entry, e.position, e.effective_at
-  FROM unnest(%(tenant_ids)s::uuid[], %(positions)s::bigint[]) AS claimed (tenant_id, position)
+-- news: the events of stretches of logs
+SELECT s.tenant_id, e.originator_id, e.originator_version, e.topic, e.entry, e.position, e.effective_at
+  FROM unnest(%(tenant_ids)s::uuid[], %(afters)s::bigint[], %(untils)s::bigint[])
+       WITH ORDINALITY AS s (tenant_id, after, until, ordinal)
  CROSS JOIN LATERAL (
     SELECT * FROM ledger.events AS e
-     WHERE e.tenant_id = claimed.tenant_id AND e.position > claimed.position
-     ORDER BY e.position LIMIT %(each)s
+     WHERE e.tenant_id = s.tenant_id AND e.position > s.after AND e.position <= s.until
  ) AS e
- ORDER BY claimed.tenant_id, e.position
+ ORDER BY s.ordinal, e.position
 
 -- advance: move the tenants' positions, and say where a fold stopped
 UPDATE read_models.progress AS p
@@ -38,6 +75,10 @@ UPDATE read_models.progress AS p
   FROM unnest(%(tenant_ids)s::uuid[], %(positions)s::bigint[], %(failed)s::bigint[], %(failures)s::text[])
        AS n (tenant_id, position, failed_position, failure)
  WHERE p.projection = %(projection)s AND p.version = %(version)s AND p.tenant_id = n.tenant_id
+
+-- fail: stop one tenant before the event after its position
+UPDATE read_models.progress SET failed_position = position + 1, failure = %(failure)s
+ WHERE projection = %(projection)s AND version = %(version)s AND tenant_id = %(tenant_id)s AND position = %(position)s
 
 -- done: how many events a projection has folded, of how many there are
 SELECT coalesce(sum(p.position), 0)::bigint, coalesce(sum(h.position), 0)::bigint,

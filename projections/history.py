@@ -1,7 +1,7 @@
 """Tells what happened: each event with what it changed, before and after, found by folding the log itself."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -71,8 +71,8 @@ def page_of_entries(
 
 
 def _differences(before: Any, after: Any) -> Iterator[Change]:  # noqa: ANN401 - rows of either kind
-    old = asdict(before) if before else {}
-    for name, value in asdict(after).items():
+    old = before._asdict() if before else {}
+    for name, value in after._asdict().items():
         if name not in _BOOKKEEPING and not same_json(old.get(name), value) and not (before is None and value == []):
             yield Change(name, old.get(name), value)
 

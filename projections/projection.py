@@ -1,7 +1,8 @@
 """What a projection is: a name and version, a table, and a pure fold of events into its rows."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -15,7 +16,7 @@ Changes = Mapping[Key, Row | None]
 
 @dataclass(frozen=True)
 class Table(Generic[Row]):
-    """A read model's table. `row` is a frozen dataclass whose fields are the columns, in order."""
+    """A read model's table. `row` is a named tuple or a frozen dataclass whose fields are the columns, in order."""
 
     name: str
     row: type[Row]
@@ -24,13 +25,22 @@ class Table(Generic[Row]):
     json: frozenset[str] = frozenset()
     """The columns that hold JSON."""
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
-        return tuple(field.name for field in fields(self.row))  # type: ignore[arg-type]
+        names: tuple[str, ...] = self.row.__match_args__  # type: ignore[attr-defined]
+        return names
 
-    @property
+    @cached_property
+    def json_places(self) -> tuple[int, ...]:
+        return tuple(place for place, name in enumerate(self.columns) if name in self.json)
+
+    @cached_property
     def key_of(self) -> Callable[[Row], Key]:
         return attrgetter(*self.key)
+
+    @cached_property
+    def values_of(self) -> Callable[[Row], tuple[Any, ...]]:
+        return attrgetter(*self.columns)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Runs the engine: following the logs in a thread, or rebuilding one read model to the end."""
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -8,23 +9,35 @@ import psycopg
 import structlog
 
 from domain.errors import LedgerError
-from projections.engine import REBUILD_BATCH, Engine
+from projections.engine import FOLLOW_BATCH, REBUILD_BATCH, Engine, Work
 from projections.projection import Projection
 
 _LOG = structlog.get_logger()
 
 SHORTEST_PAUSE = 0.005
-LONGEST_PAUSE = 0.1
+LONGEST_PAUSE = 0.25
 PAUSE_AFTER_ERROR = 1.0
+PAUSE_OF_WAITING = 1.0
+"""How often tenants that wait for a key are tried again."""
+PAUSE_FOR_OTHERS = 0.05
+"""How long a rebuild waits where other processes are folding all that is left."""
+HELPING_BATCH = 5_000
+"""How much of somebody's rebuild a follower carries on before it looks at its other projections again."""
 
 
 class Follower:
-    """A thread that keeps every projection up to date until it is stopped. A context manager."""
+    """A thread that keeps every projection up to date until it is stopped. A context manager.
+
+    An idle system is asked by one statement, ever less often, down to four times a second. Whoever records in the same
+    process wakes it.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._stopped = threading.Event()
+        self._woken = threading.Event()
         self._thread = threading.Thread(target=self.run, name="follower")
+        self._waiting_again = 0.0
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -37,22 +50,45 @@ class Follower:
     def stop(self) -> None:
         """Stop after the batch at hand."""
         self._stopped.set()
+        self._woken.set()
+
+    def wake(self) -> None:
+        """Look for news now: something has been recorded."""
+        self._woken.set()
 
     def run(self) -> None:
-        """Follow until stopped; an idle log is asked ever less often, up to ten times a second."""
+        """Follow until stopped."""
         pause = SHORTEST_PAUSE
         while not self._stopped.is_set():
+            self._woken.clear()
             try:
-                pause = SHORTEST_PAUSE if self._round() else min(2 * pause, LONGEST_PAUSE)
+                if self._round():
+                    pause = SHORTEST_PAUSE
+                    self._stopped.wait(pause)  # events gather meanwhile
+                    continue
+                pause = min(2 * pause, LONGEST_PAUSE)
             except (LedgerError, psycopg.Error) as error:
                 _LOG.warning("projections paused", reason=str(error))
-                pause = PAUSE_AFTER_ERROR
-            self._stopped.wait(pause)
+                self._stopped.wait(PAUSE_AFTER_ERROR)
+            if not self._stopped.is_set():
+                self._woken.wait(pause)
 
     def _round(self) -> int:
-        folded = sum(self._engine.step(projection) for projection in self._engine.projections)
-        if not folded:
+        """Fold what there is, once around the projections; returns how many events that were."""
+        waiting = time.monotonic() >= self._waiting_again
+        if waiting:
+            self._waiting_again = time.monotonic() + PAUSE_OF_WAITING
+        found = self._engine.work(waiting=waiting)
+        if any(work.unenrolled for work in found):
             self._engine.enrol()
+            found = self._engine.work(waiting=waiting)
+        return sum(self._do(work, waiting=waiting) for work in found)
+
+    def _do(self, work: Work, *, waiting: bool) -> int:
+        limit = HELPING_BATCH if work.rebuilding else FOLLOW_BATCH
+        folded = self._engine.step(work.projection, limit, waiting=waiting) if work.news else 0
+        if work.rebuilding and folded < limit:
+            self._engine.finish(work.projection)
         return folded
 
 
@@ -61,22 +97,39 @@ class ProjectionStoppedError(LedgerError):
 
 
 def rebuild(
-    engine: Engine, projection: Projection[Any], progress: Callable[[int, int], None] = lambda _done, _total: None
+    engine: Engine,
+    projection: Projection[Any],
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+    *,
+    restart: bool = False,
 ) -> int:
-    """Start the read model over and fold every log into it again; returns the number of events folded.
+    """Fold every log into the read model anew; returns the number of events in it.
 
-    Tells `progress` how many events are folded of how many. A rebuild that was killed goes on by itself wherever
-    projections run. Raises ProjectionStoppedError if an event cannot be folded.
+    A rebuild that was killed is resumed, unless it is to be started over: then, as without one, the read model is made
+    anew. Tells `progress` how many events are folded of how many, first before any is. Other processes may help. Raises
+    ProjectionStoppedError at the end if an event could not be folded.
     """
-    engine.reset(projection)
-    while True:
+    if restart or not engine.rebuilding(projection):
+        engine.reset(projection)
+    done, total, _ = engine.done(projection)
+    progress(done, total)
+    goal = None
+    while goal is None or done < goal:
         worked = engine.step(projection, REBUILD_BATCH)
-        done, total, failed = engine.done(projection)
+        done, total, _ = engine.done(projection)
         progress(done, total)
-        if failed:
-            _, _, tenant_id, position, failure = next(f for f in engine.failures() if f[0] == projection.name)
-            raise ProjectionStoppedError(
-                f"{projection.name} stopped at position {position + 1} of tenant {tenant_id}: {failure}"
-            )
-        if not worked and done >= total:
-            return done
+        left = engine.left(projection)
+        if goal is None and (engine.finish(projection) or not engine.rebuilding(projection)):
+            goal = done + left
+        if goal is not None and not left:
+            break
+        if not worked:
+            time.sleep(PAUSE_FOR_OTHERS)
+    _check(engine, projection)
+    return done
+
+
+def _check(engine: Engine, projection: Projection[Any]) -> None:
+    for name, _, tenant_id, position, failure in engine.failures():
+        if name == projection.name:
+            raise ProjectionStoppedError(f"{name} stopped at position {position + 1} of tenant {tenant_id}: {failure}")

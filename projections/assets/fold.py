@@ -1,10 +1,9 @@
 """Folds the log into `assets`: one row per asset."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from domain.asset.events import (
@@ -24,8 +23,7 @@ from domain.values import searchable
 from projections.projection import Changes, Key, Projection, Table
 
 
-@dataclass(frozen=True, slots=True)
-class AssetRow:
+class AssetRow(NamedTuple):
     """An asset as lists and reads show it."""
 
     tenant_id: UUID
@@ -61,8 +59,8 @@ class AssetRow:
 
 
 def keys(event: Event) -> Iterable[Key]:
-    """The one row an asset's event touches."""
-    if isinstance(event, AssetEvent):
+    """The one row an asset's event touches. A new asset has none yet."""
+    if isinstance(event, AssetEvent) and not isinstance(event, AssetCreated):
         yield event.envelope.tenant_id, event.originator_id
 
 
@@ -122,39 +120,42 @@ def _content_columns(content: Content | None) -> dict[str, Any]:
 
 
 def _changed(row: AssetRow, event: AssetEvent, recorded: Recorded) -> AssetRow:
-    row = replace(
-        row,
+    return row._replace(
         revision=event.originator_version,
         position=recorded.position,
         updated_at=recorded.effective_at,
         updated_by=str(event.envelope.actor),
+        **_new_values(row, event, recorded),
     )
+
+
+def _new_values(row: AssetRow, event: AssetEvent, recorded: Recorded) -> dict[str, Any]:
     match event:
         case AssetDescribed():
-            return _described(row, event)
+            return _described(event)
         case AssetLinked():
-            return replace(row, links=row.links + [str(r) for r in event.references])
+            return {"links": row.links + [str(r) for r in event.references]}
         case AssetUnlinked():
             gone = {str(r) for r in event.references}
-            return replace(row, links=[link for link in row.links if link not in gone])
+            return {"links": [link for link in row.links if link not in gone]}
         case AssetSoftDeleted():
-            return replace(row, status="deleted", deleted_at=recorded.effective_at)
+            return {"status": "deleted", "deleted_at": recorded.effective_at}
         case AssetRestored():
-            return replace(row, status=row.live_status, deleted_at=None)
+            return {"status": row.live_status, "deleted_at": None}
         case AssetHeld():
-            return replace(row, holds=[*row.holds, event.hold])
+            return {"holds": [*row.holds, event.hold]}
         case AssetHoldReleased():
-            return replace(row, holds=[hold for hold in row.holds if hold != event.hold])
-    return row
+            return {"holds": [hold for hold in row.holds if hold != event.hold]}
+    return {}
 
 
-def _described(row: AssetRow, event: AssetDescribed) -> AssetRow:
+def _described(event: AssetDescribed) -> dict[str, Any]:
     changed: dict[str, Any] = {field: getattr(event, field) for field in event.changed}
     if "tags" in changed:
         changed["tags"] = list(event.tags)
     if "name" in changed:
         changed["name_search"] = searchable(event.name) if event.name else None
-    return replace(row, **changed)
+    return changed
 
 
 ASSETS = Projection(

@@ -11,7 +11,7 @@ from projections.assets.fold import AssetRow
 from projections.query import NEWEST_FIRST, Keyset, Order, Page, Select, page, prefix_pattern, search_pattern
 
 _SQL = beside(__file__, "read.sql")
-_COLUMNS = list(AssetRow.__dataclass_fields__)
+_COLUMNS = AssetRow._fields
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,9 @@
 """Folds the log into `jobs`: one row per job."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from domain.event import Event, Recorded
@@ -22,8 +21,7 @@ from domain.values import searchable
 from projections.projection import Changes, Key, Projection, Table
 
 
-@dataclass(frozen=True, slots=True)
-class JobRow:
+class JobRow(NamedTuple):
     """A job as lists and reads show it."""
 
     tenant_id: UUID
@@ -108,44 +106,37 @@ def _requested(event: JobRequested, recorded: Recorded) -> JobRow:
 
 
 def _changed(row: JobRow, event: JobEvent, recorded: Recorded) -> JobRow:
-    at = recorded.effective_at
-    row = replace(
-        row,
+    return row._replace(
         revision=event.originator_version,
         position=recorded.position,
-        updated_at=at,
+        updated_at=recorded.effective_at,
         updated_by=str(event.envelope.actor),
+        **_new_values(row, event, recorded.effective_at),
     )
+
+
+def _new_values(row: JobRow, event: JobEvent, at: datetime) -> dict[str, Any]:
     match event:
         case JobStarted():
-            return replace(row, status="running", started_at=at)
+            return {"status": "running", "started_at": at}
         case JobSucceeded():
             assets = [str(id_) for id_ in event.assets]
-            return replace(row, status="succeeded", finished_at=at, assets=assets, costs=_costs(row, event.cost))
+            return {"status": "succeeded", "finished_at": at, "assets": assets, "costs": _costs(row, event.cost)}
         case JobFailed():
-            return replace(
-                row,
-                status="failed",
-                finished_at=at,
-                error_code=event.code,
-                error_message=event.message,
-                error_search=searchable(event.message) if event.message else None,
-                costs=_costs(row, event.cost),
-            )
+            return {
+                "status": "failed",
+                "finished_at": at,
+                "error_code": event.code,
+                "error_message": event.message,
+                "error_search": searchable(event.message) if event.message else None,
+                "costs": _costs(row, event.cost),
+            }
         case JobCancelled():
-            return replace(row, status="cancelled", finished_at=at)
+            return {"status": "cancelled", "finished_at": at}
         case JobRequeued():
-            return replace(
-                row,
-                status="queued",
-                attempt=event.attempt,
-                started_at=None,
-                finished_at=None,
-                error_code=None,
-                error_message=None,
-                error_search=None,
-            )
-    return row
+            nothing = dict.fromkeys(("started_at", "finished_at", "error_code", "error_message", "error_search"))
+            return {"status": "queued", "attempt": event.attempt, **nothing}
+    return {}
 
 
 def _costs(row: JobRow, cost: Cost | None) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from projections.jobs.fold import JobRow
 from projections.query import NEWEST_FIRST, Keyset, Order, Page, Select, page, search_pattern
 
 _SQL = beside(__file__, "read.sql")
-_COLUMNS = list(JobRow.__dataclass_fields__)
+_COLUMNS = JobRow._fields
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,73 @@
+"""Folds what was read into the rows, until something stops it; then it stops for that tenant only."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from domain.errors import KeyUnavailableError, ServiceUnavailableError
+from domain.event import Recorded
+from infra.event_log.mapper import SealingMapper
+from infra.event_log.recorder import LogEntry
+from projections.projection import Key, Projection, apply
+from projections.reading import Batch, Piece
+from projections.writing import Rows
+
+BATCH_BYTES = 32 * 2**20
+"""A batch is cut short once it has read so much, however few events that are."""
+
+
+def fold_pieces(
+    projection: Projection[Any],
+    mapper: SealingMapper,
+    batches: Mapping[UUID, Batch],
+    read: Iterable[Piece],
+    rows: Rows,
+    probe: Callable[[str], None],
+) -> None:
+    """Fold pieces of the batches into the rows, loading those they touch."""
+    size = 0
+    for piece in read:
+        probe("read")
+        touched = _decode(mapper, batches, piece)
+        rows.load(key for batch in touched for recorded in batch.news for key in projection.keys(recorded.event))
+        probe("loaded")
+        for batch in touched:
+            _fold(projection, rows, batch)
+        probe("folded")
+        size += piece.size
+        if size > BATCH_BYTES:
+            return
+
+
+def _decode(mapper: SealingMapper, batches: Mapping[UUID, Batch], piece: Piece) -> list[Batch]:
+    touched: dict[UUID, Batch] = {}
+    for tenant_id, entry in piece.entries:
+        batch = batches[tenant_id]
+        if batch.failure is None:
+            touched[tenant_id] = batch
+            _decode_one(mapper, batch, entry)
+    return list(touched.values())
+
+
+def _decode_one(mapper: SealingMapper, batch: Batch, entry: LogEntry) -> None:
+    try:
+        event = mapper.to_domain_event(entry)
+    except KeyUnavailableError as error:
+        batch.wait(error)
+    except ServiceUnavailableError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever an entry does, only its tenant stops
+        batch.fail(entry.id, error)
+    else:
+        batch.news.append(Recorded(event, entry.id, entry.effective_at))
+
+
+def _fold(projection: Projection[Any], rows: dict[Key, Any], batch: Batch) -> None:
+    news, batch.news = batch.news, []
+    for recorded in news:
+        try:
+            apply(rows, projection.fold(rows, recorded))
+        except Exception as error:  # noqa: BLE001 - whatever a fold does, only its tenant stops
+            batch.fail(recorded.position, error)
+            return
+        batch.folded += 1

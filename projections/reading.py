@@ -1,0 +1,148 @@
+"""Reads what is to be folded: claims tenants that have news, and reads their entries in pieces of bounded size."""
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
+
+from domain.event import Recorded
+from infra.database import Connection
+from infra.event_log.recorder import LogEntry
+from infra.sql import beside
+from projections.projection import Projection
+
+_SQL = beside(__file__, "engine.sql")
+
+TENANTS_PER_BATCH = 100
+FIRST_PIECE = 500
+PIECE_BYTES = 2 * 2**20
+"""A piece is about as many entries as this holds, judged by the piece before it."""
+
+T = TypeVar("T")
+
+
+@dataclass
+class Batch:
+    """The news of one tenant, and how far they could be folded."""
+
+    tenant_id: UUID
+    position: int
+    head: int
+    folded: int = 0
+    news: list[Recorded] = field(default_factory=list)
+    failed_position: int | None = None
+    failure: str | None = None
+
+    def wait(self, error: Exception) -> None:
+        """Hold the tenant back until what is missing is there; it is asked for again later."""
+        self.failure = str(error)
+
+    def fail(self, position: int, error: Exception) -> None:
+        """Stop before the position; nothing after it is folded until somebody has looked."""
+        self.failed_position = position
+        self.failure = reason(error)
+
+
+class Stretch(NamedTuple):
+    """The entries of one tenant after one position up to another. Positions are dense, so it is known how many."""
+
+    tenant_id: UUID
+    after: int
+    until: int
+
+
+class Piece(NamedTuple):
+    """Some entries, each with its tenant, and how many bytes they have."""
+
+    entries: list[tuple[UUID, LogEntry]]
+    size: int
+
+
+def reason(error: Exception) -> str:
+    """Why something has failed, as it is kept and shown."""
+    return f"{type(error).__name__}: {error}".replace("\x00", "")[:1_000]
+
+
+def claim(
+    connection: Connection, projection: Projection[Any], *, waiting: bool, only: UUID | None = None
+) -> dict[UUID, Batch]:
+    """Tenants that have news, held until the transaction ends; those that wait for a key only when asked for."""
+    names = {"projection": projection.name, "version": projection.version}
+    asked = {"tenants": TENANTS_PER_BATCH, "waiting": waiting, "only": only}
+    rows = connection.execute(_SQL["claim"], names | asked).fetchall()
+    return {tenant_id: Batch(tenant_id, position, head) for tenant_id, position, head in rows}
+
+
+def stretches(batches: Iterable[Batch], limit: int) -> list[Stretch]:
+    """What to read of each tenant, so that all together are about the limit."""
+    claimed = list(batches)
+    each = max(1, limit // len(claimed))
+    return [Stretch(b.tenant_id, b.position, min(b.head, b.position + each)) for b in claimed]
+
+
+def pieces(connection: Connection, wanted: Iterable[Stretch]) -> Generator[Piece]:
+    """The entries of the stretches in their order, a piece at a time."""
+    left, size = deque(wanted), FIRST_PIECE
+    while left:
+        piece = _piece(connection, _take(left, size))
+        size = max(1, PIECE_BYTES * len(piece.entries) // max(1, piece.size))
+        yield piece
+
+
+def _take(left: deque[Stretch], size: int) -> list[Stretch]:
+    taken = []
+    while left and size > 0:
+        tenant_id, after, until = left.popleft()
+        end = min(until, after + size)
+        taken.append(Stretch(tenant_id, after, end))
+        size -= end - after
+        if end < until:
+            left.appendleft(Stretch(tenant_id, end, until))
+    return taken
+
+
+def _piece(connection: Connection, wanted: Sequence[Stretch]) -> Piece:
+    tenant_ids, afters, untils = (list(column) for column in zip(*wanted, strict=True))
+    asked = {"tenant_ids": tenant_ids, "afters": afters, "untils": untils}
+    rows = connection.cursor(binary=True).execute(_SQL["news"], asked).fetchall()
+    entries = [(tenant_id, LogEntry(*entry)) for tenant_id, *entry in rows]
+    return Piece(entries, sum(len(entry.state) for _, entry in entries))
+
+
+def ahead(make: Callable[[], Generator[T]]) -> Generator[T]:
+    """The items of an iterator that a thread runs one item ahead of its reader. Raises what it raises."""
+    made: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(maxsize=1)
+    stopped = threading.Event()
+
+    def offer(item: T | None, error: BaseException | None = None) -> None:
+        while not stopped.is_set():
+            with suppress(queue.Full):
+                made.put((item, error), timeout=0.1)
+                return
+
+    def run() -> None:
+        try:
+            with closing(make()) as items:
+                for item in items:
+                    offer(item)
+                    if stopped.is_set():
+                        return
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the reader raises it
+            offer(None, error)
+        else:
+            offer(None)
+
+    thread = threading.Thread(target=run, name="read-ahead", daemon=True)
+    thread.start()
+    try:
+        while (taken := made.get())[0] is not None:
+            yield taken[0]
+        if taken[1] is not None:
+            raise taken[1]
+    finally:
+        stopped.set()
+        thread.join()

@@ -1,0 +1,78 @@
+"""The rows of one batch: loaded as they are needed, folded in memory, and written set-wise."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+import psycopg
+from psycopg.types.json import set_json_loads
+
+from infra.database import Connection
+from projections import composed
+from projections.copying import blocks
+from projections.projection import Key, Table
+
+_REFUSALS = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded, TypeError, ValueError)
+"""What a row is refused with that can never be written, however often it is tried."""
+
+
+class RowsRefusedError(Exception):
+    """Some row of a batch can never be written; the cause says why."""
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """RowsRefusedError where the database or a row's own values say that it can never be written."""
+    try:
+        yield
+    except _REFUSALS as error:
+        raise RowsRefusedError(str(error)) from error
+
+
+class Rows(dict[Key, Any]):
+    """The rows of a table as they are to be, by key."""
+
+    def __init__(self, connection: Connection, table: Table[Any]) -> None:
+        super().__init__()
+        self._connection = connection
+        self._table = table
+        self._before: dict[Key, Any] = {}
+        self._asked: set[Key] = set()
+
+    def load(self, keys: Iterable[Key]) -> None:
+        """Load the rows of the keys that are in the table and not here yet."""
+        missing = [key for key in dict.fromkeys(keys) if key not in self and key not in self._asked]
+        if not missing:
+            return
+        table, cursor = self._table, self._connection.cursor(binary=True)
+        set_json_loads(orjson.loads, cursor)
+        found = cursor.execute(composed.load(table), _columns(missing)).fetchall()
+        loaded = {table.key_of(row): row for row in (table.row(*values) for values in found)}
+        self._asked.update(missing)
+        self._before |= loaded
+        self |= loaded
+
+    def write(self) -> None:
+        """Replace what changed: rows that were there are deleted, rows that are there now are copied in.
+
+        RowsRefusedError if one of them can never be written.
+        """
+        new = [row for key, row in self.items() if self._before.get(key) is not row]
+        old = [key for key, row in self._before.items() if self.get(key) is not row]
+        with refusals():
+            if old:
+                self._connection.execute(composed.delete(self._table), _columns(old))
+            if new:
+                self._copy(new)
+
+    def _copy(self, rows: list[Any]) -> None:
+        table = self._table
+        values = map(table.values_of, rows)
+        with self._connection.cursor().copy(composed.copy_in(table)) as copy:
+            for block in blocks(values, table.json_places):
+                copy.write(block)
+
+
+def _columns(keys: Iterable[Key]) -> list[list[Any]]:
+    return [list(column) for column in zip(*keys, strict=True)]
