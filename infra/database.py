@@ -21,13 +21,13 @@ UNREACHABLE = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
 class Database:
     """A pool of connections as one role. Close it, or use it as a context manager."""
 
-    def __init__(self, conninfo: str, *, size: int = 8, prepare: bool = True) -> None:
+    def __init__(self, conninfo: str, *, size: int = 8, prepare: bool = True, timeout: float = 10) -> None:
         self._make_pool = partial(
             ConnectionPool,
             conninfo,
             min_size=0,
             max_size=size,
-            timeout=10,
+            timeout=timeout,
             open=True,
             kwargs={"autocommit": True, "prepare_threshold": 5 if prepare else None},
         )

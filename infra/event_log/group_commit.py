@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Self, cast
@@ -40,6 +41,15 @@ MOST_IN_LANE = 200
 RESEND_SECONDS = 20.0
 SHORTEST_PAUSE = 0.02
 LONGEST_PAUSE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a writer waits: for a head in milliseconds, for a lost connection in seconds."""
+
+    head: int = HEAD_WAIT
+    lane: int = LANE_WAIT
+    resend: float = RESEND_SECONDS
 
 
 class _Waiting:
@@ -80,11 +90,16 @@ class GroupWriter:
     """The one writer of a process; a forked process gets one of its own. Close it, or use it as a context manager."""
 
     def __init__(
-        self, database: Database, committed: Callable[[], None] = lambda: None, most_waiting: int = MOST_WAITING
+        self,
+        database: Database,
+        committed: Callable[[], None] = lambda: None,
+        most_waiting: int = MOST_WAITING,
+        patience: Patience = Patience(),
     ) -> None:
         self._database = database
         self._committed = committed
         self._most_waiting = most_waiting
+        self._patience = patience
         self._begin()
         after_fork(self._begin)
 
@@ -154,7 +169,7 @@ class GroupWriter:
         while (first := self._inbox.get()) is not None:
             group = [waiting for waiting in _drain(first, self._inbox) if not self._in_lane(waiting)]
             if group:
-                self._commit(group, HEAD_WAIT)
+                self._commit(group, self._patience.head)
         with self._lock:
             lanes = self._threads - {threading.current_thread()}
         for thread in lanes:
@@ -168,7 +183,7 @@ class GroupWriter:
                     del self._lanes[tenant_id]
                     self._threads.discard(threading.current_thread())
                     return
-            self._commit(_drain(cast("_Waiting", lane.get()), lane), LANE_WAIT)
+            self._commit(_drain(cast("_Waiting", lane.get()), lane), self._patience.lane)
 
     def _in_lane(self, waiting: _Waiting, *, opening: bool = False) -> bool:
         """Whether the append now waits in its tenant's lane, or was refused there; a lane may be opened for it."""
@@ -193,7 +208,7 @@ class GroupWriter:
         try:
             outcomes: Sequence[Outcome | Exception] = self._outcomes(group, head_wait)
         except psycopg.errors.LockNotAvailable:
-            if head_wait == HEAD_WAIT:
+            if head_wait == self._patience.head:
                 self._commit(group, 0)
                 return
             outcomes = [waiting.unanswered(LogBusyError()) for waiting in group]
@@ -214,7 +229,7 @@ class GroupWriter:
 
     def _outcomes(self, group: Sequence[_Waiting], head_wait: int) -> Sequence[Outcome]:
         """Send the group, and the same bytes again for as long as connections are lost on the way."""
-        deadline, pause = time.monotonic() + RESEND_SECONDS, SHORTEST_PAUSE
+        deadline, pause = time.monotonic() + self._patience.resend, SHORTEST_PAUSE
         while True:
             try:
                 return self._send(group, head_wait)
