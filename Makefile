@@ -4,13 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: demo test lint lock golden clean
+.PHONY: demo test chaos lint lock golden clean
 
 demo: $(VENV)/.installed  ## start the service, tell its story over HTTP, keep serving (ONCE=1 exits; DATA=DIR)
 	@$(BIN)/asset-ledger demo $(if $(ONCE),--once) $(if $(DATA),--data "$(DATA)")
 
 test: $(VENV)/.installed  ## the whole suite on an embedded PostgreSQL
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+chaos: $(VENV)/.installed  ## the crash test (EVENTS=10000000 SEED=1 ROUNDS=30), on a PostgreSQL of its own
+	$(BIN)/python -m tests.chaos $(if $(EVENTS),--events $(EVENTS)) $(if $(SEED),--seed $(SEED)) \
+	  $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(PROJECTIONS),--projections $(PROJECTIONS))
 
 lint: $(VENV)/.installed  ## ruff, mypy strict, import contracts
 	$(BIN)/ruff check .

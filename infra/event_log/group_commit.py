@@ -153,11 +153,12 @@ class GroupWriter:
                 self._start(self._run, "group-commit")
 
     def _refuse_rest(self) -> None:
-        """Answer those who came between the closing and the end."""
+        """Answer those who came between the closing and the end; a thread that one of them started ends too."""
         with suppress(Empty):
             while True:
                 if waiting := self._inbox.get_nowait():
                     waiting.tell(ServiceUnavailableError("The service is stopping."))
+        self._inbox.put(None)
 
     def _start(self, work: Callable[[], None], name: str) -> None:
         thread = threading.Thread(target=work, name=name, daemon=True)

@@ -91,8 +91,10 @@ class Faults:
             stranger.execute("SELECT ledger.lock_head(%s)", (tenant,))
             before, since = self.heads(), time.monotonic()
             self._until(
-                lambda: all(head >= before[t] + GOES_ON for t, head in self.heads().items() if t != tenant)
-                and time.monotonic() > since + self._plan.size.hold_seconds,
+                lambda: (
+                    all(head >= before[t] + GOES_ON for t, head in self.heads().items() if t != tenant)
+                    and time.monotonic() > since + self._plan.size.hold_seconds
+                ),
                 "the other tenants' appends did not go on",
             )
             if self.heads()[tenant] != before[tenant]:

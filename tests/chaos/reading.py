@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -64,4 +63,4 @@ def _page(recorder: LogRecorder, seen: dict[str, Any]) -> int:
 def _keep(directory: Path, name: str, seen: dict[str, Any]) -> None:
     partial = directory / f"{name}.partial"
     partial.write_text(json.dumps(seen))
-    os.replace(partial, directory / name)
+    partial.replace(directory / name)

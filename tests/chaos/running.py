@@ -65,9 +65,7 @@ def run(size: Size, seed: int, tell: Tell = lambda _what, _events: None) -> Repo
         shutil.rmtree(directory)
 
 
-def _on(
-    size: Size, seed: int, directory: Path, direct: Servers, uses: ExitStack, superuser: str, tell: Tell
-) -> Report:
+def _on(size: Size, seed: int, directory: Path, direct: Servers, uses: ExitStack, superuser: str, tell: Tell) -> Report:
     settings = Settings(key_encryption_key=base64.b64encode(os.urandom(32)).decode(), follow=False)
     report = Report(seed)
     with connected(settings, direct) as services:

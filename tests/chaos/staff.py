@@ -111,4 +111,5 @@ def _process(work: Callable[..., None], *said: object) -> BaseProcess:
 def _quietly(work: Callable[..., None], *said: object) -> None:
     """Work without a word about connections lost, of which there are many; what goes wrong is raised."""
     logs.configure(logging.CRITICAL)
+    logging.disable(logging.ERROR)
     work(*said)

@@ -1,6 +1,6 @@
 """What the tests of group commit share: appends to send, heads to hold, and a writer that is held up."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ def stored(services: Services, tenant: UUID) -> dict[int, bytes]:
     return {e.id: e.state for e in services.log.of(tenant).recorder.select_notifications(1, 10_000)}
 
 
-def bytes_at(append: Append, places: list[Place]) -> dict[int, bytes]:
+def bytes_at(append: Append, places: Sequence[Place]) -> dict[int, bytes]:
     """The append's bytes by the positions that were told for them."""
     return {place.position: e.state for place, e in zip(places, append.entries, strict=True)}
 

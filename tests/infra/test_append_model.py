@@ -78,6 +78,7 @@ class Log:
 
 def _key(entry: object) -> tuple[UUID, int]:
     assert isinstance(entry, EntryToAppend)
+    assert isinstance(entry.originator_id, UUID)
     return entry.originator_id, entry.originator_version
 
 
@@ -85,9 +86,9 @@ def append_group(logs: dict[UUID, Log], group: Sequence[Append], *, again: bool)
     """What the model tells of a group: of two appends that name the same revision, the second is refused."""
     named: dict[UUID, set[tuple[UUID, int]]] = {tenant: set() for tenant in logs}
     told = []
-    for given in group:
-        told.append(logs[given.tenant_id].append(given, named[given.tenant_id], again=again))
-        named[given.tenant_id] |= {_key(entry) for entry in given.entries}
+    for one in group:
+        told.append(logs[one.tenant_id].append(one, named[one.tenant_id], again=again))
+        named[one.tenant_id] |= {_key(entry) for entry in one.entries}
     return told
 
 
@@ -123,7 +124,7 @@ def test_any_groups_get_the_places_times_and_refusals_that_the_model_tells(quiet
     check()
 
 
-def made(said: Said, tenants: list[UUID], originators: list[UUID]) -> Append:
+def made(said: Said, tenants: Sequence[UUID], originators: Sequence[UUID]) -> Append:
     """The append that was drawn, with bytes nobody else has."""
     entries = [
         EntryToAppend(originators[o], revision, "test", str(next(_numbers)).encode(), NOW + timedelta(seconds=seconds))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -32,6 +32,7 @@ from infra.event_log.log import EventLog
 from infra.event_log.mapper import SealingMapper
 from infra.servers import Servers
 from tests.conftest import context, empty_log
+from tests.infra.embedding import eventually
 from tests.infra.grouping import an_append, bytes_at, entry, held, held_up, stored
 
 PATIENT = Patience(head=30_000)
@@ -46,14 +47,14 @@ def database(databases: Servers) -> Iterator[Database]:
 
 
 @pytest.fixture
-def patient(quiet: Services, database: Database) -> Iterator[GroupWriter]:
+def patient(database: Database) -> Iterator[GroupWriter]:
     """A writer that waits long for a head."""
     with GroupWriter(database, patience=PATIENT) as made:
         yield made
 
 
 @pytest.fixture
-def writer(quiet: Services, database: Database) -> Iterator[GroupWriter]:
+def writer(database: Database) -> Iterator[GroupWriter]:
     """A writer as the service has it."""
     with GroupWriter(database) as made:
         yield made
@@ -87,7 +88,7 @@ def transactions(databases: Servers, tenants: list[UUID]) -> int:
 
 
 WRONG: dict[type[Exception], Any] = {
-    IntegrityError: lambda tenant, taken: an_append(tenant, taken),
+    IntegrityError: an_append,
     PolicyChangedError: lambda tenant, _: an_append(tenant, under=7),
     TenantNotFoundError: lambda *_: an_append(uuid6.uuid7()),
     ClockAheadError: lambda tenant, _: an_append(tenant, at=datetime.now(UTC) + timedelta(minutes=1)),
@@ -219,6 +220,18 @@ def test_closing_waits_for_those_who_wait_for_a_locked_head(
             closing = callers.submit(writer.close)
         closing.result(30)
         assert delayed.result(0)[0].position == 1
+
+
+def test_an_append_that_slips_in_while_the_writer_closes_is_answered_and_leaves_no_thread_behind(
+    quiet: Services, database: Database
+) -> None:
+    tenant = empty_log(quiet)
+    writer = GroupWriter(database)
+    writer.close()
+    writer._closed = False  # as whoever asked just before sees it
+    with suppress(ServiceUnavailableError):
+        assert writer.append(an_append(tenant))[0].position == 1
+    eventually(lambda: not [thread for thread in writer._threads if thread.is_alive()])
 
 
 def test_however_many_append_while_it_closes_each_is_answered_and_told_the_truth(

@@ -27,7 +27,7 @@ PATIENT = Patience(head=30_000)
 
 
 @pytest.fixture
-def cutter(databases: Servers, quiet: Services) -> Iterator[Cutter]:
+def cutter(databases: Servers) -> Iterator[Cutter]:
     """A proxy before this test's databases."""
     with tempfile.TemporaryDirectory() as directory, Cutter(databases.service, Path(directory)) as made:
         yield made
@@ -118,9 +118,7 @@ def test_when_the_database_is_gone_for_good_nobody_is_told_what_nobody_knows(
     assert len(stored(quiet, tenant)) <= 1
 
 
-def test_a_writer_goes_on_when_the_database_is_back(
-    quiet: Services, databases: Servers, cutter: Cutter, writer: GroupWriter
-) -> None:
+def test_a_writer_goes_on_when_the_database_is_back(quiet: Services, cutter: Cutter, writer: GroupWriter) -> None:
     tenant = empty_log(quiet)
     with ThreadPoolExecutor(8) as callers:
         writer.append(an_append(tenant))
