@@ -22,6 +22,8 @@ MARKER = b'"topic":"asset.'
 """Stands in every append."""
 GOES_ON = 20
 """Positions by which every other tenant's log grows while one head is held."""
+HOLDS = (1, 1, 4)
+"""How many times as long as usual a head is held; the longest outlasts a writer's patience."""
 DEADLINE_SECONDS = 120
 
 
@@ -87,13 +89,14 @@ class Faults:
     def hold_head(self) -> None:
         """Hold one tenant's head for some seconds, until every other tenant's log has grown."""
         tenant = self._chance.choice(self._plan.tenants)
+        seconds = self._plan.size.hold_seconds * self._chance.choice(HOLDS)
         with psycopg.connect(self._plan.direct.service) as stranger:
             stranger.execute("SELECT ledger.lock_head(%s)", (tenant,))
             before, since = self.heads(), time.monotonic()
             self._until(
                 lambda: (
                     all(head >= before[t] + GOES_ON for t, head in self.heads().items() if t != tenant)
-                    and time.monotonic() > since + self._plan.size.hold_seconds
+                    and time.monotonic() > since + seconds
                 ),
                 "the other tenants' appends did not go on",
             )

@@ -25,11 +25,11 @@ def follow(plan: Plan, name: str) -> None:
         while True:
             ending = stopped.is_set()
             try:
-                read = sum(_page(recorder, seen) for recorder in recorders)
+                read = sum(page(recorder, seen) for recorder in recorders)
             except ServiceUnavailableError:
                 continue
             if read:
-                _keep(plan.directory, name, seen)
+                keep(plan.directory, name, seen)
             elif ending:
                 return
             else:
@@ -47,7 +47,7 @@ def chained(chain: str, entry_digest: bytes) -> str:
     return hashlib.sha256(bytes.fromhex(chain) + entry_digest).hexdigest()
 
 
-def _page(recorder: LogRecorder, seen: dict[str, Any]) -> int:
+def page(recorder: LogRecorder, seen: dict[str, Any]) -> int:
     tenant = str(recorder.tenant_id)
     position, chain, effective_at = seen.get(tenant, START)
     entries = recorder.select_notifications(position, PAGE, inclusive_of_start=False)
@@ -60,7 +60,7 @@ def _page(recorder: LogRecorder, seen: dict[str, Any]) -> int:
     return len(entries)
 
 
-def _keep(directory: Path, name: str, seen: dict[str, Any]) -> None:
+def keep(directory: Path, name: str, seen: dict[str, Any]) -> None:
     partial = directory / f"{name}.partial"
     partial.write_text(json.dumps(seen))
     partial.replace(directory / name)
