@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import Field
 
 from domain.errors import UnknownTopicError
+from domain.stored import reader
 from domain.values import Frozen, OutsideId, Personal, Text, UtcTime, is_personal
 
 
@@ -158,4 +159,9 @@ def from_parts(clear: Mapping[str, Any], personal: Mapping[str, Any]) -> Event:
         envelope["reason"] = own.pop("reason")
     for step in range(version, event_class.class_version):
         getattr(event_class, f"upcast_v{step}_v{step + 1}")(own)
-    return event_class.model_validate({"envelope": envelope, **own})
+    own["envelope"] = envelope
+    event: Event = _reader(event_class).validate_python(own)
+    return event
+
+
+_reader = cache(reader)

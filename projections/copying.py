@@ -53,7 +53,13 @@ def _escaped(text: str) -> str:
 
 
 def _array(items: Sequence[Any]) -> str:
-    return "{" + ",".join(map(_element, items)) + "}" if items else "{}"
+    try:
+        text = '","'.join(items)
+    except TypeError:
+        return "{" + ",".join(map(_element, items)) + "}"
+    if "\\" in text or text.count('"') > 2 * (len(items) - 1):
+        return "{" + ",".join(map(_element, items)) + "}"
+    return f'{{"{text}"}}' if items else "{}"
 
 
 def _element(item: object) -> str:

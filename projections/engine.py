@@ -73,7 +73,8 @@ class Engine:
 
     def enrol(self) -> None:
         """Let every tenant's log be followed."""
-        with self._database.connection() as connection:
+        with self._database.transaction() as connection:
+            connection.execute(_SQL["may_enrol"])
             connection.execute(_SQL["enrol"], self._names())
 
     def work(self, *, waiting: bool = True) -> list[Work]:
@@ -100,6 +101,7 @@ class Engine:
         """
         names = {"projection": projection.name, "version": projection.version}
         with self._database.transaction() as connection:
+            connection.execute(_SQL["none_enrol"])
             connection.execute(_SQL["begin_rebuild"], names)
             connection.execute(_SQL["hold"], names)
             for version in range(1, projection.version + 1):
@@ -110,7 +112,7 @@ class Engine:
             else:
                 connection.execute(tables(projection))
             connection.execute(_SQL["reset"], names)
-        self.enrol()
+            connection.execute(_SQL["enrol"], {"projections": [projection.name], "versions": [projection.version]})
 
     def rebuilding(self, projection: Projection[Any]) -> bool:
         """Whether the read model is being made anew and lacks its indexes."""

@@ -31,6 +31,12 @@ SET LOCAL maintenance_work_mem = '256MB'
 -- reset: start over from the beginning of every log
 DELETE FROM read_models.progress WHERE projection = %(projection)s
 
+-- may_enrol: until the transaction ends, unless a read model is just being made anew
+SELECT pg_advisory_xact_lock_shared(7352)
+
+-- none_enrol: until the transaction ends: a place given after all were held would be missed
+SELECT pg_advisory_xact_lock(7352)
+
 -- enrol: give every tenant a place in every projection
 INSERT INTO read_models.progress (projection, version, tenant_id)
 SELECT p.projection, p.version, h.tenant_id
@@ -38,6 +44,7 @@ SELECT p.projection, p.version, h.tenant_id
  CROSS JOIN ledger.log_heads AS h
  WHERE NOT EXISTS (SELECT FROM read_models.progress AS known
                     WHERE (known.projection, known.version, known.tenant_id) = (p.projection, p.version, h.tenant_id))
+ ORDER BY p.projection, p.version, h.tenant_id -- one order, so that two at once cannot deadlock
     ON CONFLICT DO NOTHING
 
 -- work: for each projection whether there are news, tenants that are not enrolled, a rebuild to end
@@ -59,13 +66,14 @@ SELECT p.tenant_id, p.position, h.position FROM read_models.progress AS p JOIN l
  ORDER BY p.failure IS NOT NULL, random()
  LIMIT %(tenants)s FOR UPDATE OF p SKIP LOCKED
 
--- news: the events of stretches of logs
-SELECT s.tenant_id, e.originator_id, e.originator_version, e.topic, e.entry, e.position, e.effective_at
+-- news: the events of stretches of logs; the limit keeps the planner from joining with the whole table
+SELECT s.ordinal, e.originator_id, e.originator_version, e.topic, e.entry, e.position, e.effective_at
   FROM unnest(%(tenant_ids)s::uuid[], %(afters)s::bigint[], %(untils)s::bigint[])
        WITH ORDINALITY AS s (tenant_id, after, until, ordinal)
  CROSS JOIN LATERAL (
     SELECT * FROM ledger.events AS e
      WHERE e.tenant_id = s.tenant_id AND e.position > s.after AND e.position <= s.until
+     ORDER BY e.position LIMIT s.until - s.after
  ) AS e
  ORDER BY s.ordinal, e.position
 

@@ -40,26 +40,24 @@ def fold_pieces(
 
 
 def _decode(mapper: SealingMapper, batches: Mapping[UUID, Batch], piece: Piece) -> list[Batch]:
-    touched: dict[UUID, Batch] = {}
-    for tenant_id, entry in piece.entries:
-        batch = batches[tenant_id]
-        if batch.failure is None:
-            touched[tenant_id] = batch
-            _decode_one(mapper, batch, entry)
-    return list(touched.values())
+    touched = [batches[tenant_id] for tenant_id in piece.entries if batches[tenant_id].failure is None]
+    for batch in touched:
+        _decode_one(mapper, batch, piece.entries[batch.tenant_id])
+    return touched
 
 
-def _decode_one(mapper: SealingMapper, batch: Batch, entry: LogEntry) -> None:
-    try:
-        event = mapper.to_domain_event(entry)
-    except KeyUnavailableError as error:
-        batch.wait(error)
-    except ServiceUnavailableError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever an entry does, only its tenant stops
-        batch.fail(entry.id, error)
-    else:
+def _decode_one(mapper: SealingMapper, batch: Batch, entries: Iterable[LogEntry]) -> None:
+    for entry in entries:
+        try:
+            event = mapper.to_domain_event(entry)
+        except KeyUnavailableError as error:
+            return batch.wait(error)
+        except ServiceUnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever an entry does, only its tenant stops
+            return batch.fail(entry.id, error)
         batch.news.append(Recorded(event, entry.id, entry.effective_at))
+    return None
 
 
 def _fold(projection: Projection[Any], rows: dict[Key, Any], batch: Batch) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from domain.event import Event, Recorded
 
@@ -70,6 +70,9 @@ def fold_all(projection: Projection[Row], history: Iterable[Recorded]) -> dict[K
 
 def apply(rows: dict[Key, Row], changes: Changes[Row]) -> None:
     """Carry the changes out on the rows in memory."""
+    if None not in changes.values():
+        rows.update(cast("Mapping[Key, Row]", changes))
+        return
     for key, row in changes.items():
         if row is None:
             rows.pop(key, None)

@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -56,9 +58,9 @@ class Stretch(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """Some entries, each with its tenant, and how many bytes they have."""
+    """Some entries by tenant, and how many bytes they have."""
 
-    entries: list[tuple[UUID, LogEntry]]
+    entries: dict[UUID, list[LogEntry]]
     size: int
 
 
@@ -89,7 +91,8 @@ def pieces(connection: Connection, wanted: Iterable[Stretch]) -> Generator[Piece
     left, size = deque(wanted), FIRST_PIECE
     while left:
         piece = _piece(connection, _take(left, size))
-        size = max(1, PIECE_BYTES * len(piece.entries) // max(1, piece.size))
+        count = sum(map(len, piece.entries.values()))
+        size = max(1, PIECE_BYTES * count // max(1, piece.size))
         yield piece
 
 
@@ -109,8 +112,11 @@ def _piece(connection: Connection, wanted: Sequence[Stretch]) -> Piece:
     tenant_ids, afters, untils = (list(column) for column in zip(*wanted, strict=True))
     asked = {"tenant_ids": tenant_ids, "afters": afters, "untils": untils}
     rows = connection.cursor(binary=True).execute(_SQL["news"], asked).fetchall()
-    entries = [(tenant_id, LogEntry(*entry)) for tenant_id, *entry in rows]
-    return Piece(entries, sum(len(entry.state) for _, entry in entries))
+    entries: dict[UUID, list[LogEntry]] = {
+        tenant_ids[ordinal - 1]: [LogEntry(*entry) for _, *entry in found]
+        for ordinal, found in groupby(rows, itemgetter(0))
+    }
+    return Piece(entries, sum(len(row[4]) for row in rows))
 
 
 def ahead(make: Callable[[], Generator[T]]) -> Generator[T]:

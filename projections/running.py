@@ -114,14 +114,15 @@ def rebuild(
     done, total, _ = engine.done(projection)
     progress(done, total)
     goal = None
-    while goal is None or done < goal:
+    while True:
         worked = engine.step(projection, REBUILD_BATCH)
         done, total, _ = engine.done(projection)
         progress(done, total)
-        left = engine.left(projection)
+        if goal is not None and done >= goal:
+            break
         if goal is None and (engine.finish(projection) or not engine.rebuilding(projection)):
-            goal = done + left
-        if goal is not None and not left:
+            goal = engine.done(projection)[0] + engine.left(projection)
+        if goal is not None and not engine.left(projection):
             break
         if not worked:
             time.sleep(PAUSE_FOR_OTHERS)

@@ -42,7 +42,7 @@ class Rows(dict[Key, Any]):
 
     def load(self, keys: Iterable[Key]) -> None:
         """Load the rows of the keys that are in the table and not here yet."""
-        missing = [key for key in dict.fromkeys(keys) if key not in self and key not in self._asked]
+        missing = set(keys).difference(self, self._asked)  # hashes each key once
         if not missing:
             return
         table, cursor = self._table, self._connection.cursor(binary=True)

@@ -39,17 +39,21 @@ def run() -> None:
 
 
 @app.command("rebuild")
-def rebuild_(name: NameArgument) -> None:
+def rebuild_(
+    name: NameArgument,
+    restart: Annotated[bool, typer.Option("--restart", help="Start over, even where one was cut short.")] = False,
+) -> None:
     """Make a read model anew from the log, in place: until it is done, lists show what is folded so far.
 
-    Writes go on meanwhile and are included. A rebuild that is killed goes on wherever projections run.
+    Writes go on meanwhile and are included. A rebuild that was killed is resumed, by this command or wherever
+    projections run.
     """
     projection = _projection(name)
     with opened() as services:
-        rebuild_with_bar(services.engine, projection, Console())
+        rebuild_with_bar(services.engine, projection, Console(), restart=restart)
 
 
-def rebuild_with_bar(engine: Engine, projection: Projection[Any], console: Console) -> None:
+def rebuild_with_bar(engine: Engine, projection: Projection[Any], console: Console, *, restart: bool = False) -> None:
     """Rebuild with a progress bar, and say how fast it was."""
     columns = (
         TextColumn("{task.description}"),
@@ -58,12 +62,20 @@ def rebuild_with_bar(engine: Engine, projection: Projection[Any], console: Conso
         EventsPerSecond(),
         TimeRemainingColumn(),
     )
+    begun: list[int] = []
     started = time.perf_counter()
     with Progress(*columns, console=console) as bar:
         task = bar.add_task(f"rebuilding {projection.name}", total=None)
-        folded = rebuild(engine, projection, lambda done, total: bar.update(task, completed=done, total=total))
+
+        def show_progress(done: int, total: int) -> None:
+            if not begun and done:
+                console.print(f"resuming at event {done:,} of {total:,}", highlight=False)
+            begun.append(done)
+            bar.update(task, completed=done, total=total)
+
+        folded = rebuild(engine, projection, show_progress, restart=restart)
     seconds = time.perf_counter() - started
-    rate = folded / seconds
+    rate = (folded - begun[0]) / seconds
     console.print(
         f"rebuilt {projection.name}: {folded:,} events in {seconds:.2f} s, {rate:,.0f} events/s", highlight=False
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 from uuid import UUID
 
 from domain.asset.events import (
@@ -21,6 +21,8 @@ from domain.asset.events import (
 from domain.event import Event, Recorded
 from domain.values import searchable
 from projections.projection import Changes, Key, Projection, Table
+
+_ASSET_EVENTS = get_args(AssetEvent)
 
 
 class AssetRow(NamedTuple):
@@ -60,16 +62,17 @@ class AssetRow(NamedTuple):
 
 def keys(event: Event) -> Iterable[Key]:
     """The one row an asset's event touches. A new asset has none yet."""
-    if isinstance(event, AssetEvent) and not isinstance(event, AssetCreated):
-        yield event.envelope.tenant_id, event.originator_id
+    if isinstance(event, _ASSET_EVENTS) and not isinstance(event, AssetCreated):
+        return ((event.envelope.tenant_id, event.envelope.originator_id),)
+    return ()
 
 
 def fold(rows: Mapping[Key, AssetRow], recorded: Recorded) -> Changes[AssetRow]:
     """The asset's row after the event."""
     event = recorded.event
-    if not isinstance(event, AssetEvent):
+    if not isinstance(event, _ASSET_EVENTS):
         return {}
-    key = (event.envelope.tenant_id, event.originator_id)
+    key = (event.envelope.tenant_id, event.envelope.originator_id)
     if isinstance(event, AssetCreated):
         return {key: _created(event, recorded)}
     return {key: _changed(rows[key], event, recorded)}
@@ -86,8 +89,8 @@ def _created(event: AssetCreated, recorded: Recorded) -> AssetRow:
         status=event.status,
         live_status=event.status,
         media_kind=event.media.media_kind,
-        media=event.media.model_dump(),
-        content=event.content.model_dump() if event.content else None,
+        media=dict(vars(event.media)),
+        content=dict(vars(event.content)) if event.content else None,
         **_content_columns(event.content),
         name=event.name,
         name_search=searchable(event.name) if event.name else None,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 from uuid import UUID
 
 from domain.event import Event, Recorded
@@ -19,6 +19,8 @@ from domain.job.events import (
 )
 from domain.values import searchable
 from projections.projection import Changes, Key, Projection, Table
+
+_JOB_EVENTS = get_args(JobEvent)
 
 
 class JobRow(NamedTuple):
@@ -56,14 +58,14 @@ class JobRow(NamedTuple):
 
 def keys(event: Event) -> Iterable[Key]:
     """The one row a job's event touches."""
-    if isinstance(event, JobEvent):
+    if isinstance(event, _JOB_EVENTS):
         yield event.envelope.tenant_id, event.originator_id
 
 
 def fold(rows: Mapping[Key, JobRow], recorded: Recorded) -> Changes[JobRow]:
     """The job's row after the event."""
     event = recorded.event
-    if not isinstance(event, JobEvent):
+    if not isinstance(event, _JOB_EVENTS):
         return {}
     key = (event.envelope.tenant_id, event.originator_id)
     if isinstance(event, JobRequested):

@@ -1,0 +1,115 @@
+"""An event whose row the database refuses for good stops its own tenant there, and nobody else."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+import uuid6
+
+from api.composition import Services
+from domain.asset import asset as aggregate
+from domain.asset.events import AssetCreated
+from domain.asset.inputs import NewAsset
+from domain.event import Event, Recorded
+from projections.engine import Engine
+from projections.projection import Changes, Key, Projection, Table
+from projections.running import ProjectionStoppedError, rebuild
+from tests.conftest import context, new_tenant
+
+TABLES = """
+CREATE TABLE read_models.names_v1 (
+    tenant_id uuid NOT NULL, position bigint NOT NULL, name text NOT NULL, size integer NOT NULL,
+    PRIMARY KEY (tenant_id, position)
+);
+CREATE INDEX ON read_models.names_v1 (tenant_id, name);
+CREATE VIEW queries.names_v1 AS SELECT * FROM read_models.names_v1;
+"""
+
+
+@dataclass(frozen=True)
+class NameRow:
+    """The description of an asset under an index, and its name's length, if it is no more than a short integer."""
+
+    tenant_id: UUID
+    position: int
+    name: str
+    size: int
+
+
+def keys(_event: Event) -> Iterable[Key]:
+    return ()
+
+
+def fold(_rows: Mapping[Key, NameRow], recorded: Recorded) -> Changes[NameRow]:
+    event, position = recorded.event, recorded.position
+    if not isinstance(event, AssetCreated):
+        return {}
+    tenant_id = event.envelope.tenant_id
+    size = 2**40 if event.name == "too large" else 1
+    return {(tenant_id, position): NameRow(tenant_id, position, event.description or "", size)}
+
+
+@pytest.fixture
+def names(tmp_path: Path) -> Projection[NameRow]:
+    """A read model that has no room for some assets."""
+    path = tmp_path / "tables.sql"
+    path.write_text(TABLES)
+    key = {"tenant_id": "uuid", "position": "bigint"}
+    return Projection("names", 1, Table("names_v1", NameRow, key), keys, fold, path)
+
+
+def record(services: Services, tenant_id: UUID, *given: dict[str, str]) -> None:
+    """Record assets in one append."""
+    news = [NewAsset.model_validate({"media": {"media_kind": "file"}, **each}) for each in given]
+    events = [aggregate.create(context(), tenant_id, uuid6.uuid7(), new) for new in news]
+    services.log.of(tenant_id).record(*events)
+
+
+LARGE = {"name": "too large"}
+LONG = {"description": "".join(chr(0x4E00 + n * 7 % 20_000) for n in range(9_000))}
+"""It does not compress to what fits in an index."""
+
+
+@pytest.fixture(params=[LARGE, LONG], ids=["a column", "an index"])
+def poison(request: pytest.FixtureRequest) -> dict[str, str]:
+    """An asset whose row is refused."""
+    given: dict[str, str] = request.param
+    return given
+
+
+@pytest.fixture
+def engine(quiet: Services, names: Projection[NameRow]) -> Engine:
+    """An engine with that read model alone."""
+    engine = Engine(quiet.projector, quiet.log.of(uuid6.uuid7()).mapper, [names])
+    engine.install()
+    return engine
+
+
+def test_a_row_that_is_refused_stops_its_tenant_before_it_and_the_others_go_on(
+    quiet: Services, engine: Engine, names: Projection[NameRow], poison: dict[str, str]
+) -> None:
+    sick, healthy = new_tenant(quiet), new_tenant(quiet)
+    record(quiet, sick, *[{}] * 10, poison, *[{}] * 5)
+    record(quiet, healthy, *[{}] * 10)
+    engine.enrol()
+    while engine.step(names):
+        pass
+    assert {row[3]: row[4] for row in engine.lag()} == {sick: 11, healthy: 11}
+    ((_, _, stopped, position, why),) = engine.failures()
+    assert (stopped, position) == (sick, 11)
+    assert ("out of range" in why) or ("index row" in why)
+    assert sum(work.news for work in engine.work()) == 0
+
+
+def test_a_rebuild_finds_the_row_that_is_refused_also_when_only_an_index_refuses_it(
+    quiet: Services, engine: Engine, names: Projection[NameRow], poison: dict[str, str]
+) -> None:
+    sick, healthy = new_tenant(quiet), new_tenant(quiet)
+    record(quiet, sick, *[{}] * 10, poison, *[{}] * 5)
+    record(quiet, healthy, *[{}] * 10)
+    with pytest.raises(ProjectionStoppedError, match="position 12"):
+        rebuild(engine, names)
+    assert {row[3]: row[4] for row in engine.lag()} == {sick: 11, healthy: 11}
+    assert not engine.rebuilding(names)

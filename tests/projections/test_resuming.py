@@ -1,0 +1,103 @@
+"""A rebuild that is cut short anywhere is resumed, by whomever, and loses and repeats nothing."""
+
+import threading
+from contextlib import suppress
+
+import pytest
+import uuid6
+
+from api.composition import Services
+from domain.asset import asset as aggregate
+from domain.asset.inputs import NewAsset
+from projections.assets.fold import ASSETS
+from projections.catalogue import CATALOGUE
+from projections.engine import POINTS, Engine
+from projections.running import Follower, rebuild
+from tests.conftest import context, new_tenant
+from tests.projections.tables import all_contents, catch_up, contents
+from tests.projections.test_engine import record
+
+
+class CutShortError(Exception):
+    """Stands for the end of the process."""
+
+
+def indexes(services: Services) -> list[str]:
+    """The indexes of the assets' table."""
+    query = "SELECT indexname FROM pg_indexes WHERE schemaname = 'read_models' AND tablename = 'assets_v1' ORDER BY 1"
+    with services.projector.connection() as connection:
+        return [name for (name,) in connection.execute(query).fetchall()]
+
+
+def cut_short_at(services: Services, point: str) -> Engine:
+    """An engine that does not survive a point."""
+
+    def probe(passed: str) -> None:
+        if passed == point:
+            raise CutShortError
+
+    return Engine(services.projector, services.log.of(uuid6.uuid7()).mapper, CATALOGUE, probe)
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_rebuild_cut_short_at_any_point_is_resumed(quiet: Services, point: str) -> None:
+    record(quiet, new_tenant(quiet), 5)
+    catch_up(quiet)
+    live, all_indexes = all_contents(quiet), indexes(quiet)
+    with suppress(CutShortError):
+        rebuild(cut_short_at(quiet, point), ASSETS)
+    assert quiet.engine.rebuilding(ASSETS)
+    assert len(indexes(quiet)) == 1
+    told: list[tuple[int, int]] = []
+    rebuild(quiet.engine, ASSETS, lambda done, total: told.append((done, total)))
+    assert told[0] == (6 if point == "committed" else 0, 6)
+    assert all_contents(quiet) == live
+    assert indexes(quiet) == all_indexes
+
+
+def test_a_rebuild_is_started_over_when_asked(quiet: Services) -> None:
+    record(quiet, new_tenant(quiet), 5)
+    quiet.engine.reset(ASSETS)
+    quiet.engine.step(ASSETS, 3)
+    told: list[tuple[int, int]] = []
+    rebuild(quiet.engine, ASSETS, lambda done, total: told.append((done, total)), restart=True)
+    assert told[0] == (0, 6)
+    assert contents(quiet, ASSETS).count(b"\n") == 5
+
+
+def test_a_follower_carries_a_rebuild_to_its_end(quiet: Services) -> None:
+    record(quiet, new_tenant(quiet), 5)
+    catch_up(quiet)
+    live, all_indexes = all_contents(quiet), indexes(quiet)
+    quiet.engine.reset(ASSETS)
+    quiet.engine.step(ASSETS, 3)
+    with Follower(quiet.engine):
+        while quiet.engine.rebuilding(ASSETS):
+            pass
+    assert all_contents(quiet) == live
+    assert indexes(quiet) == all_indexes
+
+
+def test_a_rebuild_while_somebody_writes_loses_and_repeats_nothing(quiet: Services) -> None:
+    tenant = new_tenant(quiet)
+    log, stop = quiet.log.of(tenant), threading.Event()
+    new = NewAsset.model_validate({"media": {"media_kind": "image"}, "name": "Castle"})
+
+    def write() -> None:
+        while not stop.is_set():
+            (recorded,) = log.record(aggregate.create(context(), tenant, uuid6.uuid7(), new))
+            log.change(recorded.event.originator_id, aggregate.project, lambda asset: asset.soft_delete(context()))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    with Follower(quiet.engine):
+        for _ in range(5):
+            rebuild(quiet.engine, ASSETS)
+        stop.set()
+        writer.join()
+    catch_up(quiet)
+    assert quiet.engine.failures() == []
+    live = all_contents(quiet)
+    rebuild(quiet.engine, ASSETS)
+    assert all_contents(quiet) == live
+    assert contents(quiet, ASSETS).count(b"\n") == log.recorder.head() // 2
