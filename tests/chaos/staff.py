@@ -18,7 +18,8 @@ from tests.chaos.writing import write
 
 _START = multiprocessing.get_context("forkserver")
 _START.set_forkserver_preload(["tests.chaos.staff"])
-END_SECONDS = 600
+END_SECONDS = 3_600
+"""In which a follower must come to the end of the longest log."""
 MOST_PASSES = 8
 
 

@@ -6,18 +6,24 @@ from uuid import UUID
 
 import psycopg
 import pytest
+import uuid6
 from eventsourcing.persistence import StoredEvent
 from psycopg.conninfo import make_conninfo
 
 from api.composition import Services
+from domain.asset import asset as aggregate
+from domain.asset.inputs import NewAsset
 from infra.servers import Servers
 from infra.settings import Settings
+from projections.assets.fold import ASSETS
+from projections.audit_trail.fold import AUDIT_TRAIL
 from tests.chaos.plan import FOLLOWERS, Plan, Size
 from tests.chaos.reading import keep, page, read_seen
 from tests.chaos.records import Records
-from tests.chaos.verifying import verify_log
-from tests.conftest import empty_log
+from tests.chaos.verifying import verify_log, verify_read_models
+from tests.conftest import context, empty_log, new_tenant
 from tests.infra.grouping import entry
+from tests.projections.tables import catch_up
 
 
 class Ledger:
@@ -141,3 +147,16 @@ def test_what_a_killed_process_wrote_half_is_left_out(ledger: Ledger) -> None:
     for path in ledger.plan.directory.glob("acks-*"):
         path.write_bytes(path.read_bytes()[:-10])
     assert ledger.wrong() == set()
+
+
+def test_a_read_model_that_is_not_as_its_rebuild_makes_it_is_found(quiet: Services) -> None:
+    tenant = new_tenant(quiet)
+    new = NewAsset.model_validate({"media": {"media_kind": "image"}, "name": "Castle"})
+    quiet.log.of(tenant).record(aggregate.create(context(), tenant, uuid6.uuid7(), new))
+    catch_up(quiet)
+    assert verify_read_models(quiet, [ASSETS, AUDIT_TRAIL]) == {}
+    with quiet.projector.connection() as connection:
+        connection.execute("UPDATE read_models.assets_v1 SET name = 'forged'")
+    found = verify_read_models(quiet, [ASSETS, AUDIT_TRAIL])
+    assert list(found) == [ASSETS.name]
+    assert verify_read_models(quiet, [ASSETS, AUDIT_TRAIL]) == {}, "the rebuild has mended it"

@@ -3,6 +3,7 @@
 Memory stays bounded however long the log is: PostgreSQL compares, and what is read is read in a stream.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -33,6 +34,7 @@ NEVER = {
 }
 """What there must be none of, and the query that counts it."""
 
+STALLED_SECONDS = 300
 NEVER_EMPTY = ("assets", "asset_references", "audit_trail")
 
 
@@ -55,7 +57,7 @@ def verify_log(plan: Plan, conninfo: str) -> dict[str, int]:
 
 
 def verify_read_models(
-    services: Services, projections: list[Projection[Any]], told: Callable[[str], None]
+    services: Services, projections: list[Projection[Any]], told: Callable[[str], None] = lambda _what: None
 ) -> dict[str, tuple[Contents, Contents]]:
     """Every read model as it was and as it is after a rebuild, where the two differ."""
     differing = {}
@@ -80,14 +82,25 @@ def contents(services: Services, projection: Projection[Any]) -> Contents:
     return Contents(rows, (int(one), int(two)))
 
 
-def caught_up(services: Services, projections: list[Projection[Any]]) -> Iterator[bool]:
-    """Whether every read model shows all there is, asked again and again. AssertionError where one has stopped."""
+def left(services: Services, projections: list[Projection[Any]]) -> Iterator[int]:
+    """How many events the read models do not show yet, asked until there are none.
+
+    AssertionError where one has stopped, or where nothing moves any more.
+    """
+    before, deadline = None, 0.0
     names = {projection.name for projection in projections}
     while True:
         lag = [row for row in services.engine.lag() if row[0] in names]
         if failures := [row for row in services.engine.failures() if row[0] in names]:
             raise AssertionError(f"stopped: {failures}")
-        yield bool(lag) and all(position == head for *_, position, head, _, _ in lag)
+        behind = sum(head - position for *_, position, head, _, _ in lag)
+        if lag and not behind:
+            return
+        if behind != before:
+            before, deadline = behind, time.monotonic() + STALLED_SECONDS
+        elif time.monotonic() > deadline:
+            raise AssertionError(f"the read models do not catch up: {lag}")
+        yield behind
 
 
 def _copy(plan: Plan, connection: psycopg.Connection, kind: str) -> None:
@@ -108,6 +121,7 @@ def _seen_otherwise(plan: Plan, conninfo: str) -> int:
     for tenant in plan.tenants:
         position, chain = START[:2]
         with psycopg.connect(conninfo) as connection, connection.cursor("digests") as cursor:
+            cursor.itersize = 10_000
             for (digest,) in cursor.execute(_SQL["digests"], (tenant,)):
                 position, chain = position + 1, chained(chain, digest)
         differing += sum(list(each.get(str(tenant), START)[:2]) != [position, chain] for each in seen)
