@@ -60,7 +60,7 @@ class Database:
             with self._pool.connection() as connection:
                 yield connection
         except UNREACHABLE as error:
-            raise ServiceUnavailableError(f"The database cannot be reached: {type(error).__name__}.") from error
+            raise unreachable(error) from error
 
     @contextmanager
     def transaction(self, tenant_id: UUID | None = None) -> Iterator[Connection]:
@@ -93,3 +93,8 @@ class Database:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def unreachable(error: Exception) -> ServiceUnavailableError:
+    """What callers are told when the database does not do its work."""
+    return ServiceUnavailableError(f"The database cannot be reached: {type(error).__name__}.")

@@ -22,7 +22,7 @@ import psycopg
 import structlog
 
 from domain.errors import LogBusyError, OutcomeUnknownError, QueueFullError, ServiceUnavailableError
-from infra.database import Database
+from infra.database import UNREACHABLE, Database, unreachable
 from infra.event_log.appending import Append, HeadLockedError, Outcome, Place, send
 from infra.forking import after_fork
 
@@ -256,6 +256,8 @@ class GroupWriter:
                 lost = connection.closed
         if lost:
             raise _ConnectionLostError from failure
+        if isinstance(failure, UNREACHABLE) and not isinstance(failure, psycopg.errors.LockNotAvailable):
+            raise unreachable(failure)
         raise failure
 
 

@@ -41,7 +41,6 @@ class Report:
 
     seed: int
     events: int = 0
-    seconds: float = 0
     faults: dict[str, int] = field(default_factory=dict)
     appends: dict[str, int] = field(default_factory=dict)
     phases: dict[str, float] = field(default_factory=dict)

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 import uuid6
 from eventsourcing.persistence import IntegrityError
+from psycopg import sql
 
 from api.app import create_app
 from api.composition import Services
@@ -147,6 +148,24 @@ def test_a_head_that_stays_locked_is_told_as_busy_and_nothing_was_appended(quiet
                 elsewhere.submit(writer.append, an_append(locked)).result(30)
         assert stored(quiet, locked) == {}
         assert writer.append(an_append(locked))[0].position == 1
+
+
+def test_a_statement_that_the_database_gives_up_is_told_as_unavailable_and_nothing_was_appended(
+    quiet: Services, databases: Servers
+) -> None:
+    tenant = empty_log(quiet)
+    with psycopg.connect(str(databases.owner), autocommit=True) as owner:
+        limit = sql.SQL("ALTER DATABASE {} SET statement_timeout = '100ms'")
+        owner.execute(limit.format(sql.Identifier(owner.info.dbname)))
+    with (
+        Database(databases.service) as database,
+        GroupWriter(database, patience=PATIENT) as writer,
+        ThreadPoolExecutor(4) as callers,
+    ):
+        with held(databases, tenant):
+            answers = [callers.submit(writer.append, an_append(tenant)) for _ in range(4)]
+            assert {type(answer.exception(30)) for answer in answers} == {ServiceUnavailableError}
+        assert writer.append(an_append(tenant))[0].position == 1
 
 
 def test_of_more_locked_tenants_than_there_are_lanes_the_rest_is_told_at_once_that_they_are_busy(
