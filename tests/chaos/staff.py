@@ -20,7 +20,9 @@ _START = multiprocessing.get_context("forkserver")
 _START.set_forkserver_preload(["tests.chaos.staff"])
 END_SECONDS = 3_600
 """In which a follower must come to the end of the longest log."""
-MOST_PASSES = 8
+FEWEST_PASSES = 8
+EVENTS_PER_PASS = 20_000
+"""The longer the run, the longer workers live."""
 
 
 class Staff:
@@ -98,9 +100,10 @@ class Staff:
             process = _process(follow, plan, f"follower-{number}")
         else:
             point = next(self._points) if self.mortal else None
+            passes = max(FEWEST_PASSES, plan.size.events // EVENTS_PER_PASS)
             if point:
                 self._dying[number] = point
-            process = _process(fold, plan, point, self._chance.randint(1, MOST_PASSES))
+            process = _process(fold, plan, point, self._chance.randint(1, passes))
         process.start()
         self._running[kind, number] = process
 
