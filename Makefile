@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: demo test bench lint lock golden clean
+.PHONY: demo test bench chaos lint lock golden clean
 
 demo: $(VENV)/.installed  ## start the service, tell its story over HTTP, keep serving (ONCE=1 exits; DATA=DIR)
 	@$(BIN)/asset-ledger demo $(if $(ONCE),--once) $(if $(DATA),--data "$(DATA)")
@@ -14,6 +14,10 @@ test: $(VENV)/.installed  ## the whole suite on an embedded PostgreSQL
 
 bench: $(VENV)/.bench  ## measure against peers (SCALE=short|long, ROWS="append.* rebuild"); takes up to ten minutes
 	@$(BIN)/python -m benchmarks
+
+chaos: $(VENV)/.installed  ## the crash test (EVENTS=10000000 SEED=1 ROUNDS=30), on a PostgreSQL of its own
+	$(BIN)/python -m tests.chaos $(if $(EVENTS),--events $(EVENTS)) $(if $(SEED),--seed $(SEED)) \
+	  $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(PROJECTIONS),--projections $(PROJECTIONS))
 
 lint: $(VENV)/.installed  ## ruff, mypy strict, import contracts
 	$(BIN)/ruff check .

@@ -21,13 +21,13 @@ UNREACHABLE = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
 class Database:
     """A pool of connections as one role. Close it, or use it as a context manager."""
 
-    def __init__(self, conninfo: str, *, size: int = 8, prepare: bool = True) -> None:
+    def __init__(self, conninfo: str, *, size: int = 8, prepare: bool = True, timeout: float = 10) -> None:
         self._make_pool = partial(
             ConnectionPool,
             conninfo,
             min_size=0,
             max_size=size,
-            timeout=10,
+            timeout=timeout,
             open=True,
             kwargs={"autocommit": True, "prepare_threshold": 5 if prepare else None},
         )
@@ -60,7 +60,7 @@ class Database:
             with self._pool.connection() as connection:
                 yield connection
         except UNREACHABLE as error:
-            raise ServiceUnavailableError(f"The database cannot be reached: {type(error).__name__}.") from error
+            raise unreachable(error) from error
 
     @contextmanager
     def transaction(self, tenant_id: UUID | None = None) -> Iterator[Connection]:
@@ -93,3 +93,8 @@ class Database:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def unreachable(error: Exception) -> ServiceUnavailableError:
+    """What callers are told when the database does not do its work."""
+    return ServiceUnavailableError(f"The database cannot be reached: {type(error).__name__}.")

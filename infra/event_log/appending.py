@@ -81,7 +81,7 @@ def send(
     start = 0
     for append in appends:
         end = start + len(append.entries)
-        refusal = rows[start][2]
+        refusal = rows[start][2] if append.entries else None
         if refusal is None:
             outcomes.append([Place(row[0], row[1]) for row in rows[start:end]])
         else:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Self, cast
@@ -21,7 +22,7 @@ import psycopg
 import structlog
 
 from domain.errors import LogBusyError, OutcomeUnknownError, QueueFullError, ServiceUnavailableError
-from infra.database import Database
+from infra.database import UNREACHABLE, Database, unreachable
 from infra.event_log.appending import Append, HeadLockedError, Outcome, Place, send
 from infra.forking import after_fork
 
@@ -40,6 +41,15 @@ MOST_IN_LANE = 200
 RESEND_SECONDS = 20.0
 SHORTEST_PAUSE = 0.02
 LONGEST_PAUSE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a writer waits: for a head in milliseconds, for a lost connection in seconds."""
+
+    head: int = HEAD_WAIT
+    lane: int = LANE_WAIT
+    resend: float = RESEND_SECONDS
 
 
 class _Waiting:
@@ -80,11 +90,16 @@ class GroupWriter:
     """The one writer of a process; a forked process gets one of its own. Close it, or use it as a context manager."""
 
     def __init__(
-        self, database: Database, committed: Callable[[], None] = lambda: None, most_waiting: int = MOST_WAITING
+        self,
+        database: Database,
+        committed: Callable[[], None] = lambda: None,
+        most_waiting: int = MOST_WAITING,
+        patience: Patience = Patience(),
     ) -> None:
         self._database = database
         self.committed = committed
         self._most_waiting = most_waiting
+        self._patience = patience
         self._begin()
         after_fork(self._begin)
 
@@ -138,11 +153,12 @@ class GroupWriter:
                 self._start(self._run, "group-commit")
 
     def _refuse_rest(self) -> None:
-        """Answer those who came between the closing and the end."""
+        """Answer those who came between the closing and the end; a thread that one of them started ends too."""
         with suppress(Empty):
             while True:
                 if waiting := self._inbox.get_nowait():
                     waiting.tell(ServiceUnavailableError("The service is stopping."))
+        self._inbox.put(None)
 
     def _start(self, work: Callable[[], None], name: str) -> None:
         thread = threading.Thread(target=work, name=name, daemon=True)
@@ -154,7 +170,7 @@ class GroupWriter:
         while (first := self._inbox.get()) is not None:
             group = [waiting for waiting in _drain(first, self._inbox) if not self._in_lane(waiting)]
             if group:
-                self._commit(group, HEAD_WAIT)
+                self._commit(group, self._patience.head)
         with self._lock:
             lanes = self._threads - {threading.current_thread()}
         for thread in lanes:
@@ -168,7 +184,7 @@ class GroupWriter:
                     del self._lanes[tenant_id]
                     self._threads.discard(threading.current_thread())
                     return
-            self._commit(_drain(cast("_Waiting", lane.get()), lane), LANE_WAIT)
+            self._commit(_drain(cast("_Waiting", lane.get()), lane), self._patience.lane)
 
     def _in_lane(self, waiting: _Waiting, *, opening: bool = False) -> bool:
         """Whether the append now waits in its tenant's lane, or was refused there; a lane may be opened for it."""
@@ -193,7 +209,7 @@ class GroupWriter:
         try:
             outcomes: Sequence[Outcome | Exception] = self._outcomes(group, head_wait)
         except psycopg.errors.LockNotAvailable:
-            if head_wait == HEAD_WAIT:
+            if head_wait == self._patience.head:
                 self._commit(group, 0)
                 return
             outcomes = [waiting.unanswered(LogBusyError()) for waiting in group]
@@ -214,7 +230,7 @@ class GroupWriter:
 
     def _outcomes(self, group: Sequence[_Waiting], head_wait: int) -> Sequence[Outcome]:
         """Send the group, and the same bytes again for as long as connections are lost on the way."""
-        deadline, pause = time.monotonic() + RESEND_SECONDS, SHORTEST_PAUSE
+        deadline, pause = time.monotonic() + self._patience.resend, SHORTEST_PAUSE
         while True:
             try:
                 return self._send(group, head_wait)
@@ -240,6 +256,8 @@ class GroupWriter:
                 lost = connection.closed
         if lost:
             raise _ConnectionLostError from failure
+        if isinstance(failure, UNREACHABLE) and not isinstance(failure, psycopg.errors.LockNotAvailable):
+            raise unreachable(failure)
         raise failure
 
 

@@ -1,0 +1,143 @@
+"""Whatever groups are appended, and sent again: the log holds what a model in plain Python says, and tells the same."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import NamedTuple
+from uuid import UUID
+
+import uuid6
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from api.composition import Services
+from infra.event_log.appending import Append, Outcome, send
+from infra.event_log.mapper import EntryToAppend
+from tests.conftest import empty_log
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+_numbers = count(1)
+
+
+class Said(NamedTuple):
+    """An append as it is drawn: everything by number."""
+
+    tenant: int
+    under: int | None
+    events: list[tuple[int, int, int]]
+    """Originator, revision, seconds."""
+
+
+class Policy(NamedTuple):
+    """A policy that is set between two groups."""
+
+    tenant: int
+    revision: int
+
+
+events = st.tuples(st.integers(0, 2), st.integers(1, 3), st.integers(-30, 0))
+appends = st.builds(Said, st.integers(0, 2), st.sampled_from([None, None, 0, 1]), st.lists(events, max_size=4))
+groups = st.lists(appends, min_size=1, max_size=8)
+steps = st.lists(st.tuples(groups, st.booleans()) | st.builds(Policy, st.integers(0, 2), st.just(1)), max_size=6)
+
+Told = list[tuple[int, datetime]] | str
+"""The places, or the kind of the refusal."""
+
+
+@dataclass
+class Log:
+    """One tenant's log in plain Python."""
+
+    entries: list[tuple[UUID, int, bytes, datetime]] = field(default_factory=list)
+    policy: int = 0
+
+    def place(self, originator: UUID, revision: int) -> int | None:
+        """The position of a revision, if it is taken."""
+        found = [n for n, (o, r, *_) in enumerate(self.entries, 1) if (o, r) == (originator, revision)]
+        return found[0] if found else None
+
+    def append(self, given: Append, named: set[tuple[UUID, int]], *, again: bool) -> Told:
+        """Append one append of a group in which these revisions were named before."""
+        places = [self.place(*_key(entry)) for entry in given.entries]
+        if again and all(p and self.entries[p - 1][2] == e.state for p, e in zip(places, given.entries, strict=True)):
+            return [(p, self.entries[p - 1][3]) for p in places if p]
+        keys = [_key(entry) for entry in given.entries]
+        if any(places) or len(set(keys)) < len(keys) or named.intersection(keys):
+            return "IntegrityError"
+        if given.entries and given.policy_revision not in (None, self.policy):
+            return "PolicyChangedError"
+        told = []
+        for entry in given.entries:
+            assert isinstance(entry, EntryToAppend)
+            effective = max([entry.recorded_at, *(at for *_, at in self.entries[-1:])])
+            self.entries.append((*_key(entry), entry.state, effective))
+            told.append((len(self.entries), effective))
+        return told
+
+
+def _key(entry: object) -> tuple[UUID, int]:
+    assert isinstance(entry, EntryToAppend)
+    assert isinstance(entry.originator_id, UUID)
+    return entry.originator_id, entry.originator_version
+
+
+def append_group(logs: dict[UUID, Log], group: Sequence[Append], *, again: bool) -> list[Told]:
+    """What the model tells of a group: of two appends that name the same revision, the second is refused."""
+    named: dict[UUID, set[tuple[UUID, int]]] = {tenant: set() for tenant in logs}
+    told = []
+    for one in group:
+        told.append(logs[one.tenant_id].append(one, named[one.tenant_id], again=again))
+        named[one.tenant_id] |= {_key(entry) for entry in one.entries}
+    return told
+
+
+def as_told(outcome: Outcome) -> Told:
+    """What `send` told, as the model tells it."""
+    if isinstance(outcome, Exception):
+        return type(outcome).__name__
+    return [(place.position, place.effective_at) for place in outcome]
+
+
+def test_any_groups_get_the_places_times_and_refusals_that_the_model_tells(quiet: Services) -> None:
+    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(steps)
+    def check(steps: list[tuple[list[Said], bool] | Policy]) -> None:
+        tenants = [empty_log(quiet) for _ in range(3)]
+        originators = [uuid6.uuid7() for _ in range(3)]
+        logs = {tenant: Log() for tenant in tenants}
+        for step in steps:
+            if isinstance(step, Policy):
+                set_policy(quiet, tenants[step.tenant], step.revision)
+                logs[tenants[step.tenant]].policy = step.revision
+                continue
+            group = [made(said, tenants, originators) for said in step[0]]
+            for again in [False] + [True] * step[1]:
+                with quiet.database.connection() as connection:
+                    told = [as_told(outcome) for outcome in send(connection, group, again=again)]
+                assert told == append_group(logs, group, again=again)
+        for tenant, log in logs.items():
+            found = quiet.log.of(tenant).recorder.select_notifications(1, 1_000)
+            assert [e.id for e in found] == list(range(1, len(log.entries) + 1))
+            assert [(e.originator_id, e.originator_version, e.state, e.effective_at) for e in found] == log.entries
+
+    check()
+
+
+def made(said: Said, tenants: Sequence[UUID], originators: Sequence[UUID]) -> Append:
+    """The append that was drawn, with bytes nobody else has."""
+    entries = [
+        EntryToAppend(originators[o], revision, "test", str(next(_numbers)).encode(), NOW + timedelta(seconds=seconds))
+        for o, revision, seconds in said.events
+    ]
+    return Append(tenants[said.tenant], entries, said.under)
+
+
+def set_policy(services: Services, tenant: UUID, revision: int) -> None:
+    """Set the tenant's policy, of which only the revision matters here."""
+    with services.database.transaction(tenant) as connection:
+        connection.execute(
+            "INSERT INTO ledger.policies VALUES (%s, '{}', %s)"
+            " ON CONFLICT (tenant_id) DO UPDATE SET revision = excluded.revision",
+            (tenant, revision),
+        )

@@ -1,0 +1,275 @@
+"""The one writer of a process: everybody is answered, each refusal is its own, and a held head delays only itself."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import nullcontext, suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import psycopg
+import pytest
+import uuid6
+from eventsourcing.persistence import IntegrityError
+from psycopg import sql
+
+from api.app import create_app
+from api.composition import Services
+from api.serving import listening, serving
+from domain.errors import (
+    ClockAheadError,
+    LogBusyError,
+    QueueFullError,
+    ServiceUnavailableError,
+    TenantNotFoundError,
+)
+from domain.event import Actor
+from infra.database import Database
+from infra.event_log.appending import Append, PolicyChangedError
+from infra.event_log.group_commit import MOST_LANES, GroupWriter, Patience
+from infra.event_log.log import EventLog
+from infra.event_log.mapper import SealingMapper
+from infra.servers import Servers
+from tests.conftest import context, empty_log
+from tests.infra.embedding import eventually
+from tests.infra.grouping import an_append, bytes_at, entry, held, held_up, stored
+
+PATIENT = Patience(head=30_000)
+"""Waits for a head as long as a test may take, so that what comes meanwhile becomes one group."""
+
+
+@pytest.fixture
+def database(databases: Servers) -> Iterator[Database]:
+    """Connections for a writer of the test's own."""
+    with Database(databases.service, size=1 + MOST_LANES) as made:
+        yield made
+
+
+@pytest.fixture
+def patient(database: Database) -> Iterator[GroupWriter]:
+    """A writer that waits long for a head."""
+    with GroupWriter(database, patience=PATIENT) as made:
+        yield made
+
+
+@pytest.fixture
+def writer(database: Database) -> Iterator[GroupWriter]:
+    """A writer as the service has it."""
+    with GroupWriter(database) as made:
+        yield made
+
+
+def test_what_waits_together_is_committed_together_and_every_caller_gets_its_own_answer(
+    quiet: Services, databases: Servers, patient: GroupWriter
+) -> None:
+    tenants = [empty_log(quiet) for _ in range(4)]
+    appends = [Append(tenant, [entry(), entry()], None) for tenant in tenants for _ in range(10)]
+    with held_up(databases, patient, empty_log(quiet)) as waiting:
+        answers = waiting.ask(*appends)
+    for tenant in tenants:
+        told = [
+            bytes_at(append, answer.result(30))
+            for append, answer in zip(appends, answers, strict=True)
+            if append.tenant_id == tenant
+        ]
+        assert {position: state for each in told for position, state in each.items()} == stored(quiet, tenant)
+        assert set(stored(quiet, tenant)) == set(range(1, 21))
+    assert transactions(databases, tenants) == 1
+
+
+def transactions(databases: Servers, tenants: list[UUID]) -> int:
+    """How many transactions wrote the tenants' logs."""
+    count = "SELECT count(DISTINCT xmin::text) FROM ledger.events WHERE tenant_id = ANY (%s)"
+    with psycopg.connect(str(databases.owner)) as connection:
+        row = connection.execute(count, (tenants,)).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+WRONG: dict[type[Exception], Any] = {
+    IntegrityError: an_append,
+    PolicyChangedError: lambda tenant, _: an_append(tenant, under=7),
+    TenantNotFoundError: lambda *_: an_append(uuid6.uuid7()),
+    ClockAheadError: lambda tenant, _: an_append(tenant, at=datetime.now(UTC) + timedelta(minutes=1)),
+    psycopg.errors.CheckViolation: lambda tenant, _: an_append(tenant, state=b"x" * 65_536),
+}
+
+
+@pytest.mark.parametrize("kinds", [[kind] for kind in WRONG] + [list(WRONG)], ids=lambda k: f"{len(k)}{k[0].__name__}")
+def test_in_one_group_each_refusal_is_its_own_and_the_rest_is_committed(
+    quiet: Services, databases: Servers, patient: GroupWriter, kinds: list[type[Exception]]
+) -> None:
+    tenant, taken = empty_log(quiet), uuid6.uuid7()
+    patient.append(an_append(tenant, taken))
+    right = [an_append(tenant, under=0), an_append(tenant), an_append(empty_log(quiet))]
+    with held_up(databases, patient, empty_log(quiet)) as waiting:
+        first = waiting.ask(right[0])
+        wrong = waiting.ask(*(WRONG[kind](tenant, taken) for kind in kinds))
+        rest = waiting.ask(*right[1:])
+    for kind, answer in zip(kinds, wrong, strict=True):
+        error = answer.exception(30)
+        assert type(error) is kind
+    assert [answer.result(30)[0].position for answer in first + rest] == [2, 3, 1]
+    assert list(stored(quiet, tenant)) == [1, 2, 3]
+
+
+def test_an_append_of_no_events_is_told_so_and_disturbs_nobody(
+    quiet: Services, databases: Servers, patient: GroupWriter
+) -> None:
+    tenant = empty_log(quiet)
+    with held_up(databases, patient, empty_log(quiet)) as waiting:
+        nothing = Append(tenant, [], None)
+        answers = waiting.ask(nothing, an_append(tenant), nothing, an_append(tenant), nothing)
+    told = [[place.position for place in answer.result(30)] for answer in answers]
+    assert told == [[], [1], [], [2], []]
+
+
+def test_a_tenant_whose_head_a_stranger_holds_delays_only_itself_and_is_answered_once_it_is_free(
+    quiet: Services, databases: Servers, writer: GroupWriter
+) -> None:
+    locked, free = empty_log(quiet), empty_log(quiet)
+    with ThreadPoolExecutor(8) as callers:
+        with held(databases, locked):
+            delayed = [callers.submit(writer.append, an_append(locked)) for _ in range(3)]
+            for position in range(1, 11):
+                assert callers.submit(writer.append, an_append(free)).result(30)[0].position == position
+            assert not any(answer.done() for answer in delayed)
+        assert {answer.result(30)[0].position for answer in delayed} == {1, 2, 3}
+
+
+def test_a_head_that_stays_locked_is_told_as_busy_and_nothing_was_appended(quiet: Services, database: Database) -> None:
+    locked = empty_log(quiet)
+    with GroupWriter(database, patience=Patience(head=10, lane=100)) as writer:
+        with quiet.database.transaction(locked):
+            quiet.log.of(locked).recorder.lock_head()
+            with ThreadPoolExecutor(1) as elsewhere, pytest.raises(LogBusyError):
+                elsewhere.submit(writer.append, an_append(locked)).result(30)
+        assert stored(quiet, locked) == {}
+        assert writer.append(an_append(locked))[0].position == 1
+
+
+def test_a_statement_that_the_database_gives_up_is_told_as_unavailable_and_nothing_was_appended(
+    quiet: Services, databases: Servers
+) -> None:
+    tenant = empty_log(quiet)
+    with psycopg.connect(str(databases.owner), autocommit=True) as owner:
+        limit = sql.SQL("ALTER DATABASE {} SET statement_timeout = '100ms'")
+        owner.execute(limit.format(sql.Identifier(owner.info.dbname)))
+    with (
+        Database(databases.service) as database,
+        GroupWriter(database, patience=PATIENT) as writer,
+        ThreadPoolExecutor(4) as callers,
+    ):
+        with held(databases, tenant):
+            answers = [callers.submit(writer.append, an_append(tenant)) for _ in range(4)]
+            assert {type(answer.exception(30)) for answer in answers} == {ServiceUnavailableError}
+        assert writer.append(an_append(tenant))[0].position == 1
+
+
+def test_of_more_locked_tenants_than_there_are_lanes_the_rest_is_told_at_once_that_they_are_busy(
+    quiet: Services, databases: Servers, writer: GroupWriter
+) -> None:
+    tenants, free = [empty_log(quiet) for _ in range(MOST_LANES + 1)], empty_log(quiet)
+    with ThreadPoolExecutor(MOST_LANES + 1) as callers:
+        with held(databases, *tenants):
+            answers = [callers.submit(writer.append, an_append(tenant)) for tenant in tenants]
+            refused = next(as_completed(answers, 30))
+            assert isinstance(refused.exception(30), LogBusyError)
+            assert writer.append(an_append(free))[0].position == 1
+        answers.remove(refused)
+        assert [answer.result(30)[0].position for answer in answers] == [1] * MOST_LANES
+
+
+def test_a_full_queue_refuses_what_comes_next_and_answers_what_is_in_it(
+    quiet: Services, databases: Servers, database: Database
+) -> None:
+    tenant = empty_log(quiet)
+    with GroupWriter(database, most_waiting=3, patience=PATIENT) as writer:
+        with held_up(databases, writer, empty_log(quiet)) as waiting:
+            answers = waiting.ask(*(an_append(tenant) for _ in range(3)))
+            with pytest.raises(QueueFullError):
+                writer.append(an_append(tenant))
+        assert [answer.result(30)[0].position for answer in answers] == [1, 2, 3]
+        assert writer.append(an_append(tenant))[0].position == 4
+
+
+def test_over_http_a_full_queue_is_a_503_that_says_when_to_try_again(quiet: Services, database: Database) -> None:
+    tenant = quiet.tenants.create(context(), "crowded")
+    key = quiet.tenants.issue_key(context(), tenant, Actor(id="ann", type="user"))
+    head = quiet.log.of(tenant).recorder.head()
+    with GroupWriter(database, most_waiting=0) as full:
+        crowded = replace(quiet, log=EventLog(quiet.database, full, SealingMapper(quiet.keys)))
+        with serving(create_app(lambda: nullcontext(crowded)), listening("127.0.0.1", 0)) as url:
+            answer = httpx.post(
+                f"{url}/v1/assets", json={"media": {"media_kind": "image"}}, headers={"Authorization": f"Bearer {key}"}
+            )
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["type"] == "urn:asset-ledger:problem:queue-full"
+    assert quiet.log.of(tenant).recorder.head() == head
+
+
+def test_closing_answers_everybody_who_waits_and_refuses_whoever_comes_after(
+    quiet: Services, databases: Servers, database: Database
+) -> None:
+    tenant = empty_log(quiet)
+    writer = GroupWriter(database, patience=PATIENT)
+    with ThreadPoolExecutor(1) as elsewhere:
+        with held_up(databases, writer, empty_log(quiet)) as waiting:
+            answers = waiting.ask(*(an_append(tenant) for _ in range(20)))
+            closing = elsewhere.submit(writer.close)
+        closing.result(30)
+    assert [answer.result(0)[0].position for answer in answers] == list(range(1, 21))
+    with pytest.raises(ServiceUnavailableError, match="stopping"):
+        writer.append(an_append(tenant))
+    assert len(stored(quiet, tenant)) == 20
+
+
+def test_closing_waits_for_those_who_wait_for_a_locked_head(
+    quiet: Services, databases: Servers, database: Database
+) -> None:
+    locked, free = empty_log(quiet), empty_log(quiet)
+    writer = GroupWriter(database)
+    with ThreadPoolExecutor(4) as callers:
+        with held(databases, locked):
+            delayed = callers.submit(writer.append, an_append(locked))
+            writer.append(an_append(free))
+            closing = callers.submit(writer.close)
+        closing.result(30)
+        assert delayed.result(0)[0].position == 1
+
+
+def test_an_append_that_slips_in_while_the_writer_closes_is_answered_and_leaves_no_thread_behind(
+    quiet: Services, database: Database
+) -> None:
+    tenant = empty_log(quiet)
+    writer = GroupWriter(database)
+    writer.close()
+    writer._closed = False  # as whoever asked just before sees it
+    with suppress(ServiceUnavailableError):
+        assert writer.append(an_append(tenant))[0].position == 1
+    eventually(lambda: not [thread for thread in writer._threads if thread.is_alive()])
+
+
+def test_however_many_append_while_it_closes_each_is_answered_and_told_the_truth(
+    quiet: Services, database: Database
+) -> None:
+    tenant = empty_log(quiet)
+    for _ in range(20):
+        writer = GroupWriter(database)
+        appends = [an_append(tenant) for _ in range(16)]
+        with ThreadPoolExecutor(16) as callers:
+            answers = [callers.submit(writer.append, append) for append in appends]
+            writer.close()
+        told: dict[int, bytes] = {}
+        for append, answer in zip(appends, answers, strict=True):
+            error = answer.exception(30)
+            if error is None:
+                told |= bytes_at(append, answer.result())
+            else:
+                assert type(error) is ServiceUnavailableError
+        log = stored(quiet, tenant)
+        assert told.items() <= log.items()
+        assert {append.entries[0].state for append in appends} & set(log.values()) == set(told.values())

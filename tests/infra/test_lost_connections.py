@@ -1,0 +1,129 @@
+"""A connection lost between sending and hearing: what was sent is in the log once, and every caller is told its place.
+
+The group writer sends the same bytes again, whether or not the server had got them.
+"""
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import uuid6
+from eventsourcing.persistence import IntegrityError
+
+from api.composition import Services
+from domain.errors import OutcomeUnknownError, ServiceUnavailableError
+from infra.database import Database
+from infra.event_log.appending import Append, PolicyChangedError, send
+from infra.event_log.group_commit import GroupWriter, Patience
+from infra.servers import Servers
+from tests.chaos.cutting import Cutter, When
+from tests.conftest import empty_log
+from tests.infra.grouping import an_append, bytes_at, entry, held, held_up, stored, until_blocked
+
+PATIENT = Patience(head=30_000)
+
+
+@pytest.fixture
+def cutter(databases: Servers) -> Iterator[Cutter]:
+    """A proxy before this test's databases."""
+    with tempfile.TemporaryDirectory() as directory, Cutter(databases.service, Path(directory)) as made:
+        yield made
+
+
+@pytest.fixture
+def writer(databases: Servers, cutter: Cutter) -> Iterator[GroupWriter]:
+    """A writer behind the proxy, patient with heads."""
+    with (
+        Database(cutter.through(databases.service), size=4) as database,
+        GroupWriter(database, patience=PATIENT) as made,
+    ):
+        yield made
+
+
+@pytest.mark.parametrize(
+    "whens",
+    [*([when] for when in When), *([when, When.ANSWERED] for when in When), [When.ANSWERED, When.BEFORE], list(When)],
+    ids=lambda whens: "-".join(when.name.lower() for when in whens),
+)
+def test_a_group_whose_answer_is_lost_is_committed_once_and_every_caller_gets_its_own_answer(
+    quiet: Services, databases: Servers, cutter: Cutter, writer: GroupWriter, whens: list[When]
+) -> None:
+    tenant, other, taken = empty_log(quiet), empty_log(quiet), uuid6.uuid7()
+    writer.append(an_append(tenant, taken))
+    right = [an_append(tenant), Append(tenant, [entry(), entry()], 0), an_append(other)]
+    with held_up(databases, writer, empty_log(quiet)) as waiting:
+        answers = waiting.ask(*right)
+        late, elsewhere = waiting.ask(an_append(tenant, taken), an_append(tenant, under=7))
+        cutter.cut_next(right[0].entries[0].state, *whens)
+    told = [bytes_at(append, answer.result(30)) for append, answer in zip(right, answers, strict=True)]
+    assert type(late.exception(30)) is IntegrityError
+    assert type(elsewhere.exception(30)) is PolicyChangedError
+    assert cutter.made == Counter(whens)
+    assert [list(each) for each in told] == [[2], [3, 4], [1]]
+    assert told[0] | told[1] == {p: state for p, state in stored(quiet, tenant).items() if p > 1}
+    assert told[2] == stored(quiet, other)
+
+
+def test_an_append_that_is_committed_after_its_connection_was_lost_is_told_its_place(
+    quiet: Services, databases: Servers, cutter: Cutter, writer: GroupWriter
+) -> None:
+    tenant = empty_log(quiet)
+    append = an_append(tenant)
+    with ThreadPoolExecutor(1) as caller:
+        with held(databases, tenant):
+            answer = caller.submit(writer.append, append)
+            until_blocked(databases, 1)
+            cutter.cut_all()
+            until_blocked(databases, 2)  # the one that lost its client, and the one that was sent again
+        assert bytes_at(append, answer.result(30)) == stored(quiet, tenant)
+    assert len(stored(quiet, tenant)) == 1
+
+
+def test_what_meets_other_bytes_when_it_is_sent_again_is_a_conflict(
+    quiet: Services, databases: Servers, cutter: Cutter, writer: GroupWriter
+) -> None:
+    tenant, originator = empty_log(quiet), uuid6.uuid7()
+    with ThreadPoolExecutor(1) as caller, held(databases, tenant) as stranger:
+        answer = caller.submit(writer.append, an_append(tenant, originator))
+        until_blocked(databases, 1)
+        cutter.cut_all()
+        until_blocked(databases, 2)
+        send(stranger, [an_append(tenant, originator, state=b"the stranger's")])
+        stranger.commit()
+        assert type(answer.exception(30)) is IntegrityError
+    assert stored(quiet, tenant) == {1: b"the stranger's"}
+
+
+def test_when_the_database_is_gone_for_good_nobody_is_told_what_nobody_knows(
+    quiet: Services, databases: Servers, cutter: Cutter
+) -> None:
+    tenant = empty_log(quiet)
+    with (
+        Database(cutter.through(databases.service), timeout=0.2) as database,
+        GroupWriter(database, patience=Patience(head=30_000, resend=0.2)) as writer,
+        ThreadPoolExecutor(8) as callers,
+        held(databases, tenant),
+    ):
+        sent = callers.submit(writer.append, an_append(tenant))
+        until_blocked(databases, 1)
+        waiting = [callers.submit(writer.append, an_append(tenant)) for _ in range(5)]
+        cutter.refuse()
+        assert type(sent.exception(30)) is OutcomeUnknownError
+        assert {type(answer.exception(30)) for answer in waiting} == {ServiceUnavailableError}
+        assert type(callers.submit(writer.append, an_append(tenant)).exception(30)) is ServiceUnavailableError
+        cutter.admit()
+    assert len(stored(quiet, tenant)) <= 1
+
+
+def test_a_writer_goes_on_when_the_database_is_back(quiet: Services, cutter: Cutter, writer: GroupWriter) -> None:
+    tenant = empty_log(quiet)
+    with ThreadPoolExecutor(8) as callers:
+        writer.append(an_append(tenant))
+        cutter.refuse()
+        answers = [callers.submit(writer.append, an_append(tenant)) for _ in range(8)]
+        cutter.admit()
+        assert sorted(answer.result(30)[0].position for answer in answers) == list(range(2, 10))
+    assert list(stored(quiet, tenant)) == list(range(1, 10))
