@@ -19,7 +19,7 @@ from benchmarks.results import Result
 from benchmarks.rounds import Pairs, Scale, in_turns
 
 THREADS = 32
-BATCH_THREADS = 8
+BATCH_THREADS = 2  # more only wait for each other
 TENANTS = 64
 PATIENCE = 30
 STALE_OF = 20  # one append of so many is stale

@@ -88,6 +88,7 @@ class Event(Frozen):
 
 
 _TYPES: dict[str, type[Event]] = {}
+_CIRCUMSTANCES = ("recorded_at", "actor", "subject", "correlation_id", "causation_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,24 +126,33 @@ def personal_fields(event_class: type[Event]) -> frozenset[str]:
     return frozenset(name for name, field in event_class.model_fields.items() if is_personal(field.metadata))
 
 
+@cache
+def _sealed_names(event_class: type[Event]) -> tuple[str, ...]:
+    """What is sealed of the event if it has a value, in the order it is written."""
+    return tuple(sorted(personal_fields(event_class) | {"reason"}))
+
+
 def to_parts(event: Event) -> Parts:
     """The event's JSON document, split. What is null is left out, and so is what is personal and empty."""
     own = event.model_dump(mode="json")
-    envelope = {name: value for name, value in own.pop("envelope").items() if value is not None}
-    sealed = personal_fields(type(event))
-    personal = {name: own.pop(name) for name in sealed & own.keys()}
+    envelope = own.pop("envelope")
+    own["reason"] = envelope["reason"]
     clear = {
-        "tenant_id": envelope.pop("tenant_id"),
-        "originator_id": envelope.pop("originator_id"),
-        "originator_version": envelope.pop("originator_version"),
+        "tenant_id": envelope["tenant_id"],
+        "originator_id": envelope["originator_id"],
+        "originator_version": envelope["originator_version"],
         "topic": event.TOPIC,
         "schema_version": event.class_version,
     }
-    if "reason" in envelope:
-        personal["reason"] = envelope.pop("reason")
-    clear |= envelope
+    for name in _CIRCUMSTANCES:
+        if (value := envelope[name]) is not None:
+            clear[name] = value
+    personal = {}
+    for name in _sealed_names(type(event)):
+        if (value := own.pop(name)) is not None and value != []:
+            personal[name] = value
     clear["data"] = {name: value for name, value in own.items() if value is not None}
-    return Parts(clear, {name: personal[name] for name in sorted(personal) if personal[name] not in (None, [])})
+    return Parts(clear, personal)
 
 
 def from_parts(clear: Mapping[str, Any], personal: Mapping[str, Any]) -> Event:

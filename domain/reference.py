@@ -1,5 +1,6 @@
 """References: typed pointers to things outside the ledger, written `kind:id`."""
 
+from functools import lru_cache
 from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, StringConstraints, WithJsonSchema
@@ -90,12 +91,18 @@ class ReferenceAliases(Frozen):
     def aliased(self) -> tuple[Reference, ...]:
         """The references that the given aliases stand for."""
         given = self.__dict__
-        return tuple(Reference(kind=kind, id=given[alias]) for alias, kind in KINDS if given[alias] is not None)
+        return tuple([_known(kind, given[alias]) for alias, kind in KINDS if given[alias] is not None])
 
 
 def alias_kind(alias: str) -> str:
     """The reference kind an alias stands for: workflow for workflow_id, agent for agent."""
     return alias.removesuffix("_id")
+
+
+@lru_cache(4_096)
+def _known(kind: str, id_: str) -> Reference:
+    """The reference, made once: pipelines name the same workflows and models over and over."""
+    return Reference(kind=kind, id=id_)
 
 
 KINDS: Final = tuple((alias, alias_kind(alias)) for alias in ReferenceAliases.model_fields)

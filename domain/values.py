@@ -3,7 +3,7 @@
 import math
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
@@ -12,11 +12,11 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     JsonValue,
     PlainSerializer,
     StringConstraints,
+    WrapValidator,
 )
 
 from domain.errors import DocumentsTooLargeError
@@ -49,32 +49,29 @@ def storable(text: str) -> str:
     return text
 
 
-def written_out(value: object) -> object:
-    """The value itself; ValueError for a number or a text that is no date and time with its zone."""
-    if isinstance(value, datetime) or (isinstance(value, str) and _RFC3339.match(value)):
+def in_utc(value: object, validate: Callable[[object], datetime]) -> datetime:
+    """The time in UTC; ValueError for a number, for a text without its zone, and at the ends of the calendar."""
+    if isinstance(value, datetime) and value.tzinfo is UTC:
         return value
-    raise ValueError("must be a date and time with its zone, such as 2026-11-20T12:00:00Z (RFC 3339)")
-
-
-def in_utc(time: datetime) -> datetime:
-    """The same time in UTC; ValueError at the ends of the calendar."""
+    if not (isinstance(value, datetime) or (isinstance(value, str) and _RFC3339.match(value))):
+        raise ValueError("must be a date and time with its zone, such as 2026-11-20T12:00:00Z (RFC 3339)")
     try:
-        return time.astimezone(UTC)
+        return validate(value).astimezone(UTC)
     except OverflowError:
         raise ValueError("is beyond the years 1 to 9999 in UTC") from None
 
 
 def iso_micros(time: datetime) -> str:
     """RFC 3339 in UTC with exactly six fractional digits, such as 2026-11-20T15:04:05.000000Z."""
-    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    utc = time if time.tzinfo is UTC else time.astimezone(UTC)
+    return utc.isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"
 
 
 Text = Annotated[str, AfterValidator(storable)]
 OutsideId = Annotated[Text, StringConstraints(min_length=1, max_length=512)]
 UtcTime = Annotated[
     AwareDatetime,
-    BeforeValidator(written_out),
-    AfterValidator(in_utc),
+    WrapValidator(in_utc),
     PlainSerializer(iso_micros, when_used="json"),
 ]
 

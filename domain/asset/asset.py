@@ -130,15 +130,16 @@ def create(
     DocumentsTooLargeError if its documents exceed 40 KiB.
     """
     check_documents_size(new.metadata, new.prompt_spec)
+    scope = new.scope
     given = distinct(new.aliased() + new.references)
     return AssetCreated(
         envelope=Envelope.of(context, tenant_id, asset_id, 1, new.subject),
         media=new.media,
         status=new.status,
         content=new.content,
-        scope=new.scope,
-        origin=tuple(r for r in given if r.kind in ORIGIN_KINDS),
-        references=tuple(r for r in given if r.kind not in ORIGIN_KINDS and r != new.scope),
+        scope=scope,
+        origin=tuple([r for r in given if r.kind in ORIGIN_KINDS]),
+        references=tuple([r for r in given if r.kind not in ORIGIN_KINDS and r != scope]),
         name=new.name,
         file_name=new.file_name,
         description=new.description,

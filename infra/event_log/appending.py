@@ -69,7 +69,7 @@ def send(
     """
     try:
         rows = connection.execute(
-            _SQL["append"], {**_columns(appends), "head_wait": head_wait, "again": again}
+            _SQL["append"], {**_columns(appends), "head_wait": head_wait, "again": again}, binary=True
         ).fetchall()
     except psycopg.Error as error:
         if error.sqlstate == "AL001":
@@ -92,20 +92,23 @@ def send(
 
 def _columns(appends: Sequence[Append]) -> dict[str, object]:
     """The group as the statement's parameters. Arrays are written as text, which is far quicker than adapting them."""
-    now = datetime.now(UTC)
-    given = [(number, append, entry) for number, append in enumerate(appends) for entry in append.entries]
+    tenant_ids, numbers, revisions = [], [], []
+    for number, append in enumerate(appends):
+        size = len(append.entries)
+        tenant_ids += [append.tenant_id.hex] * size
+        numbers += [str(number)] * size
+        revisions += ["NULL" if append.policy_revision is None else str(append.policy_revision)] * size
+    entries = [entry for append in appends for entry in append.entries]
     return {
-        "tenant_ids": _array(append.tenant_id.hex for _, append, _ in given),
-        "append_numbers": _array(str(number) for number, _, _ in given),
-        "policy_revisions": _array(_number(append.policy_revision) for _, append, _ in given),
-        "originator_ids": _array(cast("UUID", entry.originator_id).hex for _, _, entry in given),
-        "originator_versions": _array(str(entry.originator_version) for _, _, entry in given),
-        "topics": [entry.topic for _, _, entry in given],
-        "recorded_ats": _array(
-            (entry.recorded_at if isinstance(entry, EntryToAppend) else now).isoformat() for _, _, entry in given
-        ),
-        "sizes": _array(str(len(entry.state)) for _, _, entry in given),
-        "entries": b"".join([entry.state for _, _, entry in given]),
+        "tenant_ids": _array(tenant_ids),
+        "append_numbers": _array(numbers),
+        "policy_revisions": _array(revisions),
+        "originator_ids": _array([cast("UUID", entry.originator_id).hex for entry in entries]),
+        "originator_versions": _array([str(entry.originator_version) for entry in entries]),
+        "topics": [entry.topic for entry in entries],
+        "recorded_ats": _array([_recorded_at(entry).isoformat() for entry in entries]),
+        "sizes": _array([str(len(entry.state)) for entry in entries]),
+        "entries": b"".join([entry.state for entry in entries]),
     }
 
 
@@ -114,5 +117,5 @@ def _array(values: Iterable[str]) -> str:
     return "{" + ",".join(values) + "}"
 
 
-def _number(value: int | None) -> str:
-    return "NULL" if value is None else str(value)
+def _recorded_at(entry: StoredEvent) -> datetime:
+    return entry.recorded_at if isinstance(entry, EntryToAppend) else datetime.now(UTC)
