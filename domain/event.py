@@ -1,7 +1,6 @@
 """The envelope every event carries, the base of all events, and their parts as JSON."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, ClassVar, Literal, NamedTuple, Self
@@ -91,8 +90,7 @@ _TYPES: dict[str, type[Event]] = {}
 _CIRCUMSTANCES = ("recorded_at", "actor", "subject", "correlation_id", "causation_id")
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """An event with its place in the log: position (dense, from 1) and the time that `as_of` goes by."""
 
     event: Event

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import SchemaValidator
 
-_CALLS = frozenset({"function-before", "function-after"})
+_CALLS = frozenset({"function-before", "function-after", "function-wrap"})
 _PLAIN = frozenset({"str", "int", "float"})
 
 

@@ -78,6 +78,8 @@ UtcTime = Annotated[
 
 def searchable(text: str) -> str:
     """The text as search compares it: compatibility-normalised and case-folded (Unicode, section 3.13)."""
+    if text.isascii():
+        return text.lower()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 

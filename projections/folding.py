@@ -1,17 +1,17 @@
 """Folds what was read into the rows, until something stops it; then it stops for that tenant only."""
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
 from domain.errors import KeyUnavailableError, ServiceUnavailableError
 from domain.event import Event, Recorded
-from infra.event_log.recorder import LogEntry
 from projections.projection import Key, Projection, apply
-from projections.reading import Batch, Piece
+from projections.reading import Batch, News, Piece, portions
 from projections.writing import Rows
 
-Decode = Callable[[LogEntry], Event]
+Decode = Callable[[News], Event]
 
 BATCH_BYTES = 32 * 2**20
 """A batch is cut short once it has read so much, however few events that are."""
@@ -27,7 +27,7 @@ def fold_pieces(
 ) -> None:
     """Fold pieces of the batches into the rows, loading those they touch."""
     size = 0
-    for piece in read:
+    for piece in chain.from_iterable(map(portions, read)):
         probe("read")
         touched = _decode(decode, batches, piece)
         rows.load(key for batch in touched for recorded in batch.news for key in projection.keys(recorded.event))
@@ -47,7 +47,7 @@ def _decode(decode: Decode, batches: Mapping[UUID, Batch], piece: Piece) -> list
     return touched
 
 
-def _decode_one(decode: Decode, batch: Batch, entries: Iterable[LogEntry]) -> None:
+def _decode_one(decode: Decode, batch: Batch, entries: Iterable[News]) -> None:
     for entry in entries:
         try:
             event = decode(entry)

@@ -40,7 +40,13 @@ class Table(Generic[Row]):
 
     @cached_property
     def values_of(self) -> Callable[[Row], tuple[Any, ...]]:
+        if issubclass(self.row, tuple):
+            return cast("Callable[[Row], tuple[Any, ...]]", _itself)
         return attrgetter(*self.columns)
+
+
+def _itself(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return row
 
 
 @dataclass(frozen=True)

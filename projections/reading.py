@@ -3,9 +3,10 @@
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
@@ -13,7 +14,6 @@ from uuid import UUID
 
 from domain.event import Recorded
 from infra.database import Connection
-from infra.event_log.recorder import LogEntry
 from infra.sql import beside
 from projections.projection import Projection
 
@@ -23,6 +23,11 @@ TENANTS_PER_BATCH = 100
 FIRST_PIECE = 500
 PIECE_BYTES = 2 * 2**20
 """A piece is about as many entries as this holds, judged by the piece before it."""
+
+AHEAD = 2
+"""Pieces that are read before they are wanted."""
+PORTION = 500
+"""Events that are decoded, loaded and folded together: so many are still in the processor's cache each time."""
 
 T = TypeVar("T")
 
@@ -57,10 +62,21 @@ class Stretch(NamedTuple):
     until: int
 
 
+class News(NamedTuple):
+    """An entry of a log as it was stored; `id` is its position."""
+
+    originator_id: UUID
+    originator_version: int
+    topic: str
+    state: bytes
+    id: int
+    effective_at: datetime
+
+
 class Piece(NamedTuple):
     """Some entries by tenant, and how many bytes they have."""
 
-    entries: dict[UUID, list[LogEntry]]
+    entries: dict[UUID, list[News]]
     size: int
 
 
@@ -112,16 +128,28 @@ def _piece(connection: Connection, wanted: Sequence[Stretch]) -> Piece:
     tenant_ids, afters, untils = (list(column) for column in zip(*wanted, strict=True))
     asked = {"tenant_ids": tenant_ids, "afters": afters, "untils": untils}
     rows = connection.cursor(binary=True).execute(_SQL["news"], asked).fetchall()
-    entries: dict[UUID, list[LogEntry]] = {
-        tenant_ids[ordinal - 1]: [LogEntry(*entry) for _, *entry in found]
+    entries: dict[UUID, list[News]] = {
+        tenant_ids[ordinal - 1]: [News._make(entry[1:]) for entry in found]
         for ordinal, found in groupby(rows, itemgetter(0))
     }
     return Piece(entries, sum(len(row[4]) for row in rows))
 
 
+def portions(piece: Piece) -> Iterator[Piece]:
+    """The piece in parts that are worked on at once."""
+    count = sum(map(len, piece.entries.values()))
+    for tenant_id, entries in piece.entries.items():
+        if count <= PORTION:
+            yield piece
+            return
+        for start in range(0, len(entries), PORTION):
+            part = entries[start : start + PORTION]
+            yield Piece({tenant_id: part}, piece.size * len(part) // count)
+
+
 def ahead(make: Callable[[], Generator[T]]) -> Generator[T]:
-    """The items of an iterator that a thread runs one item ahead of its reader. Raises what it raises."""
-    made: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(maxsize=1)
+    """The items of an iterator that a thread runs a few items ahead of its reader. Raises what it raises."""
+    made: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(maxsize=AHEAD)
     stopped = threading.Event()
 
     def offer(item: T | None, error: BaseException | None = None) -> None:

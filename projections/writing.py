@@ -42,7 +42,8 @@ class Rows(dict[Key, Any]):
 
     def load(self, keys: Iterable[Key]) -> None:
         """Load the rows of the keys that are in the table and not here yet."""
-        missing = set(keys).difference(self, self._asked)  # hashes each key once
+        known, asked = self, self._asked
+        missing = {key for key in keys if key not in known and key not in asked}
         if not missing:
             return
         table, cursor = self._table, self._connection.cursor(binary=True)

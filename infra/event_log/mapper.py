@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, Protocol, cast
 from uuid import UUID
 
 import orjson
@@ -27,6 +27,19 @@ MAX_ENTRY = 65_535
 _NONCE_BYTES = 12
 _SEALED = b',"sealed":"A256GCM.'
 _END = b'"}'
+
+
+class Stored(Protocol):
+    """An entry as it was stored: the library's StoredEvent, or anything with its members."""
+
+    @property
+    def originator_id(self) -> UUID | str: ...
+    @property
+    def originator_version(self) -> int: ...
+    @property
+    def topic(self) -> str: ...
+    @property
+    def state(self) -> bytes: ...
 
 
 @dataclass(frozen=True)
@@ -64,7 +77,7 @@ class SealingMapper(Mapper[UUID]):
             event.originator_id, event.originator_version, event.TOPIC, entry, event.envelope.recorded_at
         )
 
-    def to_domain_event(self, stored_event: StoredEvent) -> Event:
+    def to_domain_event(self, stored_event: Stored) -> Event:
         """The event of a stored entry. CorruptEntryError if its bytes disagree with its columns or its seal."""
         entry = stored_event.state
         start = entry.rfind(_SEALED)
@@ -84,7 +97,7 @@ class SealingMapper(Mapper[UUID]):
 
     def _open(self, clear: dict[str, Any], clear_bytes: bytes, sealed: bytes) -> dict[str, Any]:
         key = self._keys.opening(clear["tenant_id"], clear.get("subject"))
-        box = base64.urlsafe_b64decode(sealed.removeprefix(_SEALED).removesuffix(_END))
+        box = base64.urlsafe_b64decode(sealed[len(_SEALED) : -len(_END)])
         try:
             personal = key.decrypt(box[:_NONCE_BYTES], box[_NONCE_BYTES:], clear_bytes)
         except InvalidTag:
@@ -95,7 +108,7 @@ class SealingMapper(Mapper[UUID]):
 _uuid = lru_cache(1_024)(UUID)
 
 
-def _compare(stored: StoredEvent, clear: dict[str, Any]) -> None:
+def _compare(stored: Stored, clear: dict[str, Any]) -> None:
     columns = (str(stored.originator_id), stored.originator_version, stored.topic)
     if columns != (clear["originator_id"], clear["originator_version"], clear["topic"]):
         raise CorruptEntryError(f"the bytes of entry {columns} belong to another event")
