@@ -1,6 +1,6 @@
 """The HTTP application."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager
 from functools import cache
 from typing import Any
@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from api import callers, problems
 from api.composition import Services
+from api.declared import declared
 from api.described import Description, only_described_parameters
 from api.feed import Listeners
 from api.operations import OPERATION
@@ -19,6 +20,8 @@ from api.routers import assets, audit, batches, changes, feed, health, job_chang
 from api.schemas import Problem
 
 MAX_BODY = 1024 * 1024
+
+PARTS = (assets, changes, jobs, job_changes, batches, reference_lookups, policies, audit, feed, health)
 
 DESCRIPTION = """
 Records who, what and which job made each asset, and what happened to it since, as immutable events.
@@ -52,11 +55,15 @@ def create_app(
     app.add_middleware(BodyLimit, limit=MAX_BODY, limits={**batches.LIMITS, **policies.LIMITS})
     app.add_middleware(RequestId)
     problems.install(app)
-    for part in (assets, changes, jobs, job_changes, batches, reference_lookups, policies, audit, feed, health):
+    for part in PARTS:
         app.include_router(part.router)
     _describe_the_rest(app)
     app.state.description = Description(app)
     return app
+
+
+def _routes() -> Iterator[APIRoute]:
+    return (route for part in PARTS for route in part.router.routes if isinstance(route, APIRoute))
 
 
 def _operation_id(route: APIRoute) -> str:
@@ -71,9 +78,12 @@ def _describe_the_rest(app: FastAPI) -> None:
     def openapi() -> dict[str, object]:
         described = make()
         components = described["components"]
-        for path, operations in described["paths"].items():
-            if path.startswith("/v1"):
-                for operation in operations.values():
+        for route in _routes():
+            for method in route.methods or ():
+                operation = described["paths"][route.path_format][method.lower()]
+                if parameters := operation.get("parameters", []) + list(declared(route.dependant)):
+                    operation["parameters"] = list({(p["in"], p["name"]): p for p in parameters}.values())
+                if route.path_format.startswith("/v1"):
                     callers.describe(operation, components)
         schemas = components["schemas"]
         missing: dict[str, TypeAdapter[Any]] = {"Problem": TypeAdapter(Problem), "Operation": OPERATION}

@@ -8,11 +8,12 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from api.composition import Services
+from api.declared import parameters
 from api.jobs import Jobs
 from api.ledger import Ledger
 from api.problems import BadHeaderError, UnauthenticatedError
@@ -27,6 +28,21 @@ def services(request: Request) -> Services:
     """What the app was composed of."""
     found: Services = request.app.state.services
     return found
+
+
+def _headers(
+    actor: Annotated[
+        str | None,
+        Header(
+            alias="X-Actor",
+            description="Who acts, as `type:id` with the type user, worker or system. Default: the key's holder.",
+        ),
+    ] = None,
+    causation_id: Annotated[
+        str | None, Header(alias="X-Causation-ID", description="The id of what led to this request.")
+    ] = None,
+) -> None:
+    pass
 
 
 async def session(request: Request) -> Session:
@@ -107,17 +123,10 @@ _SCHEME = {
     "scheme": "bearer",
     "description": "A key from `asset-ledger key issue`. It decides the tenant.",
 }
-_HEADERS = {
-    "X-Actor": "Who acts, as `type:id` with the type user, worker or system. Default: the key's holder.",
-    "X-Causation-ID": "The id of what led to this request.",
-}
 
 
 def describe(operation: dict[str, Any], components: dict[str, Any]) -> None:
     """Tell of the key and the headers in the OpenAPI description of an operation that has a caller."""
     components.setdefault("securitySchemes", {})["HTTPBearer"] = _SCHEME
     operation["security"] = [{"HTTPBearer": []}]
-    operation.setdefault("parameters", []).extend(
-        {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": text}
-        for name, text in _HEADERS.items()
-    )
+    operation["parameters"] = operation.get("parameters", []) + parameters(_headers)

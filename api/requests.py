@@ -16,6 +16,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.callers import REQUEST_ID, ledger, session
+from api.declared import checked, declares, queried
 from api.problems import BadHeaderError, BadMomentError
 from domain.errors import ProjectionLagError, ServiceUnavailableError
 from domain.values import OutsideId, Text, UtcTime
@@ -82,13 +83,19 @@ class BodyLimit:
         await self._app(scope, counted, send)
 
 
-async def if_match(
+def _if_match(
     tag: Annotated[
         str | None,
         Header(alias="If-Match", description='The ETag of the revision to change, such as `"3"`; absent: the newest.'),
     ] = None,
-) -> int | None:
+) -> None:
+    pass
+
+
+@declares(_if_match)
+async def if_match(request: Request) -> int | None:
     """The revision the caller expects; None if any will do."""
+    tag = request.headers.get("If-Match")
     if tag is None or tag.strip() == "*":
         return None
     number = re.fullmatch(r'"([0-9]{1,9})"', tag.strip())
@@ -100,9 +107,7 @@ async def if_match(
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(UtcTime)
 
 
-async def as_of(
-    request: Request,
-    response: Response,
+def _as_of(
     moment: Annotated[
         str | None,
         Query(
@@ -111,8 +116,14 @@ async def as_of(
             examples=["17", "2026-11-20T12:00:00Z"],
         ),
     ] = None,
-) -> int | None:
+) -> None:
+    pass
+
+
+@declares(_as_of)
+async def as_of(request: Request, response: Response) -> int | None:
     """The position to answer for, named in the answer as `Ledger-As-Of`; None for now. BadMomentError."""
+    moment = request.query_params.get("as_of")
     if moment is None:
         return None
     try:
@@ -125,23 +136,32 @@ async def as_of(
     return position
 
 
-MinPosition = Annotated[
-    int | None, Query(ge=0, le=MAX_POSITION, description="Wait (at most 5 s) until this position is visible.")
-]
+_POSITION: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=0, le=MAX_POSITION)])
+
+
+def _min_position(
+    min_position: Annotated[
+        int | None, Query(ge=0, le=MAX_POSITION, description="Wait (at most 5 s) until this position is visible.")
+    ] = None,
+) -> None:
+    pass
 
 
 def at_least(*projections: Projection[Any]) -> Callable[..., Awaitable[None]]:
     """A dependency that waits until the projections have reached the position the request asks for."""
     waiting = asyncio.Semaphore(MOST_WAITING)
 
-    async def wait(request: Request, min_position: MinPosition = None) -> None:
-        if min_position is None:
+    @declares(_min_position)
+    async def wait(request: Request) -> None:
+        given = request.query_params.get("min_position")
+        if given is None:
             return
         asked = await ledger(request)
+        position = checked(_POSITION, given, "query", "min_position")
         if waiting.locked():
             raise ServiceUnavailableError("Too many requests are waiting for a position.")
         async with waiting:
-            await _until(lambda: asked.reached(projections), min_position)
+            await _until(lambda: asked.reached(projections), position)
 
     return wait
 
@@ -157,10 +177,28 @@ async def _until(reached: Callable[[], int], position: int) -> None:
 
 
 IfMatch = Annotated[int | None, Depends(if_match)]
-IdempotencyKey = Annotated[
-    OutsideId | None,
-    Header(alias="Idempotency-Key", description="Repeating a request with the same key never does it twice."),
-]
+
+
+_KEY: TypeAdapter[str] = TypeAdapter(OutsideId)
+
+
+def _idempotency_key(
+    key: Annotated[
+        OutsideId | None,
+        Header(alias="Idempotency-Key", description="Repeating a request with the same key never does it twice."),
+    ] = None,
+) -> None:
+    pass
+
+
+@declares(_idempotency_key)
+async def idempotency_key(request: Request) -> str | None:
+    """The key under which the request is done once; None if it has none."""
+    given = request.headers.get("Idempotency-Key")
+    return None if given is None else checked(_KEY, given, "header", "Idempotency-Key")
+
+
+IdempotencyKey = Annotated[str | None, Depends(idempotency_key)]
 AsOf = Annotated[int | None, Depends(as_of)]
 ActorText = Annotated[Text, Field(pattern="^(user|worker|system):.", examples=["user:u_42"])]
 
@@ -170,6 +208,9 @@ class PageQuery(BaseModel):
 
     limit: int = Field(default=50, ge=1, le=200, description="How many items a page has at the most.")
     cursor: str | None = Field(default=None, max_length=200, description="The `next` of the page before.")
+
+
+Paged = Annotated[PageQuery, Depends(queried(PageQuery))]
 
 
 class SortedQuery(PageQuery):

@@ -7,7 +7,9 @@ from functools import partial
 from typing import Any, Self
 from uuid import UUID
 
+import orjson
 import psycopg
+from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from domain.errors import ServiceUnavailableError
@@ -16,6 +18,10 @@ from infra.forking import after_fork
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 UNREACHABLE = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
+
+
+def _configure(connection: Connection) -> None:
+    set_json_loads(orjson.loads, connection)
 
 
 class Database:
@@ -29,6 +35,7 @@ class Database:
             max_size=size,
             timeout=timeout,
             open=True,
+            configure=_configure,
             kwargs={"autocommit": True, "prepare_threshold": 5 if prepare else None},
         )
         self._around: ContextVar[tuple[Connection, UUID | None] | None] = ContextVar("around", default=None)

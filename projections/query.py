@@ -157,7 +157,8 @@ class Select:
 
     def rows(self, connection: Connection, limit: int) -> list[tuple[Any, ...]]:
         """At most `limit` rows."""
-        return connection.execute(self.query(), {**self.parameters, "limit": limit}).fetchall()
+        cursor = connection.cursor(binary=True)
+        return cursor.execute(self.query(), {**self.parameters, "limit": limit}).fetchall()
 
     def query(self) -> Composed:
         """The statement, with the parameters of the conditions and `limit`."""

@@ -4,9 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import orjson
 import psycopg
-from psycopg.types.json import set_json_loads
 
 from infra.database import Connection
 from projections import composed
@@ -47,7 +45,6 @@ class Rows(dict[Key, Any]):
         if not missing:
             return
         table, cursor = self._table, self._connection.cursor(binary=True)
-        set_json_loads(orjson.loads, cursor)
         found = cursor.execute(composed.load(table), _columns(missing)).fetchall()
         loaded = {table.key_of(row): row for row in (table.row(*values) for values in found)}
         self._asked.update(missing)

@@ -7,10 +7,11 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 
 from api.callers import CallerLedger
+from api.declared import queried
 from api.policies import CREATING
 from api.problems import documented
 from api.rendering import Rendered
-from api.requests import ActorText, AsOf, IdempotencyKey, PageQuery, SortedQuery, at_least
+from api.requests import ActorText, AsOf, IdempotencyKey, Paged, SortedQuery, at_least
 from api.routers.references import ReferenceQuery
 from api.schemas import Asset, AssetPage, AssetStatus, EventEntry, EventPage
 from domain.asset.events import Sha256
@@ -83,7 +84,7 @@ class AssetQuery(SortedQuery, ReferenceQuery):
     )
     | {200: {"model": Asset, "description": "The same key and body came before: this is the asset as it is now."}},
 )
-def create_asset(new: NewAsset, ledger: CallerLedger, response: Response, key: IdempotencyKey = None) -> Asset:
+def create_asset(new: NewAsset, ledger: CallerLedger, response: Response, key: IdempotencyKey) -> Asset:
     """Record an asset: what it is, where it came from, what to call it.
 
     Send an `Idempotency-Key`, and repeating the request, for whatever reason, records nothing twice.
@@ -100,7 +101,7 @@ def create_asset(new: NewAsset, ledger: CallerLedger, response: Response, key: I
     responses=documented(CursorError, SearchTooShortError),
     dependencies=[Depends(at_least(ASSETS, ASSET_REFERENCES))],
 )
-def list_assets(query: Annotated[AssetQuery, Query()], ledger: CallerLedger) -> AssetPage:
+def list_assets(ledger: CallerLedger, query: Annotated[AssetQuery, Depends(queried(AssetQuery))]) -> AssetPage:
     """List assets, the newest first unless asked for otherwise."""
     wanted = query.filter()
     page = ledger.assets(wanted, query.limit, query.cursor, query.in_order())
@@ -130,7 +131,7 @@ def get_asset(
 @router.get(
     "/{asset_id}/events", responses=documented(AssetNotFoundError, CursorError), dependencies=[Depends(at_least())]
 )
-def list_asset_events(asset_id: UUID, query: Annotated[PageQuery, Query()], ledger: CallerLedger) -> EventPage:
+def list_asset_events(asset_id: UUID, ledger: CallerLedger, query: Paged) -> EventPage:
     """Read what happened to an asset, the oldest first, with before and after. Works for deleted assets too."""
     page = ledger.asset_events(asset_id, query.limit, query.cursor)
     return EventPage(items=[EventEntry.of(entry) for entry in page.items], next=page.next)

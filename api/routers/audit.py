@@ -3,10 +3,11 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 from pydantic import AfterValidator, Field
 
 from api.callers import CallerLedger
+from api.declared import queried
 from api.problems import documented
 from api.rendering import Rendered
 from api.requests import ActorText, PageQuery, at_least
@@ -71,7 +72,7 @@ class AuditQuery(PageQuery):
 
 
 @router.get("", responses=documented(CursorError, SearchTooShortError), dependencies=[Depends(at_least(AUDIT_TRAIL))])
-def list_audit_trail(query: Annotated[AuditQuery, Query()], ledger: CallerLedger) -> EventPage:
+def list_audit_trail(ledger: CallerLedger, query: Annotated[AuditQuery, Depends(queried(AuditQuery))]) -> EventPage:
     """List what happened, the newest first, with before and after."""
     page = ledger.audit(query.filter(), query.limit, query.cursor)
     return EventPage(items=[EventEntry.of(entry) for entry in page.items], next=page.next)

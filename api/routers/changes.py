@@ -3,9 +3,10 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from api.callers import CallerLedger
+from api.declared import queried
 from api.policies import REFERRING
 from api.problems import documented
 from api.rendering import Rendered
@@ -58,8 +59,8 @@ def link_asset(
 @router.delete("/links", responses=documented(*ANY_CHANGE, OriginIsPermanentError))
 def unlink_asset(
     asset_id: UUID,
-    query: Annotated[UnlinkQuery, Query()],
     ledger: CallerLedger,
+    query: Annotated[UnlinkQuery, Depends(queried(UnlinkQuery))],
     if_match: IfMatch,
     response: Response,
 ) -> Asset:

@@ -4,13 +4,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.sse import EventSourceResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from api.callers import CallerSession, key_holds
+from api.declared import queried
 from api.feed import CloudEvent, Feed, Listeners
 from api.problems import documented
 from api.rendering import Rendered
@@ -90,8 +91,8 @@ LastEventId = Annotated[
 )
 async def read_feed(
     request: Request,
-    query: Annotated[FeedQuery, Query()],
     session: CallerSession,
+    query: Annotated[FeedQuery, Depends(queried(FeedQuery))],
     listeners: Annotated[Listeners, Depends(listeners)],
     held: Annotated[ExitStack, Depends(until_answered)],
     key_holds: Annotated[Callable[[], bool], Depends(key_holds)],

@@ -7,11 +7,12 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 
 from api.callers import CallerJobs
+from api.declared import queried
 from api.job_schemas import Job, JobPage
 from api.policies import ASKING
 from api.problems import documented
 from api.rendering import Rendered
-from api.requests import AsOf, IdempotencyKey, PageQuery, SortedQuery, at_least
+from api.requests import AsOf, IdempotencyKey, Paged, SortedQuery, at_least
 from api.routers.references import ReferenceQuery
 from api.schemas import EventEntry, EventPage
 from domain.errors import BeyondHeadError, DocumentsTooLargeError, JobNotFoundError, TooManyConflictsError
@@ -66,7 +67,7 @@ class JobQuery(SortedQuery, ReferenceQuery):
     responses=documented(DocumentsTooLargeError, TooManyConflictsError, *ASKING)
     | {200: {"model": Job, "description": "The same work was asked for before: this is the job."}},
 )
-def request_job(new: NewJob, jobs: CallerJobs, response: Response, key: IdempotencyKey = None) -> Job:
+def request_job(new: NewJob, jobs: CallerJobs, response: Response, key: IdempotencyKey) -> Job:
     """Ask for work. The same input is the same job (200); after it failed or was cancelled, its next attempt.
 
     To have two jobs with the same input, give them different `run`s.
@@ -83,7 +84,7 @@ def request_job(new: NewJob, jobs: CallerJobs, response: Response, key: Idempote
     responses=documented(CursorError, SearchTooShortError),
     dependencies=[Depends(at_least(JOBS, JOB_REFERENCES))],
 )
-def list_jobs(query: Annotated[JobQuery, Query()], jobs: CallerJobs) -> JobPage:
+def list_jobs(jobs: CallerJobs, query: Annotated[JobQuery, Depends(queried(JobQuery))]) -> JobPage:
     """List jobs, the newest first unless asked for otherwise."""
     wanted = query.filter()
     page = jobs.find(wanted, query.limit, query.cursor, query.in_order())
@@ -104,7 +105,7 @@ def get_job(
 
 
 @router.get("/{job_id}/events", responses=documented(JobNotFoundError, CursorError), dependencies=[Depends(at_least())])
-def list_job_events(job_id: UUID, query: Annotated[PageQuery, Query()], jobs: CallerJobs) -> EventPage:
+def list_job_events(job_id: UUID, jobs: CallerJobs, query: Paged) -> EventPage:
     """Read what happened to a job, the oldest first, with before and after."""
     page = jobs.job_events(job_id, query.limit, query.cursor)
     return EventPage(items=[EventEntry.of(entry) for entry in page.items], next=page.next)

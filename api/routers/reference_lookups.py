@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path
 from pydantic import Field
 
 from api.callers import CallerJobs, CallerLedger
+from api.declared import queried
 from api.job_schemas import Job, JobPage
 from api.problems import documented
 from api.rendering import Rendered
@@ -41,10 +42,11 @@ class LookupQuery(PageQuery):
         return tuple(Reference(kind=kind, id=id_) for id_ in self.id)
 
 
+Lookup = Annotated[LookupQuery, Depends(queried(LookupQuery))]
+
+
 @router.get("/assets", responses=documented(CursorError), dependencies=[Depends(at_least(ASSETS, ASSET_REFERENCES))])
-def list_assets_with_references(
-    kind: KindInPath, query: Annotated[LookupQuery, Query()], ledger: CallerLedger
-) -> AssetPage:
+def list_assets_with_references(kind: KindInPath, ledger: CallerLedger, query: Lookup) -> AssetPage:
     """List the assets that have all of the references, the newest first, without deleted ones.
 
     An asset has what made it, its scope, and its links, but none that was taken away.
@@ -54,7 +56,7 @@ def list_assets_with_references(
 
 
 @router.get("/jobs", responses=documented(CursorError), dependencies=[Depends(at_least(JOBS, JOB_REFERENCES))])
-def list_jobs_with_references(kind: KindInPath, query: Annotated[LookupQuery, Query()], jobs: CallerJobs) -> JobPage:
+def list_jobs_with_references(kind: KindInPath, jobs: CallerJobs, query: Lookup) -> JobPage:
     """List the jobs that have all of the references, the newest first: those they were asked for with, their scope."""
     page = jobs.find(JobFilter(references=query.references(kind)), query.limit, query.cursor)
     return JobPage(items=[Job.of(row) for row in page.items], next=page.next)

@@ -221,7 +221,7 @@ def test_closing_answers_everybody_who_waits_and_refuses_whoever_comes_after(
             answers = waiting.ask(*(an_append(tenant) for _ in range(20)))
             closing = elsewhere.submit(writer.close)
         closing.result(30)
-    assert [answer.result(0)[0].position for answer in answers] == list(range(1, 21))
+    assert [answer.result(30)[0].position for answer in answers] == list(range(1, 21))
     with pytest.raises(ServiceUnavailableError, match="stopping"):
         writer.append(an_append(tenant))
     assert len(stored(quiet, tenant)) == 20
@@ -238,7 +238,7 @@ def test_closing_waits_for_those_who_wait_for_a_locked_head(
             writer.append(an_append(free))
             closing = callers.submit(writer.close)
         closing.result(30)
-        assert delayed.result(0)[0].position == 1
+        assert delayed.result(30)[0].position == 1
 
 
 def test_an_append_that_slips_in_while_the_writer_closes_is_answered_and_leaves_no_thread_behind(
