@@ -1,5 +1,6 @@
 """Connections to PostgreSQL: pooled, one short transaction at a time, each naming the tenant it works for."""
 
+import select
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -24,6 +25,14 @@ def _configure(connection: Connection) -> None:
     set_json_loads(orjson.loads, connection)
 
 
+def _check(connection: Connection) -> None:
+    """Refuse a connection that the server has left. To one that is well nothing comes unasked: looking is enough."""
+    looking = select.poll()
+    looking.register(connection.fileno(), select.POLLIN)
+    if looking.poll(0):
+        ConnectionPool.check_connection(connection)
+
+
 class Database:
     """A pool of connections as one role. Close it, or use it as a context manager."""
 
@@ -36,6 +45,7 @@ class Database:
             timeout=timeout,
             open=True,
             configure=_configure,
+            check=_check,
             kwargs={"autocommit": True, "prepare_threshold": 5 if prepare else None},
         )
         self._around: ContextVar[tuple[Connection, UUID | None] | None] = ContextVar("around", default=None)

@@ -9,6 +9,7 @@ import psycopg
 import structlog
 
 from domain.errors import LedgerError
+from projections.collecting import collector_at_rest
 from projections.engine import FOLLOW_BATCH, REBUILD_BATCH, Engine, Work
 from projections.projection import Projection
 
@@ -115,6 +116,14 @@ def rebuild(
     """
     if restart or not engine.rebuilding(projection):
         engine.reset(projection)
+    with collector_at_rest():
+        done = _carry_on(engine, projection, progress)
+    _check(engine, projection)
+    return done
+
+
+def _carry_on(engine: Engine, projection: Projection[Any], progress: Callable[[int, int], None]) -> int:
+    """Fold until the end of the logs as it was when the read model had its indexes; returns how many events."""
     done, total, _ = engine.done(projection)
     progress(done, total)
     goal = None
@@ -123,15 +132,13 @@ def rebuild(
         done, total, _ = engine.done(projection)
         progress(done, total)
         if goal is not None and done >= goal:
-            break
+            return done
         if goal is None and (engine.finish(projection) or not engine.rebuilding(projection)):
             goal = engine.done(projection)[0] + engine.left(projection)
         if goal is not None and not engine.left(projection):
-            break
+            return done
         if not worked:
             time.sleep(PAUSE_FOR_OTHERS)
-    _check(engine, projection)
-    return done
 
 
 def _check(engine: Engine, projection: Projection[Any]) -> None:

@@ -99,7 +99,7 @@ class GroupWriter:
         self._database = database
         self.committed = committed
         self._most_waiting = most_waiting
-        self._patience = patience
+        self.patience = patience
         self._begin()
         after_fork(self._begin)
 
@@ -170,7 +170,7 @@ class GroupWriter:
         while (first := self._inbox.get()) is not None:
             group = [waiting for waiting in _drain(first, self._inbox) if not self._in_lane(waiting)]
             if group:
-                self._commit(group, self._patience.head)
+                self._commit(group, self.patience.head)
         with self._lock:
             lanes = self._threads - {threading.current_thread()}
         for thread in lanes:
@@ -184,7 +184,7 @@ class GroupWriter:
                     del self._lanes[tenant_id]
                     self._threads.discard(threading.current_thread())
                     return
-            self._commit(_drain(cast("_Waiting", lane.get()), lane), self._patience.lane)
+            self._commit(_drain(cast("_Waiting", lane.get()), lane), self.patience.lane)
 
     def _in_lane(self, waiting: _Waiting, *, opening: bool = False) -> bool:
         """Whether the append now waits in its tenant's lane, or was refused there; a lane may be opened for it."""
@@ -209,7 +209,7 @@ class GroupWriter:
         try:
             outcomes: Sequence[Outcome | Exception] = self._outcomes(group, head_wait)
         except psycopg.errors.LockNotAvailable:
-            if head_wait == self._patience.head:
+            if head_wait == self.patience.head:
                 self._commit(group, 0)
                 return
             outcomes = [waiting.unanswered(LogBusyError()) for waiting in group]
@@ -230,7 +230,7 @@ class GroupWriter:
 
     def _outcomes(self, group: Sequence[_Waiting], head_wait: int) -> Sequence[Outcome]:
         """Send the group, and the same bytes again for as long as connections are lost on the way."""
-        deadline, pause = time.monotonic() + self._patience.resend, SHORTEST_PAUSE
+        deadline, pause = time.monotonic() + self.patience.resend, SHORTEST_PAUSE
         while True:
             try:
                 return self._send(group, head_wait)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
+import psycopg
 from eventsourcing.persistence import (
     ApplicationRecorder,
     Notification,
@@ -14,10 +15,10 @@ from eventsourcing.persistence import (
     Subscription,
 )
 
-from domain.errors import BeyondHeadError
+from domain.errors import BeyondHeadError, LogBusyError
 from infra.database import Database
 from infra.event_log.appending import Append, Place, send
-from infra.event_log.group_commit import LANE_WAIT, GroupWriter
+from infra.event_log.group_commit import GroupWriter
 from infra.sql import beside
 
 _SQL = beside(__file__, "queries.sql")
@@ -51,7 +52,10 @@ class LogRecorder(ApplicationRecorder):
     def _within(self, append: Append) -> Sequence[Place]:
         """Append in the transaction around, which may be holding the head already."""
         with self._database.connection() as connection:
-            (outcome,) = send(connection, [append], LANE_WAIT)
+            try:
+                (outcome,) = send(connection, [append], self._writer.patience.lane)
+            except psycopg.errors.LockNotAvailable:
+                raise LogBusyError from None
         self._writer.committed()  # or about to be
         if isinstance(outcome, Exception):
             raise outcome
