@@ -67,7 +67,7 @@ class Ledger:
             _aggregate(history).create_again(request_digest)
             return history, False
 
-        history, made = self.session.atomically(work)
+        history, made = self.session.persistently(work)
         return _row(history), made
 
     def create_assets(self, news: Iterable[NewAsset]) -> list[Recorded | LedgerError]:
