@@ -78,6 +78,7 @@ def test_a_tenant_is_opened_given_a_key_served_and_replayed(environment: dict[st
     assert tenant in told(environment, "tenant", "list")
     assert "worker:comfy-1" in told(environment, "key", "list", "acme")
     assert "rebuilt assets: 4 events" in told(environment, "projections", "rebuild", "assets")
+    assert "rebuilt assets: 4 events" in told(environment, "projections", "rebuild", "assets", "--restart")
     assert "│ 0      │ ok" in told(environment, "projections", "lag")
     assert told(environment, "migrate") == "nothing to do: the databases are up to date"
 

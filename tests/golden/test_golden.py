@@ -34,6 +34,12 @@ def test_stored_bytes_read_back_as_the_event_they_were(path: Path) -> None:
     assert to_parts(event) == (content["clear"], content["personal"])
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_read_by_its_shape_an_event_is_what_its_model_would_make_of_it(path: Path) -> None:
+    event = event_of(golden(path))
+    assert event == type(event).model_validate(event.model_dump(mode="json"))
+
+
 def test_every_topic_has_a_golden_file_for_each_version_ever_released() -> None:
     expected = {
         f"{topic}.v{version}"
