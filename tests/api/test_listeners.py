@@ -82,7 +82,8 @@ def cut_connections(services: Services, cluster: EmbeddedCluster) -> None:
     """End every connection of the service, and return when it has met one that is gone."""
 
     def met() -> int:
-        return services.database._pool.get_stats().get("returns_bad", 0)
+        stats = services.database._pool.get_stats()
+        return stats.get("returns_bad", 0) + stats.get("connections_lost", 0)
 
     before = met()
     with services.database.connection() as connection:
