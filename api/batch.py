@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect
 
 from api.callers import session
-from api.problems import problem_of
+from api.problems import invalid, problem_of
 from api.schemas import Problem, is_none
 from domain.errors import LedgerError, ServiceUnavailableError
 
@@ -104,7 +104,7 @@ def _read(item: TypeAdapter[T], value: object, place: tuple[str | int, ...]) -> 
     try:
         return item.validate_python(value)
     except ValidationError as error:
-        return _invalid(error, place)
+        return invalid(error, *place)
 
 
 def _some(values: object) -> list[Any]:
@@ -113,7 +113,7 @@ def _some(values: object) -> list[Any]:
     try:
         return _ITEMS.validate_python(values)
     except ValidationError as error:
-        raise _invalid(error, ("body",)) from None
+        raise invalid(error, "body") from None
 
 
 def _json(text: bytes, place: tuple[str | int, ...]) -> Any:  # noqa: ANN401 - any JSON
@@ -121,11 +121,6 @@ def _json(text: bytes, place: tuple[str | int, ...]) -> Any:  # noqa: ANN401 - a
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         return RequestValidationError([{"type": "json_invalid", "loc": place, "msg": f"not JSON: {error}"}])
-
-
-def _invalid(error: ValidationError, place: tuple[str | int, ...]) -> RequestValidationError:
-    details = error.errors(include_url=False, include_context=False, include_input=False)
-    return RequestValidationError([{**detail, "loc": (*place, *detail["loc"])} for detail in details])
 
 
 async def batch(request: Request) -> Batch:

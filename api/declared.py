@@ -10,8 +10,9 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from fastapi import FastAPI, Query, Request
 from fastapi.dependencies.models import Dependant
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from api.problems import invalid
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -53,12 +54,6 @@ def checked(adapter: TypeAdapter[T], value: str, *place: str) -> T:
         return adapter.validate_python(value)
     except ValidationError as error:
         raise invalid(error, *place) from None
-
-
-def invalid(error: ValidationError, *place: str) -> RequestValidationError:
-    """What is wrong, as FastAPI tells it of a part of the request."""
-    details = error.errors(include_url=False, include_context=False)
-    return RequestValidationError([{**detail, "loc": (*place, *detail["loc"])} for detail in details])
 
 
 def declared(dependant: Dependant) -> Iterator[dict[str, Any]]:

@@ -11,12 +11,13 @@ from api.policies import Policies
 from api.session import LEDGER, Session
 from domain.asset import asset as assets
 from domain.asset.asset import Asset
-from domain.errors import AssetNotFoundError, JobNotFoundError, LeaseLostError, StaleRevisionError
+from domain.errors import AssetNotFoundError, JobNotFoundError, LeaseLostError
 from domain.event import Context, Event, Recorded
 from domain.job import job as aggregate
 from domain.job.events import JobRequested
 from domain.job.inputs import Completion, NewJob
 from domain.job.job import Job
+from infra.event_log.log import expect_revision
 from infra.jobs import JobQueue
 from projections.history import Entry, page_of_entries
 from projections.jobs.fold import JOBS, JobRow
@@ -60,10 +61,7 @@ class Jobs:
         def work() -> int:
             self._queue.lock(job_id)
             job = self._load(job_id)
-            if expected_revision not in (None, job.version):
-                raise StaleRevisionError(
-                    f"If-Match names revision {expected_revision}, but the current one is {job.version}."
-                )
+            expect_revision(expected_revision, job.version)
             return self._carry_out(job, decide(job, context))
 
         return self.job(job_id, self.session.atomically(work))
@@ -170,10 +168,4 @@ class Jobs:
             raise AssetNotFoundError(f"There is no asset {asset_id}.") from None
 
     def _history(self, job_id: UUID, revision: int | None = None) -> list[Recorded]:
-        try:
-            history = self.session.log.history(job_id, revision)
-        except AggregateNotFoundError:
-            raise JobNotFoundError from None
-        if not isinstance(history[0].event, JobRequested):
-            raise JobNotFoundError
-        return history
+        return self.session.history(job_id, JobRequested, JobNotFoundError, revision)

@@ -18,7 +18,7 @@ from domain.errors import AssetDeletedError, AssetNotFoundError, LedgerError
 from domain.event import Context, Recorded
 from domain.identity import derived_id
 from domain.reference import Reference
-from infra.event_log.log import Changed, TenantLog
+from infra.event_log.log import Changed, TenantLog, persistently
 from projections.assets.fold import ASSETS, AssetRow
 from projections.assets.read import AssetFilter, count_assets, list_assets
 from projections.audit_trail.read import AuditFilter, list_trail
@@ -54,7 +54,7 @@ class Ledger:
         """
         if key is None:
             event = self._creation(new, uuid6.uuid7())
-            return _row(self.session.persistently(lambda: self._record(event))), True
+            return _row(persistently(lambda: self._record(event))), True
         identity = self.session.identity
         asset_id = derived_id("asset", "key", identity.digest("key", key))
         request_digest = identity.digest("request", new.identity())
@@ -67,14 +67,14 @@ class Ledger:
             _aggregate(history).create_again(request_digest)
             return history, False
 
-        history, made = self.session.persistently(work)
+        history, made = persistently(work)
         return _row(history), made
 
     def create_assets(self, news: Iterable[NewAsset]) -> list[Recorded | LedgerError]:
         """Record new assets in one append; tells of each how it was recorded, or why it was not."""
         decided = [self._decided(new) for new in news]
         events = [event for event in decided if isinstance(event, AssetCreated)]
-        recorded = iter(self.session.persistently(lambda: self._record_each(events)))
+        recorded = iter(persistently(lambda: self._record_each(events)))
         return [next(recorded) if isinstance(event, AssetCreated) else event for event in decided]
 
     def link_asset(self, asset_id: UUID, references: tuple[Reference, ...], reason: str | None) -> set[Reference]:
@@ -164,13 +164,7 @@ class Ledger:
             raise AssetNotFoundError from None
 
     def _history(self, asset_id: UUID, revision: int | None = None) -> list[Recorded]:
-        try:
-            history = self.log.history(asset_id, revision)
-        except AggregateNotFoundError:
-            raise AssetNotFoundError from None
-        if not isinstance(history[0].event, AssetCreated):
-            raise AssetNotFoundError
-        return history
+        return self.session.history(asset_id, AssetCreated, AssetNotFoundError, revision)
 
 
 def _aggregate(history: list[Recorded]) -> Asset:

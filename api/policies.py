@@ -11,7 +11,6 @@ from domain.errors import (
     LedgerError,
     MissingReferenceError,
     ReferenceNotDeclaredError,
-    StaleRevisionError,
     TagNotAllowedError,
 )
 from domain.event import Event, Recorded
@@ -21,6 +20,7 @@ from domain.tenant.declarations import Declarations, declared_id
 from domain.tenant.events import PolicySet, ReferenceDeclared
 from domain.tenant.inputs import NewPolicy, NewReference
 from domain.tenant.policy import Policy, Use, use_of
+from infra.event_log.log import expect_revision
 from infra.policies import PolicyTables
 
 REFERRING: Final = (ReferenceNotDeclaredError, ForeignReferenceError)
@@ -70,11 +70,7 @@ class Policies:
 
         def work() -> None:
             ours = log.load(self.session.tenant_id, tenant.project)
-            if expected_revision not in (None, ours.policy_revision):
-                raise StaleRevisionError(
-                    f"If-Match names revision {expected_revision} of the policy, "
-                    f"but the current one is {ours.policy_revision}."
-                )
+            expect_revision(expected_revision, ours.policy_revision, " of the policy")
             for event in ours.set_policy(context, new.policy()):
                 self._tables.set(event)
                 log.record(event)

@@ -8,6 +8,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from api.schemas import FieldProblem, Problem
@@ -99,6 +100,12 @@ def install(app: FastAPI) -> None:
     for kind in (LedgerError, RequestValidationError, HTTPException):
         app.exception_handler(kind)(_answer)
     app.exception_handler(Exception)(_bug)
+
+
+def invalid(error: ValidationError, *place: str | int) -> RequestValidationError:
+    """What is wrong with a part of the request, as FastAPI tells it."""
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    return RequestValidationError([{**detail, "loc": (*place, *detail["loc"])} for detail in details])
 
 
 def problem_of(error: Exception, request_id: str) -> Problem:

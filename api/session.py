@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
-from eventsourcing.persistence import IntegrityError
+from eventsourcing.application import AggregateNotFoundError
 
-from domain.errors import TooManyConflictsError
-from domain.event import Actor, Context
+from domain.errors import LedgerError
+from domain.event import Actor, Context, Event, Recorded
 from domain.identity import Identity
 from infra.database import Database
-from infra.event_log.log import ATTEMPTS, TenantLog
+from infra.event_log.log import TenantLog, persistently
 from infra.keys.store import KeyStore
 
 T = TypeVar("T")
@@ -52,6 +52,18 @@ class Session:
             reason=reason,
         )
 
+    def history(
+        self, originator_id: UUID, first: type[Event], missing: type[LedgerError], revision: int | None = None
+    ) -> list[Recorded]:
+        """Every event of one originator up to a revision; `missing` is raised if it does not begin with a `first`."""
+        try:
+            history = self.log.history(originator_id, revision)
+        except AggregateNotFoundError:
+            raise missing from None
+        if not isinstance(history[0].event, first):
+            raise missing
+        return history
+
     def atomically(self, work: Callable[[], T]) -> T:
         """Do the work in one transaction, and again from the start when another writer was first.
 
@@ -62,16 +74,4 @@ class Session:
             with self.database.transaction(self.tenant_id):
                 return work()
 
-        return self.persistently(whole)
-
-    def persistently(self, work: Callable[[], T]) -> T:
-        """Do the work, and again from the start when another writer was first.
-
-        Raises TooManyConflictsError after five times.
-        """
-        for _ in range(ATTEMPTS):
-            try:
-                return work()
-            except IntegrityError:
-                continue
-        raise TooManyConflictsError
+        return persistently(whole)

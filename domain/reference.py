@@ -91,12 +91,7 @@ class ReferenceAliases(Frozen):
     def aliased(self) -> tuple[Reference, ...]:
         """The references that the given aliases stand for."""
         given = self.__dict__
-        return tuple([_known(kind, given[alias]) for alias, kind in KINDS if given[alias] is not None])
-
-
-def alias_kind(alias: str) -> str:
-    """The reference kind an alias stands for: workflow for workflow_id, agent for agent."""
-    return alias.removesuffix("_id")
+        return tuple([_known(kind, given[alias]) for alias, kind in ALIASES if given[alias] is not None])
 
 
 @lru_cache(4_096)
@@ -105,5 +100,5 @@ def _known(kind: str, id_: str) -> Reference:
     return Reference(kind=kind, id=id_)
 
 
-KINDS: Final = tuple((alias, alias_kind(alias)) for alias in ReferenceAliases.model_fields)
-"""The kind each alias stands for."""
+ALIASES: Final = tuple((alias, alias.removesuffix("_id")) for alias in ReferenceAliases.model_fields)
+"""Each alias with the reference kind it stands for: workflow_id with workflow, agent with agent."""

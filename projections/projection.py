@@ -16,7 +16,7 @@ Changes = Mapping[Key, Row | None]
 
 @dataclass(frozen=True)
 class Table(Generic[Row]):
-    """A read model's table. `row` is a named tuple or a frozen dataclass whose fields are the columns, in order."""
+    """A read model's table. `row` is a named tuple whose fields are the columns, in order."""
 
     name: str
     row: type[Row]
@@ -37,16 +37,6 @@ class Table(Generic[Row]):
     @cached_property
     def key_of(self) -> Callable[[Row], Key]:
         return attrgetter(*self.key)
-
-    @cached_property
-    def values_of(self) -> Callable[[Row], tuple[Any, ...]]:
-        if issubclass(self.row, tuple):
-            return cast("Callable[[Row], tuple[Any, ...]]", _itself)
-        return attrgetter(*self.columns)
-
-
-def _itself(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    return row
 
 
 @dataclass(frozen=True)

@@ -136,15 +136,14 @@ def _piece(connection: Connection, wanted: Sequence[Stretch]) -> Piece:
 
 
 def portions(piece: Piece) -> Iterator[Piece]:
-    """The piece in parts that are worked on at once."""
-    count = sum(map(len, piece.entries.values()))
-    for tenant_id, entries in piece.entries.items():
-        if count <= PORTION:
-            yield piece
-            return
-        for start in range(0, len(entries), PORTION):
-            part = entries[start : start + PORTION]
-            yield Piece({tenant_id: part}, piece.size * len(part) // count)
+    """The piece in parts that are worked on at once, each of as many tenants as fit in it."""
+    entries = [(tenant_id, entry) for tenant_id, own in piece.entries.items() for entry in own]
+    for start in range(0, len(entries), PORTION):
+        part = entries[start : start + PORTION]
+        by_tenant: dict[UUID, list[News]] = {}
+        for tenant_id, entry in part:
+            by_tenant.setdefault(tenant_id, []).append(entry)
+        yield Piece(by_tenant, piece.size * len(part) // len(entries))
 
 
 def ahead(make: Callable[[], Generator[T]]) -> Generator[T]:

@@ -66,9 +66,8 @@ class Rows(dict[Key, Any]):
 
     def _copy(self, rows: list[Any]) -> None:
         table = self._table
-        values = map(table.values_of, rows)
         with self._connection.cursor().copy(composed.copy_in(table)) as copy:
-            for block in blocks(values, table.json_places):
+            for block in blocks(rows, table.json_places):
                 copy.write(block)
 
 

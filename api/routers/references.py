@@ -4,7 +4,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from domain.reference import Reference, ReferenceAliases, ReferenceInput, alias_kind, distinct
+from domain.reference import ALIASES, Reference, ReferenceInput, distinct
 from domain.values import OutsideId
 
 MOST_REFERENCES: Final = 200
@@ -46,6 +46,6 @@ class ReferenceQuery(BaseModel):
 
     def references(self) -> tuple[Reference, ...]:
         """Every reference asked for, but jobs, which have two names each."""
-        aliases = (alias for alias in ReferenceAliases.model_fields if alias != "job_id")
-        aliased = (Reference(kind=alias_kind(alias), id=id_) for alias in aliases for id_ in getattr(self, alias))
+        aliases = (pair for pair in ALIASES if pair[0] != "job_id")
+        aliased = (Reference(kind=kind, id=id_) for alias, kind in aliases for id_ in getattr(self, alias))
         return distinct((*self.ref, *aliased))

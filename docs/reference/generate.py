@@ -24,7 +24,7 @@ from api.problems import STATUS
 from api.routers import batches, policies
 from domain.errors import LedgerError
 from domain.event import Envelope, Event, event_types, personal_fields
-from domain.reference import ORIGIN_KINDS, ReferenceAliases, alias_kind
+from domain.reference import ALIASES, ORIGIN_KINDS, ReferenceAliases
 from infra.event_log.mapper import MAX_ENTRY
 from infra.settings import Settings
 
@@ -126,8 +126,7 @@ def http() -> str:
 
 
 def _kinds() -> str:
-    kinds = [(name, alias_kind(name)) for name in ReferenceAliases.model_fields]
-    rows = [(f"`{name}`", f"`{kind}`", "origin" if kind in ORIGIN_KINDS else "link") for name, kind in kinds]
+    rows = [(f"`{name}`", f"`{kind}`", "origin" if kind in ORIGIN_KINDS else "link") for name, kind in ALIASES]
     return table(("short name", "kind", "role when given at creation"), rows)
 
 

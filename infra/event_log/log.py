@@ -24,6 +24,7 @@ ATTEMPTS = 5
 
 A = TypeVar("A", bound=ImmutableAggregateProtocol[UUID])
 E = TypeVar("E", bound=Event)
+T = TypeVar("T")
 
 
 class Changed(NamedTuple):
@@ -100,20 +101,15 @@ class TenantLog(Application[UUID]):
         writer was first, up to five times. Raises AggregateNotFoundError, StaleRevisionError if the aggregate is
         not at the expected revision, TooManyConflictsError.
         """
-        for _ in range(ATTEMPTS):
+
+        def work() -> Changed:
             aggregate = self.load(aggregate_id, project)
-            if expected_revision not in (None, aggregate.version):
-                raise StaleRevisionError(
-                    f"If-Match names revision {expected_revision}, but the current one is {aggregate.version}."
-                )
+            expect_revision(expected_revision, aggregate.version)
             events = decide(aggregate)
-            under = admit(events, aggregate) if admit else None
-            try:
-                recorded = self.record(*events, under=under)
-            except IntegrityError:
-                continue
+            recorded = self.record(*events, under=admit(events, aggregate) if admit else None)
             return Changed(events[-1].originator_version if events else aggregate.version, recorded)
-        raise TooManyConflictsError
+
+        return persistently(work)
 
     def history(self, originator_id: UUID, revision: int | None = None) -> list[Recorded]:
         """Every event of one originator, up to a revision. AggregateNotFoundError if there is none."""
@@ -151,6 +147,25 @@ class TenantLog(Application[UUID]):
     def _decode(self, entries: Iterable[LogEntry]) -> Iterator[Recorded]:
         for entry in entries:
             yield Recorded(self.mapper.to_domain_event(entry), entry.id, entry.effective_at)
+
+
+def expect_revision(expected: int | None, current: int, of: str = "") -> None:
+    """StaleRevisionError if a revision is expected, and it is not the current one."""
+    if expected not in (None, current):
+        raise StaleRevisionError(f"If-Match names revision {expected}{of}, but the current one is {current}.")
+
+
+def persistently(work: Callable[[], T]) -> T:
+    """Do the work, and again from the start when another writer was first.
+
+    Raises TooManyConflictsError after five times.
+    """
+    for _ in range(ATTEMPTS):
+        try:
+            return work()
+        except IntegrityError:
+            continue
+    raise TooManyConflictsError
 
 
 class EventLog:

@@ -1,9 +1,8 @@
 """Folds the log into `asset_references`: one row per asset and reference."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from domain.asset.events import AssetCreated, AssetLinked, AssetUnlinked
@@ -14,8 +13,7 @@ from projections.projection import Changes, Key, Projection, Table
 Role = Literal["origin", "scope", "link"]
 
 
-@dataclass(frozen=True, slots=True)
-class AssetReferenceRow:
+class AssetReferenceRow(NamedTuple):
     """That an asset has a reference, and since which position."""
 
     tenant_id: UUID

@@ -1,9 +1,9 @@
 """Folds the log into `audit_trail`: one row per event, never changed again."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
 from domain.event import Event, Recorded
@@ -15,8 +15,7 @@ from projections.projection import Changes, Key, Projection, Table
 _WORDS = ("name", "file_name", "description", "tags", "hold", "message")
 
 
-@dataclass(frozen=True, slots=True)
-class AuditRow:
+class AuditRow(NamedTuple):
     """That an actor did something to an asset or to the tenant."""
 
     tenant_id: UUID

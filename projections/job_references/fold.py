@@ -1,8 +1,8 @@
 """Folds the log into `job_references`: one row per job and reference."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
 from domain.event import Event, Recorded
@@ -10,8 +10,7 @@ from domain.job.events import JobRequested
 from projections.projection import Changes, Key, Projection, Table
 
 
-@dataclass(frozen=True, slots=True)
-class JobReferenceRow:
+class JobReferenceRow(NamedTuple):
     """That a job has a reference."""
 
     tenant_id: UUID

@@ -1,6 +1,5 @@
 """A row of the audit trail is the same with personal values and without them, but for its words."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import uuid6
@@ -22,7 +21,7 @@ def test_what_is_personal_decides_nothing_but_the_words(new: NewAsset) -> None:
     (row,) = fold_all(AUDIT_TRAIL, [Recorded(event, 1, datetime.now(UTC))]).values()
     erased = from_parts(to_parts(event).clear, {})
     (bare,) = fold_all(AUDIT_TRAIL, [Recorded(erased, 1, row.effective_at)]).values()
-    assert replace(row, text_search="") == bare
+    assert row._replace(text_search="") == bare
     assert row.refs == list(dict.fromkeys(row.refs))
     assert {*map(str, new.references)} <= {*row.refs}
     for words in (new.name, new.reason, *new.tags):

@@ -1,8 +1,8 @@
 """An event whose row the database refuses for good stops its own tenant there, and nobody else."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
 import pytest
@@ -28,8 +28,7 @@ CREATE VIEW queries.names_v1 AS SELECT * FROM read_models.names_v1;
 """
 
 
-@dataclass(frozen=True)
-class NameRow:
+class NameRow(NamedTuple):
     """The description of an asset under an index, and its name's length, if it is no more than a short integer."""
 
     tenant_id: UUID
