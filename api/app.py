@@ -5,14 +5,14 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from functools import cache
 from typing import Any
 
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
 from api import callers, problems
 from api.composition import Services
 from api.declared import declared
-from api.described import Description, only_described_parameters
+from api.described import Description
 from api.feed import Listeners
 from api.operations import OPERATION
 from api.requests import BodyLimit, RequestId
@@ -49,7 +49,6 @@ def create_app(
         lifespan=lifespan,
         generate_unique_id_function=_operation_id,
         redirect_slashes=False,
-        dependencies=[Depends(only_described_parameters)],
         separate_input_output_schemas=False,
     )
     app.add_middleware(BodyLimit, limit=MAX_BODY, limits={**batches.LIMITS, **policies.LIMITS})

@@ -6,11 +6,12 @@ from inspect import iscoroutinefunction
 from typing import Any
 
 from fastapi import Response
-from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
+from api.described import Described
 
-class Rendered(APIRoute):
+
+class Rendered(Described):
     """A route whose handler's model is written as the answer right away, in the handler's thread.
 
     FastAPI would have it validated once more, in another thread, though it was when it was made. A handler that sets

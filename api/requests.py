@@ -6,9 +6,9 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
+from uuid import uuid4
 
 import structlog
-import uuid6
 from fastapi import Depends, Header, HTTPException, Query, Request, Response
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
@@ -40,7 +40,7 @@ class RequestId:
             await self._app(scope, receive, send)
             return
         given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if REQUEST_ID.match(given) else str(uuid6.uuid7())
+        request_id = given if REQUEST_ID.match(given) else str(uuid4())
         scope.setdefault("state", {})["request_id"] = request_id
         started = time.perf_counter()
 

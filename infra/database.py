@@ -1,6 +1,5 @@
 """Connections to PostgreSQL: pooled, one short transaction at a time, each naming the tenant it works for."""
 
-import select
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -26,11 +25,13 @@ def _configure(connection: Connection) -> None:
 
 
 def _check(connection: Connection) -> None:
-    """Refuse a connection that the server has left. To one that is well nothing comes unasked: looking is enough."""
-    looking = select.poll()
-    looking.register(connection.fileno(), select.POLLIN)
-    if looking.poll(0):
-        ConnectionPool.check_connection(connection)
+    """Refuse a connection that the server has left.
+
+    Raises psycopg's OperationalError. The first look takes in what the server may have said in parting, the second
+    finds the end. libpq looks without waiting and, unlike a poll, keeps the interpreter's lock.
+    """
+    connection.pgconn.consume_input()
+    connection.pgconn.consume_input()
 
 
 class Database:
