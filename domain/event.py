@@ -153,21 +153,20 @@ def to_parts(event: Event) -> Parts:
     return Parts(clear, personal)
 
 
-def from_parts(clear: Mapping[str, Any], personal: Mapping[str, Any]) -> Event:
-    """The event of a stored document, upcast to the current version of its class.
+def from_parts(clear: dict[str, Any], personal: dict[str, Any]) -> Event:
+    """The event of a stored document, upcast to the current version of its class. The parts are used up.
 
     Raises UnknownTopicError, or pydantic's ValidationError for a document no version ever wrote.
     """
-    envelope = dict(clear)
-    own = dict(personal)
-    own |= envelope.pop("data")
-    event_class = event_type(envelope.pop("topic"))
-    version: int = envelope.pop("schema_version")
+    event_class = event_type(clear.pop("topic"))
+    version: int = clear.pop("schema_version")
+    own: dict[str, Any] = clear.pop("data")
+    own |= personal
     if "reason" in own:
-        envelope["reason"] = own.pop("reason")
+        clear["reason"] = own.pop("reason")
     for step in range(version, event_class.class_version):
         getattr(event_class, f"upcast_v{step}_v{step + 1}")(own)
-    own["envelope"] = envelope
+    own["envelope"] = clear
     event: Event = _reader(event_class).validate_python(own)
     return event
 

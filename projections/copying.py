@@ -3,10 +3,11 @@
 The common types are written here, several times faster than a driver adapts values one by one.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from types import NoneType
+from typing import Any, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 import orjson
@@ -15,37 +16,40 @@ NULL = r"\N"
 _ROWS_PER_BLOCK = 200
 
 
-def blocks(rows: Iterable[Sequence[Any]], json: Sequence[int] = ()) -> Iterator[str]:
-    """The rows as text to copy in, some at a time; `json` are the places of the columns that hold JSON.
+class Lines:
+    """Writes the rows of one type: a named tuple whose annotations say what its columns hold.
 
-    TypeError or ValueError for a value that cannot be written.
+    What is annotated as text must be text. `json` names the columns that hold JSON.
     """
-    lines: list[str] = []
-    for row in rows:
-        lines.append(line(row, json))
-        if len(lines) == _ROWS_PER_BLOCK:
-            yield "".join(lines)
-            lines.clear()
-    yield "".join(lines)
 
+    def __init__(self, row: type, json: Collection[str] = ()) -> None:
+        kinds = get_type_hints(row)
+        written = (_json if name in json else _writer(kind) for name, kind in kinds.items())
+        self._writers = [(place, write) for place, write in enumerate(written) if write is not None]
+        self._tabs = len(kinds) - 1
 
-def line(row: Sequence[Any], json: Sequence[int] = ()) -> str:
-    """One row. Most values need no escaping, so the whole line is looked at once."""
-    values = list(row)
-    for place in json:
-        if values[place] is not None:
-            values[place] = orjson.dumps(values[place]).decode()
-    cells = [v if v.__class__ is str else NULL if v is None else _written(v) for v in values]
-    text = "\t".join(cells)
-    if (
-        text.count("\\") == values.count(None)
-        and text.count("\t") == len(cells) - 1
-        and "\n" not in text
-        and "\r" not in text
-    ):
-        return text + "\n"
-    pairs = zip(values, cells, strict=True)
-    return "\t".join([NULL if value is None else _escaped(cell) for value, cell in pairs]) + "\n"
+    def blocks(self, rows: Iterable[Sequence[Any]]) -> Iterator[str]:
+        """The rows as text to copy in, some at a time. TypeError or ValueError for a value that cannot be written."""
+        lines: list[str] = []
+        for row in rows:
+            lines.append(self._line(row))
+            if len(lines) == _ROWS_PER_BLOCK:
+                yield "".join(lines)
+                lines.clear()
+        yield "".join(lines)
+
+    def _line(self, row: Sequence[Any]) -> str:
+        """One row. Most values need no escaping, so the whole line is looked at once."""
+        values = list(row)
+        for place, write in self._writers:
+            value = values[place]
+            if value is not None:
+                values[place] = write(value)
+        nulls = values.count(None)
+        text = "\t".join([NULL if value is None else value for value in values] if nulls else values)
+        if text.count("\\") == nulls and text.count("\t") == self._tabs and "\n" not in text and "\r" not in text:
+            return text + "\n"
+        return "\t".join([NULL if value is None else _escaped(value) for value in values]) + "\n"
 
 
 def _escaped(text: str) -> str:
@@ -71,19 +75,31 @@ def _element(item: object) -> str:
     return text if isinstance(item, (list, tuple)) else f'"{text}"'
 
 
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()
+
+
 _WRITTEN: dict[type, Callable[[Any], str]] = {
     bool: lambda value: "t" if value else "f",
     int: str,
     float: repr,
     Decimal: str,
     str: str.__str__,
-    UUID: str,
+    UUID: lambda value: f"{value.int:032x}",
     datetime: datetime.isoformat,
     date: date.isoformat,
     bytes: lambda value: r"\x" + value.hex(),
     list: _array,
     tuple: _array,
 }
+
+
+def _writer(kind: Any) -> Callable[[Any], str] | None:  # noqa: ANN401 - whatever stands in an annotation
+    """What writes values of this kind; None for text."""
+    one, *others = [member for member in get_args(kind) or (kind,) if member is not NoneType]
+    if get_origin(kind) in {list, tuple}:
+        return _array
+    return None if one is str else _written if others else _WRITTEN.get(get_origin(one) or one, _written)
 
 
 def _written(value: object) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
 from domain.event import Event, Recorded
+from projections.copying import Lines
 
 Row = TypeVar("Row")
 Key = tuple[Any, ...]
@@ -31,8 +32,8 @@ class Table(Generic[Row]):
         return names
 
     @cached_property
-    def json_places(self) -> tuple[int, ...]:
-        return tuple(place for place, name in enumerate(self.columns) if name in self.json)
+    def lines(self) -> Lines:
+        return Lines(self.row, self.json)
 
     @cached_property
     def key_of(self) -> Callable[[Row], Key]:

@@ -137,13 +137,20 @@ def _piece(connection: Connection, wanted: Sequence[Stretch]) -> Piece:
 
 def portions(piece: Piece) -> Iterator[Piece]:
     """The piece in parts that are worked on at once, each of as many tenants as fit in it."""
-    entries = [(tenant_id, entry) for tenant_id, own in piece.entries.items() for entry in own]
-    for start in range(0, len(entries), PORTION):
-        part = entries[start : start + PORTION]
-        by_tenant: dict[UUID, list[News]] = {}
-        for tenant_id, entry in part:
-            by_tenant.setdefault(tenant_id, []).append(entry)
-        yield Piece(by_tenant, piece.size * len(part) // len(entries))
+    count = sum(map(len, piece.entries.values()))
+    part: dict[UUID, list[News]] = {}
+    room = PORTION
+    for tenant_id, entries in piece.entries.items():
+        start = 0
+        while start < len(entries):
+            part[tenant_id] = entries[start : start + room]
+            start += len(part[tenant_id])
+            room -= len(part[tenant_id])
+            if room == 0:
+                yield Piece(part, piece.size * PORTION // count)
+                part, room = {}, PORTION
+    if part:
+        yield Piece(part, piece.size * (PORTION - room) // count)
 
 
 def ahead(make: Callable[[], Generator[T]]) -> Generator[T]:

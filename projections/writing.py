@@ -8,7 +8,6 @@ import psycopg
 
 from infra.database import Connection
 from projections import composed
-from projections.copying import blocks
 from projections.projection import Key, Table
 
 _REFUSALS = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded, TypeError, ValueError)
@@ -65,9 +64,8 @@ class Rows(dict[Key, Any]):
                 self._copy(new)
 
     def _copy(self, rows: list[Any]) -> None:
-        table = self._table
-        with self._connection.cursor().copy(composed.copy_in(table)) as copy:
-            for block in blocks(rows, table.json_places):
+        with self._connection.cursor().copy(composed.copy_in(self._table)) as copy:
+            for block in self._table.lines.blocks(rows):
                 copy.write(block)
 
 

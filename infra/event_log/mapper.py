@@ -6,6 +6,7 @@ additional data, so that nothing in the clear can be changed without the seal fa
 """
 
 import base64
+import binascii
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ MAX_ENTRY = 65_535
 _NONCE_BYTES = 12
 _SEALED = b',"sealed":"A256GCM.'
 _END = b'"}'
+_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
 class Stored(Protocol):
@@ -97,7 +99,7 @@ class SealingMapper(Mapper[UUID]):
 
     def _open(self, clear: dict[str, Any], clear_bytes: bytes, sealed: bytes) -> dict[str, Any]:
         key = self._keys.opening(clear["tenant_id"], clear.get("subject"))
-        box = base64.urlsafe_b64decode(sealed[len(_SEALED) : -len(_END)])
+        box = binascii.a2b_base64(sealed[len(_SEALED) : -len(_END)].translate(_STANDARD))
         try:
             personal = key.decrypt(box[:_NONCE_BYTES], box[_NONCE_BYTES:], clear_bytes)
         except InvalidTag:

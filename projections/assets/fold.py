@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, TypeGuard, get_args
 from uuid import UUID
 
 from domain.asset.events import (
@@ -16,13 +16,17 @@ from domain.asset.events import (
     AssetRestored,
     AssetSoftDeleted,
     AssetUnlinked,
-    Content,
 )
 from domain.event import Event, Recorded
 from domain.values import searchable
 from projections.projection import Changes, Key, Projection, Table
 
-_ASSET_EVENTS = get_args(AssetEvent)
+_ASSET_EVENTS = frozenset(get_args(AssetEvent))
+
+
+def _is_of_asset(event: Event) -> TypeGuard[AssetEvent]:
+    """Told by the class itself: to ask for an instance of each in turn takes longer than to fold most events."""
+    return type(event) in _ASSET_EVENTS
 
 
 class AssetRow(NamedTuple):
@@ -67,7 +71,7 @@ class AssetRow(NamedTuple):
 
 def keys(event: Event) -> Iterable[Key]:
     """The one row an asset's event touches. A new asset has none yet."""
-    if isinstance(event, _ASSET_EVENTS) and not isinstance(event, AssetCreated):
+    if _is_of_asset(event) and type(event) is not AssetCreated:
         return ((event.envelope.tenant_id, event.envelope.originator_id),)
     return ()
 
@@ -75,16 +79,16 @@ def keys(event: Event) -> Iterable[Key]:
 def fold(rows: Mapping[Key, AssetRow], recorded: Recorded) -> Changes[AssetRow]:
     """The asset's row after the event."""
     event = recorded.event
-    if not isinstance(event, _ASSET_EVENTS):
+    if not _is_of_asset(event):
         return {}
     key = (event.envelope.tenant_id, event.envelope.originator_id)
-    if isinstance(event, AssetCreated):
+    if type(event) is AssetCreated:
         return {key: _created(event, recorded)}
     return {key: _changed(rows[key], event, recorded)}
 
 
 def _created(event: AssetCreated, recorded: Recorded) -> AssetRow:
-    actor = str(event.envelope.actor)
+    actor, content = str(event.envelope.actor), event.content
     return AssetRow(
         tenant_id=event.envelope.tenant_id,
         asset_id=event.originator_id,
@@ -95,8 +99,9 @@ def _created(event: AssetCreated, recorded: Recorded) -> AssetRow:
         live_status=event.status,
         media_kind=event.media.media_kind,
         media=dict(vars(event.media)),
-        content=dict(vars(event.content)) if event.content else None,
-        **_content_columns(event.content),
+        content=dict(vars(content)) if content else None,
+        content_type=content.content_type.lower() if content and content.content_type else None,
+        sha256=content.sha256 if content else None,
         name=event.name,
         name_search=searchable(event.name) if event.name else None,
         file_name=event.file_name,
@@ -116,15 +121,6 @@ def _created(event: AssetCreated, recorded: Recorded) -> AssetRow:
         updated_by=actor,
         deleted_at=None,
     )
-
-
-def _content_columns(content: Content | None) -> dict[str, Any]:
-    """What of the content lists filter by."""
-    content_type = content.content_type if content else None
-    return {
-        "content_type": content_type.lower() if content_type else None,
-        "sha256": content.sha256 if content else None,
-    }
 
 
 def _changed(row: AssetRow, event: AssetEvent, recorded: Recorded) -> AssetRow:

@@ -5,6 +5,7 @@ has them: what was released stays as it is.
 """
 
 import json
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -43,7 +44,7 @@ def golden(path: Path) -> dict[str, Any]:
 
 def event_of(content: dict[str, Any]) -> Event:
     """The event a golden file tells of."""
-    return from_parts(content["clear"], content["personal"])
+    return from_parts(*deepcopy((content["clear"], content["personal"])))
 
 
 def complete() -> None:
