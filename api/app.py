@@ -11,17 +11,49 @@ from pydantic import TypeAdapter
 
 from api import callers, problems
 from api.composition import Services
+from api.content_schemas import UploadParts
 from api.declared import declared
 from api.described import Description
 from api.feed import Listeners
 from api.operations import OPERATION
 from api.requests import BodyLimit, RequestId
-from api.routers import assets, audit, batches, changes, feed, health, job_changes, jobs, policies, reference_lookups
+from api.routers import (
+    assets,
+    audit,
+    batches,
+    changes,
+    content,
+    feed,
+    gathering,
+    health,
+    job_changes,
+    jobs,
+    policies,
+    purges,
+    reference_lookups,
+    signed_urls,
+    uploads,
+)
 from api.schemas import Problem
 
 MAX_BODY = 1024 * 1024
 
-PARTS = (assets, changes, jobs, job_changes, batches, reference_lookups, policies, audit, feed, health)
+PARTS = (
+    content,
+    uploads,
+    purges,
+    gathering,
+    assets,
+    changes,
+    jobs,
+    job_changes,
+    batches,
+    reference_lookups,
+    policies,
+    audit,
+    feed,
+    health,
+)
 
 DESCRIPTION = """
 Records who, what and which job made each asset, and what happened to it since, as immutable events.
@@ -51,11 +83,13 @@ def create_app(
         redirect_slashes=False,
         separate_input_output_schemas=False,
     )
-    app.add_middleware(BodyLimit, limit=MAX_BODY, limits={**batches.LIMITS, **policies.LIMITS})
+    limits = {**batches.LIMITS, **policies.LIMITS}
+    app.add_middleware(BodyLimit, limit=MAX_BODY, limits=limits, streamed=content.STREAMED)
     app.add_middleware(RequestId)
     problems.install(app)
     for part in PARTS:
         app.include_router(part.router)
+    app.include_router(signed_urls.router)
     _describe_the_rest(app)
     app.state.description = Description(app)
     return app
@@ -85,7 +119,11 @@ def _describe_the_rest(app: FastAPI) -> None:
                 if route.path_format.startswith("/v1"):
                     callers.describe(operation, components)
         schemas = components["schemas"]
-        missing: dict[str, TypeAdapter[Any]] = {"Problem": TypeAdapter(Problem), "Operation": OPERATION}
+        missing: dict[str, TypeAdapter[Any]] = {
+            "Problem": TypeAdapter(Problem),
+            "Operation": OPERATION,
+            "UploadParts": TypeAdapter(UploadParts),
+        }
         for name, adapter in missing.items():
             schema = adapter.json_schema(ref_template="#/components/schemas/{model}")
             for part_name, part in {**schema.pop("$defs", {}), name: schema}.items():

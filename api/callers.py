@@ -13,11 +13,14 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from api.composition import Services
+from api.contents import Contents
 from api.declared import parameters
 from api.jobs import Jobs
 from api.ledger import Ledger
 from api.problems import BadHeaderError, UnauthenticatedError
+from api.purging import Purging
 from api.session import Session
+from api.signed import SignedContent
 from domain.event import Actor
 from infra.tenants import Caller
 
@@ -102,8 +105,27 @@ async def jobs(request: Request) -> Jobs:
     return Jobs(await session(request))
 
 
+async def contents(request: Request) -> Contents:
+    """The content of the caller's tenant's assets."""
+    made_of = services(request)
+    return Contents(Ledger(await session(request)), made_of.store, made_of.rules)
+
+
+async def purging(request: Request) -> Purging:
+    """Purges of the caller's tenant."""
+    return Purging(await session(request), services(request).store)
+
+
+def signed_content(request: Request) -> SignedContent:
+    """What holders of signed URLs may do."""
+    made_of = services(request)
+    return SignedContent(made_of.store, made_of.signer, made_of.rules, made_of.clock)
+
+
 CallerSession = Annotated[Session, Depends(session)]
 CallerLedger = Annotated[Ledger, Depends(ledger)]
+CallerContents = Annotated[Contents, Depends(contents)]
+CallerPurging = Annotated[Purging, Depends(purging)]
 CallerJobs = Annotated[Jobs, Depends(jobs)]
 
 

@@ -1,17 +1,23 @@
 """The composition root: everything the ledger runs on is made here, and nowhere else."""
 
+import hashlib
+import hmac
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+from infra.content.choosing import open_store
+from infra.content.rules import ContentRules
+from infra.content.signing import UrlSigner
+from infra.content.store import ContentStore
 from infra.database import Database
 from infra.event_log.group_commit import MOST_LANES, GroupWriter
 from infra.event_log.log import EventLog
 from infra.event_log.mapper import SealingMapper
 from infra.keys.store import KeyStore
 from infra.servers import Servers, servers
-from infra.settings import Settings
+from infra.settings import Settings, SettingsError
 from infra.tenants import Tenants
 from projections.catalogue import PROJECTIONS
 from projections.engine import Engine
@@ -29,6 +35,9 @@ class Services:
     tenants: Tenants
     engine: Engine
     clock: Callable[[], datetime]
+    store: ContentStore
+    signer: UrlSigner
+    rules: ContentRules
 
 
 def utc_now() -> datetime:
@@ -61,7 +70,51 @@ def connected(settings: Settings, found: Servers) -> Iterator[Services]:
         follower = Follower(engine)
         writer = stack.enter_context(GroupWriter(writing, follower.wake))
         log = EventLog(database, writer, mapper)
-        made = Services(database, projector, store, log, Tenants(database, log, store), engine, utc_now)
+        signer = UrlSigner(_signing_secret(settings), settings.public_url)
+        made = Services(
+            database,
+            projector,
+            store,
+            log,
+            Tenants(database, log, store),
+            engine,
+            utc_now,
+            _content_store(settings, signer),
+            signer,
+            _rules(settings),
+        )
         if settings.follow:
             stack.enter_context(follower)
         yield made
+
+
+def _signing_secret(settings: Settings) -> bytes:
+    """Signs URLs of the directory store: one secret for all processes, from the key they share."""
+    return hmac.new(settings.kek(), b"asset-ledger content urls", hashlib.sha256).digest()
+
+
+def _content_store(settings: Settings, signer: UrlSigner) -> ContentStore:
+    secret = settings.s3_secret_key
+    try:
+        return open_store(
+            settings.content_url,
+            signer=signer,
+            endpoint=settings.s3_endpoint,
+            region=settings.s3_region,
+            access_key=settings.s3_access_key,
+            secret_key=secret.get_secret_value() if secret else None,
+            tls=settings.s3_tls,
+            path_style=settings.s3_path_style,
+        )
+    except ValueError as error:
+        raise SettingsError(f"ASSET_LEDGER_CONTENT_STORE does not fit: {error}") from None
+
+
+def _rules(settings: Settings) -> ContentRules:
+    return ContentRules(
+        most=settings.content_most,
+        types=tuple(kind.lower() for kind in settings.content_types),
+        url_time=timedelta(seconds=settings.url_seconds),
+        upload_time=timedelta(seconds=settings.upload_seconds),
+        networks=settings.fetched_networks,
+    )

@@ -13,11 +13,12 @@ from api.session import Session
 from domain.asset import asset as aggregate
 from domain.asset.asset import Asset
 from domain.asset.events import AssetCreated, AssetEvent, AssetLinked
-from domain.asset.inputs import NewAsset
-from domain.errors import AssetDeletedError, AssetNotFoundError, LedgerError
+from domain.asset.inputs import NewAsset, NewContent
+from domain.errors import AssetDeletedError, AssetNotFoundError, ContentBeingPurgedError, LedgerError
 from domain.event import Context, Recorded
 from domain.identity import derived_id
 from domain.reference import Reference
+from infra.content.purges import Purges
 from infra.event_log.log import Changed, TenantLog, persistently
 from projections.assets.fold import ASSETS, AssetRow
 from projections.assets.read import AssetFilter, count_assets, list_assets
@@ -77,6 +78,28 @@ class Ledger:
         recorded = iter(persistently(lambda: self._record_each(events)))
         return [next(recorded) if isinstance(event, AssetCreated) else event for event in decided]
 
+    def create_with_content(
+        self, asset_id: UUID, new: NewAsset, content: NewContent, request_digest: str | None, ended: Callable[[], None]
+    ) -> tuple[AssetRow, bool]:
+        """Record a new asset and its content in one append; returns it, and whether that made it new.
+
+        `ended` is called in the same transaction, where it is made new.
+        """
+        created = self._creation(new, asset_id, request_digest)
+        stored = aggregate.created(created).store_content(self.session.context(), content)
+
+        def work() -> tuple[list[Recorded], bool]:
+            try:
+                history = self.log.history(asset_id)
+            except AggregateNotFoundError:
+                ended()
+                return self.log.record(created, *stored, under=self.policies.admit([created])), True
+            _aggregate(history).create_again(request_digest or "")
+            return history, False
+
+        history, made = self.session.atomically(work)
+        return _row(history), made
+
     def link_asset(self, asset_id: UUID, references: tuple[Reference, ...], reason: str | None) -> set[Reference]:
         """Link an asset to references; returns those that it did not have yet."""
         changed = self._change(asset_id, lambda asset, context: asset.link(context, references), reason, None)
@@ -89,6 +112,20 @@ class Ledger:
         """Decide on an asset and record what was decided; returns the asset as that left it, deleted or not."""
         changed = self._change(asset_id, decide, reason, expected_revision)
         return _row(self.log.history(asset_id, changed.revision))
+
+    def hold_asset(self, asset_id: UUID, hold: str, reason: str | None, expected_revision: int | None) -> AssetRow:
+        """Put a legal hold on an asset. ContentBeingPurgedError if its content is about to go."""
+        purges = Purges(self.session.database, self.tenant_id)
+
+        def work() -> AssetRow:
+            self.log.recorder.lock_head()
+            if purges.pending(asset_id):
+                raise ContentBeingPurgedError
+            return self.change_asset(
+                asset_id, lambda asset, context: asset.put_hold(context, hold), reason, expected_revision
+            )
+
+        return self.session.atomically(work)
 
     def asset(self, asset_id: UUID, revision: int | None = None, as_of: int | None = None) -> AssetRow:
         """The asset now, at a revision, or at a position: what a client saw then."""
@@ -110,6 +147,10 @@ class Ledger:
         """What happened to an asset, the oldest first, deleted or not."""
         keyset = Keyset(self.tenant_id, {"asset": asset_id})
         return page_of_entries(lambda: self._history(asset_id), keyset, limit, cursor)
+
+    def history(self, asset_id: UUID) -> list[Recorded]:
+        """Every event of an asset. AssetNotFoundError."""
+        return self._history(asset_id)
 
     def assets(
         self, wanted: AssetFilter, limit: int, cursor: str | None, order: Order = NEWEST_FIRST

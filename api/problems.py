@@ -11,9 +11,13 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
+from api.ranges import RangeRefusedError
 from api.schemas import FieldProblem, Problem
 from domain import errors
 from domain.errors import LedgerError
+from infra.content.fetching import FetchFailedError, UrlRefusedError
+from infra.content.signing import SignatureError
+from infra.content.store import PartsRefusedError
 from projections.query import CursorError, SearchTooShortError
 
 _LOG = structlog.get_logger()
@@ -28,6 +32,10 @@ class BadHeaderError(LedgerError):
     """A header cannot be understood."""
 
 
+class BodyCutShortError(LedgerError):
+    """The connection was lost before the whole body had arrived. Nothing was recorded."""
+
+
 class BadMomentError(LedgerError):
     """as_of takes a position, such as 17, or a time with its zone, such as 2026-11-20T12:00:00Z."""
 
@@ -35,10 +43,27 @@ class BadMomentError(LedgerError):
 STATUS: dict[type[Exception], HTTPStatus] = {
     UnauthenticatedError: HTTPStatus.UNAUTHORIZED,
     BadHeaderError: HTTPStatus.BAD_REQUEST,
+    BodyCutShortError: HTTPStatus.BAD_REQUEST,
     CursorError: HTTPStatus.BAD_REQUEST,
     SearchTooShortError: HTTPStatus.BAD_REQUEST,
     errors.AssetNotFoundError: HTTPStatus.NOT_FOUND,
     errors.AssetDeletedError: HTTPStatus.NOT_FOUND,
+    errors.ContentNotFoundError: HTTPStatus.NOT_FOUND,
+    errors.ContentMissingError: HTTPStatus.NOT_FOUND,
+    errors.ContentPurgedError: HTTPStatus.GONE,
+    errors.ContentHeldError: HTTPStatus.CONFLICT,
+    errors.ContentInUseError: HTTPStatus.CONFLICT,
+    errors.ContentBeingPurgedError: HTTPStatus.CONFLICT,
+    errors.FilterMissingError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.ContentMismatchError: HTTPStatus.CONFLICT,
+    errors.ContentTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.ContentTypeRefusedError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.UploadNotFoundError: HTTPStatus.NOT_FOUND,
+    RangeRefusedError: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+    SignatureError: HTTPStatus.FORBIDDEN,
+    UrlRefusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    FetchFailedError: HTTPStatus.BAD_GATEWAY,
+    PartsRefusedError: HTTPStatus.CONFLICT,
     errors.OtherRequestError: HTTPStatus.CONFLICT,
     errors.KeyOfDeletedAssetError: HTTPStatus.CONFLICT,
     errors.HoldNotFoundError: HTTPStatus.NOT_FOUND,
@@ -135,6 +160,8 @@ async def _answer(request: Request, error: Exception) -> JSONResponse:
         headers["Allow"] = ", ".join(sorted(request.app.state.description.methods(request.url.path)))
     if told.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = "1"
+    if isinstance(error, RangeRefusedError):
+        headers["Content-Range"] = f"bytes */{error.size}"
     if told.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse(told.model_dump(), told.status, headers, media_type="application/problem+json")

@@ -4,9 +4,8 @@ from dataclasses import asdict
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, computed_field
 
-from domain.asset.events import Content
 from domain.asset.inputs import Reasoned, References
 from domain.event import Actor
 from domain.media import Media
@@ -17,8 +16,17 @@ from projections.history import Entry
 AssetStatus = Literal["pending", "ready", "failed", "deleted"]
 
 
+def pictured(content_type: str | None) -> bool:
+    """Whether content of this type can be shown as a small picture."""
+    return content_type is not None and content_type.startswith(("image/", "video/", "application/pdf"))
+
+
 def is_none(value: object) -> bool:
     return value is None
+
+
+def is_false(value: object) -> bool:
+    return value is False
 
 
 ASSET = {
@@ -46,6 +54,29 @@ ENTRY = {
 }
 
 
+class AssetContent(BaseModel):
+    """What is known of an asset's bytes."""
+
+    content_type: str | None
+    size: int | None
+    sha256: str | None
+    version: int | None = Field(
+        default=None, exclude_if=is_none, description="Its content version; absent: described, but not stored here."
+    )
+    purged: bool = Field(default=False, exclude_if=is_false, description="Whether the bytes are gone for good.")
+    problem: str | None = Field(
+        default=None, exclude_if=is_none, description="Why the bytes could not be understood, or do not fit."
+    )
+    embedded: JsonObject | None = Field(
+        default=None, exclude_if=is_none, description="What was found inside: prompts, EXIF, and the like."
+    )
+
+    @property
+    def there(self) -> bool:
+        """Whether the bytes are in the store."""
+        return self.version is not None and not self.purged
+
+
 class Asset(BaseModel):
     """An asset as it is, or as it was at the moment asked for. References are written `kind:id`."""
 
@@ -54,7 +85,7 @@ class Asset(BaseModel):
     id: UUID
     status: AssetStatus
     media: Media
-    content: Content | None
+    content: AssetContent | None
     name: str | None
     file_name: str | None
     description: str | None
@@ -74,6 +105,25 @@ class Asset(BaseModel):
     deleted_at: UtcTime | None
     revision: int = Field(description="The number of events of the asset so far; also its ETag.")
     position: int = Field(description="The last event's place in the tenant's log.")
+
+    @computed_field(description="Where its bytes are; null until they are there.")  # type: ignore[prop-decorator]
+    @property
+    def url(self) -> str | None:
+        return self._path("content") if self.content and self.content.there else None
+
+    @computed_field(description="Where a small picture of it is; null if there is none.")  # type: ignore[prop-decorator]
+    @property
+    def thumbnail_url(self) -> str | None:
+        shown = self.content is not None and pictured(self.content.content_type)
+        return self._path("thumbnail") if shown and self.url else None
+
+    @computed_field(description="Where a picture of its sound is; null if it has none.")  # type: ignore[prop-decorator]
+    @property
+    def waveform_url(self) -> str | None:
+        return self._path("waveform") if self.media.media_kind == "audio" and self.url else None
+
+    def _path(self, what: str) -> str:
+        return f"/v1/assets/{self.id}/{what}"
 
     @classmethod
     def of(cls, row: AssetRow) -> Self:

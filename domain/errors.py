@@ -16,6 +16,50 @@ class AssetDeletedError(LedgerError):
     """The asset is deleted. Restore it first."""
 
 
+class ContentNotFoundError(LedgerError):
+    """The asset has no such content."""
+
+
+class ContentMissingError(LedgerError):
+    """The content is recorded, but its object is gone from the store."""
+
+
+class ContentPurgedError(LedgerError):
+    """The content was purged: its bytes are gone for good."""
+
+
+class ContentHeldError(LedgerError):
+    """The asset is under a legal hold: its content may not be purged."""
+
+
+class ContentInUseError(LedgerError):
+    """This is the content of a live asset. Delete the asset first."""
+
+
+class ContentBeingPurgedError(LedgerError):
+    """The asset's content is being purged: it is too late for a legal hold."""
+
+
+class FilterMissingError(LedgerError):
+    """Say which assets: a purge of everything is not meant by leaving out the filter."""
+
+
+class ContentMismatchError(LedgerError):
+    """The bytes that arrived are not those that were announced."""
+
+
+class ContentTooLargeError(LedgerError):
+    """The content is larger than this service takes."""
+
+
+class ContentTypeRefusedError(LedgerError):
+    """This service does not take content of this media type."""
+
+
+class UploadNotFoundError(LedgerError):
+    """There is no such upload under way: it was never begun, is done, was aborted, or has expired."""
+
+
 class OriginIsPermanentError(LedgerError):
     """The reference says what made the asset, or what it belongs to, and cannot be unlinked."""
 

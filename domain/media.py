@@ -89,3 +89,17 @@ class File(Frozen):
 
 Media = Annotated[Image | Video | Audio | DocumentMedia | Map | File, Field(discriminator="media_kind")]
 MediaKind = Literal["image", "video", "audio", "document", "map", "file"]
+
+
+def fitted(declared: Media, found: Media, content_type: str | None) -> tuple[Media, str | None]:
+    """What an asset of the declared kind is by its bytes, and what does not fit. The kind stays as declared.
+
+    A map may be a picture, and a file anything.
+    """
+    if found.media_kind == declared.media_kind:
+        return found, None
+    if isinstance(declared, File):
+        return declared, None
+    if isinstance(declared, Map) and isinstance(found, Image):
+        return Map(media_kind="map", format=found.format, width=found.width, height=found.height), None
+    return declared, f"the bytes are {content_type or 'of an unknown type'}, which is no {declared.media_kind}"

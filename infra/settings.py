@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from infra.embedded import default_data_dir
@@ -43,6 +43,35 @@ class Settings(BaseSettings):
     key_encryption_key_file: Path | None = Field(
         default=None, description="A file with that key, readable by its owner alone. Default: `DATA/keys/kek`."
     )
+    content_store: str | None = Field(
+        default=None,
+        description="Where content is stored: `file:///directory` or `s3://bucket/prefix`. Default: `DATA/content`.",
+    )
+    s3_endpoint: str = Field(default="s3.amazonaws.com", description="The S3 server, as `host` or `host:port`.")
+    s3_region: str = Field(default="us-east-1", description="The bucket's region.")
+    s3_access_key: str | None = Field(default=None, description="The access key of the content store in S3.")
+    s3_secret_key: SecretStr | None = Field(default=None, description="The secret key that belongs to it.")
+    s3_tls: bool = Field(default=True, description="Whether the S3 server is spoken to over TLS.")
+    s3_path_style: bool = Field(default=True, description="Whether the bucket is in the path instead of the host name.")
+    public_url: str = Field(
+        default="",
+        description="Where callers reach the ledger, for signed URLs of a directory. Absent: as they came.",
+    )
+    content_most: int = Field(default=20 * 2**30, ge=1, description="The most bytes one content may have.")
+    content_types: tuple[str, ...] = Field(
+        default=(), description='How media types that are taken begin, such as `["image/", "video/"]`. Absent: any.'
+    )
+    fetched_networks: tuple[IPvAnyNetwork, ...] = Field(
+        default=(),
+        description='Networks that `from-urls` may fetch from, besides the public internet, such as `["10.7.0.0/16"]`.',
+    )
+    url_seconds: int = Field(default=900, ge=1, le=604_800, description="For how long signed URLs are good.")
+    upload_seconds: int = Field(
+        default=86_400, ge=1, description="After how long an upload that was not finished is removed."
+    )
+    retention_days: float = Field(
+        default=30, ge=0, description="How long the content of deleted assets is kept before it is purged."
+    )
     pool_size: int = Field(default=16, ge=1, description="The most connections a process opens as one role.")
     prepared_statements: bool = Field(default=True, description="Set to false behind a pooler in transaction mode.")
     follow: bool = Field(default=True, description="Whether `serve` keeps read models up to date itself.")
@@ -51,6 +80,11 @@ class Settings(BaseSettings):
     def embedded(self) -> bool:
         """Whether the ledger starts a PostgreSQL of its own."""
         return self.database_url is None
+
+    @property
+    def content_url(self) -> str:
+        """Where content is stored."""
+        return self.content_store or (self.data / "content").absolute().as_uri()
 
     def kek(self) -> bytes:
         """The key-encryption key. KeyFileError if there is none that can be used."""

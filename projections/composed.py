@@ -66,4 +66,4 @@ def _names(columns: Sequence[str]) -> sql.Composed:
 
 
 def _type(name: str) -> LiteralString:
-    return {"uuid": "uuid", "text": "text", "bigint": "bigint"}[name]
+    return {"uuid": "uuid", "text": "text", "integer": "integer", "bigint": "bigint"}[name]

@@ -57,9 +57,11 @@ def template(cluster: EmbeddedCluster, settings: Settings) -> Servers:
 
 
 @pytest.fixture(scope="session")
-def settings() -> Settings:
-    """Settings whose keys are wrapped by a key of the tests."""
-    return Settings(key_encryption_key=base64.b64encode(KEK).decode(), pool_size=40)
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings whose keys are wrapped by a key of the tests, and whose content is in a directory of theirs."""
+    store = tmp_path_factory.mktemp("content").as_uri()
+    fetched: dict[str, Any] = {"fetched_networks": ["127.0.0.1/32"]}
+    return Settings(key_encryption_key=base64.b64encode(KEK).decode(), pool_size=40, content_store=store, **fetched)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 
 from api import logs
-from api.cli import demo, keys, projections, replay, serve, tenants
+from api.cli import content, demo, keys, projections, replay, serve, tenants
 from api.serving import ServingError
 from domain.errors import LedgerError
 from infra.embedded import EmbeddedPostgresError
@@ -39,6 +39,7 @@ app.command()(replay.replay)
 app.add_typer(tenants.app, name="tenant")
 app.add_typer(keys.app, name="key")
 app.add_typer(projections.app, name="projections")
+app.add_typer(content.app, name="content")
 
 
 def main() -> None:

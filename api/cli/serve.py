@@ -1,6 +1,7 @@
 """`serve` and `migrate`: run the service, and prepare its databases."""
 
 from contextlib import nullcontext
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -8,6 +9,7 @@ from rich import print as show
 
 from api.app import create_app
 from api.composition import services
+from api.content_watch import ContentWatch
 from api.lease_watch import LeaseWatch
 from api.serving import listening, serving, wait_for_signal
 from infra.servers import servers
@@ -29,6 +31,7 @@ def serve(
         listening(host, port) as listener,
         services(settings) as made,
         LeaseWatch(made),
+        ContentWatch(made, timedelta(days=settings.retention_days)),
         serving(create_app(lambda: nullcontext(made)), listener) as url,
     ):
         show(f"serving on {url}; the API is described at {url}/docs")

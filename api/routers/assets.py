@@ -11,7 +11,7 @@ from api.declared import queried
 from api.policies import CREATING
 from api.problems import documented
 from api.rendering import Rendered
-from api.requests import ActorText, AsOf, IdempotencyKey, Paged, SortedQuery, at_least
+from api.requests import ActorText, AsOf, IdempotencyKey, Paged, SortedQuery, TimesQuery, at_least
 from api.routers.references import ReferenceQuery
 from api.schemas import Asset, AssetPage, AssetStatus, EventEntry, EventPage
 from domain.asset.events import Sha256
@@ -42,8 +42,8 @@ def seen(response: Response, asset: Asset) -> Asset:
     return asset
 
 
-class AssetQuery(SortedQuery, ReferenceQuery):
-    """Which assets to list: all that is given must hold. Repeat a reference filter to ask for several at once."""
+class AssetFilterQuery(TimesQuery, ReferenceQuery):
+    """Which assets: all that is given must hold. Repeat a reference filter to ask for several at once."""
 
     status: AssetStatus | None = Field(default=None, description="Absent: all but deleted ones.")
     media_kind: MediaKind | None = None
@@ -74,6 +74,10 @@ class AssetQuery(SortedQuery, ReferenceQuery):
             jobs=tuple(self.job_id),
             references=self.references(),
         )
+
+
+class AssetQuery(SortedQuery, AssetFilterQuery):
+    """Which assets to list, and in which order."""
 
 
 @router.post(

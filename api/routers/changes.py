@@ -18,6 +18,7 @@ from domain.asset.inputs import NewDescription, Reason, Reasoned
 from domain.errors import (
     AssetDeletedError,
     AssetNotFoundError,
+    ContentBeingPurgedError,
     DocumentsTooLargeError,
     HoldNotFoundError,
     OriginIsPermanentError,
@@ -90,7 +91,7 @@ def restore_asset(
     "/holds/{hold:path}",
     status_code=204,
     response_class=Response,
-    responses=documented(*ALWAYS),
+    responses=documented(*ALWAYS, ContentBeingPurgedError),
 )
 def hold_asset(
     asset_id: UUID,
@@ -102,8 +103,7 @@ def hold_asset(
 ) -> None:
     """Put a legal hold on an asset, deleted or not: until it is lifted, nothing of it may be purged or erased."""
     reason = why.reason if why else None
-    row = ledger.change_asset(asset_id, lambda asset, context: asset.put_hold(context, hold), reason, if_match)
-    seen(response, Asset.of(row))
+    seen(response, Asset.of(ledger.hold_asset(asset_id, hold, reason, if_match)))
 
 
 @router.delete(

@@ -170,8 +170,16 @@ def _route(method: str, path: str, route: Schema) -> Iterator[str]:
         body = route["requestBody"]
         optional = "" if body.get("required") else " It may be left out."
         lines = " Or NDJSON, an item on each line." if NDJSON in body["content"] else ""
-        yield f"Body: {type_(body['content']['application/json']['schema'])}.{optional}{lines}"
+        yield f"Body: {_body(body['content'])}.{optional}{lines}"
     yield table(("answer", "when"), [_answer(code, answer) for code, answer in sorted(route["responses"].items())])
+
+
+def _body(content: Schema) -> str:
+    if "application/json" in content:
+        return type_(content["application/json"]["schema"])
+    if "multipart/form-data" in content:
+        return f"{type_(content['multipart/form-data']['schema'])}, as a form (`multipart/form-data`)"
+    return "the bytes"
 
 
 def _answer(code: str, answer: Schema) -> tuple[str, str]:

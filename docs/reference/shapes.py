@@ -43,7 +43,9 @@ def type_(schema: Schema) -> str:
     if kind == "array":
         return f"list of {type_(schema['items'])}{limits(schema, 'Items', '')}"
     if kind == "string":
-        named = {"uuid": "UUID", "date-time": "time", "path": "path"}.get(schema.get("format", ""), "string")
+        named = {"uuid": "UUID", "date-time": "time", "path": "path", "binary": "bytes"}.get(
+            schema.get("format", ""), "string"
+        )
         return named + limits(schema, "Length", " characters")
     if kind in {"integer", "number"}:
         return str(kind) + limits(schema, "imum", "")

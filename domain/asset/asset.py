@@ -1,12 +1,14 @@
 """The asset aggregate: `decide` methods check the rules and return events; `evolve` folds them and never refuses."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from domain.asset.events import (
     DESCRIPTION_FIELDS,
+    AssetContentPurged,
+    AssetContentStored,
     AssetCreated,
     AssetDescribed,
     AssetEvent,
@@ -17,18 +19,27 @@ from domain.asset.events import (
     AssetSoftDeleted,
     AssetUnlinked,
 )
-from domain.asset.inputs import NewAsset, NewDescription
+from domain.asset.inputs import NewAsset, NewContent, NewDescription
 from domain.errors import (
     AssetDeletedError,
+    ContentHeldError,
+    ContentInUseError,
     HoldNotFoundError,
     KeyOfDeletedAssetError,
     OriginIsPermanentError,
     OtherRequestError,
 )
 from domain.event import Context, Envelope
-from domain.media import MediaKind
+from domain.media import Media, MediaKind, fitted
 from domain.reference import ORIGIN_KINDS, Reference, distinct
 from domain.values import check_documents_size, same_json
+
+
+class ContentVersion(NamedTuple):
+    """Bytes of the asset that are in the store: the version's number, and the id that names them there."""
+
+    number: int
+    id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +50,7 @@ class Asset:
     id: UUID
     version: int
     subject: str | None
-    media_kind: MediaKind
+    media: Media
     scope: Reference | None
     permanent: frozenset[Reference]
     links: frozenset[Reference]
@@ -51,6 +62,8 @@ class Asset:
     deleted: bool = False
     holds: frozenset[str] = frozenset()
     request_digest: str | None = None
+    content_version: int = 0
+    contents: tuple[ContentVersion, ...] = ()
 
     def create_again(self, request_digest: str) -> tuple[AssetEvent, ...]:
         """Record the asset again under the key that made it: nothing happens.
@@ -64,6 +77,40 @@ class Asset:
                 f"The Idempotency-Key made asset {self.id}, which is deleted. Restore it, or use another key."
             )
         return ()
+
+    def store_content(self, context: Context, new: NewContent) -> tuple[AssetEvent, ...]:
+        """Take verified bytes as the next content version; nothing happens if these very ones were taken already."""
+        if new.content_id in (version.id for version in self.contents):
+            return ()
+        self._must_be_live()
+        media, problem = fitted(self.media, new.media, new.content.content_type)
+        stored = AssetContentStored(
+            envelope=self._next(context),
+            content_version=self.content_version + 1,
+            content_id=new.content_id,
+            content=new.content,
+            media=media,
+            problem=new.problem or problem,
+            embedded=new.embedded,
+        )
+        return (stored,)
+
+    def purgeable(self, numbers: Collection[int] | None = None) -> tuple[ContentVersion, ...]:
+        """The content versions that may be purged, of those named or of all.
+
+        Raises ContentHeldError under a legal hold, ContentInUseError for the newest one of a live asset.
+        """
+        found = tuple(version for version in self.contents if numbers is None or version.number in numbers)
+        if found and self.holds:
+            raise ContentHeldError(f"The asset is under a legal hold: {', '.join(sorted(self.holds))}.")
+        if not self.deleted and self.content_version in (version.number for version in found):
+            raise ContentInUseError
+        return found
+
+    def purge_content(self, context: Context, gone: Collection[int]) -> tuple[AssetEvent, ...]:
+        """Record that the bytes of these versions are gone; those that were recorded already are left out."""
+        numbers = tuple(version.number for version in self.contents if version.number in gone)
+        return (AssetContentPurged(envelope=self._next(context), content_versions=numbers),) if numbers else ()
 
     def describe(self, context: Context, new: NewDescription) -> tuple[AssetEvent, ...]:
         """Change the words about the asset; nothing happens if they are what they were."""
@@ -114,6 +161,11 @@ class Asset:
             raise HoldNotFoundError(f"The asset is under no hold {hold!r}.")
         return (AssetHoldReleased(envelope=self._next(context), hold=hold),)
 
+    @property
+    def media_kind(self) -> MediaKind:
+        """What kind of media the asset is: for good, whatever its bytes turn out to be."""
+        return self.media.media_kind
+
     def _must_be_live(self) -> None:
         if self.deleted:
             raise AssetDeletedError
@@ -159,7 +211,7 @@ def created(event: AssetCreated) -> Asset:
         id=event.originator_id,
         version=1,
         subject=event.envelope.subject,
-        media_kind=event.media.media_kind,
+        media=event.media,
         scope=event.scope,
         permanent=frozenset(permanent),
         links=frozenset(event.references),
@@ -176,6 +228,13 @@ def evolve(asset: Asset, event: AssetEvent) -> Asset:
     """The asset after the event."""
     asset = replace(asset, version=event.originator_version)
     match event:
+        case AssetContentStored():
+            version = ContentVersion(event.content_version, event.content_id)
+            contents = (*asset.contents, version)
+            return replace(asset, media=event.media, content_version=version.number, contents=contents)
+        case AssetContentPurged():
+            left = tuple(version for version in asset.contents if version.number not in event.content_versions)
+            return replace(asset, contents=left)
         case AssetDescribed():
             return replace(asset, **{field: getattr(event, field) for field in event.changed})
         case AssetLinked():

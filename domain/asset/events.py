@@ -1,6 +1,7 @@
 """Everything that can happen to an asset."""
 
 from typing import Annotated, ClassVar, Final, Literal, get_args
+from uuid import UUID
 
 from pydantic import Field
 
@@ -41,6 +42,27 @@ class AssetCreated(Event):
     metadata: Personal[JsonObject | None] = None
     prompt_spec: Personal[JsonObject | None] = None
     source_url: Personal[str | None] = None
+
+
+class AssetContentStored(Event):
+    """Bytes of the asset arrived, were verified and are in the store: its next content version."""
+
+    TOPIC: ClassVar[str] = "asset.content_stored"
+
+    content_version: int
+    content_id: UUID
+    content: Content
+    media: Media
+    problem: str | None = None
+    embedded: Personal[JsonObject | None] = None
+
+
+class AssetContentPurged(Event):
+    """Bytes of the asset are gone from the store for good; what is recorded of them stays."""
+
+    TOPIC: ClassVar[str] = "asset.content_purged"
+
+    content_versions: tuple[int, ...]
 
 
 class AssetDescribed(Event):
@@ -101,6 +123,8 @@ class AssetHoldReleased(Event):
 
 AssetEvent = (
     AssetCreated
+    | AssetContentStored
+    | AssetContentPurged
     | AssetDescribed
     | AssetLinked
     | AssetUnlinked

@@ -1,13 +1,14 @@
 """What a caller may say of an asset. Rules stand here, not in events: a stored fact is never refused."""
 
 from typing import Annotated, Any, Literal, Self
+from uuid import UUID
 
 from pydantic import AfterValidator, Field, model_validator
 
 from domain.asset.events import Content, DescriptionField
 from domain.media import Media
 from domain.reference import ReferenceAliases, ReferenceInput
-from domain.values import Document, Frozen, OutsideId, Text, example
+from domain.values import Document, Frozen, JsonObject, OutsideId, Text, example
 
 Name = Annotated[Text, Field(min_length=1, max_length=512)]
 Description = Annotated[Text, Field(max_length=10_000)]
@@ -71,6 +72,16 @@ class NewAsset(Reasoned, ReferenceAliases):
     def identity(self) -> dict[str, object]:
         """What makes it the same request: all that is said of the asset, but not why."""
         return self.model_dump(mode="json", exclude={"reason"}, exclude_defaults=True)
+
+
+class NewContent(Frozen):
+    """Bytes that are in the store and verified: what is known of them."""
+
+    content_id: UUID
+    content: Content
+    media: Media
+    problem: str | None = None
+    embedded: JsonObject | None = None
 
 
 class NewDescription(Reasoned):

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple, TypeGuard, get_args
 from uuid import UUID
 
 from domain.asset.events import (
+    AssetContentPurged,
+    AssetContentStored,
     AssetCreated,
     AssetDescribed,
     AssetEvent,
@@ -137,6 +139,11 @@ def _new_values(row: AssetRow, event: AssetEvent, recorded: Recorded) -> dict[st
     match event:
         case AssetDescribed():
             return _described(event)
+        case AssetContentStored():
+            return _with_content(event)
+        case AssetContentPurged():
+            newest = row.content is not None and row.content.get("version") in event.content_versions
+            return {"content": {**(row.content or {}), "purged": True}} if newest else {}
         case AssetLinked():
             return {"links": row.links + [str(r) for r in event.references]}
         case AssetUnlinked():
@@ -160,6 +167,19 @@ def _described(event: AssetDescribed) -> dict[str, Any]:
     if "name" in changed:
         changed["name_search"] = searchable(event.name) if event.name else None
     return changed
+
+
+def _with_content(event: AssetContentStored) -> dict[str, Any]:
+    content = event.content
+    told = {"version": event.content_version, "problem": event.problem, "embedded": event.embedded}
+    return {
+        "status": "ready",
+        "live_status": "ready",
+        "media": dict(vars(event.media)),
+        "content": {**vars(content), **told},
+        "content_type": content.content_type.lower() if content.content_type else None,
+        "sha256": content.sha256,
+    }
 
 
 ASSETS = Projection(

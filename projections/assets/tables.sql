@@ -40,6 +40,7 @@ CREATE INDEX ON read_models.assets_v1 (tenant_id, sha256) WHERE sha256 IS NOT NU
 CREATE INDEX ON read_models.assets_v1 (tenant_id, content_type text_pattern_ops) WHERE content_type IS NOT NULL;
 CREATE INDEX ON read_models.assets_v1 (tenant_id, status, created_position);
 CREATE INDEX ON read_models.assets_v1 (tenant_id, media_kind, created_position);
+CREATE INDEX ON read_models.assets_v1 (tenant_id, deleted_at) WHERE deleted_at IS NOT NULL;
 CREATE INDEX ON read_models.assets_v1 USING gin (tenant_id, tags);
 CREATE INDEX ON read_models.assets_v1 USING gin (tenant_id, name_search gin_trgm_ops);
 

@@ -20,9 +20,15 @@ BODIES: dict[str, Any] = {
     "change_jobs": [{"operation": "cancel", "job_id": UNKNOWN_ID}],
     "set_policy": {"closed_kinds": ["world"]},
     "declare_reference": {"kind": "world", "id": "w9"},
+    "begin_upload": {"size": 1},
+    "sign_parts": {"numbers": [1]},
+    "complete_upload": {"file_name": "stolen.png"},
+    "fetch_assets": {"items": [{"url": "http://127.0.0.2/"}]},
     "declare_references": [{"kind": "world", "id": "w9"}],
 }
 QUERIES: dict[str, dict[str, Any]] = {
+    "purge_assets": {"workflow_id": "w1", "dry_run": True},
+    "zip_assets": {"workflow_id": "w1"},
     "unlink_asset": {"ref": "message:m1"},
     "list_assets_with_references": {"id": "m1"},
     "list_jobs_with_references": {"id": "m1"},
@@ -51,7 +57,7 @@ def protected(url: str) -> list[tuple[str, str, dict[str, Any]]]:
 
 def concrete(path: str, asset_id: str) -> str:
     """A path of the document, about an asset or the job of that id."""
-    return path.format(asset_id=asset_id, job_id=asset_id, hold="case-17", kind="message")
+    return path.format(asset_id=asset_id, job_id=asset_id, upload_id=UNKNOWN_ID, hold="case-17", kind="message")
 
 
 def ask(

@@ -17,6 +17,8 @@ CHANGES = {
     "restore_asset",
     "hold_asset",
     "release_hold",
+    "put_content",
+    "complete_upload",
 }
 TRANSITIONS = {"start_job", "succeed_job", "fail_job", "cancel_job", "requeue_job", "set_policy"}
 LISTS = {

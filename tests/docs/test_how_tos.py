@@ -11,6 +11,7 @@ from tests.docs.executing import DOCS, blocks, follow, run
 
 JOBS = DOCS / "how-to" / "run-work-through-jobs.md"
 FEED = DOCS / "how-to" / "follow-the-feed.md"
+BYTES = DOCS / "how-to" / "keep-the-bytes.md"
 WORLDS = DOCS / "how-to" / "keep-worlds-apart.md"
 
 
@@ -49,3 +50,13 @@ def test_worlds_are_kept_apart_as_shown(shell: dict[str, str], client: Client, t
     follow(WORLDS, shell, tmp_path)
 
     assert len(client.page()["items"]) == 1
+
+
+def test_the_bytes_are_kept_as_shown(shell: dict[str, str], client: Client, tmp_path: Path) -> None:
+    (tmp_path / "docs").symlink_to(DOCS)
+    follow(BYTES, shell, tmp_path)
+
+    (sound,) = client.page()["items"]
+    (castle,) = client.page(status="deleted")["items"]
+    assert sound["content"]["content_type"] == "audio/wav"
+    assert castle["content"]["purged"]

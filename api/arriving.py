@@ -1,0 +1,86 @@
+"""Bytes on their way in: from a request's body to the store, a mebibyte at a time, hashed and checked as they pass."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Iterable, Iterator
+from concurrent.futures import Future
+
+from fastapi import Request
+
+from domain.asset.events import Content
+from domain.errors import ContentMismatchError
+from infra.content.rules import ContentRules
+
+BLOCK = 1 << 20
+_END = b""
+
+
+class Arriving:
+    """Chunks that are hashed and counted as they pass, and refused as soon as they cannot be what was announced.
+
+    Iterating raises ContentTooLargeError beyond the limit, and ContentMismatchError.
+    """
+
+    def __init__(self, chunks: Iterable[bytes], announced: Content, rules: ContentRules) -> None:
+        self._chunks = chunks
+        self._announced = announced
+        self._rules = rules
+        self._digest = hashlib.sha256()
+        self.size = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._chunks:
+            self.size += len(chunk)
+            self._check_size()
+            self._digest.update(chunk)
+            yield chunk
+        self._check_whole()
+
+    @property
+    def sha256(self) -> str:
+        """The digest of what has passed, in hex."""
+        return self._digest.hexdigest()
+
+    def _check_size(self) -> None:
+        self._rules.check_size(self.size)
+        announced = self._announced.size
+        if announced is not None and self.size > announced:
+            raise ContentMismatchError(f"{announced:,} bytes were announced, but more arrived.")
+
+    def _check_whole(self) -> None:
+        said = self._announced
+        if said.size is not None and self.size != said.size:
+            raise ContentMismatchError(f"{said.size:,} bytes were announced, but {self.size:,} arrived.")
+        if said.sha256 is not None and self.sha256 != said.sha256:
+            raise ContentMismatchError(f"The SHA-256 {said.sha256} was announced, but {self.sha256} arrived.")
+
+
+class Body:
+    """A request's body for a thread that takes it block by block, while the next block is already being received.
+
+    Make it where the event loop runs, iterate it in the thread. Raises what receiving raises.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stream: AsyncIterator[bytes] = request.stream()
+
+    def __iter__(self) -> Iterator[bytes]:
+        coming = self._receive()
+        try:
+            while block := coming.result():
+                coming = self._receive()
+                yield block
+        finally:
+            coming.cancel()
+
+    def _receive(self) -> "Future[bytes]":
+        return asyncio.run_coroutine_threadsafe(self._block(), self._loop)
+
+    async def _block(self) -> bytes:
+        gathered = bytearray()
+        async for chunk in self._stream:
+            gathered += chunk
+            if len(gathered) >= BLOCK:
+                break
+        return bytes(gathered)

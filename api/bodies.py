@@ -1,0 +1,59 @@
+"""What requests say of the bytes they bring, and how these are taken in."""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from typing import TypeVar
+from urllib.parse import urljoin
+
+from fastapi import Request
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+
+from api.problems import BadHeaderError, BodyCutShortError, invalid
+from domain.asset.events import Content
+
+T = TypeVar("T")
+_UNSAID = {"application/octet-stream", "application/x-www-form-urlencoded", "binary/octet-stream"}
+_DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/]{43}=):")
+
+
+async def taken(take: Callable[[], T]) -> T:
+    """What taking a body in a thread returns. BodyCutShortError if the connection is lost meanwhile."""
+    try:
+        return await run_in_threadpool(take)
+    except ClientDisconnect:
+        raise BodyCutShortError from None
+
+
+def reachable(request: Request, url: str) -> str:
+    """The URL for this caller: one of ours is as they reached us, unless a setting says otherwise."""
+    return urljoin(str(request.base_url), url)
+
+
+def announced(content_type: str | None, length: str | None, sha256: str | None) -> Content:
+    """What the bytes are to be, as far as it is said. RequestValidationError."""
+    kind = (content_type or "").partition(";")[0].strip().lower()
+    try:
+        return Content(content_type=None if kind in _UNSAID else kind or None, size=number(length), sha256=sha256)
+    except ValidationError as error:
+        raise invalid(error, "content") from None
+
+
+def number(given: str | None) -> int | None:
+    """A header's number; None if it is none."""
+    return int(given) if given and given.isascii() and given.isdigit() else None
+
+
+def digest(request: Request) -> str | None:
+    """The SHA-256 of Content-Digest (RFC 9530) in hex; None if it is not said. BadHeaderError."""
+    given = request.headers.get("Content-Digest")
+    if given is None:
+        return None
+    found = _DIGEST.search(given)
+    try:
+        return base64.b64decode(found[1]).hex() if found else None
+    except binascii.Error:
+        raise BadHeaderError("Content-Digest is written sha-256=:BASE64: (RFC 9530).") from None

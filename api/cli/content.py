@@ -1,0 +1,102 @@
+"""`content`: look after the bytes of assets."""
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+from rich import print as show
+
+from api.cli.opening import ReasonOption, opened, operated, tenant_or_only
+from api.composition import Services
+from api.purging import Purging
+from domain.errors import FilterMissingError
+from domain.reference import Reference
+from projections.assets.read import AssetFilter
+
+app = typer.Typer(help="Purge the bytes of assets, and compare the store with the log.", no_args_is_help=True)
+TenantOption = Annotated[
+    str | None, typer.Option("--tenant", help="The tenant's name or id; not needed if there is only one.")
+]
+
+
+@app.command()
+def purge(
+    tenant: TenantOption = None,
+    deleted_days: Annotated[
+        float | None, typer.Option(help="Assets that were deleted at least so many days ago.", min=0)
+    ] = None,
+    older_days: Annotated[
+        float | None, typer.Option(help="Assets that were recorded at least so many days ago.", min=0)
+    ] = None,
+    node: Annotated[list[str] | None, typer.Option(help="Assets that this workflow node made.")] = None,
+    workflow: Annotated[list[str] | None, typer.Option(help="Assets that this workflow made.")] = None,
+    job: Annotated[list[str] | None, typer.Option(help="Assets of this job, by its id or its run.")] = None,
+    ref: Annotated[list[str] | None, typer.Option(help="Assets with this reference, written kind:id.")] = None,
+    reason: ReasonOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+) -> None:
+    """Let the bytes of assets go for good; what is recorded of them stays.
+
+    All that is given must hold. Live assets are deleted first; those under a legal hold keep their bytes. The same is
+    done by `serve` for assets that were deleted longer ago than the retention time.
+    """
+    with opened() as services:
+        now = services.clock()
+        before, deleted = (None if days is None else now - timedelta(days=days) for days in (older_days, deleted_days))
+        named = [
+            *(Reference(kind="node", id=n) for n in node or ()),
+            *(Reference(kind="workflow", id=w) for w in workflow or ()),
+        ]
+        wanted = AssetFilter(
+            status="deleted" if deleted else None,
+            created_before=before,
+            updated_before=deleted,
+            jobs=tuple(job or ()),
+            references=(*named, *map(_reference, ref or ())),
+        )
+        if wanted == AssetFilter():
+            raise FilterMissingError
+        purging = _purging(services, tenant)
+        found = purging.request_all(wanted, reason, dry_run=dry_run)
+        show(f"{'would purge' if dry_run else 'purging'} {found.assets:,} assets with {found.bytes:,} bytes")
+        if found.held:
+            show(f"{len(found.held):,} assets stay, since they are under a legal hold")
+        purging.carry_out()
+        left, failure = purging.purges.count()
+        if left:
+            show(f"{left:,} content versions are not gone yet and will be tried again: {failure}")
+
+
+@app.command()
+def reconcile(
+    tenant: TenantOption = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Remove what the log does not know.")] = False,
+) -> None:
+    """Compare the store with the log: objects that nobody knows, and content whose object is gone.
+
+    Objects younger than an hour are left alone: they may be on their way into the log.
+    """
+    with opened() as services:
+        purging = _purging(services, tenant)
+        swept = purging.sweep()
+        found = purging.reconcile()
+        for key in found.orphans:
+            show(f"orphan   {key}")
+        for asset_id, version in found.missing:
+            show(f"missing  asset {asset_id}, content version {version}")
+        if repair:
+            purging.remove_orphans(found)
+        done = "removed" if repair else "found"
+        show(f"{done} {len(found.orphans):,} orphans, {len(found.missing):,} missing, {swept:,} uploads swept")
+
+
+def _purging(services: Services, tenant: str | None) -> Purging:
+    services.store.check()
+    return Purging(operated(services, tenant_or_only(services, tenant)), services.store)
+
+
+def _reference(text: str) -> Reference:
+    try:
+        return Reference.parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--ref") from None

@@ -1,0 +1,74 @@
+"""Sweeps what uploads left behind, and purges what is due, in a thread."""
+
+import threading
+from datetime import timedelta
+from typing import Self
+from uuid import UUID
+
+import psycopg
+import structlog
+
+from api.composition import Services
+from api.lease_watch import own_session
+from api.purging import Purging
+from domain.errors import LedgerError
+from infra.content.purges import tenants_with_due_purges
+from infra.content.uploads import tenants_with_expired_uploads
+from projections.contents.read import tenants_with_deleted_content
+
+_LOG = structlog.get_logger()
+
+PAUSE = 2.0
+ROUNDS_BETWEEN_RETENTION = 30
+
+
+class ContentWatch:
+    """A thread that keeps the store as the log says until it is stopped. A context manager; any number may run."""
+
+    def __init__(self, services: Services, retention: timedelta) -> None:
+        self._services = services
+        self._retention = retention
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self.run, name="content-watch")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def run(self) -> None:
+        """Look around every two seconds; for what was deleted long ago, once a minute."""
+        rounds = 0
+        while not self._stopped.is_set():
+            self.look(retention=rounds % ROUNDS_BETWEEN_RETENTION == 0)
+            rounds += 1
+            self._stopped.wait(PAUSE)
+
+    def look(self, *, retention: bool = True) -> None:
+        """Do all that is due now. What fails is logged, and tried again next time."""
+        services = self._services
+        try:
+            tenants = set(tenants_with_expired_uploads(services.projector))
+            tenants.update(tenants_with_due_purges(services.projector))
+            if retention:
+                before = services.clock() - self._retention
+                tenants.update(tenants_with_deleted_content(services.projector, before))
+        except (LedgerError, psycopg.Error) as error:
+            _LOG.warning("content not looked after", reason=str(error))
+            return
+        for tenant_id in tenants:
+            self._look_after(tenant_id, retention=retention)
+
+    def _look_after(self, tenant_id: UUID, *, retention: bool) -> None:
+        purging = Purging(own_session(self._services, tenant_id), self._services.store)
+        try:
+            while purging.sweep():
+                pass
+            if retention:
+                purging.request_due(self._retention)
+            purging.carry_out()
+        except (LedgerError, psycopg.Error) as error:
+            _LOG.warning("content not looked after", tenant_id=str(tenant_id), reason=str(error))

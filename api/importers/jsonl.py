@@ -1,0 +1,94 @@
+"""A file of JSON lines: each line is an asset, written as for the API, and where its content is."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+
+from api.importers.items import (
+    UNKNOWN_MEDIA,
+    Item,
+    SourceUnreadableError,
+    Unreadable,
+    moment,
+    new_asset,
+    one_line,
+    outside_id,
+)
+
+MOST_BYTES = 1_000_000
+NO_OBJECT = "is not a JSON object"
+
+
+def read(file: Path, files: Path | None = None) -> Iterator[Item | Unreadable]:
+    """Every line's asset, in order; lines of white space alone are none.
+
+    A line is a JSON object (RFC 8259) with the members of a new asset and these of its own, all optional: `id`, the
+    item's place (else `line <number>`); `path`, a file in `files` or else in the folder of the file itself, which
+    stands in for `media`; `created_at`, in UTC if it names no zone. Other lines, and those with more than a million
+    bytes, are Unreadable at `line <number>`. SourceUnreadableError, when the first is asked for, if there is no file.
+    """
+    try:
+        with file.open("rb") as lines:
+            for number, line in enumerate(_lines(lines), 1):
+                content = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+                if content.strip() or len(content) > MOST_BYTES:
+                    yield _item(f"line {number}", content, files or file.parent)
+    except OSError as error:
+        raise SourceUnreadableError(f"{file} cannot be read: {error.strerror}.") from error
+
+
+def _lines(lines: IO[bytes]) -> Iterator[bytes]:
+    """The lines; of those that are too long, the beginning."""
+    while line := lines.readline(MOST_BYTES + 1):
+        rest = line
+        while rest and not rest.endswith(b"\n") and len(rest) > MOST_BYTES:
+            rest = lines.readline(MOST_BYTES + 1)
+        yield line
+
+
+def _item(place: str, line: bytes, files: Path) -> Item | Unreadable:
+    if len(line) > MOST_BYTES:
+        return Unreadable(place, f"has more than {MOST_BYTES:,} bytes")
+    try:
+        members = orjson.loads(line)
+        return _described(place, members, files) if isinstance(members, dict) else Unreadable(place, NO_OBJECT)
+    except orjson.JSONDecodeError as error:
+        return Unreadable(place, f"is not JSON: {error.msg} at column {error.colno}")
+    except ValueError as error:
+        return Unreadable(place, one_line(error))
+
+
+def _described(place: str, members: dict[str, Any], files: Path) -> Item:
+    """The item with these members; ValueError if they are not those of one."""
+    id_, path, created_at = (members.pop(name, None) for name in ("id", "path", "created_at"))
+    found = None if path is None else _inside(files, path)
+    if found:
+        members = {"media": UNKNOWN_MEDIA, "file_name": found.name} | members
+    try:
+        time = moment(created_at)
+    except ValueError as error:
+        raise ValueError(f"created_at: {error}") from error
+    return Item(place if id_ is None else _id(id_), new_asset(members), found, time)
+
+
+def _id(value: object) -> str:
+    try:
+        return outside_id(str(value) if isinstance(value, str | int) else "")
+    except ValueError as error:
+        raise ValueError(f"id: {error}") from error
+
+
+def _inside(folder: Path, path: object) -> Path:
+    """The file in the folder; ValueError if there is none, or a path leads out of it."""
+    try:
+        found = (folder / str(path)).resolve()
+        inside, there = found.is_relative_to(folder.resolve()), found.is_file()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ValueError("path: cannot be followed") from error
+    if not inside:
+        raise ValueError("path: leads out of the folder")
+    if not there:
+        raise ValueError("path: there is no such file")
+    return found

@@ -1,0 +1,222 @@
+"""Removes bytes for good: content that is purged, and what uploads have left behind. And tells what does not match."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from eventsourcing.application import AggregateNotFoundError
+
+from api.session import Session
+from domain.asset import asset as aggregate
+from domain.asset.asset import Asset
+from domain.errors import AssetNotFoundError, ContentHeldError, ServiceUnavailableError
+from infra.content.purges import Purge, Purges
+from infra.content.store import ContentStore
+from infra.content.uploads import Upload, Uploads, object_key
+from projections.assets.fold import AssetRow
+from projections.assets.read import AssetFilter, list_assets
+from projections.contents.read import due_for_purge, known_contents
+
+MOST_SWEPT = 100
+MOST_LISTED = 200
+YOUNG = timedelta(hours=1)
+"""An object that nobody knows is left alone for so long: what is written right now may be recorded yet."""
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """What store and log disagree about."""
+
+    orphans: list[str] = field(default_factory=list)
+    """Keys of objects that the log does not know."""
+    missing: list[tuple[UUID, int]] = field(default_factory=list)
+    """Content versions, by asset, whose objects are gone."""
+
+
+@dataclass
+class Selection:
+    """What a purge of many assets selects: how many, with how many bytes, and which are under a legal hold."""
+
+    assets: int = 0
+    bytes: int = 0
+    held: list[UUID] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Purging:
+    """One tenant's purges and sweeps. Raises StoreUnavailableError where it cannot go on."""
+
+    session: Session
+    store: ContentStore
+
+    @property
+    def purges(self) -> Purges:
+        return Purges(self.session.database, self.session.tenant_id)
+
+    @property
+    def uploads(self) -> Uploads:
+        return Uploads(self.session.database, self.session.tenant_id)
+
+    def request(self, asset_id: UUID, reason: str | None = None) -> int:
+        """Decide that all content of an asset goes; a live asset is deleted first. Returns how many versions.
+
+        Raises AssetNotFoundError, ContentHeldError.
+        """
+        context = self.session.context(reason)
+
+        def work() -> int:
+            self.session.log.recorder.lock_head()
+            asset = self._load(asset_id)
+            if asset.holds and asset.contents:
+                raise ContentHeldError(f"The asset is under a legal hold: {', '.join(sorted(asset.holds))}.")
+            self.session.log.record(*(deleted := asset.soft_delete(context)))
+            for event in deleted:
+                asset = aggregate.evolve(asset, event)
+            going = asset.purgeable()
+            self.purges.request(context, asset_id, going)
+            return len(going)
+
+        return self.session.atomically(work)
+
+    def request_all(self, wanted: AssetFilter, reason: str | None, *, dry_run: bool) -> Selection:
+        """Decide it for every asset that the filter finds, deleted or not, with content in the store.
+
+        A dry run decides nothing, and tells what would go.
+        """
+        selection = Selection()
+        for row in self._found(wanted):
+            content = row.content or {}
+            if content.get("version") is None or content.get("purged"):
+                continue
+            if row.holds:
+                selection.held.append(row.asset_id)
+                continue
+            try:
+                if not dry_run:
+                    self.request(row.asset_id, reason)
+            except ContentHeldError:
+                selection.held.append(row.asset_id)
+            else:
+                selection.assets += 1
+                selection.bytes += content.get("size") or 0
+        return selection
+
+    def _found(self, wanted: AssetFilter) -> Iterator[AssetRow]:
+        """Live assets, and then deleted ones; both lists are read to the end before anything is decided."""
+        either = [wanted, replace(wanted, status="deleted")] if wanted.status is None else [wanted]
+        rows: list[AssetRow] = []
+        for one in either:
+            cursor = None
+            while True:
+                page = list_assets(self.session.database, self.session.tenant_id, one, MOST_LISTED, cursor)
+                rows += page.items
+                cursor = page.next
+                if cursor is None:
+                    break
+        return iter(rows)
+
+    def request_due(self, retention: timedelta, most: int = MOST_SWEPT) -> int:
+        """Decide it for assets that were deleted longer ago than they are kept; returns how many."""
+        before = self.session.clock() - retention
+        found = due_for_purge(self.session.database, self.session.tenant_id, before, most)
+        requested = 0
+        for asset_id in found:
+            with suppress(ContentHeldError, AssetNotFoundError):
+                self.request(asset_id, "the retention time is over")
+                requested += 1
+        return requested
+
+    def carry_out(self) -> int:
+        """Remove what is due, until nothing is; returns of how many assets. What fails is tried again later."""
+        done = 0
+        while (purge := self._next()) is not None:
+            try:
+                for version in purge.versions:
+                    self._remove(purge.asset_id, version.id)
+            except ServiceUnavailableError as error:
+                self.purges.failed(purge, str(error))
+                continue
+            self._record(purge)
+            done += 1
+        return done
+
+    def sweep(self) -> int:
+        """Remove what uploads have left behind whose time is over; returns how many."""
+        with self.session.database.transaction(self.session.tenant_id):
+            expired = self.uploads.expired(MOST_SWEPT)
+            for upload in expired:
+                self._discard(upload)
+                self.uploads.end(upload.content_id)
+        return len(expired)
+
+    def reconcile(self) -> Mismatch:
+        """What is in the store but not in the log, and the other way round. Reads both from end to end."""
+        found = Mismatch()
+        under_way = self.uploads.under_way()
+        begun = datetime.now(UTC)
+        recorded = {content_id: (asset_id, number) for content_id, asset_id, number in self._recorded()}
+        seen: set[UUID] = set()
+        for key, stat in self.store.objects(f"{self.session.tenant_id}/"):
+            content_id = _content_id(key)
+            if content_id in recorded:
+                seen.add(content_id)
+            elif content_id not in under_way and stat.modified_at < begun - YOUNG:
+                found.orphans.append(key)
+        found.missing.extend(place for content_id, place in recorded.items() if content_id not in seen)
+        return found
+
+    def remove_orphans(self, found: Mismatch) -> None:
+        """Remove the objects that the log does not know."""
+        for key in found.orphans:
+            self.store.delete(key)
+
+    def _recorded(self) -> Iterator[tuple[UUID, UUID, int]]:
+        return known_contents(self.session.database, self.session.tenant_id)
+
+    def _next(self) -> Purge | None:
+        with self.session.database.transaction(self.session.tenant_id):
+            return self.purges.next_due()
+
+    def _record(self, purge: Purge) -> None:
+        gone = [version.number for version in purge.versions]
+        context = self.session.context().model_copy(
+            update={"actor": purge.actor, "correlation_id": purge.correlation_id}
+        )
+
+        def work() -> None:
+            if self.purges.of_asset(purge.asset_id) is None:
+                return
+            asset = self._load(purge.asset_id)
+            self.purges.done(purge)
+            self.session.log.record(*asset.purge_content(context, gone))
+
+        self.session.atomically(work)
+
+    def _load(self, asset_id: UUID) -> Asset:
+        try:
+            return self.session.log.load(asset_id, aggregate.project)
+        except AggregateNotFoundError:
+            raise AssetNotFoundError from None
+
+    def _discard(self, upload: Upload) -> None:
+        key = object_key(self.session.tenant_id, upload.asset_id, upload.content_id)
+        if upload.parts is not None:
+            self.store.abort(key, upload.parts)
+        self._remove(upload.asset_id, upload.content_id)
+
+    def _remove(self, asset_id: UUID, content_id: UUID) -> None:
+        """Remove an object, and the pictures of it."""
+        key = object_key(self.session.tenant_id, asset_id, content_id)
+        for derived, _ in list(self.store.objects(f"{key}.")):
+            self.store.delete(derived)
+        self.store.delete(key)
+
+
+def _content_id(key: str) -> UUID | None:
+    """The content that an object is, or is a picture of; None if it is none of ours."""
+    try:
+        return UUID(key.rsplit("/", 1)[-1].partition(".")[0])
+    except ValueError:
+        return None

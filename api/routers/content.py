@@ -1,0 +1,178 @@
+"""Content: send the bytes of an asset, in the request or to a signed URL, and get them back."""
+
+import re
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import RedirectResponse
+from pydantic import TypeAdapter, ValidationError
+
+from api.arriving import Body
+from api.bodies import announced, digest, reachable, taken
+from api.callers import CallerContents
+from api.contents import Contents
+from api.downloads import disposition, download, unchanged
+from api.forms import UploadForm
+from api.policies import CREATING
+from api.problems import BodyCutShortError, documented, invalid
+from api.ranges import RangeRefusedError
+from api.rendering import Rendered
+from api.requests import IdempotencyKey, IfMatch
+from api.routers.assets import seen
+from api.schemas import Asset
+from api.stored_contents import Found
+from domain.asset.inputs import NewAsset
+from domain.errors import (
+    AssetDeletedError,
+    AssetNotFoundError,
+    ContentMismatchError,
+    ContentMissingError,
+    ContentNotFoundError,
+    ContentPurgedError,
+    ContentTooLargeError,
+    ContentTypeRefusedError,
+    KeyOfDeletedAssetError,
+    OtherRequestError,
+    StaleRevisionError,
+    TooManyConflictsError,
+)
+
+router = APIRouter(route_class=Rendered, prefix="/v1", tags=["content"])
+
+STREAMED = re.compile(r"/v1/(assets/upload|assets/[^/]+/content|content/.+)")
+"""The paths of bodies that pass through without anybody holding them whole."""
+TAKING = (ContentMismatchError, ContentTooLargeError, ContentTypeRefusedError, BodyCutShortError, TooManyConflictsError)
+OF_AN_ASSET = (AssetNotFoundError, AssetDeletedError)
+BYTES: Any = {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}
+FORM: Any = {
+    "requestBody": {
+        "required": True,
+        "content": {"multipart/form-data": {"schema": {"$ref": "#/components/schemas/UploadParts"}}},
+    }
+}
+RAW: Any = {"requestBody": {"required": True, "content": {"application/octet-stream": BYTES["content"]["*/*"]}}}
+ANSWERED: Any = {
+    200: {"description": "The bytes.", **BYTES},
+    206: {"description": "The ranges asked for.", **BYTES},
+    304: {"description": "The caller has them already (If-None-Match)."},
+    307: {"description": "Where the bytes are, for a while."},
+}
+FOUND = (*OF_AN_ASSET, ContentNotFoundError, ContentMissingError, ContentPurgedError, RangeRefusedError)
+PICTURE: Any = documented(*FOUND) | ANSWERED
+Streamed = Annotated[bool, Query(description="Answer the bytes themselves instead of a signed URL.")]
+_NEW_ASSET: TypeAdapter[NewAsset] = TypeAdapter(NewAsset)
+
+
+@router.post(
+    "/assets/upload",
+    status_code=201,
+    openapi_extra=FORM,
+    responses=documented(*TAKING, OtherRequestError, KeyOfDeletedAssetError, *CREATING),
+)
+async def upload_asset(request: Request, contents: CallerContents, response: Response, key: IdempotencyKey) -> Asset:
+    """Record an asset together with its bytes, from a form: `asset` (as JSON, if you want to say more), then `file`.
+
+    Without `asset`, what it is follows from the bytes. The answer's digest and size are those of what arrived.
+    """
+    body = Body(request)
+
+    def take() -> tuple[Asset, bool]:
+        form = UploadForm(request.headers.get("Content-Type", ""), body)
+        wanted = announced(form.content_type, None, form.field("sha256"))
+        row, made = contents.create(_said(form.field("asset")), form.file(), wanted, form.file_name, key)
+        return Asset.of(row), made
+
+    asset, made = await taken(take)
+    response.status_code = 201 if made else 200
+    response.headers["Location"] = f"/v1/assets/{asset.id}"
+    return seen(response, asset)
+
+
+@router.put(
+    "/assets/{asset_id}/content",
+    openapi_extra=RAW,
+    responses=documented(*OF_AN_ASSET, *TAKING, StaleRevisionError),
+)
+async def put_content(
+    request: Request, asset_id: UUID, contents: CallerContents, if_match: IfMatch, response: Response
+) -> Asset:
+    """Send the bytes of an asset as the body. They become its next content version; the older ones stay readable.
+
+    Say `Content-Digest: sha-256=:…:` (RFC 9530), and bytes that are not these are refused.
+    """
+    told = announced(request.headers.get("Content-Type"), request.headers.get("Content-Length"), digest(request))
+    body = Body(request)
+    row = await taken(lambda: contents.upload(asset_id, body, told, None, if_match))
+    return seen(response, Asset.of(row))
+
+
+@router.get(
+    "/assets/{asset_id}/content",
+    response_class=Response,
+    responses=documented(*FOUND) | ANSWERED,
+)
+def get_content(
+    request: Request,
+    asset_id: UUID,
+    contents: CallerContents,
+    version: Annotated[int | None, Query(ge=1, lt=2**31, description="A content version; absent: the newest.")] = None,
+    stream: Streamed = False,  # noqa: FBT002
+) -> Response:
+    """Get the bytes of an asset: by a redirect to a signed URL, or streamed through. Ranges and ETags work on both."""
+    return _answered(request, contents, contents.stored.find(asset_id, version), stream=stream)
+
+
+@router.get("/assets/{asset_id}/thumbnail", response_class=Response, responses=PICTURE)
+def get_thumbnail(
+    request: Request,
+    asset_id: UUID,
+    contents: CallerContents,
+    size: Annotated[
+        Literal["128", "256", "512"], Query(description="It fits into a square of so many pixels.")
+    ] = "256",
+    stream: Streamed = False,  # noqa: FBT002
+) -> Response:
+    """Get a small picture of an asset: of an image, of a video's beginning, of a PDF's first page."""
+    return _answered(request, contents, contents.stored.thumbnail(asset_id, int(size)), stream=stream)
+
+
+@router.get("/assets/{asset_id}/embedded", response_class=Response, responses=PICTURE)
+def get_embedded(request: Request, asset_id: UUID, contents: CallerContents) -> Response:
+    """Get what was found inside an asset's bytes, as JSON, where it is too large to be told with the asset."""
+    return _answered(request, contents, contents.stored.embedded(asset_id), stream=True)
+
+
+@router.get("/assets/{asset_id}/waveform", response_class=Response, responses=PICTURE)
+def get_waveform(
+    request: Request,
+    asset_id: UUID,
+    contents: CallerContents,
+    stream: Streamed = False,  # noqa: FBT002
+) -> Response:
+    """Get a picture of how loud an asset sounds from its beginning to its end."""
+    return _answered(request, contents, contents.stored.waveform(asset_id), stream=stream)
+
+
+def _answered(request: Request, contents: Contents, found: Found, *, stream: bool) -> Response:
+    """The bytes, or where they are."""
+    headers = {"ETag": f'"{found.etag}"', "Content-Disposition": disposition(found.file_name, found.content_type)}
+    if unchanged(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    size = contents.stored.check(found)
+    if stream:
+        return download(request, contents.store, found.key, size, found.content_type, headers)
+    url = contents.store.sign_get(
+        found.key,
+        contents.rules.url_time,
+        content_type=found.content_type,
+        disposition=headers["Content-Disposition"],
+    )
+    return RedirectResponse(reachable(request, url), 307, {**headers, "Cache-Control": "no-store"})
+
+
+def _said(asset: str | None) -> NewAsset | None:
+    try:
+        return _NEW_ASSET.validate_json(asset) if asset is not None else None
+    except ValidationError as error:
+        raise invalid(error, "body", "asset") from None

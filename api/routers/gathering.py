@@ -1,0 +1,135 @@
+"""Many contents at once: fetched from URLs, and packed into a zip."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, Field
+
+from api.callers import CallerContents
+from api.contents import Contents
+from api.declared import queried
+from api.downloads import SAFE
+from api.policies import CREATING
+from api.problems import documented, problem_of
+from api.rendering import Rendered
+from api.requests import at_least
+from api.routers.assets import AssetFilterQuery
+from api.schemas import ASSET, Asset, Problem
+from api.zipping import Packed, zipped
+from domain.asset.inputs import NewAsset
+from domain.errors import AssetNotFoundError, FilterMissingError, LedgerError
+from domain.values import Frozen, Text, example
+from projections.asset_references.fold import ASSET_REFERENCES
+from projections.assets.fold import ASSETS
+from projections.assets.read import AssetFilter
+from projections.query import SearchTooShortError
+
+router = APIRouter(route_class=Rendered, prefix="/v1/assets", tags=["content"])
+
+AT_ONCE: Final = 5
+SECONDS_EACH: Final = 60.0
+MOST_PACKED: Final = 10_000
+
+
+class UrlItem(Frozen):
+    """A URL, and what to say of the asset that is recorded with what lies behind it."""
+
+    url: Annotated[Text, Field(min_length=1, max_length=4_096)]
+    asset: NewAsset | None = Field(default=None, description="Absent: what it is follows from the bytes.")
+
+
+class UrlsRequest(Frozen):
+    """Up to 100 URLs."""
+
+    model_config = example(items=[{"url": "https://example.org/castle.png"}])
+
+    items: Annotated[list[UrlItem], Field(min_length=1, max_length=100)]
+
+
+class UrlResult(BaseModel):
+    """What became of one URL: the asset, or the problem."""
+
+    url: str
+    asset: Asset | None = None
+    problem: Problem | None = None
+
+
+class UrlResults(BaseModel):
+    """What became of each URL, in the order given."""
+
+    model_config = example(results=[{"url": "https://example.org/castle.png", "asset": ASSET, "problem": None}])
+
+    results: list[UrlResult]
+
+
+@router.post("/from-urls", responses=documented(*CREATING))
+def fetch_assets(request: UrlsRequest, contents: CallerContents, response: Response) -> UrlResults:
+    """Record an asset with what lies behind each of some URLs, five at a time. One that fails fails alone.
+
+    Only what is on the public internet is fetched, by http or https, over at most five redirects.
+    """
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        results = list(threads.map(lambda item: _fetched(contents, item), request.items))
+    positions = (result.asset.position for result in results if result.asset)
+    response.headers["Ledger-Position"] = str(max(positions, default=0))
+    return UrlResults(results=results)
+
+
+def _fetched(contents: Contents, item: UrlItem) -> UrlResult:
+    try:
+        return UrlResult(url=item.url, asset=Asset.of(contents.fetch(item.url, item.asset, SECONDS_EACH)))
+    except LedgerError as error:
+        return UrlResult(url=item.url, problem=problem_of(error, contents.ledger.session.correlation_id))
+
+
+class ZipQuery(AssetFilterQuery):
+    """Which assets to pack: those named, or those that a filter finds."""
+
+    id: list[UUID] = Field(default=[], max_length=1_000, description="An asset's id; repeat it for several.")
+
+
+@router.get(
+    "/zip",
+    response_class=Response,
+    responses=documented(AssetNotFoundError, FilterMissingError, SearchTooShortError)
+    | {
+        200: {
+            "description": "The zip.",
+            "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+    dependencies=[Depends(at_least(ASSETS, ASSET_REFERENCES))],
+)
+def zip_assets(contents: CallerContents, query: Annotated[ZipQuery, Depends(queried(ZipQuery))]) -> Response:
+    """Get the bytes of many assets as one zip, which is sent while it is made. Names are made unique."""
+    wanted = query.filter()
+    if not query.id and wanted == AssetFilter():
+        raise FilterMissingError
+    files = list(_named(contents, query.id)) if query.id else _listed(contents, wanted)
+    headers = SAFE | {"Content-Disposition": 'attachment; filename="assets.zip"'}
+    return StreamingResponse(zipped(contents.store, files), 200, headers, media_type="application/zip")
+
+
+def _named(contents: Contents, ids: list[UUID]) -> Iterator[Packed]:
+    for asset_id in dict.fromkeys(ids):
+        row = contents.ledger.asset(asset_id)
+        found = contents.stored.find(asset_id, None)
+        yield Packed(found.key, found.file_name or str(asset_id), row.updated_at)
+
+
+def _listed(contents: Contents, wanted: AssetFilter) -> Iterator[Packed]:
+    cursor, left = None, MOST_PACKED
+    while left > 0:
+        page = contents.ledger.assets(wanted, min(left, 200), cursor)
+        for row in page.items:
+            content = row.content or {}
+            if content.get("version") is not None and not content.get("purged"):
+                found = contents.stored.find(row.asset_id, None)
+                yield Packed(found.key, found.file_name or str(row.asset_id), row.updated_at)
+        left, cursor = left - len(page.items), page.next
+        if cursor is None:
+            return

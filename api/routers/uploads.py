@@ -1,0 +1,80 @@
+"""Uploads that go to the store by signed URLs, in one piece or in parts."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+
+from api.bodies import reachable
+from api.callers import CallerContents
+from api.content_schemas import Completed, NewUpload, PartsWanted, PartUrl, PartUrls, PendingUpload
+from api.problems import documented
+from api.rendering import Rendered
+from api.requests import IfMatch
+from api.routers.assets import seen
+from api.routers.content import OF_AN_ASSET, TAKING
+from api.schemas import Asset
+from domain.errors import ContentTooLargeError, ContentTypeRefusedError, StaleRevisionError, UploadNotFoundError
+
+router = APIRouter(route_class=Rendered, prefix="/v1/assets/{asset_id}/uploads", tags=["content"])
+
+OF_AN_UPLOAD = (*OF_AN_ASSET, UploadNotFoundError)
+
+
+@router.post(
+    "",
+    status_code=201,
+    responses=documented(*OF_AN_ASSET, ContentTooLargeError, ContentTypeRefusedError),
+)
+def begin_upload(request: Request, asset_id: UUID, new: NewUpload, contents: CallerContents) -> PendingUpload:
+    """Begin an upload that goes to the store by a signed URL, or in parts; complete it when the bytes are there."""
+    upload = contents.begin(asset_id, new.content(), new.part_size)
+    if upload.parts is not None:
+        return PendingUpload.of(upload, parts=[])
+    return PendingUpload.of(upload, url=reachable(request, contents.put_url(upload)))
+
+
+@router.get("/{upload_id}", responses=documented(*OF_AN_UPLOAD))
+def get_upload(request: Request, asset_id: UUID, upload_id: UUID, contents: CallerContents) -> PendingUpload:
+    """See what has arrived of an upload, to go on with it, and get a fresh URL."""
+    upload = contents.upload_under_way(asset_id, upload_id)
+    if upload.parts is not None:
+        return PendingUpload.of(upload, parts=contents.parts(upload))
+    return PendingUpload.of(upload, url=reachable(request, contents.put_url(upload)))
+
+
+@router.post("/{upload_id}/parts", responses=documented(*OF_AN_UPLOAD))
+def sign_parts(
+    request: Request, asset_id: UUID, upload_id: UUID, wanted: PartsWanted, contents: CallerContents
+) -> PartUrls:
+    """Get the URLs that take parts of an upload."""
+    upload = contents.upload_under_way(asset_id, upload_id)
+    urls = ((number, contents.part_url(upload, number)) for number in wanted.numbers)
+    return PartUrls(items=[PartUrl(number=number, url=reachable(request, url)) for number, url in urls])
+
+
+@router.post(
+    "/{upload_id}/complete",
+    responses=documented(*OF_AN_UPLOAD, *TAKING, StaleRevisionError),
+)
+def complete_upload(
+    asset_id: UUID,
+    upload_id: UUID,
+    contents: CallerContents,
+    if_match: IfMatch,
+    response: Response,
+    said: Completed | None = None,
+) -> Asset:
+    """Say that the bytes have been sent: they are verified, and become the asset's next content version."""
+    upload = contents.upload_under_way(asset_id, upload_id)
+    return seen(response, Asset.of(contents.confirm(upload, said.file_name if said else None, if_match)))
+
+
+@router.delete(
+    "/{upload_id}",
+    status_code=204,
+    response_class=Response,
+    responses=documented(*OF_AN_UPLOAD),
+)
+def abort_upload(asset_id: UUID, upload_id: UUID, contents: CallerContents) -> None:
+    """Forget an upload, and what has arrived of it."""
+    contents.abort(contents.upload_under_way(asset_id, upload_id))

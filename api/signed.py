@@ -1,0 +1,58 @@
+"""What holders of signed URLs do to objects of the directory store: no key of a tenant is asked for."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from api.arriving import Arriving
+from domain.asset.events import Content
+from domain.errors import ContentMismatchError, ContentMissingError, UploadNotFoundError
+from infra.content.directory import DirectoryStore
+from infra.content.rules import ContentRules
+from infra.content.signing import Grant, SignatureError, UrlSigner
+from infra.content.store import ContentStore, ObjectNotFoundError
+
+
+@dataclass(frozen=True)
+class SignedContent:
+    """Raises SignatureError for a URL that was not signed here, or has expired."""
+
+    store: ContentStore
+    signer: UrlSigner
+    rules: ContentRules
+    clock: Callable[[], datetime]
+
+    def readable(self, key: str, query: Mapping[str, str]) -> tuple[DirectoryStore, Grant, int]:
+        """The store, what the URL grants, and the object's size. ContentMissingError if it is gone."""
+        store, grant = self._granted("GET", key, query)
+        try:
+            return store, grant, store.stat(key).size
+        except ObjectNotFoundError:
+            raise ContentMissingError from None
+
+    def write(
+        self, key: str, query: Mapping[str, str], content_type: str | None, size: int | None, chunks: Iterable[bytes]
+    ) -> str:
+        """Take the object, or a part of one; returns its tag.
+
+        ContentMismatchError unless size and media type are those that were signed.
+        """
+        store, grant = self._granted("PUT", key, query)
+        if grant.content_type is not None and content_type != grant.content_type:
+            raise ContentMismatchError(f"The URL takes content of the type {grant.content_type}.")
+        if None not in {size, grant.size} and size != grant.size:
+            raise ContentMismatchError(f"The URL takes {grant.size:,} bytes.")
+        arriving = Arriving(chunks, Content(size=grant.size), self.rules)
+        if grant.upload is None or grant.part is None:
+            store.write(key, arriving)
+            return arriving.sha256
+        try:
+            return store.write_part(key, grant.upload, grant.part, arriving).etag
+        except ObjectNotFoundError:
+            raise UploadNotFoundError from None
+
+    def _granted(self, method: str, key: str, query: Mapping[str, str]) -> tuple[DirectoryStore, Grant]:
+        grant = self.signer.verify(method, key, query, self.clock())
+        if not isinstance(self.store, DirectoryStore):
+            raise SignatureError("Content is not stored in a directory here: nothing is signed for this service.")
+        return self.store, grant

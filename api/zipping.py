@@ -1,0 +1,83 @@
+"""Packs contents into a zip (PKWARE APPNOTE) that is sent while it is made: nobody holds more than a block of it."""
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import NamedTuple
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
+
+from infra.content.store import ContentStore, ObjectNotFoundError
+
+MISSING = "missing.txt"
+_LONGEST = 200
+_ODD = re.compile(r'[\x00-\x1f\x7f<>:"|?*]')
+
+
+class Packed(NamedTuple):
+    """A file to pack: the object's key, a name for it, and its time."""
+
+    key: str
+    name: str
+    at: datetime
+
+
+class _Sink:
+    """What a zip is written to, and taken from block by block."""
+
+    def __init__(self) -> None:
+        self._written = bytearray()
+
+    def write(self, data: bytes, /) -> int:
+        self._written += data
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def take(self) -> bytes:
+        taken, self._written = bytes(self._written), bytearray()
+        return taken
+
+
+def zipped(store: ContentStore, files: Iterable[Packed]) -> Iterator[bytes]:
+    """The zip, block by block, each file under a name of its own. Objects that are gone are listed in `missing.txt`."""
+    sink, names, missing = _Sink(), UniqueNames({MISSING}), []
+    with ZipFile(sink, "w", ZIP_STORED) as archive:  # type: ignore[call-overload]  # asks for no more
+        for file in files:
+            name = names.of(file.name)
+            try:
+                yield from _packed(store, archive, sink, file, name)
+            except ObjectNotFoundError:
+                missing.append(name)
+        if missing:
+            archive.writestr(MISSING, "These files are gone from the store:\n" + "\n".join(missing) + "\n")
+    yield sink.take()
+
+
+def _packed(store: ContentStore, archive: ZipFile, sink: _Sink, file: Packed, name: str) -> Iterator[bytes]:
+    with store.open(file.key) as chunks:
+        info = ZipInfo(name, max(file.at.timetuple()[:6], (1980, 1, 1, 0, 0, 0)))
+        with archive.open(info, "w", force_zip64=True) as member:
+            for chunk in chunks:
+                member.write(chunk)
+                yield sink.take()
+
+
+class UniqueNames:
+    """Gives each file a name that no other has, in upper or lower case, and that leads nowhere."""
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = {name.lower() for name in taken}
+
+    def of(self, wanted: str) -> str:
+        """The name as wanted, if it may be and is free; else one as like it as can be."""
+        last = re.split(r"[/\\]", wanted)[-1]
+        name = _ODD.sub("_", last).strip(". ") or "unnamed"
+        path = PurePosixPath(name[-_LONGEST:])
+        candidate, number = path.name, 1
+        while candidate.lower() in self._taken:
+            number += 1
+            candidate = f"{path.stem} ({number}){path.suffix}"
+        self._taken.add(candidate.lower())
+        return candidate

@@ -1,0 +1,158 @@
+"""A content store in a directory: objects are files, each renamed into its place when it is whole and on the disk."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from stat import S_ISREG
+from uuid import uuid4
+
+from infra.content.files import answering, finding, listed, read, stat, sync
+from infra.content.incoming import Incoming
+from infra.content.object_keys import checked_key
+from infra.content.signing import Grant, UrlSigner
+from infra.content.store import ObjectNotFoundError, Part, Stat, StoreUnavailableError
+
+_ATTEMPTS = 100
+
+
+class DirectoryStore:
+    """Objects under `root/objects` by key, and what is on its way in under `root/incoming`, on one file system.
+
+    A key cannot be the beginning of another one's path. The URLs are signed here and served by the ledger.
+    """
+
+    def __init__(self, root: Path, signer: UrlSigner) -> None:
+        self._root = root
+        self._objects = root / "objects"
+        self._incoming = Incoming(root / "incoming")
+        self._signer = signer
+
+    def check(self) -> None:
+        """Write an object and delete it. StoreUnavailableError that says what to do."""
+        key = f"check-{uuid4().hex}"
+        try:
+            self.write(key, [b"\n"])
+            self.delete(key)
+        except StoreUnavailableError as error:
+            remedy = f"Let this user write in {self._root}, or name another directory."
+            raise StoreUnavailableError(f"{error} {remedy}") from error
+
+    def write(self, key: str, chunks: Iterable[bytes]) -> None:
+        """Store all the chunks as one object, durable once this returns; nothing is there if a chunk cannot be had."""
+        path = self._path(key)
+        with self._incoming.landing(chunks) as landed:
+            self._place(landed, path)
+
+    @contextmanager
+    def open(self, key: str, start: int = 0, length: int | None = None) -> Iterator[Iterator[bytes]]:
+        """The object's bytes from an offset on, in chunks. ObjectNotFoundError on entering."""
+        with finding():
+            file = self._path(key).open("rb", buffering=0)
+        with file:
+            yield read(file, start, length)
+
+    @contextmanager
+    def local(self, key: str) -> Iterator[Path]:
+        """The object as a file, to be read only, for as long as the block runs. ObjectNotFoundError on entering."""
+        self.stat(key)
+        yield self._path(key)
+
+    def stat(self, key: str) -> Stat:
+        """Size and time. ObjectNotFoundError."""
+        path = self._path(key)
+        with finding():
+            if not S_ISREG(path.stat().st_mode):
+                raise ObjectNotFoundError
+            return stat(path)
+
+    def delete(self, key: str) -> None:
+        """Remove the object for good, and directories that are empty then; nothing happens if it is not there."""
+        path = self._path(key)
+        with suppress(ObjectNotFoundError), finding():
+            path.unlink()
+        for folder in self._above(path):
+            with suppress(OSError):  # others write into it, or were faster
+                folder.rmdir()
+        self._settle(path)
+
+    def objects(self, prefix: str = "") -> Iterator[tuple[str, Stat]]:
+        """Every object whose key begins with the prefix, in the order of keys."""
+        return self._walk(self._objects, "", prefix)
+
+    def sign_get(self, key: str, expires: timedelta, *, content_type: str, disposition: str) -> str:
+        """A URL that answers the object as this media type and with this Content-Disposition, for a while."""
+        return self._sign(Grant("GET", checked_key(key), content_type=content_type, disposition=disposition), expires)
+
+    def sign_put(self, key: str, expires: timedelta, *, size: int | None, content_type: str | None) -> str:
+        """A URL that takes a PUT of the object, of this size and media type if they are given, for a while."""
+        return self._sign(Grant("PUT", checked_key(key), size=size, content_type=content_type), expires)
+
+    def begin(self, key: str) -> str:
+        """Begin a multipart upload; returns its id."""
+        return self._incoming.begin(checked_key(key))
+
+    def sign_part(self, key: str, upload: str, number: int, expires: timedelta) -> str:
+        """A URL that takes a PUT of one part, for a while."""
+        return self._sign(Grant("PUT", checked_key(key), upload=upload, part=number), expires)
+
+    def write_part(self, key: str, upload: str, number: int, chunks: Iterable[bytes]) -> Part:
+        """Store a part, in place of one of this number, durable once this returns; its tag is its SHA-256.
+
+        Raises ObjectNotFoundError if there is no such upload, and ValueError for a number that is not 1 to 10,000.
+        """
+        return self._incoming.write_part(checked_key(key), upload, number, chunks)
+
+    def parts(self, key: str, upload: str) -> list[Part]:
+        """The parts that have arrived, by number. ObjectNotFoundError if there is no such upload."""
+        return self._incoming.parts(checked_key(key), upload)
+
+    def complete(self, key: str, upload: str, parts: Sequence[Part]) -> None:
+        """Join the parts, all that have arrived. ObjectNotFoundError if there is no such upload; PartsRefusedError."""
+        self.write(key, self._incoming.joined(checked_key(key), upload, parts))
+        self._incoming.forget(key, upload)
+
+    def abort(self, key: str, upload: str) -> None:
+        """Forget a multipart upload and its parts; nothing happens if there is none."""
+        self._incoming.forget(checked_key(key), upload)
+
+    def sweep(self, older_than: datetime) -> None:
+        """Remove half-written objects and uploads that nobody has touched since before the time."""
+        self._incoming.sweep(older_than)
+
+    def _path(self, key: str) -> Path:
+        return self._objects / checked_key(key)
+
+    def _above(self, path: Path) -> Iterator[Path]:
+        """The directories between the objects' own and a file, the nearest first."""
+        return (folder for folder in path.parents if self._objects in folder.parents)
+
+    def _sign(self, grant: Grant, expires: timedelta) -> str:
+        return self._signer.sign(grant, datetime.now(UTC) + expires)
+
+    def _place(self, landed: Path, path: Path) -> None:
+        with answering():
+            for attempt in range(_ATTEMPTS):
+                try:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    landed.replace(path)
+                    break
+                except (FileNotFoundError, FileExistsError):  # a deletion has just removed the directory
+                    if attempt == _ATTEMPTS - 1:
+                        raise
+        self._settle(path)
+
+    def _settle(self, path: Path) -> None:
+        """Bring to the disk what the directories above a file say of it."""
+        for folder in (*self._above(path), self._objects, self._root):
+            with suppress(ObjectNotFoundError), finding():  # where there is no directory there is no file either
+                sync(folder)
+
+    def _walk(self, folder: Path, above: str, prefix: str) -> Iterator[tuple[str, Stat]]:
+        for name in listed(folder):
+            key = above + name
+            if name.endswith("/") and (key.startswith(prefix) or prefix.startswith(key)):
+                yield from self._walk(folder / name, key, prefix)
+            elif not name.endswith("/") and key.startswith(prefix):
+                with suppress(ObjectNotFoundError):
+                    yield key, self.stat(key)

@@ -1,0 +1,107 @@
+"""Files that are whole and on the disk, or not there at all."""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
+
+from infra.content.store import ObjectNotFoundError, Stat, StoreUnavailableError
+
+_BUFFER = 1 << 20
+_ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """What the operating system refuses becomes StoreUnavailableError."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreUnavailableError(f"The content store failed: {error.strerror or error}.") from error
+
+
+@contextmanager
+def finding() -> Iterator[None]:
+    """The same, but that there is no such file becomes ObjectNotFoundError."""
+    try:
+        with answering():
+            yield
+    except StoreUnavailableError as error:
+        if isinstance(error.__cause__, _ABSENT):
+            raise ObjectNotFoundError from error.__cause__
+        raise
+
+
+@contextmanager
+def landing(folder: Path, chunks: Iterable[bytes]) -> Iterator[Path]:
+    """A new file of these bytes in the folder, surely on the disk, to be moved where it belongs; else it is removed.
+
+    Raises what the chunks raise, ObjectNotFoundError if there is no such folder, and StoreUnavailableError.
+    """
+    path = folder / f"{uuid4().hex}.new"
+    try:
+        _spool(path, chunks)
+        yield path
+    finally:
+        with suppress(OSError):
+            path.unlink()
+
+
+def _spool(path: Path, chunks: Iterable[bytes]) -> None:
+    with finding():
+        file = open(path, "xb", _BUFFER, opener=_for_the_owner)  # noqa: SIM115  # pathlib takes no opener
+    try:
+        for chunk in chunks:  # what this raises is the caller's own, even if it is an OSError
+            with answering():
+                file.write(chunk)
+        with answering():
+            file.flush()
+            os.fsync(file.fileno())
+    finally:
+        with suppress(OSError):
+            file.close()
+
+
+def _for_the_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def sync(folder: Path) -> None:
+    """Bring the names in a directory to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read(file: BinaryIO, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+    """The bytes from an offset on, in chunks of a mebibyte. StoreUnavailableError."""
+    left = float("inf") if length is None else length
+    with answering():
+        file.seek(start)
+    while left > 0:
+        with answering():
+            chunk = file.read(int(min(_BUFFER, left)))
+        if not chunk:
+            return
+        left -= len(chunk)
+        yield chunk
+
+
+def listed(folder: Path) -> list[str]:
+    """The names in a directory in order, a directory's with the slash that its files' have; none if it is not there."""
+    try:
+        with finding(), os.scandir(folder) as entries:
+            return sorted(entry.name + "/" * entry.is_dir(follow_symlinks=False) for entry in entries)
+    except ObjectNotFoundError:
+        return []
+
+
+def stat(path: Path) -> Stat:
+    """Size and time of a file or a directory. OSError."""
+    found = path.stat()
+    return Stat(found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))

@@ -1,0 +1,19 @@
+"""What a key may look like. Keys are chosen by us, so a key that may not be is a mistake of ours."""
+
+import re
+
+LONGEST = 800
+"""Characters of a key; S3 takes 1024 bytes, the prefix of the store included."""
+
+_PART = re.compile(r"[A-Za-z0-9._-]{1,255}")
+
+
+def checked_key(key: str) -> str:
+    """The key, if every store can have it: parts of letters, digits, `-`, `_` and `.` between slashes.
+
+    Raises ValueError for any other, the empty one and those with an empty part, `.` or `..` among them.
+    """
+    parts = key.split("/")
+    if len(key) > LONGEST or not all(_PART.fullmatch(part) and part not in {".", ".."} for part in parts):
+        raise ValueError(f"not a key of an object: {key!r}")
+    return key

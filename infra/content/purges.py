@@ -1,0 +1,83 @@
+"""Purges that were decided: a row is there until the bytes are gone and the event is in the log."""
+
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from domain.asset.asset import ContentVersion
+from domain.event import Actor, Context
+from infra.database import Database
+from infra.sql import beside
+
+_SQL = beside(__file__, "purges.sql")
+
+
+class Purge(NamedTuple):
+    """Content of an asset that is about to go, and who asked for it."""
+
+    asset_id: UUID
+    versions: tuple[ContentVersion, ...]
+    actor: Actor
+    correlation_id: str
+
+
+class Purges:
+    """One tenant's purges under way."""
+
+    def __init__(self, database: Database, tenant_id: UUID) -> None:
+        self._database = database
+        self._tenant_id = tenant_id
+
+    def request(self, context: Context, asset_id: UUID, versions: Collection[ContentVersion]) -> None:
+        """Note, as part of the transaction around, that content is to go."""
+        self._run(
+            "request",
+            asset_id=asset_id,
+            numbers=[version.number for version in versions],
+            ids=[version.id for version in versions],
+            actor_id=context.actor.id,
+            actor_type=context.actor.type,
+            correlation_id=context.correlation_id,
+        )
+
+    def pending(self, asset_id: UUID) -> bool:
+        """Whether content of the asset is about to go."""
+        return bool(self._run("pending", asset_id=asset_id)[0][0])
+
+    def next_due(self) -> Purge | None:
+        """The next one whose time has come, locked for the transaction around; None if there is none."""
+        due = self._run("due")
+        return self.of_asset(due[0][0]) if due else None
+
+    def of_asset(self, asset_id: UUID) -> Purge | None:
+        """What is about to go of an asset, locked for the transaction around."""
+        rows = self._run("of_asset", asset_id=asset_id)
+        if not rows:
+            return None
+        *_, actor_id, actor_type, correlation_id = rows[0]
+        versions = tuple(ContentVersion(row[0], row[1]) for row in rows)
+        return Purge(asset_id, versions, Actor(id=actor_id, type=actor_type), correlation_id)
+
+    def done(self, purge: Purge) -> None:
+        """Note, as part of the transaction around, that the bytes are gone."""
+        self._run("done", asset_id=purge.asset_id, numbers=[version.number for version in purge.versions])
+
+    def failed(self, purge: Purge, failure: str) -> None:
+        """Note that it did not work, and has to be tried again."""
+        self._run("failed", asset_id=purge.asset_id, failure=failure)
+
+    def count(self) -> tuple[int, str | None]:
+        """How many content versions are about to go, and why one of them has not gone yet."""
+        ((number, failure),) = self._run("count")
+        return number, failure
+
+    def _run(self, statement: str, **parameters: object) -> Sequence[tuple[Any, ...]]:
+        with self._database.transaction(self._tenant_id) as connection:
+            cursor = connection.execute(_SQL[statement], {"tenant_id": self._tenant_id, **parameters})
+            return cursor.fetchall() if cursor.description else []
+
+
+def tenants_with_due_purges(database: Database) -> list[UUID]:
+    """Tenants whose content is about to go. Needs the role that sees every tenant."""
+    with database.connection() as connection:
+        return [row[0] for row in connection.execute(_SQL["tenants_with_due"]).fetchall()]

@@ -1,0 +1,32 @@
+-- request: content is to go; asking again changes nothing
+INSERT INTO ledger.purges (tenant_id, asset_id, content_version, content_id, actor_id, actor_type, correlation_id)
+SELECT %(tenant_id)s, %(asset_id)s, v.number, v.id, %(actor_id)s, %(actor_type)s, %(correlation_id)s
+  FROM unnest(%(numbers)s::integer[], %(ids)s::uuid[]) AS v (number, id)
+    ON CONFLICT DO NOTHING
+
+-- pending: whether content of the asset is about to go
+SELECT EXISTS (SELECT FROM ledger.purges WHERE tenant_id = %(tenant_id)s AND asset_id = %(asset_id)s)
+
+-- due: an asset with content whose time to go has come
+SELECT asset_id FROM ledger.purges WHERE tenant_id = %(tenant_id)s AND try_at <= clock_timestamp()
+ ORDER BY try_at LIMIT 1 FOR UPDATE SKIP LOCKED
+
+-- of_asset: what is about to go of an asset, locked
+SELECT content_version, content_id, actor_id, actor_type, correlation_id FROM ledger.purges
+ WHERE tenant_id = %(tenant_id)s AND asset_id = %(asset_id)s ORDER BY content_version FOR UPDATE
+
+-- done: these are gone
+DELETE FROM ledger.purges
+ WHERE tenant_id = %(tenant_id)s AND asset_id = %(asset_id)s AND content_version = ANY (%(numbers)s)
+
+-- failed: try again later, ever less often, once an hour at least
+UPDATE ledger.purges
+   SET attempts = attempts + 1, failure = %(failure)s,
+       try_at = clock_timestamp() + least(make_interval(secs => power(2, least(attempts, 12))), interval '1 hour')
+ WHERE tenant_id = %(tenant_id)s AND asset_id = %(asset_id)s
+
+-- count: how many content versions are about to go, and why the last of them that failed did
+SELECT count(*), max(failure) FROM ledger.purges WHERE tenant_id = %(tenant_id)s
+
+-- tenants_with_due: where content is about to go
+SELECT DISTINCT tenant_id FROM ledger.purges WHERE try_at <= clock_timestamp()

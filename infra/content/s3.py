@@ -1,0 +1,271 @@
+"""A content store in a bucket of any server that speaks S3."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from itertools import chain
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import cast
+
+from minio import Minio
+from minio import datatypes as s3
+from minio.error import MinioException, S3Error
+from minio.helpers import check_bucket_name
+from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
+from urllib3.exceptions import HTTPError
+
+from infra.content.multipart import Multipart
+from infra.content.object_keys import checked_key
+from infra.content.store import ObjectNotFoundError, Part, PartsRefusedError, Stat, StoreUnavailableError, check_parts
+from infra.forking import after_fork
+
+PART_BYTES = 16 << 20
+"""The size of the parts in which objects are written. A server takes 10,000 of them, so 156 GiB."""
+
+_READ_BYTES = 1 << 20
+_RETRIED = (500, 502, 503, 504)
+_MISSING = {"NoSuchKey", "NoSuchUpload", "NoSuchVersion"}
+_REFUSED = {"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML"}
+_UNSUPPORTED = {"NotImplemented", "MethodNotAllowed"}
+_REMEDIES = {
+    "NoSuchBucket": "Create it, or name another bucket.",
+    "InvalidAccessKeyId": "The server does not know the access key.",
+    "SignatureDoesNotMatch": "The secret key does not belong to the access key.",
+    "AccessDenied": "The access key may not list the bucket.",
+    "AuthorizationHeaderMalformed": "Name the region that the bucket is in.",
+    "RequestTimeTooSkewed": "Set this machine's clock.",
+}
+
+
+def connect(
+    endpoint: str, *, region: str, access_key: str, secret_key: str, tls: bool = True, path_style: bool = True
+) -> Minio:
+    """A client of the server at `host` or `host:port`; connects when it is used.
+
+    It gives up connecting after 5 s and waiting for an answer after 60 s, and tries twice more what may be repeated.
+    """
+    retries = Retry(
+        total=2, backoff_factor=0.2, status_forcelist=_RETRIED, raise_on_status=False, respect_retry_after_header=False
+    )
+    http = PoolManager(maxsize=16, timeout=Timeout(connect=5, read=60), retries=retries)
+    after_fork(http.clear)
+    client = Minio(endpoint, access_key, secret_key, secure=tls, region=region, http_client=http)
+    if path_style:
+        client.disable_virtual_style_endpoint()  # type: ignore[no-untyped-call]
+    else:
+        client.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]
+    return client
+
+
+class S3Store:
+    """The objects of a bucket whose names begin with the prefix and a slash. ValueError for impossible names."""
+
+    def __init__(self, client: Minio, bucket: str, prefix: str = "") -> None:
+        check_bucket_name(bucket)
+        self._client = client
+        self._bucket = bucket
+        self._prefix = f"{checked_key(prefix)}/" if prefix else ""
+        self._multipart = Multipart(client, bucket)
+
+    def check(self) -> None:
+        """List the bucket. StoreUnavailableError that says what to do."""
+        try:
+            with _answering():
+                next(self._client.list_objects(self._bucket, prefix=self._prefix), None)
+        except StoreUnavailableError as error:
+            remedy = _REMEDIES.get(_code(error.__cause__), "Look whether the server runs, and where.")
+            raise StoreUnavailableError(f"The bucket {self._bucket} cannot be used. {error} {remedy}") from error
+
+    def write(self, key: str, chunks: Iterable[bytes]) -> None:
+        """Store all the chunks as one object, durable once this returns; nothing is there if a chunk cannot be had.
+
+        Holds two parts of 16 MiB in memory. What a process leaves behind that dies here, a lifecycle rule of the
+        bucket has to remove (AbortIncompleteMultipartUpload).
+        """
+        name, parts = self._name(key), _in_parts(chunks)
+        first, second = next(parts), next(parts, None)
+        if second is None:
+            with _answering():
+                self._multipart.put(name, first)
+        else:
+            self._write_parts(name, chain((first, second), parts))
+
+    @contextmanager
+    def open(self, key: str, start: int = 0, length: int | None = None) -> Iterator[Iterator[bytes]]:
+        """The object's bytes from an offset on, in chunks. ObjectNotFoundError on entering."""
+        if length == 0:
+            self.stat(key)
+            yield iter(())
+            return
+        response = self._get(self._name(key), start, length)
+        try:
+            yield _chunks(response) if response else iter(())
+        finally:
+            if response:
+                response.close()
+                response.release_conn()
+
+    @contextmanager
+    def local(self, key: str) -> Iterator[Path]:
+        """The object as a file, to be read only, for as long as the block runs. ObjectNotFoundError on entering."""
+        with self.open(key) as chunks, NamedTemporaryFile(prefix="asset-ledger-") as file:
+            for chunk in chunks:
+                file.write(chunk)
+            file.flush()
+            yield Path(file.name)
+
+    def stat(self, key: str) -> Stat:
+        """Size and time, to the second. ObjectNotFoundError."""
+        with _answering():
+            return _stat(self._client.stat_object(self._bucket, self._name(key)))
+
+    def delete(self, key: str) -> None:
+        """Remove the object for good, all its versions; nothing happens if it is not there.
+
+        StoreUnavailableError while a retention or a legal hold of the bucket keeps a version.
+        """
+        name = self._name(key)
+        with _answering():
+            for version in self._versions(name):
+                self._client.remove_object(self._bucket, name, version)
+
+    def objects(self, prefix: str = "") -> Iterator[tuple[str, Stat]]:
+        """Every object whose key begins with the prefix, in the order of keys."""
+        found = self._client.list_objects(self._bucket, prefix=self._prefix + prefix, recursive=True)
+        while True:
+            with _answering():
+                entry = next(found, None)
+            if entry is None:
+                return
+            yield cast(str, entry.object_name).removeprefix(self._prefix), _stat(entry)
+
+    def sign_get(self, key: str, expires: timedelta, *, content_type: str, disposition: str) -> str:
+        """A URL that answers the object as this media type and with this Content-Disposition, for 7 days at most."""
+        headers: dict[str, str | list[str] | tuple[str]] = {
+            "response-content-type": content_type,
+            "response-content-disposition": disposition,
+        }
+        return self._client.presigned_get_object(self._bucket, self._name(key), expires, response_headers=headers)
+
+    def sign_put(self, key: str, expires: timedelta, *, size: int | None, content_type: str | None) -> str:  # noqa: ARG002
+        """A URL that takes a PUT of the object, for 7 days at most.
+
+        The client signs no header but the host, so a size and a media type bind nobody: look at what has arrived.
+        """
+        return self._client.presigned_put_object(self._bucket, self._name(key), expires)
+
+    def begin(self, key: str) -> str:
+        """Begin a multipart upload; returns the id it has in the store."""
+        with _answering():
+            return self._multipart.begin(self._name(key))
+
+    def sign_part(self, key: str, upload: str, number: int, expires: timedelta) -> str:
+        """A URL that takes a PUT of one part, for 7 days at most. Every part but the last has at least 5 MiB."""
+        part: dict[str, str | list[str] | tuple[str]] = {"partNumber": str(number), "uploadId": upload}
+        return self._client.get_presigned_url("PUT", self._bucket, self._name(key), expires, extra_query_params=part)
+
+    def parts(self, key: str, upload: str) -> list[Part]:
+        """The parts that have arrived, by number. ObjectNotFoundError if there is no such upload."""
+        with _answering():
+            return sorted(self._multipart.parts(self._name(key), upload))
+
+    def complete(self, key: str, upload: str, parts: Sequence[Part]) -> None:
+        """Join the parts, all that have arrived. ObjectNotFoundError if there is no such upload; PartsRefusedError."""
+        check_parts(parts, self.parts(key, upload))
+        with _answering():
+            self._multipart.complete(self._name(key), upload, parts)
+
+    def abort(self, key: str, upload: str) -> None:
+        """Forget a multipart upload and its parts; nothing happens if there is none."""
+        with suppress(ObjectNotFoundError), _answering():
+            self._multipart.abort(self._name(key), upload)
+
+    def _name(self, key: str) -> str:
+        return self._prefix + checked_key(key)
+
+    def _write_parts(self, name: str, chunks: Iterable[bytes]) -> None:
+        with _answering():
+            upload = self._multipart.begin(name)
+        try:
+            parts = []
+            for number, chunk in enumerate(chunks, 1):
+                with _answering():
+                    parts.append(self._multipart.write_part(name, upload, number, chunk))
+            with _answering():
+                self._multipart.complete(name, upload, parts)
+        except BaseException:
+            with suppress(StoreUnavailableError, ObjectNotFoundError), _answering():
+                self._multipart.abort(name, upload)
+            raise
+
+    def _get(self, name: str, start: int, length: int | None) -> BaseHTTPResponse | None:
+        """The answer to a GET, None if the object ends before the offset."""
+        try:
+            with _answering():
+                return self._client.get_object(self._bucket, name, start, length or 0)
+        except StoreUnavailableError as error:
+            if _code(error.__cause__) == "InvalidRange":
+                return None
+            raise
+
+    def _versions(self, name: str) -> list[str | None]:
+        """The versions to delete, one without an id where the server knows none."""
+        try:
+            found = list(self._client.list_objects(self._bucket, prefix=name, recursive=True, include_version=True))
+        except MinioException as error:
+            if _code(error) in _UNSUPPORTED:
+                return [None]
+            raise
+        return [version.version_id for version in found if version.object_name == name]
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """What goes wrong with the server becomes an error of the store."""
+    try:
+        yield
+    except MinioException as error:
+        code = _code(error)
+        if code in _MISSING:
+            raise ObjectNotFoundError from error
+        if code in _REFUSED:
+            raise PartsRefusedError from error
+        raise StoreUnavailableError(f"The content store refused: {code}.") from error
+    except (HTTPError, OSError) as error:
+        raise StoreUnavailableError(f"The content store does not answer: {type(error).__name__}.") from error
+
+
+def _code(error: BaseException | None) -> str:
+    """The code of an error that a server answered. The client does not look into those sent as `text/xml`."""
+    if isinstance(error, S3Error) and error.code:
+        return error.code
+    found = re.search(r"<Code>(\w+)</Code>", str(error))
+    return found[1] if found else type(error).__name__
+
+
+def _in_parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in parts of one size, the last one shorter; at least one, be it empty."""
+    buffer = bytearray()
+    for chunk in chunks:
+        buffer += chunk
+        while len(buffer) > PART_BYTES:
+            yield bytes(memoryview(buffer)[:PART_BYTES])
+            del buffer[:PART_BYTES]
+    yield bytes(buffer)
+
+
+def _chunks(response: BaseHTTPResponse) -> Iterator[bytes]:
+    while True:
+        with _answering():
+            chunk = response.read(_READ_BYTES, decode_content=False)
+        if not chunk:
+            return
+        yield chunk
+
+
+def _stat(entry: s3.Object) -> Stat:
+    if entry.size is None or entry.last_modified is None:
+        raise StoreUnavailableError("The content store did not tell an object's size and time.")
+    return Stat(entry.size, entry.last_modified)

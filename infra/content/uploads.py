@@ -1,0 +1,94 @@
+"""Uploads under way: a row is there before the first byte, and goes together with the event, or with the object."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from domain.asset.events import Content
+from infra.database import Database
+from infra.sql import beside
+
+_SQL = beside(__file__, "uploads.sql")
+
+
+class Upload(NamedTuple):
+    """An upload under way: for which asset, what was announced of it, and until when it may take."""
+
+    content_id: UUID
+    asset_id: UUID
+    size: int | None
+    sha256: str | None
+    content_type: str | None
+    parts: str | None
+    """The store's own id of it, if it comes in parts."""
+    part_size: int | None
+    expires_at: datetime
+
+    @property
+    def announced(self) -> Content:
+        """What the bytes are to be."""
+        return Content(content_type=self.content_type, size=self.size, sha256=self.sha256)
+
+
+def object_key(tenant_id: UUID, asset_id: UUID, content_id: UUID) -> str:
+    """Where in the store the content is. Nothing that a caller says has a part in it."""
+    return f"{tenant_id}/{asset_id}/{content_id}"
+
+
+class Uploads:
+    """One tenant's uploads under way."""
+
+    def __init__(self, database: Database, tenant_id: UUID) -> None:
+        self._database = database
+        self._tenant_id = tenant_id
+
+    def begin(
+        self,
+        content_id: UUID,
+        asset_id: UUID,
+        announced: Content,
+        seconds: float,
+        parts: str | None = None,
+        part_size: int | None = None,
+    ) -> Upload:
+        """Note that an object may come to be in the store, committed before any byte is there."""
+        row = {"asset_id": asset_id, "parts": parts, "part_size": part_size, "seconds": seconds, **vars(announced)}
+        ((expires_at,),) = self._run("begin", content_id=content_id, **row)
+        return Upload(
+            content_id,
+            asset_id,
+            announced.size,
+            announced.sha256,
+            announced.content_type,
+            parts,
+            part_size,
+            expires_at,
+        )
+
+    def find(self, asset_id: UUID, content_id: UUID) -> Upload | None:
+        """The upload; None if it is not under way."""
+        rows = self._run("find", asset_id=asset_id, content_id=content_id)
+        return Upload(*rows[0]) if rows else None
+
+    def end(self, content_id: UUID) -> bool:
+        """Note that it is over, as part of the transaction around; returns whether it was under way."""
+        return bool(self._run("end", content_id=content_id))
+
+    def expired(self, most: int) -> list[Upload]:
+        """Some of those whose time is over, locked for the transaction around."""
+        return [Upload(*row) for row in self._run("expired", most=most)]
+
+    def under_way(self) -> set[UUID]:
+        """The contents that may be in the store without the log knowing of them."""
+        return {row[0] for row in self._run("under_way")}
+
+    def _run(self, statement: str, **parameters: object) -> Sequence[tuple[Any, ...]]:
+        with self._database.transaction(self._tenant_id) as connection:
+            return connection.execute(_SQL[statement], {"tenant_id": self._tenant_id, **parameters}).fetchall()
+
+
+def tenants_with_expired_uploads(database: Database) -> list[UUID]:
+    """Tenants whose uploads were left behind. Needs the role that sees every tenant."""
+    with database.connection() as connection:
+        return [row[0] for row in connection.execute(_SQL["tenants_with_expired"]).fetchall()]

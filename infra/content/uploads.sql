@@ -1,0 +1,23 @@
+-- begin: an object may come to be in the store
+INSERT INTO ledger.uploads (tenant_id, content_id, asset_id, size, sha256, content_type, parts, part_size, expires_at)
+VALUES (%(tenant_id)s, %(content_id)s, %(asset_id)s, %(size)s, %(sha256)s, %(content_type)s, %(parts)s, %(part_size)s,
+        clock_timestamp() + make_interval(secs => %(seconds)s))
+RETURNING expires_at
+
+-- find: an upload under way
+SELECT content_id, asset_id, size, sha256, content_type, parts, part_size, expires_at FROM ledger.uploads
+ WHERE tenant_id = %(tenant_id)s AND content_id = %(content_id)s AND asset_id = %(asset_id)s
+
+-- end: the log knows of the object, or it is gone
+DELETE FROM ledger.uploads WHERE tenant_id = %(tenant_id)s AND content_id = %(content_id)s RETURNING true
+
+-- expired: uploads whose time is over, locked
+SELECT content_id, asset_id, size, sha256, content_type, parts, part_size, expires_at FROM ledger.uploads
+ WHERE tenant_id = %(tenant_id)s AND expires_at < clock_timestamp()
+ ORDER BY expires_at LIMIT %(most)s FOR UPDATE SKIP LOCKED
+
+-- tenants_with_expired: where uploads were left behind
+SELECT DISTINCT tenant_id FROM ledger.uploads WHERE expires_at < clock_timestamp()
+
+-- under_way: the objects that may be in the store without the log knowing of them
+SELECT content_id FROM ledger.uploads WHERE tenant_id = %(tenant_id)s

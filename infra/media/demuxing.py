@@ -1,0 +1,98 @@
+"""Opens video and audio with FFmpeg's libraries.
+
+The demuxer is named by the sniffed type: left to guess, it would follow playlists into other files and networks.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from PIL import Image
+
+from infra.media.hostile import UnreadableError, decoding, quantity
+
+MAX_PACKETS = 250
+DEMUXERS = {
+    "video/mp4": "mov",
+    "video/quicktime": "mov",
+    "video/3gpp": "mov",
+    "video/webm": "matroska",
+    "video/x-matroska": "matroska",
+    "video/x-msvideo": "avi",
+    "video/ogg": "ogg",
+    "audio/mp4": "mov",
+    "audio/webm": "matroska",
+    "audio/x-matroska": "matroska",
+    "audio/mpeg": "mp3",
+    "audio/wav": "wav",
+    "audio/flac": "flac",
+    "audio/ogg": "ogg",
+    "audio/aac": "aac",
+    "audio/aiff": "aiff",
+}
+_DAMAGED = "the file is truncated or damaged"
+_TIMEOUT = 10.0  # seconds, for opening and for each reading
+_MICROSECONDS = 1_000_000
+
+
+@contextmanager
+def opened(path: Path, content_type: str) -> Iterator[InputContainer]:
+    """The file, demuxed as what it is. UnreadableError if it cannot be, or for whatever is raised inside."""
+    if content_type not in DEMUXERS:
+        raise UnreadableError(f"files of the type {content_type} are not decoded")
+    with (
+        decoding(_DAMAGED),
+        av.open(
+            f"file:{path.absolute()}",
+            mode="r",
+            format=DEMUXERS[content_type],
+            options={"protocol_whitelist": "file"},
+            metadata_errors="replace",
+            timeout=_TIMEOUT,
+        ) as container,
+    ):
+        yield container
+
+
+def picture_stream(container: InputContainer) -> VideoStream | None:
+    """The first stream of moving pictures; a cover is none."""
+    return next((one for one in container.streams.video if not one.disposition & Disposition.attached_pic), None)
+
+
+def duration_of(container: InputContainer) -> float | None:
+    """How many seconds the file says it lasts."""
+    return quantity(container.duration / _MICROSECONDS) if container.duration else None
+
+
+def frames_of(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    """The pictures in the next 250 packets. UnreadableError if they are too large to decode."""
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit and stream.codec_context.width * stream.codec_context.height > limit:
+        raise UnreadableError(f"the picture has more than {limit:,} pixels")
+    for packet in islice(container.demux(stream), MAX_PACKETS):
+        yield from packet.decode()
+
+
+def frame_near(container: InputContainer, stream: VideoStream, second: float) -> VideoFrame | None:
+    """The picture at a second from the start, the first one if that cannot be found, None if none can be decoded."""
+    start = (container.start_time or 0) / _MICROSECONDS
+    return _frame_from(container, stream, start + second) or _frame_from(container, stream, start)
+
+
+def _frame_from(container: InputContainer, stream: VideoStream, second: float) -> VideoFrame | None:
+    last = None
+    try:
+        with decoding(_DAMAGED):
+            container.seek(int(second * _MICROSECONDS))
+            for last in frames_of(container, stream):
+                if last.time >= second:
+                    break
+    except UnreadableError:
+        pass
+    return last

@@ -1,0 +1,34 @@
+"""Hostile bytes: whatever a decoder raises over them becomes one error, and absurd numbers become unknown."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+MAX_PIXELS_A_SIDE = 2**31 - 1
+
+
+class UnreadableError(Exception):
+    """The bytes cannot be understood."""
+
+
+@contextmanager
+def decoding(problem: str) -> Iterator[None]:
+    """Run a decoder; UnreadableError with the problem for whatever it raises."""
+    try:
+        yield
+    except UnreadableError:
+        raise
+    except Exception as error:
+        raise UnreadableError(problem) from error
+
+
+def count(value: object) -> int | None:
+    """The number if it can be a count or a size in pixels, otherwise None."""
+    if isinstance(value, int) and 0 < value <= MAX_PIXELS_A_SIDE:
+        return value
+    return None
+
+
+def quantity(value: float | None) -> float | None:
+    """The number if it is positive and finite, otherwise None."""
+    return float(value) if value is not None and math.isfinite(value) and value > 0 else None

@@ -1,0 +1,192 @@
+"""Looks at still pictures with Pillow. No more pixels are decoded than Pillow's limit, which bounds the memory."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image, ImageCms
+
+from domain import media
+from infra.media.chunks import has_manifest_store, is_manifest_store
+from infra.media.embedded import Embedded
+from infra.media.headers import Size, heif_size, svg_size
+from infra.media.hostile import UnreadableError, count, decoding
+from infra.media.inspection import Inspection
+from infra.media.pngs import note_texts
+from infra.media.sniffing import Sniffed
+
+MAX_FILE = 256 * 1024 * 1024
+_DECODERS = {
+    "image/png": "PNG",
+    "image/jpeg": "JPEG",
+    "image/gif": "GIF",
+    "image/webp": "WEBP",
+    "image/avif": "AVIF",
+    "image/tiff": "TIFF",
+    "image/bmp": "BMP",
+}
+_HEIF = ("image/heic", "image/heif")
+_DAMAGED = "the picture is truncated or damaged"
+_DESCRIPTION, _MAKE, _MODEL, _ORIENTATION, _SOFTWARE, _C2PA = 0x010E, 0x010F, 0x0110, 0x0112, 0x0131, 0xCD41
+_EXIF_IFD, _TAKEN_AT, _USER_COMMENT = 0x8769, 0x9003, 0x9286
+_SIDEWAYS = (5, 6, 7, 8)
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def look_at_image(path: Path, sniffed: Sniffed) -> Inspection:
+    """A picture's format, its size as it is displayed, and what is embedded in it.
+
+    The picture is decoded, so that a truncated one is told from a whole one; then its size stays unknown.
+    """
+    embedded = Embedded()
+    size, problem = None, None
+    try:
+        with decoding(_DAMAGED):
+            _note_chunks(path, sniffed, embedded)
+        size = _size(path, sniffed, embedded)
+    except UnreadableError as error:
+        problem = str(error)
+    width, height = size or (None, None)
+    picture = media.Image(media_kind="image", format=sniffed.format, width=count(width), height=count(height))
+    return Inspection(sniffed.content_type, picture, embedded.found, problem)
+
+
+@contextmanager
+def opened(path: Path, content_type: str) -> Iterator[Image.Image]:
+    """A picture whose header is read, by the one decoder for its type. UnreadableError if there is none.
+
+    Decoders that read ahead see at most 256 MiB, and those that run other programs are never asked.
+    """
+    if content_type not in _DECODERS:
+        raise UnreadableError(f"pictures of the type {content_type} are not decoded")
+    if path.stat().st_size > MAX_FILE:
+        raise UnreadableError(f"the picture is larger than {MAX_FILE:,} bytes")
+    with _header(path, _DECODERS[content_type]) as image:
+        yield image
+
+
+def _header(path: Path, decoder: str) -> Image.Image:
+    limit = Image.MAX_IMAGE_PIXELS
+    too_many = UnreadableError(f"the picture has more than {limit:,} pixels" if limit else _DAMAGED)
+    try:
+        with decoding(_DAMAGED):
+            image = Image.open(path, formats=[decoder])
+    except UnreadableError as error:
+        if isinstance(error.__cause__, Image.DecompressionBombError | Image.DecompressionBombWarning):
+            raise too_many from None
+        raise
+    if limit and image.width * image.height > limit:
+        image.close()
+        raise too_many
+    return image
+
+
+def upright(picture: Image.Image, original: Image.Image) -> Image.Image:
+    """A copy of a picture turned as the original is displayed (Exif 2.32, Orientation)."""
+    turn = _TURNS.get(original.getexif().get(_ORIENTATION, 1))
+    return picture if turn is None else picture.transpose(turn)
+
+
+def _note_chunks(path: Path, sniffed: Sniffed, embedded: Embedded) -> None:
+    if has_manifest_store(path, sniffed.content_type):
+        embedded.manifest_store()
+    if sniffed.content_type == "image/png":
+        note_texts(path, embedded)
+
+
+def _size(path: Path, sniffed: Sniffed, embedded: Embedded) -> Size | None:
+    if sniffed.content_type == "image/svg+xml":
+        return svg_size(path)
+    if sniffed.content_type in _HEIF:
+        return heif_size(path)
+    if sniffed.content_type not in _DECODERS:
+        return None
+    with opened(path, sniffed.content_type) as image:
+        return _decoded_size(image, embedded)
+
+
+def _decoded_size(image: Image.Image, embedded: Embedded) -> Size:
+    size, mode = image.size, image.mode
+    embedded.texts("colour", {"mode": mode, "profile": _profile(image)})
+    if image.format != "PNG":  # the EXIF data of a PNG may follow its pixels
+        _note_header(image, embedded)
+    with decoding(_DAMAGED):
+        image.draft(None, (max(1, size[0] // 8), max(1, size[1] // 8)))
+        image.load()
+    if image.format == "PNG":
+        _note_header(image, embedded)
+    with decoding(_DAMAGED):
+        sideways = image.getexif().get(_ORIENTATION) in _SIDEWAYS
+    return size[::-1] if sideways else size
+
+
+def _profile(image: Image.Image) -> str | None:
+    """The name of the picture's ICC profile."""
+    try:
+        with decoding("the colour profile is damaged"):
+            profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
+            return ImageCms.getProfileDescription(profile)
+    except UnreadableError:
+        return None
+
+
+def _note_header(image: Image.Image, embedded: Embedded) -> None:
+    """Keep what stands in EXIF, XMP and the application segments, as far as they can be read."""
+    try:
+        with decoding("the EXIF data are damaged"):
+            _note_exif(image, embedded)
+    except UnreadableError:
+        pass
+    embedded.xmp(image.info.get("xmp"))
+    segments = (data for name, data in getattr(image, "applist", []) if name == "APP11")
+    if any(data[:2] == b"JP" and is_manifest_store(data[8:]) for data in segments):
+        embedded.manifest_store()
+
+
+def _note_exif(image: Image.Image, embedded: Embedded) -> None:
+    exif = image.getexif()
+    details = exif.get_ifd(_EXIF_IFD)
+    texts = {
+        "Software": exif.get(_SOFTWARE),
+        "ImageDescription": exif.get(_DESCRIPTION),
+        "DateTimeOriginal": details.get(_TAKEN_AT),
+    }
+    embedded.texts("exif", {name: _as_utf8(text) for name, text in texts.items()})
+    for tag, name in ((_MAKE, "workflow"), (_MODEL, "prompt")):
+        text = _as_utf8(exif.get(tag))
+        if text and text.startswith(f"{name}:"):
+            embedded.document(name, text.partition(":")[2])
+    comment = _user_comment(details.get(_USER_COMMENT))
+    if "Steps: " in comment:
+        embedded.parameters(comment)
+    if _C2PA in exif:
+        embedded.manifest_store()
+
+
+def _as_utf8(value: object) -> str | None:
+    """Pillow reads EXIF texts as Latin-1; most writers write UTF-8."""
+    if not isinstance(value, str):
+        return None
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeError:
+        return value
+
+
+def _user_comment(value: object) -> str:
+    """The EXIF user comment, whose first 8 bytes name its encoding; UTF-16 in either order of bytes."""
+    if not isinstance(value, bytes):
+        return ""
+    encoding, text = value[:8], value[8:]
+    if encoding == b"UNICODE\0":
+        return text.decode("utf-16-be" if text[:1] == b"\0" else "utf-16-le", "replace")
+    return text.decode(errors="replace") if encoding == b"ASCII\0\0\0" else ""

@@ -1,0 +1,1 @@
+"""What bytes each asset has, had, and no longer has."""

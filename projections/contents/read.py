@@ -1,0 +1,30 @@
+"""Reads `contents`: what is to be purged, and what should be in the store."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from uuid import UUID
+
+from infra.database import Database
+from infra.sql import beside
+
+_SQL = beside(__file__, "read.sql")
+
+
+def due_for_purge(database: Database, tenant_id: UUID, before: datetime, most: int) -> list[UUID]:
+    """Assets that were deleted before the time, under no hold, with content that is not purged nor about to be."""
+    with database.transaction(tenant_id) as connection:
+        rows = connection.execute(_SQL["due"], {"before": before, "most": most}).fetchall()
+    return [row[0] for row in rows]
+
+
+def known_contents(database: Database, tenant_id: UUID) -> Iterator[tuple[UUID, UUID, int]]:
+    """Every content that is recorded and not purged: its id, the asset, the version."""
+    with database.transaction(tenant_id) as connection:
+        for row in connection.execute(_SQL["known"]).fetchall():
+            yield row[0], row[1], row[2]
+
+
+def tenants_with_deleted_content(projector: Database, before: datetime) -> list[UUID]:
+    """Tenants with assets that were deleted before the time. Needs the role that sees every tenant."""
+    with projector.connection() as connection:
+        return [row[0] for row in connection.execute(_SQL["tenants_with_deleted"], {"before": before}).fetchall()]

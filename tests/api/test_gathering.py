@@ -1,0 +1,139 @@
+"""Many contents at once: fetched from URLs, and packed into a zip."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from uuid import UUID
+from zipfile import ZipFile
+
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from api.composition import Services
+from api.zipping import UniqueNames
+from infra.content.uploads import object_key
+from tests.api.test_content import CASTLE, put, streamed, with_content
+from tests.conftest import Client
+
+
+class _Site(BaseHTTPRequestHandler):
+    """Has a castle, and a way to somewhere else."""
+
+    def do_GET(self) -> None:
+        if self.path == "/castle.png":
+            self.send_response(200)
+            self.send_header("Content-Type", "image/png")
+            self.send_header("Content-Length", str(len(CASTLE)))
+            self.end_headers()
+            self.wfile.write(CASTLE)
+            return
+        self.send_response(302 if self.path == "/away" else 404)
+        self.send_header("Location", "http://127.0.0.2/secret")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def site() -> Iterator[str]:
+    """A web server on the one loopback address that may be fetched from in tests."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Site) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_what_lies_behind_urls_is_recorded_and_what_cannot_be_had_fails_alone(client: Client, site: str) -> None:
+    said = {"media": {"media_kind": "image"}, "tags": ["found"]}
+    wanted = [
+        f"{site}/castle.png",
+        f"{site}/nothing",
+        f"{site}/away",
+        "http://169.254.169.254/latest",
+        "file:///etc/hosts",
+    ]
+    answer = client.call("POST", "/v1/assets/from-urls", json={"items": [{"url": u, "asset": said} for u in wanted]})
+    assert answer.status_code == 200, answer.text
+    castle, *refused = answer.json()["results"]
+    asset = castle["asset"]
+    assert (asset["tags"], asset["source_url"], asset["file_name"]) == (["found"], wanted[0], "castle.png")
+    assert streamed(client, asset["id"]).content == CASTLE
+    assert [result["problem"]["status"] for result in refused] == [502, 422, 422, 422]
+    assert client.head() == int(answer.headers["Ledger-Position"])
+    assert len(client.ids()) == 1
+
+
+@pytest.mark.parametrize("items", [[], [{"url": "http://a.example/"}] * 101, [{"url": ""}], [{"link": "x"}]])
+def test_a_list_of_urls_that_does_not_fit_is_refused(client: Client, items: list[dict[str, str]]) -> None:
+    assert client.call("POST", "/v1/assets/from-urls", json={"items": items}).status_code == 422
+
+
+def test_a_zip_has_every_content_under_a_name_of_its_own(client: Client) -> None:
+    names = ["a.png", "A.png", "../../etc/passwd", "", "b/c.png"]
+    ids = [with_content(client, f"bytes {n}".encode(), file_name=name or None) for n, name in enumerate(names)]
+    got = client.get("/v1/assets/zip", id=ids)
+    assert got.headers["Content-Type"] == "application/zip"
+    with ZipFile(BytesIO(got.content)) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["a.png", "A (2).png", "passwd", ids[3], "c.png"]
+        assert [archive.read(name) for name in archive.namelist()] == [f"bytes {n}".encode() for n in range(5)]
+
+
+def test_a_zip_of_a_filter_has_what_the_list_shows(client: Client) -> None:
+    with_content(client, b"one", file_name="one.txt", workflow_id="w1")
+    with_content(client, b"two", file_name="two.txt", workflow_id="w2")
+    client.create(workflow_id="w1", file_name="described only")
+    got = client.get("/v1/assets/zip", workflow_id="w1", min_position=client.head())
+    with ZipFile(BytesIO(got.content)) as archive:
+        assert archive.namelist() == ["one.txt"]
+    assert client.get("/v1/assets/zip").status_code == 422
+
+
+def test_a_zip_refuses_what_another_tenant_owns(clients: Callable[..., Client], client: Client) -> None:
+    theirs = with_content(clients(), file_name="theirs.png")
+    ours = with_content(client)
+    assert client.get("/v1/assets/zip", id=[ours, theirs]).status_code == 404
+
+
+def test_a_zip_names_what_is_gone_from_the_store(client: Client, services: Services) -> None:
+    asset_id = with_content(client, file_name="gone.png")
+    store = services.store
+    for key, _ in list(store.objects(f"{object_key(client.tenant_id, UUID(asset_id), UUID(int=0))[:73]}/")):
+        store.delete(key)
+    with ZipFile(BytesIO(client.get("/v1/assets/zip", id=[asset_id]).content)) as archive:
+        assert archive.namelist() == ["missing.txt"]
+        assert "gone.png" in archive.read("missing.txt").decode()
+
+
+def test_names_in_a_zip_are_unique_and_lead_nowhere() -> None:
+    names = UniqueNames({"missing.txt"})
+    assert [names.of(n) for n in ("x", "X", "x (2)", "missing.txt", "..", "\\\\host\\share", "a:b?.png")] == [
+        "x",
+        "X (2)",
+        "x (2) (2)",
+        "missing (2).txt",
+        "unnamed",
+        "share",
+        "a_b_.png",
+    ]
+
+
+def test_much_that_is_found_inside_is_kept_beside_the_bytes(client: Client) -> None:
+    info, file = PngInfo(), BytesIO()
+    workflow = {"nodes": [{"id": n, "type": "KSampler", "note": "x" * 40} for n in range(1_000)]}
+    info.add_text("workflow", json.dumps(workflow))
+    Image.new("RGB", (4, 4)).save(file, "png", pnginfo=info)
+    asset_id = with_content(client, b"nothing inside")
+    assert client.get(f"/v1/assets/{asset_id}/embedded").status_code == 404
+    told = put(client, asset_id, file.getvalue()).json()["content"]["embedded"]
+    assert told["document"]["size"] > 40_000
+    assert client.get(f"/v1/assets/{asset_id}/embedded").json()["workflow"] == workflow

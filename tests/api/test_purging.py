@@ -1,0 +1,157 @@
+"""Bytes that are purged are gone, once and for all, whatever the store does meanwhile; what is recorded stays."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import pytest
+
+from api.composition import Services
+from api.content_watch import ContentWatch
+from api.lease_watch import own_session
+from api.purging import Purging
+from infra.content.uploads import object_key
+from infra.settings import Settings
+from tests.api.test_content import CASTLE, pending, put, streamed, with_content
+from tests.api.test_uploads import begin, send
+from tests.conftest import Client
+
+
+@pytest.fixture
+def purging(services: Services, client: Client) -> Purging:
+    """Purges of the client's tenant."""
+    return Purging(own_session(services, client.tenant_id), services.store)
+
+
+def objects(services: Services, client: Client) -> list[str]:
+    """The keys of all that the store has of the client's tenant."""
+    return [key for key, _ in services.store.objects(f"{client.tenant_id}/")]
+
+
+def purge(client: Client, **wanted: object) -> dict[str, object]:
+    answer = client.call("POST", "/v1/assets/purge", params={"min_position": client.head(), **wanted})
+    assert answer.status_code == 202, answer.text
+    report: dict[str, object] = answer.json()
+    return report
+
+
+def topics(client: Client, asset_id: str) -> list[str]:
+    return [event["topic"] for event in client.history(asset_id)]
+
+
+@contextmanager
+def store_down(settings: Settings, client: Client) -> Iterator[None]:
+    """The store refuses to change anything of the tenant."""
+    folder = Path(urlsplit(str(settings.content_store)).path) / "objects" / str(client.tenant_id)
+    away = folder.with_name(f"{folder.name}.away")
+    folder.rename(away)
+    folder.symlink_to(folder)  # a loop: whatever looks there fails
+    try:
+        yield
+    finally:
+        folder.unlink()
+        away.rename(folder)
+
+
+def test_a_purge_removes_every_version_and_says_so_once(client: Client, services: Services) -> None:
+    asset_id = with_content(client, workflow_id="w1")
+    put(client, asset_id, b"the second")
+    other = with_content(client, workflow_id="w2")
+    assert purge(client, workflow_id="w1", dry_run=True)["assets"] == 1
+    assert len(objects(services, client)) == 3
+    report = purge(client, workflow_id="w1", reason="the client asked for it")
+    assert report == {"dry_run": False, "assets": 1, "bytes": len(b"the second"), "held": []}
+    assert [key.split("/")[1] for key in objects(services, client)] == [other]
+    wanted = ["asset.created", *["asset.content_stored"] * 2, "asset.soft_deleted", "asset.content_purged"]
+    assert topics(client, asset_id) == wanted
+    assert purge(client, workflow_id="w1")["assets"] == 0
+    assert topics(client, asset_id) == wanted
+    client.call("POST", f"/v1/assets/{asset_id}/restore")
+    restored = client.get(f"/v1/assets/{asset_id}").json()
+    assert (restored["url"], restored["content"]["purged"]) == (None, True)
+    assert client.get(f"/v1/assets/{asset_id}/content").status_code == 410
+
+
+def test_a_purge_without_a_filter_is_refused(client: Client) -> None:
+    assert client.call("POST", "/v1/assets/purge").status_code == 422
+
+
+def test_a_legal_hold_keeps_the_bytes(client: Client, services: Services) -> None:
+    asset_id = with_content(client, node_id="n1")
+    client.call("PUT", f"/v1/assets/{asset_id}/holds/case-17")
+    assert purge(client, node_id="n1")["held"] == [asset_id]
+    assert streamed(client, asset_id).content == CASTLE
+    client.call("DELETE", f"/v1/assets/{asset_id}/holds/case-17")
+    assert purge(client, node_id="n1")["assets"] == 1
+    assert objects(services, client) == []
+
+
+def test_while_the_store_is_down_a_purge_is_accepted_and_later_done_once(
+    client: Client, services: Services, settings: Settings, purging: Purging
+) -> None:
+    asset_id = with_content(client, node_id="n1")
+    with store_down(settings, client):
+        assert purge(client, node_id="n1")["assets"] == 1
+        number, failure = purging.purges.count()
+        assert number == 1
+        assert failure is not None
+        assert "asset.content_purged" not in topics(client, asset_id)
+        assert client.call("PUT", f"/v1/assets/{asset_id}/holds/late").status_code == 409
+    while purging.purges.count()[0]:
+        purging.carry_out()
+    assert topics(client, asset_id)[-1] == "asset.content_purged"
+    assert topics(client, asset_id).count("asset.content_purged") == 1
+    assert objects(services, client) == []
+
+
+def test_what_was_deleted_longer_ago_than_it_is_kept_is_purged(
+    client: Client, services: Services, purging: Purging
+) -> None:
+    kept, deleted = with_content(client), with_content(client)
+    client.call("DELETE", f"/v1/assets/{deleted}")
+    client.page()
+    assert purging.request_due(timedelta(days=1)) == 0
+    ContentWatch(services, timedelta(0)).look()
+    assert [key.split("/")[1] for key in objects(services, client)] == [kept]
+    assert topics(client, deleted)[-1] == "asset.content_purged"
+
+
+def test_an_upload_that_was_not_finished_in_time_is_swept(client: Client, services: Services, purging: Purging) -> None:
+    upload = begin(client, pending(client))
+    parts = begin(client, pending(client), part_size=5 * 2**20)
+    send(upload, b"left behind")
+    assert purging.sweep() == 0
+    with services.database.transaction(client.tenant_id) as connection:
+        connection.execute("UPDATE ledger.uploads SET expires_at = clock_timestamp()")
+    assert len(objects(services, client)) == 1
+    assert purging.sweep() == 2
+    assert objects(services, client) == []
+    for gone in (upload, parts):
+        path = f"/v1/assets/{gone['asset_id']}/uploads/{gone['id']}/complete"
+        assert client.call("POST", path).status_code == 404
+
+
+def test_what_store_and_log_disagree_about_is_told_and_orphans_are_removed(
+    client: Client, services: Services, purging: Purging, settings: Settings
+) -> None:
+    whole, robbed = with_content(client), with_content(client)
+    content_id = next(key for key in objects(services, client) if robbed in key)
+    services.store.delete(content_id)
+    orphan = object_key(client.tenant_id, UUID(whole), UUID(int=17))
+    services.store.write(orphan, [b"nobody knows me"])
+    client.page()
+    young = purging.reconcile()
+    assert (young.orphans, young.missing) == ([], [(UUID(robbed), 1)])
+    file = Path(urlsplit(str(settings.content_store)).path) / "objects" / orphan
+    os.utime(file, (0, 0))
+    found = purging.reconcile()
+    assert found.orphans == [orphan]
+    purging.remove_orphans(found)
+    assert purging.reconcile().orphans == []
+    gone = client.get(f"/v1/assets/{robbed}/content")
+    assert gone.status_code == 404
+    assert "gone from the store" in gone.json()["detail"]

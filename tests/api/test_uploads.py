@@ -1,0 +1,109 @@
+"""Uploads that go to the store by signed URLs: in one piece or in parts, verified when they are completed."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from api.content_schemas import SMALLEST_PART
+from tests.api.test_content import CASTLE, pending, sha256, streamed
+from tests.conftest import Client
+
+
+def begin(client: Client, asset_id: str, **announced: Any) -> dict[str, Any]:
+    begun = client.call("POST", f"/v1/assets/{asset_id}/uploads", json=announced)
+    assert begun.status_code == 201, begun.text
+    upload: dict[str, Any] = begun.json()
+    return upload
+
+
+def complete(client: Client, upload: dict[str, Any], **said: Any) -> httpx.Response:
+    return client.call("POST", f"/v1/assets/{upload['asset_id']}/uploads/{upload['id']}/complete", json=said)
+
+
+def send(upload: dict[str, Any], data: bytes) -> httpx.Response:
+    return httpx.put(upload["url"], content=data, headers=upload["headers"])
+
+
+def part_urls(client: Client, upload: dict[str, Any], *numbers: int) -> dict[int, str]:
+    path = f"/v1/assets/{upload['asset_id']}/uploads/{upload['id']}/parts"
+    signed = client.call("POST", path, json={"numbers": numbers})
+    return {item["number"]: item["url"] for item in signed.json()["items"]}
+
+
+def seen(client: Client, upload: dict[str, Any]) -> httpx.Response:
+    return client.get(f"/v1/assets/{upload['asset_id']}/uploads/{upload['id']}")
+
+
+def test_bytes_sent_to_a_signed_url_are_content_once_the_upload_is_completed(client: Client) -> None:
+    asset_id = pending(client)
+    upload = begin(client, asset_id, size=len(CASTLE), sha256=sha256(CASTLE), content_type="image/png")
+    assert upload["headers"] == {"Content-Type": "image/png"}
+    assert client.get(f"/v1/assets/{asset_id}").json()["status"] == "pending"
+    assert send(upload, CASTLE).status_code == 200
+    done = complete(client, upload, file_name="castle.png")
+    assert done.status_code == 200, done.text
+    assert (done.json()["status"], done.json()["content"]["sha256"]) == ("ready", sha256(CASTLE))
+    assert streamed(client, asset_id).content == CASTLE
+    assert complete(client, upload).status_code == 404
+
+
+@pytest.mark.parametrize("sent", [CASTLE[:-1] + b"x", CASTLE[:-1]])
+def test_other_bytes_than_announced_are_refused_and_may_be_sent_again(client: Client, sent: bytes) -> None:
+    asset_id = pending(client)
+    upload = begin(client, asset_id, sha256=sha256(CASTLE))
+    send(upload, sent)
+    assert complete(client, upload).status_code == 409
+    assert client.get(f"/v1/assets/{asset_id}").json()["status"] == "pending"
+    send(upload, CASTLE)
+    assert complete(client, upload).status_code == 200
+
+
+def test_a_signed_url_takes_only_the_size_and_type_that_were_announced(client: Client) -> None:
+    upload = begin(client, pending(client), size=3, content_type="image/png")
+    assert httpx.put(upload["url"], content=b"four", headers=upload["headers"]).status_code == 409
+    assert httpx.put(upload["url"], content=b"one", headers={"Content-Type": "text/html"}).status_code == 409
+    assert send(upload, b"one").status_code == 200
+
+
+def test_an_upload_whose_bytes_never_came_cannot_be_completed(client: Client) -> None:
+    upload = begin(client, pending(client))
+    refused = complete(client, upload)
+    assert refused.status_code == 404
+    assert "arrived" in refused.json()["detail"]
+
+
+def test_a_large_file_comes_in_parts_in_any_order_and_can_be_resumed(client: Client) -> None:
+    asset_id = pending(client, media={"media_kind": "file"})
+    data = bytes(range(251)) * (SMALLEST_PART // 251 + 1) + b"the end"
+    pieces = {1: data[:SMALLEST_PART], 2: data[SMALLEST_PART:]}
+    upload = begin(client, asset_id, sha256=sha256(data), part_size=SMALLEST_PART)
+    assert (upload["url"], upload["parts"]) == (None, [])
+    assert httpx.put(part_urls(client, upload, 2)[2], content=pieces[2]).status_code == 200
+    assert seen(client, upload).json()["parts"] == [{"number": 2, "size": len(pieces[2])}]
+    assert httpx.put(part_urls(client, upload, 1)[1], content=pieces[1]).status_code == 200
+    done = complete(client, upload)
+    assert done.status_code == 200, done.text
+    assert streamed(client, asset_id).content == data
+
+
+def test_an_upload_that_was_aborted_takes_nothing_any_more(client: Client) -> None:
+    upload = begin(client, pending(client), part_size=SMALLEST_PART)
+    url = part_urls(client, upload, 1)[1]
+    path = f"/v1/assets/{upload['asset_id']}/uploads/{upload['id']}"
+    assert client.call("DELETE", path).status_code == 204
+    assert httpx.put(url, content=b"late").status_code == 404
+    assert seen(client, upload).status_code == 404
+    assert client.call("DELETE", path).status_code == 404
+
+
+def test_an_upload_belongs_to_its_asset(client: Client) -> None:
+    upload = begin(client, pending(client))
+    other = upload | {"asset_id": pending(client)}
+    assert seen(client, other).status_code == 404
+    assert complete(client, other).status_code == 404
+
+
+def test_what_is_too_large_or_of_no_type_that_is_taken_gets_no_url(client: Client) -> None:
+    refused = client.call("POST", f"/v1/assets/{pending(client)}/uploads", json={"size": 2**50})
+    assert refused.status_code == 413

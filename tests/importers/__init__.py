@@ -1,0 +1,1 @@
+"""Each importer reads real files and databases."""

@@ -1,0 +1,290 @@
+"""A nodetool database, read as jobs and assets."""
+
+import json
+import os
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from api.importers.items import Item, JobItem, SourceUnreadableError, Unreadable
+from api.importers.nodetool import Counts, count, read
+
+SCHEMA = """
+CREATE TABLE nodetool_assets (
+    id TEXT PRIMARY KEY, user_id TEXT, workflow_id TEXT, parent_id TEXT, file_id TEXT, name TEXT, content_type TEXT,
+    size REAL, metadata TEXT, created_at TEXT, duration REAL, node_id TEXT, job_id TEXT
+);
+CREATE TABLE nodetool_jobs (
+    id TEXT PRIMARY KEY, user_id TEXT, job_type TEXT, status TEXT, workflow_id TEXT, started_at TEXT,
+    finished_at TEXT, graph TEXT, error TEXT, cost REAL
+);
+"""
+ASSET = {
+    "id": "a1",
+    "user_id": "u1",
+    "workflow_id": "w7",
+    "parent_id": "f1",
+    "name": "castle.png",
+    "content_type": "image/png",
+    "size": 12.0,
+    "metadata": '{"seed": 5}',
+    "created_at": "2025-04-28T21:20:09.500000",
+    "node_id": "n3",
+    "job_id": "j1",
+}
+JOB = {
+    "id": "j1",
+    "user_id": "u1",
+    "status": "completed",
+    "workflow_id": "w7",
+    "started_at": "2025-04-28T21:20:00",
+    "finished_at": "2025-04-28T23:20:10+02:00",
+    "cost": 0.1,
+}
+THE_JOB = JobItem(
+    "job:j1",
+    "j1",
+    workflow="w7",
+    status="completed",
+    started_at=datetime(2025, 4, 28, 21, 20, tzinfo=UTC),
+    finished_at=datetime(2025, 4, 28, 21, 20, 10, tzinfo=UTC),
+    cost=Decimal("0.1"),
+    subject="u1",
+)
+
+
+class Nodetool:
+    """A database of nodetool's and its folder of content."""
+
+    def __init__(self, folder: Path, schema: str = SCHEMA) -> None:
+        self.path = folder / "no#de tool?.sqlite3"
+        self.files = folder / "assets"
+        self.files.mkdir()
+        with closing(sqlite3.connect(self.path)) as connection:
+            connection.executescript(schema)
+
+    def insert(self, table: str, *rows: dict[str, Any]) -> None:
+        with closing(sqlite3.connect(self.path)) as connection, connection:
+            for row in rows:
+                query = f"INSERT INTO nodetool_{table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"  # noqa: S608
+                connection.execute(query, tuple(row.values()))
+
+    def asset(self, **members: Any) -> Item:
+        """The one asset, with these members."""
+        self.insert("assets", ASSET | members)
+        *_, item = read(self.path, self.files)
+        assert isinstance(item, Item)
+        return item
+
+
+@pytest.fixture
+def nodetool(tmp_path: Path) -> Nodetool:
+    return Nodetool(tmp_path)
+
+
+def test_an_asset_comes_with_its_content_its_job_and_where_it_was_made(nodetool: Nodetool) -> None:
+    nodetool.insert("jobs", JOB)
+    (nodetool.files / "a1.png").write_bytes(b"x")
+    item = nodetool.asset()
+    assert (item.place, item.path, item.job) == ("asset:a1", nodetool.files / "a1.png", THE_JOB)
+    assert item.created_at == datetime(2025, 4, 28, 21, 20, 9, 500_000, UTC)
+    assert item.new.model_dump(exclude_defaults=True) == {
+        "media": {"media_kind": "image", "format": "png"},
+        "name": "castle.png",
+        "metadata": {"seed": 5},
+        "content": {"content_type": "image/png", "size": 12},
+        "subject": "u1",
+        "workflow_id": "w7",
+        "node_id": "n3",
+        "run": "j1",
+        "references": ({"kind": "folder", "id": "f1"},),
+    }
+
+
+def test_jobs_come_first_and_each_by_itself_whatever_it_made(nodetool: Nodetool) -> None:
+    failed = {"id": "j0", "status": "failed", "error": "out of memory\non node n3"}
+    nodetool.insert("jobs", JOB, failed)
+    nodetool.insert("assets", ASSET | {"id": "a2", "job_id": "j9"}, ASSET)
+    first, second, *assets = read(nodetool.path)
+    assert (first, second) == (JobItem("job:j0", "j0", status="failed", error="out of memory\non node n3"), THE_JOB)
+    assert [(item.place, item.job) for item in assets if isinstance(item, Item)] == [
+        ("asset:a1", THE_JOB),
+        ("asset:a2", None),
+    ]
+
+
+def test_folders_are_counted_and_left_out(nodetool: Nodetool) -> None:
+    nodetool.insert("jobs", JOB)
+    nodetool.insert("assets", ASSET, {"id": "f1", "parent_id": "u1", "name": "Castles", "content_type": "folder"})
+    assert [item.place for item in read(nodetool.path)] == ["job:j1", "asset:a1"]
+    assert count(nodetool.path) == Counts(jobs=1, assets=1, folders=1)
+
+
+def test_an_asset_at_the_top_is_in_no_folder(nodetool: Nodetool) -> None:
+    assert nodetool.asset(parent_id="u1").new.references == ()
+
+
+@pytest.mark.parametrize(
+    ("members", "media"),
+    [
+        ({"content_type": "image/svg+xml"}, {"media_kind": "image", "format": "svg"}),
+        ({"content_type": "IMAGE/X-unheard"}, {"media_kind": "image", "format": "other"}),
+        ({"content_type": "video/mp4", "duration": 2}, {"media_kind": "video", "format": "mp4", "duration": 2.0}),
+        ({"content_type": "audio/mpeg", "duration": 0}, {"media_kind": "audio", "format": "mp3"}),
+        ({"content_type": "audio/wav", "duration": "long"}, {"media_kind": "audio", "format": "wav"}),
+        ({"content_type": "text/plain; charset=utf-8"}, {"media_kind": "document", "format": "text"}),
+        ({"content_type": "application/pdf"}, {"media_kind": "document", "format": "pdf"}),
+        ({"content_type": "model/gltf-binary"}, {"media_kind": "file"}),
+        ({"content_type": None}, {"media_kind": "file"}),
+    ],
+)
+def test_media_are_what_the_content_type_says(nodetool: Nodetool, members: dict[str, Any], media: object) -> None:
+    assert nodetool.asset(**members).new.media.model_dump(exclude_defaults=True) == media
+
+
+@pytest.mark.parametrize(
+    ("written", "metadata"),
+    [
+        (None, None),
+        ("", None),
+        ("null", None),
+        ("{}", None),
+        ("[1]", {"metadata": [1]}),
+        ('{"loss": NaN}', {"metadata": '{"loss": NaN}'}),
+        ("a castle", {"metadata": "a castle"}),
+        (b'{"a": 1}', {"a": 1}),
+    ],
+)
+def test_metadata_that_is_no_object_is_kept_in_one(nodetool: Nodetool, written: object, metadata: object) -> None:
+    assert nodetool.asset(metadata=written).new.metadata == metadata
+
+
+@pytest.mark.parametrize(
+    ("written", "time"),
+    [
+        ("2025-04-28 21:20:09", datetime(2025, 4, 28, 21, 20, 9, tzinfo=UTC)),
+        ("2025-04-28T21:20:09.000Z", datetime(2025, 4, 28, 21, 20, 9, tzinfo=UTC)),
+        (1745875209, datetime(2025, 4, 28, 21, 20, 9, tzinfo=UTC)),
+        (1745875209000, datetime(2025, 4, 28, 21, 20, 9, tzinfo=UTC)),
+        ("yesterday", None),
+        (None, None),
+    ],
+)
+def test_a_time_is_text_or_a_number_or_unknown(nodetool: Nodetool, written: object, time: datetime | None) -> None:
+    assert nodetool.asset(created_at=written).created_at == time
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        (["a1"], "a1"),
+        (["a1", "a1.png"], "a1"),
+        (["a1.jpg", "a1.png"], "a1.png"),
+        (["a1.jpg", "a1.webp"], "a1.jpg"),
+        (["a1_thumb.jpg", "a10.png", "b.a1"], None),
+        ([], None),
+    ],
+)
+def test_the_content_is_in_the_file_with_the_id(nodetool: Nodetool, names: list[str], chosen: str | None) -> None:
+    for name in names:
+        (nodetool.files / name).write_bytes(b"x")
+    (nodetool.files / os.fsdecode(b"\xff")).write_bytes(b"x")
+    assert nodetool.asset().path == (nodetool.files / chosen if chosen else None)
+
+
+def test_neither_links_nor_folders_are_content(nodetool: Nodetool) -> None:
+    (nodetool.files / "a1").mkdir()
+    (nodetool.files / "a1.png").symlink_to(nodetool.path)
+    assert nodetool.asset().path is None
+
+
+def test_columns_and_even_jobs_may_be_missing(tmp_path: Path) -> None:
+    nodetool = Nodetool(tmp_path, "CREATE TABLE nodetool_assets (id INTEGER PRIMARY KEY, job_id TEXT)")
+    nodetool.insert("assets", {"id": 7, "job_id": "j1"})
+    (item,) = read(nodetool.path)
+    assert isinstance(item, Item)
+    assert (item.place, item.new.run, item.job, item.created_at) == ("asset:7", "j1", None, None)
+    assert count(nodetool.path) == Counts(0, 1, 0)
+
+
+def test_a_bad_row_is_listed_and_the_rest_is_read(nodetool: Nodetool) -> None:
+    nodetool.insert("jobs", JOB | {"id": None}, JOB | {"id": "j2", "user_id": "x" * 513}, JOB)
+    long = {"id": "a0", "name": "x" * 513, "job_id": "j2"}
+    nodetool.insert("assets", ASSET | {"id": None}, ASSET | long, ASSET | {"job_id": "j2"})
+    with closing(sqlite3.connect(nodetool.path)) as connection, connection:
+        connection.execute("INSERT INTO nodetool_assets (id, name) VALUES (CAST(x'6132ff' AS TEXT), 'a')")
+    found = list(read(nodetool.path))
+    assert found[:4] == [
+        Unreadable("job:None", "has no id"),
+        THE_JOB,
+        Unreadable("job:j2", "user_id: must have 1 to 512 characters"),
+        Unreadable("asset:None", "has no id"),
+    ]
+    long_name, item, no_text = found[4:]
+    assert isinstance(long_name, Unreadable)
+    assert (long_name.place, long_name.reason[:6]) == ("asset:a0", "name: ")
+    assert isinstance(item, Item)
+    assert (item.place, item.job) == ("asset:a1", None)
+    assert no_text == Unreadable(r"asset:a2\udcff", "id: must not contain lone surrogates")
+
+
+def test_what_is_written_meanwhile_is_not_seen(nodetool: Nodetool) -> None:
+    with closing(sqlite3.connect(nodetool.path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+    nodetool.insert("jobs", JOB)
+    found = read(nodetool.path, nodetool.files)
+    assert next(found) == THE_JOB
+    nodetool.insert("assets", ASSET)
+    assert list(found) == []
+    assert [item.place for item in read(nodetool.path)] == ["job:j1", "asset:a1"]
+
+
+def test_the_database_is_only_read(nodetool: Nodetool) -> None:
+    nodetool.insert("assets", ASSET)
+    before = nodetool.path.read_bytes()
+    assert len(list(read(nodetool.path, nodetool.files))) == 1
+    assert nodetool.path.read_bytes() == before
+    assert sorted(path.name for path in nodetool.path.parent.iterdir()) == [nodetool.files.name, nodetool.path.name]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no database at all " * 100])
+def test_what_is_no_such_database_cannot_be_read(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "database"
+    if content is not None:
+        path.write_bytes(content)
+    for attempt in (lambda: next(read(path)), lambda: count(path)):
+        with pytest.raises(SourceUnreadableError, match="cannot be read"):
+            attempt()
+    assert path.exists() == (content is not None)
+
+
+def test_a_folder_of_content_that_is_not_there_is_said_at_once(nodetool: Nodetool) -> None:
+    with pytest.raises(SourceUnreadableError, match="cannot be listed"):
+        next(read(nodetool.path, nodetool.files / "gone"))
+
+
+VALUES = (
+    st.none() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.binary() | st.text(st.characters(codec="utf-8"))
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@given(st.data())
+def test_no_row_ends_the_reading(nodetool: Nodetool, data: st.DataObject) -> None:
+    columns = ["id", "user_id", "parent_id", "name", "content_type", "size", "metadata", "created_at", "duration"]
+    asset = data.draw(st.fixed_dictionaries({}, optional=dict.fromkeys(columns, VALUES)))
+    job = data.draw(st.fixed_dictionaries({}, optional=dict.fromkeys([*JOB, "error"], VALUES)))
+    with closing(sqlite3.connect(nodetool.path)) as connection, connection:
+        connection.executescript("DELETE FROM nodetool_assets; DELETE FROM nodetool_jobs")
+    nodetool.insert(
+        "assets", ASSET | asset, {"id": "\U0010ffff the last", "metadata": json.dumps(data.draw(st.floats()))}
+    )
+    nodetool.insert("jobs", JOB | job)
+    assert len(list(read(nodetool.path, nodetool.files))) >= 2

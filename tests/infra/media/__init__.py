@@ -1,0 +1,1 @@
+"""What files are told to be, whatever is in them."""
