@@ -12,6 +12,7 @@ from api.composition import Services
 from api.lease_watch import own_session
 from api.purging import Purging
 from domain.errors import LedgerError
+from infra.content.directory import DirectoryStore
 from infra.content.purges import tenants_with_due_purges
 from infra.content.uploads import tenants_with_expired_uploads
 from projections.contents.read import tenants_with_deleted_content
@@ -61,6 +62,17 @@ class ContentWatch:
             return
         for tenant_id in tenants:
             self._look_after(tenant_id, retention=retention)
+        if retention:
+            self._look_after_store()
+
+    def _look_after_store(self) -> None:
+        """Remove what writers that died have left in a directory; in S3, the bucket's lifecycle rules do."""
+        services = self._services
+        if isinstance(services.store, DirectoryStore):
+            try:
+                services.store.sweep(services.clock() - services.rules.upload_time)
+            except LedgerError as error:
+                _LOG.warning("store not swept", reason=str(error))
 
     def _look_after(self, tenant_id: UUID, *, retention: bool) -> None:
         purging = Purging(own_session(self._services, tenant_id), self._services.store)

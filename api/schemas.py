@@ -71,11 +71,6 @@ class AssetContent(BaseModel):
         default=None, exclude_if=is_none, description="What was found inside: prompts, EXIF, and the like."
     )
 
-    @property
-    def there(self) -> bool:
-        """Whether the bytes are in the store."""
-        return self.version is not None and not self.purged
-
 
 class Asset(BaseModel):
     """An asset as it is, or as it was at the moment asked for. References are written `kind:id`."""
@@ -109,13 +104,17 @@ class Asset(BaseModel):
     @computed_field(description="Where its bytes are; null until they are there.")  # type: ignore[prop-decorator]
     @property
     def url(self) -> str | None:
-        return self._path("content") if self.content and self.content.there else None
+        content = self.content
+        if content is None or content.version is None or content.purged:
+            return None
+        return self._path("content")
 
     @computed_field(description="Where a small picture of it is; null if there is none.")  # type: ignore[prop-decorator]
     @property
     def thumbnail_url(self) -> str | None:
-        shown = self.content is not None and pictured(self.content.content_type)
-        return self._path("thumbnail") if shown and self.url else None
+        if self.url is None or self.content is None or not pictured(self.content.content_type):
+            return None
+        return self._path("thumbnail")
 
     @computed_field(description="Where a picture of its sound is; null if it has none.")  # type: ignore[prop-decorator]
     @property
