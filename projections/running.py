@@ -150,6 +150,8 @@ def _carry_on(engine: Engine, projection: Projection[Any], progress: Callable[[i
         if goal is None and (engine.finish(projection) or not engine.rebuilding(projection)):
             goal = engine.done(projection)[0] + engine.left(projection)
         if goal is not None and not engine.left(projection):
+            done, total, _ = engine.done(projection)  # anew: others may have folded what was left
+            progress(done, total)
             return done
         if not worked:
             time.sleep(PAUSE_FOR_OTHERS)

@@ -2,6 +2,7 @@
 
 import threading
 from contextlib import suppress
+from typing import Any
 
 import pytest
 import uuid6
@@ -11,7 +12,8 @@ from domain.asset import asset as aggregate
 from domain.asset.inputs import NewAsset
 from projections.assets.fold import ASSETS
 from projections.catalogue import CATALOGUE
-from projections.engine import POINTS, Engine
+from projections.engine import FOLLOW_BATCH, POINTS, Engine
+from projections.projection import Projection
 from projections.running import Follower, rebuild
 from tests.conftest import context, new_tenant
 from tests.projections.tables import all_contents, catch_up, contents
@@ -76,6 +78,30 @@ def test_a_follower_carries_a_rebuild_to_its_end(quiet: Services) -> None:
             pass
     assert all_contents(quiet) == live
     assert indexes(quiet) == all_indexes
+
+
+class Helped(Engine):
+    """An engine that finds every tenant taken, by others who fold what is left just before it looks."""
+
+    others: Engine
+
+    def step(self, projection: Projection[Any], limit: int = FOLLOW_BATCH, *, waiting: bool = True) -> int:  # noqa: ARG002
+        return 0
+
+    def left(self, projection: Projection[Any]) -> int:
+        if self.rebuilding(projection):
+            return super().left(projection)
+        self.others.step(projection)
+        return super().left(projection)
+
+
+def test_a_rebuild_that_others_bring_to_its_end_tells_how_much_was_folded(quiet: Services) -> None:
+    record(quiet, new_tenant(quiet), 5)
+    helped = Helped(quiet.projector, quiet.log.of(uuid6.uuid7()).mapper, CATALOGUE)
+    helped.others = quiet.engine
+    told: list[tuple[int, int]] = []
+    assert rebuild(helped, ASSETS, lambda done, total: told.append((done, total))) == 6
+    assert told[-1] == (6, 6)
 
 
 def test_a_rebuild_while_somebody_writes_loses_and_repeats_nothing(quiet: Services) -> None:
