@@ -181,17 +181,18 @@ class _Link:
                 end.shutdown(socket.SHUT_RDWR)
 
     def _requests(self) -> None:
+        when = None
         with suppress(OSError):
             for request in requests(self._client):
                 when = self._cutter._when(request)
                 if when is When.BEFORE:
                     break
-                if when is When.ANSWERED:
+                if when in (When.SENT, When.ANSWERED):  # a server may answer before the cut is made
                     self._withheld = bytearray()
                 self._server.sendall(request[: len(request) // 2] if when is When.HALFWAY else request)
                 if when in (When.HALFWAY, When.SENT):
                     break
-        if self._withheld is None:
+        if when is not When.ANSWERED:
             self.cut()
         self._end()
 
