@@ -12,7 +12,6 @@ from domain.errors import ContentMismatchError
 from infra.content.rules import ContentRules
 
 BLOCK = 1 << 20
-_END = b""
 
 
 class Arriving:

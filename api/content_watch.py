@@ -1,16 +1,15 @@
 """Sweeps what uploads left behind, and purges what is due, in a thread."""
 
-import threading
 from datetime import timedelta
-from typing import Self
+from itertools import count
 from uuid import UUID
 
 import psycopg
 import structlog
 
 from api.composition import Services
-from api.lease_watch import own_session
 from api.purging import Purging
+from api.watching import Watch, own_session
 from domain.errors import LedgerError
 from infra.content.directory import DirectoryStore
 from infra.content.purges import tenants_with_due_purges
@@ -23,30 +22,18 @@ PAUSE = 2.0
 ROUNDS_BETWEEN_RETENTION = 30
 
 
-class ContentWatch:
-    """A thread that keeps the store as the log says until it is stopped. A context manager; any number may run."""
+class ContentWatch(Watch):
+    """Keeps the store as the log says."""
 
     def __init__(self, services: Services, retention: timedelta) -> None:
-        self._services = services
+        super().__init__(services, "content-watch")
         self._retention = retention
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self.run, name="content-watch")
+        self._rounds = count()
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self._thread.join()
-
-    def run(self) -> None:
+    def round(self) -> float:
         """Look around every two seconds; for what was deleted long ago, once a minute."""
-        rounds = 0
-        while not self._stopped.is_set():
-            self.look(retention=rounds % ROUNDS_BETWEEN_RETENTION == 0)
-            rounds += 1
-            self._stopped.wait(PAUSE)
+        self.look(retention=next(self._rounds) % ROUNDS_BETWEEN_RETENTION == 0)
+        return PAUSE
 
     def look(self, *, retention: bool = True) -> None:
         """Do all that is due now. What fails is logged, and tried again next time."""

@@ -27,7 +27,7 @@ from domain.values import JsonObject
 from infra.content.fetching import fetch
 from infra.content.rules import ContentRules
 from infra.content.store import ContentStore, ObjectNotFoundError, Part
-from infra.content.uploads import Upload, Uploads, object_key
+from infra.content.uploads import Upload, Uploads, discard, object_key
 from infra.media.inspecting import inspect
 from projections.assets.fold import AssetRow
 
@@ -149,7 +149,7 @@ class Contents:
 
     def abort(self, upload: Upload) -> None:
         """Forget an upload and what has arrived of it."""
-        self._discard(upload)
+        discard(self.store, self.ledger.tenant_id, upload)
         self._end(upload.content_id)
 
     def _join_parts(self, upload: Upload) -> None:
@@ -220,12 +220,6 @@ class Contents:
         """Note that an upload is over. UploadNotFoundError if it has expired and was swept meanwhile."""
         if not self.uploads.end(content_id):
             raise UploadNotFoundError
-
-    def _discard(self, upload: Upload) -> None:
-        key = self._key_of(upload)
-        if upload.parts is not None:
-            self.store.abort(key, upload.parts)
-        self.store.delete(key)
 
     def _key_of(self, upload: Upload) -> str:
         return self._key(upload.asset_id, upload.content_id)

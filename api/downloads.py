@@ -41,6 +41,14 @@ def unchanged(request: Request, etag: str) -> bool:
     return any(tag in {etag, "*"} for tag in tags)
 
 
+def size_of(store: ContentStore, key: str) -> int:
+    """The size of an object in bytes. ContentMissingError if it is gone."""
+    try:
+        return store.stat(key).size
+    except ObjectNotFoundError:
+        raise ContentMissingError from None
+
+
 def download(
     request: Request, store: ContentStore, key: str, size: int, content_type: str, headers: dict[str, str]
 ) -> Response:

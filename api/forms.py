@@ -31,7 +31,7 @@ class UploadForm:
         kind, options = parse_options_header(content_type)
         if kind != b"multipart/form-data" or b"boundary" not in options:
             raise _refused("must be a form, multipart/form-data with a boundary")
-        self.fields: dict[str, str] = {}
+        self._fields: dict[str, bytearray] = {}
         self._seen: deque[_Part | bytes | None] = deque()
         self._header: list[bytes] = [b"", b""]
         self._headers: dict[bytes, bytes] = {}
@@ -68,22 +68,22 @@ class UploadForm:
                     return event
                 case _Part():
                     current = event.name
-                    if len(self.fields) == MOST_FIELDS:
+                    if len(self._fields) == MOST_FIELDS:
                         raise _refused(f"has more than {MOST_FIELDS} fields")
-                    self.fields[current] = ""
+                    self._fields[current] = bytearray()
                 case bytes() if current is not None:
                     self._add(current, event)
         raise _refused("has no part `file`")
 
     def _add(self, name: str, data: bytes) -> None:
-        if len(self.fields[name]) + len(data) > MOST_FIELD:
+        self._fields[name] += data
+        if len(self._fields[name]) > MOST_FIELD:
             raise _refused(f"{name} has more than {MOST_FIELD:,} bytes")
-        self.fields[name] += data.decode("latin-1")
 
     def field(self, name: str) -> str | None:
         """A field's text. RequestValidationError unless it is UTF-8."""
         try:
-            return self.fields[name].encode("latin-1").decode() if name in self.fields else None
+            return self._fields[name].decode() if name in self._fields else None
         except UnicodeDecodeError:
             raise _refused(f"{name} is not UTF-8") from None
 

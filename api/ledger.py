@@ -58,17 +58,10 @@ class Ledger:
             return _row(persistently(lambda: self._record(event))), True
         identity = self.session.identity
         asset_id = derived_id("asset", "key", identity.digest("key", key))
-        request_digest = identity.digest("request", new.identity())
-
-        def work() -> tuple[list[Recorded], bool]:
-            try:
-                history = self.log.history(asset_id)
-            except AggregateNotFoundError:
-                return self._record(self._creation(new, asset_id, request_digest)), True
-            _aggregate(history).create_again(request_digest)
-            return history, False
-
-        history, made = persistently(work)
+        digest = identity.digest("request", new.identity())
+        history, made = persistently(
+            lambda: self._once(asset_id, digest, lambda: self._record(self._creation(new, asset_id, digest)))
+        )
         return _row(history), made
 
     def create_assets(self, news: Iterable[NewAsset]) -> list[Recorded | LedgerError]:
@@ -88,16 +81,11 @@ class Ledger:
         created = self._creation(new, asset_id, request_digest)
         stored = aggregate.created(created).store_content(self.session.context(), content)
 
-        def work() -> tuple[list[Recorded], bool]:
-            try:
-                history = self.log.history(asset_id)
-            except AggregateNotFoundError:
-                ended()
-                return self.log.record(created, *stored, under=self.policies.admit([created])), True
-            _aggregate(history).create_again(request_digest or "")
-            return history, False
+        def record() -> list[Recorded]:
+            ended()
+            return self.log.record(created, *stored, under=self.policies.admit([created]))
 
-        history, made = self.session.atomically(work)
+        history, made = self.session.atomically(lambda: self._once(asset_id, request_digest, record))
         return _row(history), made
 
     def link_asset(self, asset_id: UUID, references: tuple[Reference, ...], reason: str | None) -> set[Reference]:
@@ -148,9 +136,10 @@ class Ledger:
         keyset = Keyset(self.tenant_id, {"asset": asset_id})
         return page_of_entries(lambda: self._history(asset_id), keyset, limit, cursor)
 
-    def history(self, asset_id: UUID) -> list[Recorded]:
-        """Every event of an asset. AssetNotFoundError."""
-        return self._history(asset_id)
+    def asset_with_history(self, asset_id: UUID) -> tuple[AssetRow, list[Recorded]]:
+        """The asset now, and every event of it. AssetNotFoundError, AssetDeletedError."""
+        history = self._history(asset_id)
+        return _live(history), history
 
     def assets(
         self, wanted: AssetFilter, limit: int, cursor: str | None, order: Order = NEWEST_FIRST
@@ -171,6 +160,22 @@ class Ledger:
         if not projections:
             return self.log.recorder.head()
         return reached(self.session.database, self.tenant_id, projections)
+
+    def _once(
+        self, asset_id: UUID, request_digest: str | None, record: Callable[[], list[Recorded]]
+    ) -> tuple[list[Recorded], bool]:
+        """What a key has made before, or what is recorded now, and whether it is; without a key that is clear.
+
+        OtherRequestError, KeyOfDeletedAssetError.
+        """
+        if request_digest is None:
+            return record(), True
+        try:
+            history = self.log.history(asset_id)
+        except AggregateNotFoundError:
+            return record(), True
+        _aggregate(history).create_again(request_digest)
+        return history, False
 
     def _creation(self, new: NewAsset, asset_id: UUID, request_digest: str | None = None) -> AssetCreated:
         return aggregate.create(self.session.context(new.reason), self.tenant_id, asset_id, new, request_digest)

@@ -14,13 +14,12 @@ from domain.asset.asset import Asset
 from domain.errors import AssetNotFoundError, ContentHeldError, ServiceUnavailableError
 from infra.content.purges import Purge, Purges
 from infra.content.store import ContentStore
-from infra.content.uploads import Upload, Uploads, object_key
+from infra.content.uploads import Uploads, discard, object_key, remove
 from projections.assets.fold import AssetRow
-from projections.assets.read import AssetFilter, list_assets
+from projections.assets.read import AssetFilter, every_asset
 from projections.contents.read import due_for_purge, known_contents
 
 MOST_SWEPT = 100
-MOST_LISTED = 200
 YOUNG = timedelta(hours=1)
 """An object that nobody knows is left alone for so long: what is written right now may be recorded yet."""
 
@@ -69,8 +68,6 @@ class Purging:
         def work() -> int:
             self.session.log.recorder.lock_head()
             asset = self._load(asset_id)
-            if asset.holds and asset.contents:
-                raise ContentHeldError(f"The asset is under a legal hold: {', '.join(sorted(asset.holds))}.")
             self.session.log.record(*(deleted := asset.soft_delete(context)))
             for event in deleted:
                 asset = aggregate.evolve(asset, event)
@@ -87,8 +84,7 @@ class Purging:
         """
         selection = Selection()
         for row in self._found(wanted):
-            content = row.content or {}
-            if content.get("version") is None or content.get("purged"):
+            if not row.stored:
                 continue
             if row.holds:
                 selection.held.append(row.asset_id)
@@ -100,22 +96,14 @@ class Purging:
                 selection.held.append(row.asset_id)
             else:
                 selection.assets += 1
-                selection.bytes += content.get("size") or 0
+                selection.bytes += (row.content or {}).get("size") or 0
         return selection
 
-    def _found(self, wanted: AssetFilter) -> Iterator[AssetRow]:
+    def _found(self, wanted: AssetFilter) -> list[AssetRow]:
         """Live assets, and then deleted ones; both lists are read to the end before anything is decided."""
         either = [wanted, replace(wanted, status="deleted")] if wanted.status is None else [wanted]
-        rows: list[AssetRow] = []
-        for one in either:
-            cursor = None
-            while True:
-                page = list_assets(self.session.database, self.session.tenant_id, one, MOST_LISTED, cursor)
-                rows += page.items
-                cursor = page.next
-                if cursor is None:
-                    break
-        return iter(rows)
+        session = self.session
+        return [row for one in either for row in every_asset(session.database, session.tenant_id, one)]
 
     def request_due(self, retention: timedelta, most: int = MOST_SWEPT) -> int:
         """Decide it for assets that were deleted longer ago than they are kept; returns how many."""
@@ -134,7 +122,7 @@ class Purging:
         while (purge := self._next()) is not None:
             try:
                 for version in purge.versions:
-                    self._remove(purge.asset_id, version.id)
+                    remove(self.store, object_key(self.session.tenant_id, purge.asset_id, version.id))
             except ServiceUnavailableError as error:
                 self.purges.failed(purge, str(error))
                 continue
@@ -147,7 +135,7 @@ class Purging:
         with self.session.database.transaction(self.session.tenant_id):
             expired = self.uploads.expired(MOST_SWEPT)
             for upload in expired:
-                self._discard(upload)
+                discard(self.store, self.session.tenant_id, upload)
                 self.uploads.end(upload.content_id)
         return len(expired)
 
@@ -199,19 +187,6 @@ class Purging:
             return self.session.log.load(asset_id, aggregate.project)
         except AggregateNotFoundError:
             raise AssetNotFoundError from None
-
-    def _discard(self, upload: Upload) -> None:
-        key = object_key(self.session.tenant_id, upload.asset_id, upload.content_id)
-        if upload.parts is not None:
-            self.store.abort(key, upload.parts)
-        self._remove(upload.asset_id, upload.content_id)
-
-    def _remove(self, asset_id: UUID, content_id: UUID) -> None:
-        """Remove an object, and the pictures of it."""
-        key = object_key(self.session.tenant_id, asset_id, content_id)
-        for derived, _ in list(self.store.objects(f"{key}.")):
-            self.store.delete(derived)
-        self.store.delete(key)
 
 
 def _content_id(key: str) -> UUID | None:

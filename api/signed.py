@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from api.arriving import Arriving
+from api.downloads import size_of
 from domain.asset.events import Content
-from domain.errors import ContentMismatchError, ContentMissingError, UploadNotFoundError
+from domain.errors import ContentMismatchError, UploadNotFoundError
 from infra.content.directory import DirectoryStore
 from infra.content.rules import ContentRules
 from infra.content.signing import Grant, SignatureError, UrlSigner
@@ -25,10 +26,7 @@ class SignedContent:
     def readable(self, key: str, query: Mapping[str, str]) -> tuple[DirectoryStore, Grant, int]:
         """The store, what the URL grants, and the object's size. ContentMissingError if it is gone."""
         store, grant = self._granted("GET", key, query)
-        try:
-            return store, grant, store.stat(key).size
-        except ObjectNotFoundError:
-            raise ContentMissingError from None
+        return store, grant, size_of(store, key)
 
     def write(
         self, key: str, query: Mapping[str, str], content_type: str | None, size: int | None, chunks: Iterable[bytes]

@@ -1,7 +1,8 @@
 """The content of one tenant's assets that is in the store: finding it, and making pictures of it."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -28,6 +29,18 @@ class Found:
     content_type: str
     etag: str
     file_name: str
+    at: datetime
+    """When the asset last changed."""
+
+    def beside(self, ending: str, content_type: str) -> "Found":
+        """What is derived from it, under the same names with an ending."""
+        return replace(
+            self,
+            key=f"{self.key}.{ending}",
+            content_type=content_type,
+            etag=f"{self.etag}-{ending}",
+            file_name=f"{self.file_name}.{ending}",
+        )
 
 
 @dataclass(frozen=True)
@@ -39,8 +52,8 @@ class StoredContents:
 
     def find(self, asset_id: UUID, version: int | None) -> Found:
         """Content of a live asset, the newest unless a version is given, that is in the store."""
-        row = self.ledger.asset(asset_id)
-        stored, purged = _versions(self.ledger.history(asset_id))
+        row, history = self.ledger.asset_with_history(asset_id)
+        stored, purged = _versions(history)
         number = version or max(stored, default=0)
         if number not in stored:
             raise ContentNotFoundError(
@@ -57,6 +70,7 @@ class StoredContents:
             kind,
             event.content.sha256 or "",
             name,
+            row.updated_at,
         )
 
     def thumbnail(self, asset_id: UUID, size: int) -> Found:
@@ -66,30 +80,22 @@ class StoredContents:
 
     def embedded(self, asset_id: UUID) -> Found:
         """What was found inside the newest content, where that is too large for an event. ContentNotFoundError."""
-        found = self.find(asset_id, None)
-        key = f"{found.key}.{EMBEDDED}"
+        document = self.find(asset_id, None).beside(EMBEDDED, "application/json")
         try:
-            self.store.stat(key)
+            self.store.stat(document.key)
         except ObjectNotFoundError:
             raise ContentNotFoundError("All that was found inside is told with the asset.") from None
-        return Found(key, found.version, "application/json", f"{found.etag}-embedded", f"{found.file_name}.{EMBEDDED}")
+        return document
 
     def waveform(self, asset_id: UUID) -> Found:
         """A picture of the newest content's sound, made when first asked for. ContentNotFoundError if it has none."""
         found = self.find(asset_id, None)
         return self._picture(found, "waveform", lambda path: waveform(path, *WAVEFORM))
 
-    def check(self, found: Found) -> int:
-        """The size of what is in the store. ContentMissingError if it is gone."""
-        try:
-            return self.store.stat(found.key).size
-        except ObjectNotFoundError:
-            raise ContentMissingError from None
-
     def _picture(self, found: Found, name: str, draw: Callable[[Path], bytes | None]) -> Found:
-        key = f"{found.key}.{name}.webp"
+        picture = found.beside(f"{name}.webp", CONTENT_TYPE)
         try:
-            self.store.stat(key)
+            self.store.stat(picture.key)
         except ObjectNotFoundError:
             try:
                 with self.store.local(found.key) as path:
@@ -98,9 +104,8 @@ class StoredContents:
                 raise ContentMissingError from None
             if drawn is None:
                 raise ContentNotFoundError("There is no picture of this content.") from None
-            self.store.write(key, [drawn])
-        etag = f"{found.etag}-{name}"
-        return Found(key, found.version, CONTENT_TYPE, etag, f"{found.file_name}.{name}.webp")
+            self.store.write(picture.key, [drawn])
+        return picture
 
 
 def _versions(history: Iterable[Recorded]) -> tuple[dict[int, AssetContentStored], set[int]]:

@@ -41,7 +41,7 @@ class ContentBeingPurgedError(LedgerError):
 
 
 class FilterMissingError(LedgerError):
-    """Say which assets: a purge of everything is not meant by leaving out the filter."""
+    """Say which assets: to leave out every filter does not mean all of them."""
 
 
 class ContentMismatchError(LedgerError):

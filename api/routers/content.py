@@ -12,7 +12,7 @@ from api.arriving import Body
 from api.bodies import announced, digest, reachable, taken
 from api.callers import CallerContents
 from api.contents import Contents
-from api.downloads import disposition, download, unchanged
+from api.downloads import disposition, download, size_of, unchanged
 from api.forms import UploadForm
 from api.policies import CREATING
 from api.problems import BodyCutShortError, documented, invalid
@@ -58,8 +58,8 @@ ANSWERED: Any = {
     304: {"description": "The caller has them already (If-None-Match)."},
     307: {"description": "Where the bytes are, for a while."},
 }
-FOUND = (*OF_AN_ASSET, ContentNotFoundError, ContentMissingError, ContentPurgedError, RangeRefusedError)
-PICTURE: Any = documented(*FOUND) | ANSWERED
+_GONE = (ContentNotFoundError, ContentMissingError, ContentPurgedError)
+FOUND: Any = documented(*OF_AN_ASSET, *_GONE, RangeRefusedError) | ANSWERED
 Streamed = Annotated[bool, Query(description="Answer the bytes themselves instead of a signed URL.")]
 _NEW_ASSET: TypeAdapter[NewAsset] = TypeAdapter(NewAsset)
 
@@ -110,7 +110,7 @@ async def put_content(
 @router.get(
     "/assets/{asset_id}/content",
     response_class=Response,
-    responses=documented(*FOUND) | ANSWERED,
+    responses=FOUND,
 )
 def get_content(
     request: Request,
@@ -123,7 +123,7 @@ def get_content(
     return _answered(request, contents, contents.stored.find(asset_id, version), stream=stream)
 
 
-@router.get("/assets/{asset_id}/thumbnail", response_class=Response, responses=PICTURE)
+@router.get("/assets/{asset_id}/thumbnail", response_class=Response, responses=FOUND)
 def get_thumbnail(
     request: Request,
     asset_id: UUID,
@@ -137,13 +137,13 @@ def get_thumbnail(
     return _answered(request, contents, contents.stored.thumbnail(asset_id, int(size)), stream=stream)
 
 
-@router.get("/assets/{asset_id}/embedded", response_class=Response, responses=PICTURE)
+@router.get("/assets/{asset_id}/embedded", response_class=Response, responses=FOUND)
 def get_embedded(request: Request, asset_id: UUID, contents: CallerContents) -> Response:
     """Get what was found inside an asset's bytes, as JSON, where it is too large to be told with the asset."""
     return _answered(request, contents, contents.stored.embedded(asset_id), stream=True)
 
 
-@router.get("/assets/{asset_id}/waveform", response_class=Response, responses=PICTURE)
+@router.get("/assets/{asset_id}/waveform", response_class=Response, responses=FOUND)
 def get_waveform(
     request: Request,
     asset_id: UUID,
@@ -159,7 +159,7 @@ def _answered(request: Request, contents: Contents, found: Found, *, stream: boo
     headers = {"ETag": f'"{found.etag}"', "Content-Disposition": disposition(found.file_name, found.content_type)}
     if unchanged(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    size = contents.stored.check(found)
+    size = size_of(contents.store, found.key)
     if stream:
         return download(request, contents.store, found.key, size, found.content_type, headers)
     url = contents.store.sign_get(

@@ -95,17 +95,16 @@ class Asset:
         )
         return (stored,)
 
-    def purgeable(self, numbers: Collection[int] | None = None) -> tuple[ContentVersion, ...]:
-        """The content versions that may be purged, of those named or of all.
+    def purgeable(self) -> tuple[ContentVersion, ...]:
+        """The content versions that may be purged: all of a deleted asset.
 
-        Raises ContentHeldError under a legal hold, ContentInUseError for the newest one of a live asset.
+        Raises ContentHeldError under a legal hold, ContentInUseError if the asset is live.
         """
-        found = tuple(version for version in self.contents if numbers is None or version.number in numbers)
-        if found and self.holds:
+        if self.contents and self.holds:
             raise ContentHeldError(f"The asset is under a legal hold: {', '.join(sorted(self.holds))}.")
-        if not self.deleted and self.content_version in (version.number for version in found):
+        if self.contents and not self.deleted:
             raise ContentInUseError
-        return found
+        return self.contents
 
     def purge_content(self, context: Context, gone: Collection[int]) -> tuple[AssetEvent, ...]:
         """Record that the bytes of these versions are gone; those that were recorded already are left out."""

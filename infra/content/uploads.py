@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from domain.asset.events import Content
+from infra.content.store import ContentStore
 from infra.database import Database
 from infra.sql import beside
 
@@ -36,6 +37,21 @@ def object_key(tenant_id: UUID, asset_id: UUID, content_id: UUID) -> str:
     return f"{tenant_id}/{asset_id}/{content_id}"
 
 
+def remove(store: ContentStore, key: str) -> None:
+    """Remove an object, and first what was derived from it and is beside it. StoreUnavailableError."""
+    for derived, _ in list(store.objects(f"{key}.")):
+        store.delete(derived)
+    store.delete(key)
+
+
+def discard(store: ContentStore, tenant_id: UUID, upload: Upload) -> None:
+    """Remove all that has arrived of an upload. StoreUnavailableError."""
+    key = object_key(tenant_id, upload.asset_id, upload.content_id)
+    if upload.parts is not None:
+        store.abort(key, upload.parts)
+    remove(store, key)
+
+
 class Uploads:
     """One tenant's uploads under way."""
 
@@ -54,17 +70,8 @@ class Uploads:
     ) -> Upload:
         """Note that an object may come to be in the store, committed before any byte is there."""
         row = {"asset_id": asset_id, "parts": parts, "part_size": part_size, "seconds": seconds, **vars(announced)}
-        ((expires_at,),) = self._run("begin", content_id=content_id, **row)
-        return Upload(
-            content_id,
-            asset_id,
-            announced.size,
-            announced.sha256,
-            announced.content_type,
-            parts,
-            part_size,
-            expires_at,
-        )
+        (begun,) = self._run("begin", content_id=content_id, **row)
+        return Upload(*begun)
 
     def find(self, asset_id: UUID, content_id: UUID) -> Upload | None:
         """The upload; None if it is not under way."""

@@ -2,7 +2,7 @@
 INSERT INTO ledger.uploads (tenant_id, content_id, asset_id, size, sha256, content_type, parts, part_size, expires_at)
 VALUES (%(tenant_id)s, %(content_id)s, %(asset_id)s, %(size)s, %(sha256)s, %(content_type)s, %(parts)s, %(part_size)s,
         clock_timestamp() + make_interval(secs => %(seconds)s))
-RETURNING expires_at
+RETURNING content_id, asset_id, size, sha256, content_type, parts, part_size, expires_at
 
 -- find: an upload under way
 SELECT content_id, asset_id, size, sha256, content_type, parts, part_size, expires_at FROM ledger.uploads

@@ -18,6 +18,7 @@ from domain.asset.events import (
     AssetRestored,
     AssetSoftDeleted,
     AssetUnlinked,
+    Content,
 )
 from domain.event import Event, Recorded
 from domain.values import searchable
@@ -70,6 +71,11 @@ class AssetRow(NamedTuple):
         """The asset's id."""
         return self.asset_id
 
+    @property
+    def stored(self) -> bool:
+        """Whether its newest content is in the store: neither only described, nor purged."""
+        return self.content is not None and self.content.get("version") is not None and not self.content.get("purged")
+
 
 def keys(event: Event) -> Iterable[Key]:
     """The one row an asset's event touches. A new asset has none yet."""
@@ -102,7 +108,7 @@ def _created(event: AssetCreated, recorded: Recorded) -> AssetRow:
         media_kind=event.media.media_kind,
         media=dict(vars(event.media)),
         content=dict(vars(content)) if content else None,
-        content_type=content.content_type.lower() if content and content.content_type else None,
+        content_type=_listed_type(content),
         sha256=content.sha256 if content else None,
         name=event.name,
         name_search=searchable(event.name) if event.name else None,
@@ -123,6 +129,11 @@ def _created(event: AssetCreated, recorded: Recorded) -> AssetRow:
         updated_by=actor,
         deleted_at=None,
     )
+
+
+def _listed_type(content: Content | None) -> str | None:
+    """The media type as lists filter by it."""
+    return content.content_type.lower() if content and content.content_type else None
 
 
 def _changed(row: AssetRow, event: AssetEvent, recorded: Recorded) -> AssetRow:
@@ -177,7 +188,7 @@ def _with_content(event: AssetContentStored) -> dict[str, Any]:
         "live_status": "ready",
         "media": dict(vars(event.media)),
         "content": {**vars(content), **told},
-        "content_type": content.content_type.lower() if content.content_type else None,
+        "content_type": _listed_type(content),
         "sha256": content.sha256,
     }
 

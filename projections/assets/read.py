@@ -1,5 +1,6 @@
 """Reads of `assets`: the list with its filters. One asset by id is folded from the log instead, so it is current."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
@@ -12,6 +13,7 @@ from projections.query import NEWEST_FIRST, Keyset, Order, Page, Select, page, p
 
 _SQL = beside(__file__, "read.sql")
 _COLUMNS = AssetRow._fields
+_PAGE = 200
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,17 @@ def list_assets(
     with database.transaction(tenant_id) as connection:
         found = page(select, connection, keyset, limit, _COLUMNS.index(order.column))
     return Page([AssetRow(*values) for values in found.items], found.next)
+
+
+def every_asset(database: Database, tenant_id: UUID, wanted: AssetFilter) -> Iterator[AssetRow]:
+    """All that the filter finds, read page by page as they are taken. SearchTooShortError."""
+    cursor = None
+    while True:
+        found = list_assets(database, tenant_id, wanted, _PAGE, cursor)
+        yield from found.items
+        cursor = found.next
+        if cursor is None:
+            return
 
 
 def count_assets(database: Database, tenant_id: UUID, wanted: AssetFilter) -> int:

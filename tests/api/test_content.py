@@ -132,6 +132,13 @@ def test_bytes_that_are_not_those_announced_are_refused_and_the_asset_stays_pend
     assert len(client.history(asset_id)) == 1
 
 
+@pytest.mark.parametrize("digest", ["sha-256=:c2hvcnQ=:", "sha-256=abc", "sha-256=::", "sha-512=:x:, sha-256=:y:"])
+def test_a_digest_that_cannot_be_read_is_refused_and_not_passed_over(client: Client, digest: str) -> None:
+    asset_id = pending(client)
+    assert put(client, asset_id, CASTLE, **{"Content-Digest": digest}).status_code == 400
+    assert put(client, asset_id, CASTLE, **{"Content-Digest": "sha-512=:x:"}).status_code == 200
+
+
 @pytest.mark.parametrize("data", [CASTLE[:2000], b"no picture at all \x00\xff", b""])
 def test_bytes_that_cannot_be_understood_still_make_the_asset_of_its_kind(client: Client, data: bytes) -> None:
     asset_id = pending(client)

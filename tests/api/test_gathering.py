@@ -1,10 +1,9 @@
 """Many contents at once: fetched from URLs, and packed into a zip."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
+from typing import Any
 from uuid import UUID
 from zipfile import ZipFile
 
@@ -17,39 +16,19 @@ from api.zipping import UniqueNames
 from infra.content.uploads import object_key
 from tests.api.test_content import CASTLE, put, streamed, with_content
 from tests.conftest import Client
-
-
-class _Site(BaseHTTPRequestHandler):
-    """Has a castle, and a way to somewhere else."""
-
-    def do_GET(self) -> None:
-        if self.path == "/castle.png":
-            self.send_response(200)
-            self.send_header("Content-Type", "image/png")
-            self.send_header("Content-Length", str(len(CASTLE)))
-            self.end_headers()
-            self.wfile.write(CASTLE)
-            return
-        self.send_response(302 if self.path == "/away" else 404)
-        self.send_header("Location", "http://127.0.0.2/secret")
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+from tests.infra.content.sites import Site, says, served
 
 
 @pytest.fixture
 def site() -> Iterator[str]:
     """A web server on the one loopback address that may be fetched from in tests."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Site) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with served(Site()) as found:
+        found.answers = {
+            "/castle.png": says(body=CASTLE, Content_Type="image/png"),
+            "/nothing": says(404),
+            "/away": says(302, Location="http://127.0.0.2/secret"),
+        }
+        yield found.url("", host="127.0.0.1")
 
 
 def test_what_lies_behind_urls_is_recorded_and_what_cannot_be_had_fails_alone(client: Client, site: str) -> None:
@@ -127,13 +106,30 @@ def test_names_in_a_zip_are_unique_and_lead_nowhere() -> None:
     ]
 
 
-def test_much_that_is_found_inside_is_kept_beside_the_bytes(client: Client) -> None:
+def with_large_workflow() -> tuple[bytes, dict[str, Any]]:
+    """A picture with more inside than an event can carry."""
     info, file = PngInfo(), BytesIO()
     workflow = {"nodes": [{"id": n, "type": "KSampler", "note": "x" * 40} for n in range(1_000)]}
     info.add_text("workflow", json.dumps(workflow))
     Image.new("RGB", (4, 4)).save(file, "png", pnginfo=info)
+    return file.getvalue(), workflow
+
+
+def test_much_that_is_found_inside_is_kept_beside_the_bytes(client: Client) -> None:
+    data, workflow = with_large_workflow()
     asset_id = with_content(client, b"nothing inside")
     assert client.get(f"/v1/assets/{asset_id}/embedded").status_code == 404
-    told = put(client, asset_id, file.getvalue()).json()["content"]["embedded"]
+    told = put(client, asset_id, data).json()["content"]["embedded"]
     assert told["document"]["size"] > 40_000
     assert client.get(f"/v1/assets/{asset_id}/embedded").json()["workflow"] == workflow
+
+
+def test_content_that_is_not_recorded_leaves_nothing_in_the_store(client: Client, services: Services) -> None:
+    data, _ = with_large_workflow()
+    asset_id = str(client.create(status="pending")["id"])
+    assert put(client, asset_id, data, **{"If-Match": '"9"'}).status_code == 412
+    assert list(services.store.objects(f"{client.tenant_id}/")) == []
+
+
+def test_a_filter_that_cannot_be_asked_is_refused_before_the_zip_begins(client: Client) -> None:
+    assert client.get("/v1/assets/zip", name="x").status_code == 400

@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 
 from api.composition import Services
 from api.jobs import Jobs
-from api.lease_watch import LeaseWatch, own_session
+from api.lease_watch import LeaseWatch
+from api.watching import own_session
 from domain.job.inputs import NewJob
 from infra.servers import Servers
 from tests.api.working import (

@@ -12,8 +12,8 @@ import pytest
 
 from api.composition import Services
 from api.content_watch import ContentWatch
-from api.lease_watch import own_session
 from api.purging import Purging
+from api.watching import own_session
 from infra.content.uploads import object_key
 from infra.settings import Settings
 from tests.api.test_content import CASTLE, pending, put, streamed, with_content

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from domain.asset import asset as aggregate
 from domain.asset.asset import Asset
-from domain.asset.events import AssetEvent
-from domain.asset.inputs import NewAsset, NewDescription
+from domain.asset.events import AssetContentStored, AssetEvent
+from domain.asset.inputs import NewAsset, NewContent, NewDescription
 from domain.errors import (
     AssetDeletedError,
+    ContentHeldError,
+    ContentInUseError,
     DocumentsTooLargeError,
     HoldNotFoundError,
     LedgerError,
@@ -66,6 +68,28 @@ def restore(asset: Asset) -> Sequence[AssetEvent]:
     return asset.restore(CONTEXT)
 
 
+def store(number: int, **said: Any) -> Command:
+    new = NewContent.model_validate(
+        {
+            "content_id": UUID(int=number),
+            "content": {"content_type": "image/png", "size": 3, "sha256": "a" * 64},
+            "media": {"media_kind": "image", "format": "png"},
+        }
+        | said
+    )
+    return lambda asset: asset.store_content(CONTEXT, new)
+
+
+def purge(*numbers: int) -> Command:
+    return lambda asset: asset.purge_content(CONTEXT, numbers)
+
+
+def purgeable(asset: Asset) -> Sequence[AssetEvent]:
+    """Decides nothing, but says whether the content may go."""
+    asset.purgeable()
+    return ()
+
+
 def hold(name: str) -> Command:
     return lambda asset: asset.put_hold(CONTEXT, name)
 
@@ -88,6 +112,8 @@ def release(name: str) -> Command:
         ([delete], restore, {}),
         ([], hold("case-17"), {"hold": "case-17"}),
         ([delete, hold("case-17")], release("case-17"), {"hold": "case-17"}),
+        ([store(7), store(8), delete], purge(2, 1, 9), {"content_versions": [1, 2]}),
+        ([store(7), store(8), delete, purge(1)], purge(1, 2), {"content_versions": [2]}),
     ],
 )
 def test_what_is_asked_happens_once_and_says_only_what_changed(
@@ -110,6 +136,11 @@ def test_what_is_asked_happens_once_and_says_only_what_changed(
         ([delete], delete),
         ([], restore),
         ([hold("case-17")], hold("case-17")),
+        ([store(7)], store(7)),
+        ([store(7), delete, purge(1)], purge(1)),
+        ([delete], purge(1)),
+        ([hold("case-17")], purgeable),
+        ([store(7), delete], purgeable),
     ],
 )
 def test_what_is_so_already_makes_no_event(given_: list[Command], command: Command) -> None:
@@ -125,6 +156,9 @@ def test_what_is_so_already_makes_no_event(given_: list[Command], command: Comma
         ([], unlink(WORKFLOW), OriginIsPermanentError),
         ([], unlink(WORLD), OriginIsPermanentError),
         ([], release("case-17"), HoldNotFoundError),
+        ([delete], store(7), AssetDeletedError),
+        ([store(7)], purgeable, ContentInUseError),
+        ([store(7), delete, hold("case-17")], purgeable, ContentHeldError),
         ([], describe(metadata={"x": "y" * 41_000}), DocumentsTooLargeError),
     ],
 )
@@ -132,6 +166,41 @@ def test_what_may_not_be_is_refused(given_: list[Command], command: Command, ref
     asset = after(recorded(workflow_id="w7", scope="world:w1"), *given_)
     with pytest.raises(refusal):
         command(asset)
+
+
+@pytest.mark.parametrize(
+    ("declared", "found", "kept", "fits"),
+    [
+        (
+            "image",
+            {"media_kind": "image", "width": 3},
+            {"media_kind": "image", "format": None, "width": 3, "height": None},
+            True,
+        ),
+        ("file", {"media_kind": "image", "width": 3}, {"media_kind": "file"}, True),
+        (
+            "map",
+            {"media_kind": "image", "width": 3},
+            {"media_kind": "map", "format": None, "width": 3, "height": None},
+            True,
+        ),
+        (
+            "audio",
+            {"media_kind": "image", "width": 3},
+            {"media_kind": "audio", "format": None, "duration": None, "sample_rate": None},
+            False,
+        ),
+    ],
+)
+def test_the_kind_stays_as_declared_whatever_the_bytes_are(
+    declared: str, found: dict[str, Any], kept: dict[str, Any], fits: bool
+) -> None:
+    asset = recorded(media={"media_kind": declared})
+    (event,) = store(7, media=found)(asset)
+    assert isinstance(event, AssetContentStored)
+    assert (event.content_version, event.content_id) == (1, UUID(int=7))
+    assert (event.media.model_dump(), event.problem is None) == (kept, fits)
+    assert after(asset, store(7), store(8), delete, purge(2), restore, store(9)).content_version == 3
 
 
 def test_documents_count_together() -> None:
@@ -148,6 +217,7 @@ commands = st.one_of(
     st.lists(some.references, min_size=1, max_size=3).map(lambda refs: link(*refs)),
     st.lists(some.references, min_size=1, max_size=3).map(lambda refs: unlink(*refs)),
     st.sampled_from([delete, restore, hold("a"), hold("b"), release("a"), release("b")]),
+    st.sampled_from([store(7), store(8), store(9, problem="cut short"), purge(1), purge(1, 2)]),
 )
 
 

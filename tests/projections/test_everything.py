@@ -5,17 +5,19 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
+import uuid6
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from api.composition import Services
 from api.jobs import Decision, Jobs
-from api.lease_watch import own_session
 from api.ledger import Ledger
 from api.policies import Policies
+from api.watching import own_session
 from domain.asset.asset import Asset
-from domain.asset.inputs import NewAsset, NewDescription
+from domain.asset.events import Content
+from domain.asset.inputs import NewAsset, NewContent, NewDescription
 from domain.errors import LedgerError
 from domain.event import Context, Recorded
 from domain.job.inputs import Completion, Failure, NewJob
@@ -108,6 +110,14 @@ class Everything(RuleBasedStateMachine):
         self.change(asset, lambda state, context: state.unlink(context, taken))
         self.change(asset, lambda state, context: state.describe(context, new))
         self.change(asset, Asset.soft_delete if deleted else Asset.restore)
+
+    @rule(asset=assets, numbers=st.lists(st.integers(1, 3), max_size=2), problem=st.none() | st.just("cut short"))
+    def fill(self, asset: Place, numbers: list[int], problem: str | None) -> None:
+        content = Content(content_type="Image/PNG", size=3, sha256="a" * 64)
+        new = NewContent(content_id=uuid6.uuid7(), content=content, media=NewAsset.model_validate(IMAGE).media)
+        said = new.model_copy(update={"problem": problem, "embedded": {"steps": 30}})
+        self.change(asset, lambda state, context: state.store_content(context, said))
+        self.change(asset, lambda state, context: state.purge_content(context, numbers))
 
     @rule(target=jobs, tenant=tenants, new=new_jobs, key=keys)
     def request(self, tenant: int, new: NewJob, key: str | None) -> Place:
