@@ -86,7 +86,7 @@ _WRITTEN: dict[type, Callable[[Any], str]] = {
     Decimal: str,
     str: str.__str__,
     UUID: lambda value: f"{value.int:032x}",
-    datetime: datetime.isoformat,
+    datetime: lambda value: _json(value)[1:-1],
     date: date.isoformat,
     bytes: lambda value: r"\x" + value.hex(),
     list: _array,

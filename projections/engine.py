@@ -16,13 +16,13 @@ from projections.collecting import collector_at_rest
 from projections.folding import fold_pieces
 from projections.indexes import indexes, tables
 from projections.projection import Projection
-from projections.reading import Batch, Piece, Stretch, ahead, claim, pieces, reason, stretches
+from projections.reading import Batch, Piece, Stretch, ahead, claim, few, many, pieces, reason, stretches
 from projections.writing import Rows, RowsRefusedError, refusals
 
 _SQL = beside(__file__, "engine.sql")
 
 FOLLOW_BATCH = 500
-REBUILD_BATCH = 50_000
+REBUILD_BATCH = 100_000
 NEWS_KEPT = 1_000
 """Events that stay decoded for a moment: every projection that follows folds the same ones, one after the other."""
 NEARLY_DONE = 5_000
@@ -200,13 +200,13 @@ class Engine:
     def _read(self, connection: Connection, wanted: list[Stretch]) -> Generator[Piece]:
         """What is wanted, in pieces; more than one of them on a connection of its own, while others are folded."""
         if sum(until - after for _, after, until in wanted) <= FOLLOW_BATCH:
-            yield from pieces(connection, wanted)
+            yield from pieces(few(connection), wanted)
         else:
             yield from ahead(lambda: self._elsewhere(wanted))
 
     def _elsewhere(self, wanted: list[Stretch]) -> Generator[Piece]:
         with self._database.connection() as connection:
-            yield from pieces(connection, wanted)
+            yield from pieces(many(connection), wanted)
 
     def _isolate(self, projection: Projection[Any], tenant_id: UUID, limit: int) -> int:
         """Fold one tenant's news in ever smaller batches, until an event whose row is refused stands alone."""

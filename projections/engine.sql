@@ -68,8 +68,7 @@ SELECT p.tenant_id, p.position, h.position FROM read_models.progress AS p JOIN l
 
 -- news: the events of stretches of logs; the limit keeps the planner from joining with the whole table
 SELECT s.ordinal, e.originator_id, e.originator_version, e.topic, e.entry, e.position, e.effective_at
-  FROM unnest(%(tenant_ids)s::uuid[], %(afters)s::bigint[], %(untils)s::bigint[])
-       WITH ORDINALITY AS s (tenant_id, after, until, ordinal)
+  FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS s (tenant_id, after, until, ordinal)
  CROSS JOIN LATERAL (
     SELECT * FROM ledger.events AS e
      WHERE e.tenant_id = s.tenant_id AND e.position > s.after AND e.position <= s.until

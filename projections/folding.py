@@ -13,7 +13,7 @@ from projections.writing import Rows
 
 Decode = Callable[[News], Event]
 
-BATCH_BYTES = 32 * 2**20
+BATCH_BYTES = 64 * 2**20
 """A batch is cut short once it has read so much, however few events that are."""
 
 
@@ -30,7 +30,7 @@ def fold_pieces(
     for piece in chain.from_iterable(map(portions, read)):
         probe("read")
         touched = _decode(decode, batches, piece)
-        rows.load(key for batch in touched for recorded in batch.news for key in projection.keys(recorded.event))
+        rows.load(_keys(projection, touched))
         probe("loaded")
         for batch in touched:
             _fold(projection, rows, batch)
@@ -38,6 +38,15 @@ def fold_pieces(
         size += piece.size
         if size > BATCH_BYTES:
             return
+
+
+def _keys(projection: Projection[Any], touched: Iterable[Batch]) -> set[Key]:
+    """The keys of the rows that the batches' news may touch."""
+    found: set[Key] = set()
+    for batch in touched:
+        for recorded in batch.news:
+            found.update(projection.keys(recorded.event))
+    return found
 
 
 def _decode(decode: Decode, batches: Mapping[UUID, Batch], piece: Piece) -> list[Batch]:

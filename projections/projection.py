@@ -1,8 +1,8 @@
 """What a projection is: a name and version, a table, and a pure fold of events into its rows."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
@@ -55,6 +55,22 @@ class Projection(Generic[Row]):
     keys: Callable[[Event], Iterable[Key]]
     fold: Callable[[Mapping[Key, Row], Recorded], Changes[Row]]
     tables_sql: Path
+
+
+def with_values(row: Row, values: Mapping[str, Any]) -> Row:
+    """The named tuple with other values: what its `_replace` gives, in a third of the time if it is wide."""
+    kind: Any = type(row)
+    columns: list[Any] = list(cast("Iterable[Any]", row))
+    places = _places(kind)
+    for name, value in values.items():
+        columns[places[name]] = value
+    return cast("Row", tuple.__new__(kind, columns))
+
+
+@cache
+def _places(row: Hashable) -> dict[str, int]:
+    names: tuple[str, ...] = row._fields  # type: ignore[attr-defined]
+    return {name: place for place, name in enumerate(names)}
 
 
 def fold_all(projection: Projection[Row], history: Iterable[Recorded]) -> dict[Key, Row]:

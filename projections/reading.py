@@ -8,12 +8,14 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
+import psycopg
+
 from domain.event import Recorded
-from infra.database import Connection
+from infra.database import Connection, fetch_at_once
 from infra.sql import beside
 from projections.projection import Projection
 
@@ -28,8 +30,6 @@ AHEAD = 2
 """Pieces that are read before they are wanted."""
 PORTION = 500
 """Events that are decoded, loaded and folded together: so many are still in the processor's cache each time."""
-
-T = TypeVar("T")
 
 
 @dataclass
@@ -63,14 +63,20 @@ class Stretch(NamedTuple):
 
 
 class News(NamedTuple):
-    """An entry of a log as it was stored; `id` is its position."""
+    """An entry of a log as it was stored; `id` is its position, and `ordinal` says which of the stretches asked for."""
 
+    ordinal: int
     originator_id: UUID
     originator_version: int
     topic: str
     state: bytes
     id: int
     effective_at: datetime
+
+
+T = TypeVar("T")
+Fetch = Callable[[Sequence[list[Any]]], list[News]]
+"""Gives the entries of stretches: columns of tenants, positions after which, and positions up to which."""
 
 
 class Piece(NamedTuple):
@@ -102,14 +108,25 @@ def stretches(batches: Iterable[Batch], limit: int) -> list[Stretch]:
     return [Stretch(b.tenant_id, b.position, min(b.head, b.position + each)) for b in claimed]
 
 
-def pieces(connection: Connection, wanted: Iterable[Stretch]) -> Generator[Piece]:
+def pieces(fetch: Fetch, wanted: Iterable[Stretch]) -> Generator[Piece]:
     """The entries of the stretches in their order, a piece at a time."""
     left, size = deque(wanted), FIRST_PIECE
     while left:
-        piece = _piece(connection, _take(left, size))
+        piece = _piece(fetch, _take(left, size))
         count = sum(map(len, piece.entries.values()))
         size = max(1, PIECE_BYTES * count // max(1, piece.size))
         yield piece
+
+
+def few(connection: Connection) -> Fetch:
+    """Reads few entries: the statement is prepared, but the interpreter's lock is waited for at every block."""
+    cursor = psycopg.RawCursor(connection, row_factory=lambda _cursor: News._make)
+    return lambda columns: cursor.execute(_SQL["news"], columns, binary=True).fetchall()
+
+
+def many(connection: Connection) -> Fetch:
+    """Reads many entries, while another thread computes."""
+    return lambda columns: fetch_at_once(connection, _SQL["news"], columns, News._make)
 
 
 def _take(left: deque[Stretch], size: int) -> list[Stretch]:
@@ -124,15 +141,11 @@ def _take(left: deque[Stretch], size: int) -> list[Stretch]:
     return taken
 
 
-def _piece(connection: Connection, wanted: Sequence[Stretch]) -> Piece:
-    tenant_ids, afters, untils = (list(column) for column in zip(*wanted, strict=True))
-    asked = {"tenant_ids": tenant_ids, "afters": afters, "untils": untils}
-    rows = connection.cursor(binary=True).execute(_SQL["news"], asked).fetchall()
-    entries: dict[UUID, list[News]] = {
-        tenant_ids[ordinal - 1]: [News._make(entry[1:]) for entry in found]
-        for ordinal, found in groupby(rows, itemgetter(0))
-    }
-    return Piece(entries, sum(len(row[4]) for row in rows))
+def _piece(fetch: Fetch, wanted: Sequence[Stretch]) -> Piece:
+    columns = [list(column) for column in zip(*wanted, strict=True)]
+    news, tenant_ids = fetch(columns), columns[0]
+    entries = {tenant_ids[ordinal - 1]: list(found) for ordinal, found in groupby(news, attrgetter("ordinal"))}
+    return Piece(entries, sum(len(entry.state) for entry in news))
 
 
 def portions(piece: Piece) -> Iterator[Piece]:

@@ -1,10 +1,8 @@
 """Runs the engine: following the logs in a thread, or rebuilding one read model to the end."""
 
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Self
 
 import psycopg
@@ -26,7 +24,6 @@ PAUSE_OF_WAITING = 1.0
 """How often tenants that wait for a key are tried again."""
 PAUSE_FOR_OTHERS = 0.05
 """How long a rebuild waits where other processes are folding all that is left."""
-SHORT_TURN = 0.001
 HELPING_BATCH = 5_000
 """How much of somebody's rebuild a follower carries on before it looks at its other projections again."""
 
@@ -119,21 +116,10 @@ def rebuild(
     """
     if restart or not engine.rebuilding(projection):
         engine.reset(projection)
-    with collector_at_rest(), _turns_are_short():
+    with collector_at_rest():
         done = _carry_on(engine, projection, progress)
     _check(engine, projection)
     return done
-
-
-@contextmanager
-def _turns_are_short() -> Iterator[None]:
-    """The thread that reads ahead asks for its turn at every block from the socket, and each time waits this long."""
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(SHORT_TURN)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(usual)
 
 
 def _carry_on(engine: Engine, projection: Projection[Any], progress: Callable[[int, int], None]) -> int:

@@ -1,6 +1,6 @@
 """The rows of one batch: loaded as they are needed, folded in memory, and written set-wise."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager
 from typing import Any
 
@@ -37,10 +37,9 @@ class Rows(dict[Key, Any]):
         self._before: dict[Key, Any] = {}
         self._asked: set[Key] = set()
 
-    def load(self, keys: Iterable[Key]) -> None:
+    def load(self, keys: Set[Key]) -> None:
         """Load the rows of the keys that are in the table and not here yet."""
-        known, asked = self, self._asked
-        missing = {key for key in keys if key not in known and key not in asked}
+        missing = {key for key in keys - self._asked if key not in self}
         if not missing:
             return
         table, cursor = self._table, self._connection.cursor(binary=True)

@@ -111,6 +111,10 @@ _uuid = lru_cache(1_024)(UUID)
 
 
 def _compare(stored: Stored, clear: dict[str, Any]) -> None:
-    columns = (str(stored.originator_id), stored.originator_version, stored.topic)
-    if columns != (clear["originator_id"], clear["originator_version"], clear["topic"]):
+    if (
+        clear["topic"] != stored.topic
+        or clear["originator_version"] != stored.originator_version
+        or clear["originator_id"] != str(stored.originator_id)
+    ):
+        columns = (str(stored.originator_id), stored.originator_version, stored.topic)
         raise CorruptEntryError(f"the bytes of entry {columns} belong to another event")

@@ -1,6 +1,6 @@
 """Folds the log into `assets`: one row per asset."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard, get_args
@@ -22,8 +22,9 @@ from domain.asset.events import (
 )
 from domain.event import Event, Recorded
 from domain.values import searchable
-from projections.projection import Changes, Key, Projection, Table
+from projections.projection import Changes, Key, Projection, Table, with_values
 
+Values = dict[str, Any]
 _ASSET_EVENTS = frozenset(get_args(AssetEvent))
 
 
@@ -137,42 +138,17 @@ def _listed_type(content: Content | None) -> str | None:
 
 
 def _changed(row: AssetRow, event: AssetEvent, recorded: Recorded) -> AssetRow:
-    return row._replace(
-        revision=event.originator_version,
-        position=recorded.position,
-        updated_at=recorded.effective_at,
-        updated_by=str(event.envelope.actor),
-        **_new_values(row, event, recorded),
-    )
+    values = {
+        "revision": event.originator_version,
+        "position": recorded.position,
+        "updated_at": recorded.effective_at,
+        "updated_by": str(event.envelope.actor),
+    }
+    return with_values(row, values | _NEW_VALUES[type(event)](row, event, recorded.effective_at))
 
 
-def _new_values(row: AssetRow, event: AssetEvent, recorded: Recorded) -> dict[str, Any]:
-    match event:
-        case AssetDescribed():
-            return _described(event)
-        case AssetContentStored():
-            return _with_content(event)
-        case AssetContentPurged():
-            newest = row.content is not None and row.content.get("version") in event.content_versions
-            return {"content": {**(row.content or {}), "purged": True}} if newest else {}
-        case AssetLinked():
-            return {"links": row.links + [str(r) for r in event.references]}
-        case AssetUnlinked():
-            gone = {str(r) for r in event.references}
-            return {"links": [link for link in row.links if link not in gone]}
-        case AssetSoftDeleted():
-            return {"status": "deleted", "deleted_at": recorded.effective_at}
-        case AssetRestored():
-            return {"status": row.live_status, "deleted_at": None}
-        case AssetHeld():
-            return {"holds": [*row.holds, event.hold]}
-        case AssetHoldReleased():
-            return {"holds": [hold for hold in row.holds if hold != event.hold]}
-    return {}
-
-
-def _described(event: AssetDescribed) -> dict[str, Any]:
-    changed: dict[str, Any] = {field: getattr(event, field) for field in event.changed}
+def _described(_row: AssetRow, event: AssetDescribed, _at: datetime) -> Values:
+    changed: Values = {field: getattr(event, field) for field in event.changed}
     if "tags" in changed:
         changed["tags"] = list(event.tags)
     if "name" in changed:
@@ -180,7 +156,7 @@ def _described(event: AssetDescribed) -> dict[str, Any]:
     return changed
 
 
-def _with_content(event: AssetContentStored) -> dict[str, Any]:
+def _stored(_row: AssetRow, event: AssetContentStored, _at: datetime) -> Values:
     content = event.content
     told = {"version": event.content_version, "problem": event.problem, "embedded": event.embedded}
     return {
@@ -191,6 +167,50 @@ def _with_content(event: AssetContentStored) -> dict[str, Any]:
         "content_type": _listed_type(content),
         "sha256": content.sha256,
     }
+
+
+def _purged(row: AssetRow, event: AssetContentPurged, _at: datetime) -> Values:
+    newest = row.content is not None and row.content.get("version") in event.content_versions
+    return {"content": {**(row.content or {}), "purged": True}} if newest else {}
+
+
+def _linked(row: AssetRow, event: AssetLinked, _at: datetime) -> Values:
+    return {"links": row.links + [str(r) for r in event.references]}
+
+
+def _unlinked(row: AssetRow, event: AssetUnlinked, _at: datetime) -> Values:
+    gone = {str(r) for r in event.references}
+    return {"links": [link for link in row.links if link not in gone]}
+
+
+def _soft_deleted(_row: AssetRow, _event: AssetSoftDeleted, at: datetime) -> Values:
+    return {"status": "deleted", "deleted_at": at}
+
+
+def _restored(row: AssetRow, _event: AssetRestored, _at: datetime) -> Values:
+    return {"status": row.live_status, "deleted_at": None}
+
+
+def _held(row: AssetRow, event: AssetHeld, _at: datetime) -> Values:
+    return {"holds": [*row.holds, event.hold]}
+
+
+def _released(row: AssetRow, event: AssetHoldReleased, _at: datetime) -> Values:
+    return {"holds": [hold for hold in row.holds if hold != event.hold]}
+
+
+_NEW_VALUES: dict[type[Event], Callable[[AssetRow, Any, datetime], Values]] = {
+    AssetDescribed: _described,
+    AssetContentStored: _stored,
+    AssetContentPurged: _purged,
+    AssetLinked: _linked,
+    AssetUnlinked: _unlinked,
+    AssetSoftDeleted: _soft_deleted,
+    AssetRestored: _restored,
+    AssetHeld: _held,
+    AssetHoldReleased: _released,
+}
+"""What each event changes in a row, beside its revision and who changed it when."""
 
 
 ASSETS = Projection(

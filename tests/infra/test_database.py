@@ -1,6 +1,7 @@
 """Transactions: nested ones are one, and take one connection; connections that are gone are replaced."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -8,9 +9,9 @@ import pytest
 import uuid6
 
 from api.composition import Services
-from domain.errors import LogBusyError
+from domain.errors import LogBusyError, ServiceUnavailableError
 from domain.event import Actor
-from infra.database import Database
+from infra.database import Database, fetch_at_once
 from infra.embedded import EmbeddedCluster
 from infra.event_log.appending import Append
 from infra.event_log.group_commit import GroupWriter, Patience
@@ -72,3 +73,32 @@ def test_an_append_in_a_transaction_waits_for_a_locked_head_only_so_long(databas
         with pytest.raises(LogBusyError), quiet.database.transaction(tenant):
             recorder.append(append.entries)
     assert quiet.log.of(tenant).recorder.head() == 1
+
+
+def test_rows_fetched_at_once_are_those_a_cursor_gives(databases: Servers) -> None:
+    one, other = uuid6.uuid7(), uuid6.uuid7()
+    with Database(databases.service, size=1) as database, database.connection() as connection:
+        made = fetch_at_once(
+            connection, "SELECT id, now() FROM unnest($1::uuid[]) AS given (id)", [[one, other]], tuple[Any, ...]
+        )
+        assert [row[0] for row in made] == [one, other]
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            fetch_at_once(connection, "SELECT * FROM nowhere", [], tuple[Any, ...])
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_connection_that_is_lost_while_rows_are_fetched_at_once_is_told_as_such(
+    cluster: EmbeddedCluster, databases: Servers
+) -> None:
+    with Database(databases.service, size=1) as database, psycopg.connect(cluster.conninfo("postgres")) as owner:
+
+        def lost() -> None:
+            with database.connection() as connection:
+                backend = connection.info.backend_pid
+                assert owner.execute("SELECT pg_terminate_backend(%s, 30000)", (backend,)).fetchone() == (True,)
+                fetch_at_once(connection, "SELECT 1", [], tuple[Any, ...])
+
+        with pytest.raises(ServiceUnavailableError):
+            lost()
+        with database.connection() as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
