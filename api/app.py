@@ -39,11 +39,11 @@ from api.schemas import Problem
 MAX_BODY = 1024 * 1024
 
 PARTS = (
+    gathering,  # before the assets, for its `zip` is no asset's id
+    assets,  # before all others, for a request is held against one route after the other
     content,
     uploads,
     purges,
-    gathering,
-    assets,
     changes,
     jobs,
     job_changes,

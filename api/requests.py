@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 from uuid import uuid4
 
 import structlog
@@ -114,16 +114,17 @@ async def if_match(request: Request) -> int | None:
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(UtcTime)
 
 
-def _as_of(
-    moment: Annotated[
-        str | None,
-        Query(
-            alias="as_of",
-            description="A position of the log, or a time with its zone (RFC 3339): answer as of then.",
-            examples=["17", "2026-11-20T12:00:00Z"],
-        ),
-    ] = None,
-) -> None:
+_Moment = Annotated[
+    str | None,
+    Query(
+        alias="as_of",
+        description="A position of the log, or a time with its zone (RFC 3339): answer as of then.",
+        examples=["17", "2026-11-20T12:00:00Z"],
+    ),
+]
+
+
+def _as_of(moment: _Moment = None) -> None:
     pass
 
 
@@ -144,13 +145,12 @@ async def as_of(request: Request, response: Response) -> int | None:
 
 
 _POSITION: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=0, le=MAX_POSITION)])
+_MinPosition = Annotated[
+    int | None, Query(ge=0, le=MAX_POSITION, description="Wait (at most 5 s) until this position is visible.")
+]
 
 
-def _min_position(
-    min_position: Annotated[
-        int | None, Query(ge=0, le=MAX_POSITION, description="Wait (at most 5 s) until this position is visible.")
-    ] = None,
-) -> None:
+def _min_position(min_position: _MinPosition = None) -> None:
     pass
 
 
@@ -171,6 +171,40 @@ def at_least(*projections: Projection[Any]) -> Callable[..., Awaitable[None]]:
             await _until(lambda: asked.reached(projections), position)
 
     return wait
+
+
+class Version(NamedTuple):
+    """Which version of something is asked for: that of a revision, that of a position, or the one of now."""
+
+    revision: int | None = None
+    as_of: int | None = None
+
+
+NOW = Version()
+_REVISION: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1, lt=2**31)])
+_recorded = at_least()
+
+
+def _version(
+    moment: _Moment = None,
+    revision: Annotated[int | None, Query(ge=1, lt=2**31, description="As it was at this revision.")] = None,
+    min_position: _MinPosition = None,
+) -> None:
+    pass
+
+
+@declares(_version)
+async def version(request: Request, response: Response) -> Version:
+    """The version the request asks for, once the position that it waits for is recorded."""
+    asked = request.query_params
+    if not asked:
+        return NOW
+    await _recorded(request)
+    revision = asked.get("revision")
+    return Version(
+        revision=None if revision is None else checked(_REVISION, revision, "query", "revision"),
+        as_of=await as_of(request, response),
+    )
 
 
 async def _until(reached: Callable[[], int], position: int) -> None:
@@ -207,6 +241,7 @@ async def idempotency_key(request: Request) -> str | None:
 
 IdempotencyKey = Annotated[str | None, Depends(idempotency_key)]
 AsOf = Annotated[int | None, Depends(as_of)]
+AskedVersion = Annotated[Version, Depends(version)]
 ActorText = Annotated[Text, Field(pattern="^(user|worker|system):.", examples=["user:u_42"])]
 
 

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
 from api.callers import CallerLedger
@@ -11,7 +11,7 @@ from api.declared import queried
 from api.policies import CREATING
 from api.problems import documented
 from api.rendering import Rendered
-from api.requests import ActorText, AsOf, IdempotencyKey, Paged, SortedQuery, TimesQuery, at_least
+from api.requests import ActorText, AskedVersion, IdempotencyKey, Paged, SortedQuery, TimesQuery, at_least
 from api.routers.references import ReferenceQuery
 from api.schemas import Asset, AssetPage, AssetStatus, EventEntry, EventPage
 from domain.asset.events import Sha256
@@ -113,23 +113,13 @@ def list_assets(ledger: CallerLedger, query: Annotated[AssetQuery, Depends(queri
     return AssetPage(items=[Asset.of(row) for row in page.items], next=page.next, total=total)
 
 
-@router.get(
-    "/{asset_id}",
-    responses=documented(AssetNotFoundError, AssetDeletedError, BeyondHeadError),
-    dependencies=[Depends(at_least())],
-)
-def get_asset(
-    asset_id: UUID,
-    ledger: CallerLedger,
-    response: Response,
-    as_of: AsOf,
-    revision: Annotated[int | None, Query(ge=1, lt=2**31, description="The asset as it was at this revision.")] = None,
-) -> Asset:
+@router.get("/{asset_id}", responses=documented(AssetNotFoundError, AssetDeletedError, BeyondHeadError))
+def get_asset(asset_id: UUID, ledger: CallerLedger, response: Response, version: AskedVersion) -> Asset:
     """Read an asset as it is now, at a revision, or at a moment. Always current: folded from the log.
 
     `Ledger-As-Of` names the position that the moment stands for.
     """
-    return seen(response, Asset.of(ledger.asset(asset_id, revision, as_of)))
+    return seen(response, Asset.of(ledger.asset(asset_id, version.revision, version.as_of)))
 
 
 @router.get(

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
 from api.callers import CallerJobs
@@ -12,7 +12,7 @@ from api.job_schemas import Job, JobPage
 from api.policies import ASKING
 from api.problems import documented
 from api.rendering import Rendered
-from api.requests import AsOf, IdempotencyKey, Paged, SortedQuery, at_least
+from api.requests import AskedVersion, IdempotencyKey, Paged, SortedQuery, at_least
 from api.routers.references import ReferenceQuery
 from api.schemas import EventEntry, EventPage
 from domain.errors import BeyondHeadError, DocumentsTooLargeError, JobNotFoundError, TooManyConflictsError
@@ -92,16 +92,10 @@ def list_jobs(jobs: CallerJobs, query: Annotated[JobQuery, Depends(queried(JobQu
     return JobPage(items=[Job.of(row) for row in page.items], next=page.next, total=total)
 
 
-@router.get("/{job_id}", responses=documented(JobNotFoundError, BeyondHeadError), dependencies=[Depends(at_least())])
-def get_job(
-    job_id: UUID,
-    jobs: CallerJobs,
-    response: Response,
-    as_of: AsOf,
-    revision: Annotated[int | None, Query(ge=1, lt=2**31, description="The job as it was at this revision.")] = None,
-) -> Job:
+@router.get("/{job_id}", responses=documented(JobNotFoundError, BeyondHeadError))
+def get_job(job_id: UUID, jobs: CallerJobs, response: Response, version: AskedVersion) -> Job:
     """Read a job as it is now, at a revision, or at a moment. Always current: folded from the log."""
-    return seen_job(response, Job.of(jobs.job(job_id, revision, as_of)))
+    return seen_job(response, Job.of(jobs.job(job_id, version.revision, version.as_of)))
 
 
 @router.get("/{job_id}/events", responses=documented(JobNotFoundError, CursorError), dependencies=[Depends(at_least())])
