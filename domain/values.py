@@ -97,6 +97,19 @@ def is_personal(metadata: Iterable[object]) -> bool:
     return any(isinstance(mark, PersonalMark) for mark in metadata)
 
 
+class Imported(Frozen):
+    """Where something comes from that was recorded by an importer: its place at a source, and the times it has there.
+
+    They are the source's word. When it was recorded here is in the envelope, as of every event.
+    """
+
+    source: str
+    place: str
+    created_at: UtcTime | None = None
+    started_at: UtcTime | None = None
+    finished_at: UtcTime | None = None
+
+
 def check_document(document: dict[str, Any]) -> dict[str, Any]:
     """The document itself; ValueError unless it is I-JSON (RFC 7493) at most 32 levels deep."""
     _check_json(document, MAX_DEPTH)

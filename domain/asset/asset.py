@@ -32,7 +32,7 @@ from domain.errors import (
 from domain.event import Context, Envelope
 from domain.media import Media, MediaKind, fitted
 from domain.reference import ORIGIN_KINDS, Reference, distinct
-from domain.values import check_documents_size, same_json
+from domain.values import Imported, check_documents_size, same_json
 
 
 class ContentVersion(NamedTuple):
@@ -174,7 +174,12 @@ class Asset:
 
 
 def create(
-    context: Context, tenant_id: UUID, asset_id: UUID, new: NewAsset, request_digest: str | None = None
+    context: Context,
+    tenant_id: UUID,
+    asset_id: UUID,
+    new: NewAsset,
+    request_digest: str | None = None,
+    imported: Imported | None = None,
 ) -> AssetCreated:
     """The event that records a new asset, with the request's digest if a key made it.
 
@@ -199,6 +204,7 @@ def create(
         prompt_spec=new.prompt_spec,
         source_url=new.source_url,
         request_digest=request_digest,
+        imported=imported,
     )
 
 

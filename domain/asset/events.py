@@ -8,7 +8,7 @@ from pydantic import Field
 from domain.event import Event
 from domain.media import Media
 from domain.reference import Reference
-from domain.values import Frozen, JsonObject, Personal, Text
+from domain.values import Frozen, Imported, JsonObject, Personal, Text
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 DescriptionField = Literal["name", "description", "tags", "metadata"]
@@ -42,6 +42,7 @@ class AssetCreated(Event):
     metadata: Personal[JsonObject | None] = None
     prompt_spec: Personal[JsonObject | None] = None
     source_url: Personal[str | None] = None
+    imported: Personal[Imported | None] = None
 
 
 class AssetContentStored(Event):

@@ -9,7 +9,7 @@ from pydantic import Field, PlainSerializer
 from domain.event import Event
 from domain.media import MediaKind
 from domain.reference import Reference
-from domain.values import Frozen, JsonObject, Personal
+from domain.values import Frozen, Imported, JsonObject, Personal
 
 
 def plain(amount: Decimal) -> str:
@@ -45,6 +45,7 @@ class JobRequested(Event):
     key_digest: str | None = None
     prompt_spec: Personal[JsonObject | None] = None
     snapshot: Personal[JsonObject | None] = None
+    imported: Personal[Imported | None] = None
 
 
 class JobStarted(Event):
