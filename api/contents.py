@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID
 
 import orjson
@@ -70,7 +71,7 @@ class Contents:
         identity = self.ledger.session.identity
         asset_id = derived_id("asset", "key", identity.digest("key", key)) if key else uuid6.uuid7()
         with self._arrived(asset_id, chunks, announced, file_name) as (upload, arrived):
-            wanted = _wanted(new, arrived.media, file_name, source_url)
+            wanted = to_record(new, arrived.media, file_name, source_url)
             said = {**wanted.identity(), "sha256": arrived.content.sha256}
             digest = identity.digest("request", said) if key else None
             row, made = self.ledger.create_with_content(
@@ -185,7 +186,11 @@ class Contents:
 
     def _inspected(self, key: str, upload: Upload, arriving: Arriving, file_name: str | None) -> NewContent:
         with self.store.local(key) as path:
-            found = inspect(path, upload.content_type, file_name)
+            return self.inspected(path, key, upload, arriving, file_name)
+
+    def inspected(self, path: Path, key: str, upload: Upload, arriving: Arriving, file_name: str | None) -> NewContent:
+        """What is known of content that has arrived, by a local file of the same bytes. ContentTypeRefusedError."""
+        found = inspect(path, upload.content_type, file_name)
         content = Content(content_type=found.content_type, size=arriving.size, sha256=arriving.sha256)
         self.rules.check(content)
         return NewContent(
@@ -234,7 +239,7 @@ def _in_parts(upload: Upload) -> str:
     return upload.parts
 
 
-def _wanted(new: NewAsset | None, media: Media, file_name: str | None, source_url: str | None) -> NewAsset:
+def to_record(new: NewAsset | None, media: Media, file_name: str | None, source_url: str | None) -> NewAsset:
     """What to record: what the caller says, or what the bytes are."""
     wanted = new or NewAsset(media=media, name=file_name)
     given = {"file_name": wanted.file_name or file_name, "source_url": wanted.source_url or source_url}

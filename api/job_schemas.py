@@ -9,7 +9,7 @@ from api.schemas import is_none
 from domain.job.events import JobStatus
 from domain.job.inputs import Attempt
 from domain.media import MediaKind
-from domain.values import Frozen, JsonObject, OutsideId, UtcTime, example
+from domain.values import Frozen, Imported, JsonObject, OutsideId, UtcTime, example
 from projections.jobs.fold import JobRow
 
 LeaseSeconds = Annotated[
@@ -55,6 +55,7 @@ class Job(BaseModel):
     run: str | None
     priority: int
     prompt_spec: JsonObject | None
+    imported: Imported | None = Field(description="Where an importer found it, with the times it had there.")
     snapshot: JsonObject | None
     subject: str | None = Field(description="The requester, whose data this holds; null: the tenant.")
     assets: list[UUID] = Field(description="What it made.")

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, computed_field
 from domain.asset.inputs import Reasoned, References
 from domain.event import Actor
 from domain.media import Media
-from domain.values import JsonObject, UtcTime, example
+from domain.values import Imported, JsonObject, UtcTime, example
 from projections.assets.fold import AssetRow
 from projections.history import Entry
 
@@ -88,6 +88,7 @@ class Asset(BaseModel):
     metadata: JsonObject | None
     prompt_spec: JsonObject | None
     source_url: str | None
+    imported: Imported | None = Field(description="Where an importer found it, with the times it had there.")
     subject: str | None = Field(description="The person whose data this holds; null: the tenant.")
     scope: str | None = Field(description="The one reference the asset belongs to.")
     origin: list[str] = Field(description="The references that say what made the asset. They never change.")

@@ -110,6 +110,11 @@ class Imported(Frozen):
     finished_at: UtcTime | None = None
 
 
+def imported_from(imported: Imported | None) -> dict[str, Any] | None:
+    """The same as JSON, without what is not known."""
+    return imported.model_dump(mode="json", exclude_none=True) if imported else None
+
+
 def check_document(document: dict[str, Any]) -> dict[str, Any]:
     """The document itself; ValueError unless it is I-JSON (RFC 7493) at most 32 levels deep."""
     _check_json(document, MAX_DEPTH)

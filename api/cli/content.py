@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich import print as show
 
+from api.cli.importing import import_
 from api.cli.opening import ReasonOption, opened, operated, tenant_or_only
 from api.composition import Services
 from api.purging import Purging
@@ -13,10 +14,15 @@ from domain.errors import FilterMissingError
 from domain.reference import Reference
 from projections.assets.read import AssetFilter
 
-app = typer.Typer(help="Purge the bytes of assets, and compare the store with the log.", no_args_is_help=True)
+app = typer.Typer(
+    help="Bring in media, purge the bytes of assets, and compare the store with the log.", no_args_is_help=True
+)
 TenantOption = Annotated[
     str | None, typer.Option("--tenant", help="The tenant's name or id; not needed if there is only one.")
 ]
+
+
+app.command("import")(import_)
 
 
 @app.command()

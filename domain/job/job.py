@@ -25,7 +25,7 @@ from domain.job.events import (
 from domain.job.inputs import Completion, Failure, NewJob, PastJob
 from domain.media import MediaKind
 from domain.reference import Reference, distinct
-from domain.values import check_documents_size
+from domain.values import Imported, check_documents_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ def record(
 
     One that never came to its end is cancelled: no worker is to begin it now.
     """
-    id_, digest = past_job_id(identity, past)
+    id_, digest = past_job_id(identity, past.imported)
     one = JobRequested(
         envelope=Envelope.of(context, tenant_id, id_, 1, past.subject),
         input_digest=digest,
@@ -210,9 +210,9 @@ def record(
             return one, started, JobCancelled(envelope=last, attempt=1)
 
 
-def past_job_id(identity: Identity, past: PastJob) -> tuple[UUID, str]:
+def past_job_id(identity: Identity, imported: Imported) -> tuple[UUID, str]:
     """The id that follows from where the job was, and its digest."""
-    digest = identity.digest("import", [past.imported.source, past.imported.place])
+    digest = identity.digest("import", [imported.source, imported.place])
     return derived_id("job", "import", digest), digest
 
 

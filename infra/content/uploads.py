@@ -1,6 +1,6 @@
 """Uploads under way: a row is there before the first byte, and goes together with the event, or with the object."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -73,14 +73,19 @@ class Uploads:
         (begun,) = self._run("begin", content_id=content_id, **row)
         return Upload(*begun)
 
+    def begin_each(self, asset_ids: Mapping[UUID, UUID], seconds: float) -> list[Upload]:
+        """The same for many objects, of which nothing is announced: the asset of each by its content id."""
+        row = {"content_ids": list(asset_ids), "asset_ids": list(asset_ids.values()), "seconds": seconds}
+        return [Upload(*begun) for begun in self._run("begin_each", **row)]
+
     def find(self, asset_id: UUID, content_id: UUID) -> Upload | None:
         """The upload; None if it is not under way."""
         rows = self._run("find", asset_id=asset_id, content_id=content_id)
         return Upload(*rows[0]) if rows else None
 
-    def end(self, content_id: UUID) -> bool:
-        """Note that it is over, as part of the transaction around; returns whether it was under way."""
-        return bool(self._run("end", content_id=content_id))
+    def end(self, *content_ids: UUID) -> bool:
+        """Note that they are over, as part of the transaction around; returns whether all were under way."""
+        return len(self._run("end", content_ids=list(content_ids))) == len(content_ids)
 
     def expired(self, most: int) -> list[Upload]:
         """Some of those whose time is over, locked for the transaction around."""

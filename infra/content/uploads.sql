@@ -4,12 +4,18 @@ VALUES (%(tenant_id)s, %(content_id)s, %(asset_id)s, %(size)s, %(sha256)s, %(con
         clock_timestamp() + make_interval(secs => %(seconds)s))
 RETURNING content_id, asset_id, size, sha256, content_type, parts, part_size, expires_at
 
+-- begin_each: objects of any kind and size may come to be in the store
+INSERT INTO ledger.uploads (tenant_id, content_id, asset_id, expires_at)
+SELECT %(tenant_id)s, content_id, asset_id, clock_timestamp() + make_interval(secs => %(seconds)s)
+  FROM unnest(%(content_ids)s::uuid[], %(asset_ids)s::uuid[]) AS begun (content_id, asset_id)
+RETURNING content_id, asset_id, size, sha256, content_type, parts, part_size, expires_at
+
 -- find: an upload under way
 SELECT content_id, asset_id, size, sha256, content_type, parts, part_size, expires_at FROM ledger.uploads
  WHERE tenant_id = %(tenant_id)s AND content_id = %(content_id)s AND asset_id = %(asset_id)s
 
--- end: the log knows of the object, or it is gone
-DELETE FROM ledger.uploads WHERE tenant_id = %(tenant_id)s AND content_id = %(content_id)s RETURNING true
+-- end: the log knows of the objects, or they are gone
+DELETE FROM ledger.uploads WHERE tenant_id = %(tenant_id)s AND content_id = ANY (%(content_ids)s) RETURNING true
 
 -- expired: uploads whose time is over, locked
 SELECT content_id, asset_id, size, sha256, content_type, parts, part_size, expires_at FROM ledger.uploads

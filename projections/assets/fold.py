@@ -21,7 +21,7 @@ from domain.asset.events import (
     Content,
 )
 from domain.event import Event, Recorded
-from domain.values import searchable
+from domain.values import imported_from, searchable
 from projections.projection import Changes, Key, Projection, Table, with_values
 
 Values = dict[str, Any]
@@ -56,6 +56,7 @@ class AssetRow(NamedTuple):
     metadata: dict[str, Any] | None
     prompt_spec: dict[str, Any] | None
     source_url: str | None
+    imported: dict[str, Any] | None
     subject: str | None
     scope: str | None
     origin: list[str]
@@ -119,6 +120,7 @@ def _created(event: AssetCreated, recorded: Recorded) -> AssetRow:
         metadata=event.metadata,
         prompt_spec=event.prompt_spec,
         source_url=event.source_url,
+        imported=imported_from(event.imported),
         subject=event.envelope.subject,
         scope=str(event.scope) if event.scope else None,
         origin=[str(r) for r in event.origin],
@@ -215,12 +217,12 @@ _NEW_VALUES: dict[type[Event], Callable[[AssetRow, Any, datetime], Values]] = {
 
 ASSETS = Projection(
     name="assets",
-    version=1,
+    version=2,
     table=Table(
-        name="assets_v1",
+        name="assets_v2",
         row=AssetRow,
         key={"tenant_id": "uuid", "asset_id": "uuid"},
-        json=frozenset({"media", "content", "metadata", "prompt_spec"}),
+        json=frozenset({"media", "content", "metadata", "prompt_spec", "imported"}),
     ),
     keys=keys,
     fold=fold,

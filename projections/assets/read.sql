@@ -1,8 +1,8 @@
 -- assets: the assets of the session's tenant
-SELECT * FROM queries.assets_v1 AS a
+SELECT * FROM queries.assets_v2 AS a
 
 -- count: how many of them
-SELECT count(*) FROM queries.assets_v1 AS a
+SELECT count(*) FROM queries.assets_v2 AS a
 
 -- created_desc: the newest first
 ORDER BY a.created_position DESC

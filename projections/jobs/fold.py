@@ -17,7 +17,7 @@ from domain.job.events import (
     JobStarted,
     JobSucceeded,
 )
-from domain.values import searchable
+from domain.values import imported_from, searchable
 from projections.projection import Changes, Key, Projection, Table
 
 _JOB_EVENTS = get_args(JobEvent)
@@ -42,6 +42,7 @@ class JobRow(NamedTuple):
     priority: int
     prompt_spec: dict[str, Any] | None
     snapshot: dict[str, Any] | None
+    imported: dict[str, Any] | None
     subject: str | None
     assets: list[str]
     error_code: str | None
@@ -102,6 +103,7 @@ def _requested(event: JobRequested, recorded: Recorded) -> JobRow:
         priority=event.priority,
         prompt_spec=event.prompt_spec,
         snapshot=event.snapshot,
+        imported=imported_from(event.imported),
         subject=event.envelope.subject,
         assets=[],
         error_code=None,
@@ -157,12 +159,12 @@ def _costs(row: JobRow, cost: Cost | None) -> list[dict[str, Any]]:
 
 JOBS = Projection(
     name="jobs",
-    version=1,
+    version=2,
     table=Table(
-        name="jobs_v1",
+        name="jobs_v2",
         row=JobRow,
         key={"tenant_id": "uuid", "job_id": "uuid"},
-        json=frozenset({"prompt_spec", "snapshot", "costs"}),
+        json=frozenset({"prompt_spec", "snapshot", "imported", "costs"}),
     ),
     keys=keys,
     fold=fold,

@@ -1,8 +1,8 @@
 -- jobs: the jobs of the session's tenant
-SELECT * FROM queries.jobs_v1 AS j
+SELECT * FROM queries.jobs_v2 AS j
 
 -- count: how many of them
-SELECT count(*) FROM queries.jobs_v1 AS j
+SELECT count(*) FROM queries.jobs_v2 AS j
 
 -- created_desc: the newest first
 ORDER BY j.created_position DESC

@@ -150,6 +150,27 @@ def test_content_is_purged_and_compared_with_the_log(environment: dict[str, str]
     assert compared == "found 0 orphans, 0 missing, 0 uploads swept"
 
 
+def test_a_folder_is_imported_and_what_cannot_be_is_listed(environment: dict[str, str], tmp_path: Path) -> None:
+    environment |= {"ASSET_LEDGER_CONTENT_STORE": (tmp_path / "store").as_uri()}
+    told(environment, "tenant", "create", "brought")
+    media = tmp_path / "media"
+    media.mkdir()
+    (media / "a.txt").write_text("a")
+    imported = ["content", "import", str(media), "--tenant", "brought"]
+    assert told(environment, *imported) == "1 imported, 0 known already, 0 refused"
+    (media / "b.txt").symlink_to(media / "a.txt")
+    again = run(environment, *imported)
+    assert (again.returncode, again.stdout.splitlines()) == (
+        1,
+        ["refused  b.txt: is a link, and links are not followed", "0 imported, 1 known already, 1 refused"],
+    )
+    missing = run(environment, "content", "import", str(tmp_path / "nowhere"), "--tenant", "brought")
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert "nowhere cannot be read: No such file or directory." in missing.stderr
+    odd = run(environment, *imported, "--currency", "credits")
+    assert (odd.returncode, "three capital letters" in odd.stderr) == (2, True)
+
+
 def test_half_given_settings_are_refused_by_name(environment: dict[str, str]) -> None:
     ended = run(environment | {"ASSET_LEDGER_DATABASE_URL": "dbname=x"}, "tenant", "list")
     assert ended.returncode == 1

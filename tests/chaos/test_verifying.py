@@ -156,7 +156,7 @@ def test_a_read_model_that_is_not_as_its_rebuild_makes_it_is_found(quiet: Servic
     catch_up(quiet)
     assert verify_read_models(quiet, [ASSETS, AUDIT_TRAIL]) == {}
     with quiet.projector.connection() as connection:
-        connection.execute("UPDATE read_models.assets_v1 SET name = 'forged'")
+        connection.execute("UPDATE read_models.assets_v2 SET name = 'forged'")
     found = verify_read_models(quiet, [ASSETS, AUDIT_TRAIL])
     assert list(found) == [ASSETS.name]
     assert verify_read_models(quiet, [ASSETS, AUDIT_TRAIL]) == {}, "the rebuild has mended it"

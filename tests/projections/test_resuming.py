@@ -26,7 +26,7 @@ class CutShortError(Exception):
 
 def indexes(services: Services) -> list[str]:
     """The indexes of the assets' table."""
-    query = "SELECT indexname FROM pg_indexes WHERE schemaname = 'read_models' AND tablename = 'assets_v1' ORDER BY 1"
+    query = "SELECT indexname FROM pg_indexes WHERE schemaname = 'read_models' AND tablename = 'assets_v2' ORDER BY 1"
     with services.projector.connection() as connection:
         return [name for (name,) in connection.execute(query).fetchall()]
 

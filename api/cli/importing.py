@@ -1,0 +1,99 @@
+"""`content import`: bring in what lies in a folder, in nodetool's database, or in a file of JSON lines."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from api.cli.opening import ReasonOption, opened, operated, tenant_or_only
+from api.contents import Contents
+from api.importers import folder, jsonl, nodetool
+from api.importers.items import SourceUnreadableError
+from api.importing import Found, Importing
+from api.ledger import Ledger
+
+Kind = Literal["folder", "nodetool", "jsonl"]
+SQLITE = b"SQLite format 3\x00"
+
+
+def import_(
+    path: Annotated[
+        Path, typer.Argument(help="A folder of media, nodetool's SQLite database, or a file of JSON lines.")
+    ],
+    files: Annotated[
+        Path | None, typer.Option(help="The folder with the content that a database or a file of JSON lines names.")
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(help="Keeps apart sources that have the same paths. Default: folder, nodetool or jsonl."),
+    ] = None,
+    currency: Annotated[
+        str, typer.Option(help="What the costs of nodetool's jobs are in (ISO 4217).", metavar="CODE")
+    ] = "USD",
+    tenant: Annotated[
+        str | None, typer.Option("--tenant", help="The tenant's name or id; not needed if there is only one.")
+    ] = None,
+    reason: ReasonOption = None,
+) -> None:
+    """Bring in media that was made elsewhere: its bytes, what they are, and what its source says of it.
+
+    Run it as often as you like: what has the same path and the same bytes is brought in once, so a run that was cut
+    short goes on where it stopped. The times at the source are kept beside the time of recording. What cannot be
+    imported is listed with its reason, and the command ends with 1; everything else is there.
+    """
+    console = Console()
+    kind = _kind(path)
+    if len(currency) != 3 or not currency.isascii() or not currency.isupper():
+        raise typer.BadParameter("an ISO 4217 code has three capital letters, such as USD", param_hint="--currency")
+    found = _reader(kind, path, files)
+    with opened() as services:
+        services.store.check()
+        session = operated(services, tenant_or_only(services, tenant))
+        contents = Contents(Ledger(session), services.store, services.rules)
+        importing = Importing(contents, source or kind, currency, reason)
+        counted = _run(importing, found, console)
+    console.print(
+        f"{counted['imported']:,} imported, {counted['known']:,} known already, {counted['refused']:,} refused",
+        highlight=False,
+    )
+    if counted["refused"]:
+        raise typer.Exit(1)
+
+
+def _run(importing: Importing, found: Callable[[], Iterator[Found]], console: Console) -> Counter[str]:
+    counted: Counter[str] = Counter()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("importing", total=sum(1 for _ in found()))
+        for outcome in importing.run(found()):
+            counted[outcome.what] += 1
+            bar.advance(task)
+            if outcome.what == "refused":
+                console.print(
+                    f"refused  {outcome.place}: {outcome.reason}", markup=False, highlight=False, soft_wrap=True
+                )
+    return counted
+
+
+def _kind(path: Path) -> Kind:
+    if path.is_dir():
+        return "folder"
+    try:
+        with path.open("rb") as file:
+            return "nodetool" if file.read(len(SQLITE)) == SQLITE else "jsonl"
+    except OSError as error:
+        raise SourceUnreadableError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _reader(kind: Kind, path: Path, files: Path | None) -> Callable[[], Iterator[Found]]:
+    if kind == "folder":
+        if files is not None:
+            raise typer.BadParameter("a folder has its content in itself", param_hint="--files")
+        return lambda: folder.read(path)
+    if kind == "nodetool":
+        return lambda: nodetool.read(path, files)
+    return lambda: jsonl.read(path, files)

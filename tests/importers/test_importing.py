@@ -1,0 +1,244 @@
+"""What lies elsewhere is brought in once, with its bytes, its past and its times, and nothing is lost on the way."""
+
+import shutil
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import islice
+from os import utime
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import orjson
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import strategies as st
+
+from api.composition import Services
+from api.contents import Contents
+from api.importers import folder, jsonl
+from api.importers.items import Item
+from api.importers.nodetool import read
+from api.importing import Found, Importing, Outcome
+from api.ledger import Ledger
+from api.purging import Purging
+from api.session import Session
+from api.watching import own_session
+from domain.errors import ServiceUnavailableError
+from infra.content.store import ContentStore
+from infra.settings import Settings
+from tests.api.test_content import with_content
+from tests.api.test_purging import store_down
+from tests.api.working import claim
+from tests.conftest import Client
+from tests.importers.test_nodetool import ASSET, JOB, Nodetool, nodetool
+
+__all__ = ["nodetool"]  # a fixture
+
+SAMPLES = Path(__file__).parents[2] / "docs" / "samples"
+AN_HOUR_AGO = datetime(2023, 11, 14, 22, 13, 20, 250_000, UTC)
+
+
+@pytest.fixture
+def session(services: Services, client: Client) -> Session:
+    """The ledger's own session with the client's tenant."""
+    return own_session(services, client.tenant_id)
+
+
+@pytest.fixture
+def importing(services: Services, session: Session) -> Callable[..., Importing]:
+    """Makes an importer into the client's tenant."""
+
+    def make(source: str = "folder", *, store: ContentStore = services.store, most: int | None = None) -> Importing:
+        rules = replace(services.rules, most=most) if most else services.rules
+        return Importing(Contents(Ledger(session), store, rules), source, "USD")
+
+    return make
+
+
+def counted(outcomes: Iterator[Outcome]) -> Counter[str]:
+    return Counter(outcome.what for outcome in outcomes)
+
+
+def assets(client: Client) -> dict[str, dict[str, Any]]:
+    """The client's assets by their place at the source."""
+    return {asset["imported"]["place"]: asset for asset in client.page(limit=200)["items"] if asset["imported"]}
+
+
+def test_a_folder_is_brought_in_with_its_bytes_and_its_times(
+    client: Client, importing: Callable[..., Importing], tmp_path: Path
+) -> None:
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    castle = Path(shutil.copy(SAMPLES / "castle.png", tmp_path / "deep" / "er" / "Schloß.png"))
+    utime(castle, (AN_HOUR_AGO.timestamp(),) * 2)
+    (tmp_path / "note.xyz").write_bytes(b"\x00\x01 whatever")
+    assert counted(importing().run(folder.read(tmp_path))) == {"imported": 2}
+    found = assets(client)
+    asset = found["deep/er/Schloß.png"]
+    assert asset["imported"] | {"started_at": None, "finished_at": None} == {
+        "source": "folder",
+        "place": "deep/er/Schloß.png",
+        "created_at": "2023-11-14T22:13:20.250000Z",
+        "started_at": None,
+        "finished_at": None,
+    }
+    assert asset["created_at"] > "2026"
+    assert asset["media"] == {"media_kind": "image", "format": "png", "width": 512, "height": 512}
+    assert (asset["name"], asset["file_name"], asset["status"]) == ("Schloß.png", "Schloß.png", "ready")
+    assert asset["content"]["embedded"]["parameters"].startswith("a castle on a hill")
+    assert client.get(asset["url"], stream=True).content == castle.read_bytes()
+    assert found["note.xyz"]["media"] == {"media_kind": "file"}
+    created, stored = client.history(asset["id"])
+    assert (created["topic"], stored["topic"]) == ("asset.created", "asset.content_stored")
+    assert "imported" in [change["field"] for change in created["changes"]]
+
+
+def test_the_same_path_and_bytes_are_brought_in_once(
+    client: Client, importing: Callable[..., Importing], tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text("a")
+    (tmp_path / "same.txt").write_text("a")
+    assert counted(importing().run(folder.read(tmp_path))) == {"imported": 2}
+    assert counted(importing().run(folder.read(tmp_path))) == {"known": 2}
+    (tmp_path / "a.txt").write_text("another")
+    (tmp_path / "b.txt").write_text("b")
+    assert counted(importing().run(folder.read(tmp_path))) == {"imported": 2, "known": 1}
+    assert counted(importing("elsewhere").run(folder.read(tmp_path))) == {"imported": 3}
+    assert len(client.page(limit=200)["items"]) == 7
+
+
+def test_what_cannot_be_brought_in_is_told_and_everything_else_is_there(
+    client: Client, importing: Callable[..., Importing], tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text("a")
+    (tmp_path / "gone.txt").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "large.txt").write_text("x" * 200)
+    outcomes = list(importing(most=100).run(folder.read(tmp_path)))
+    assert {outcome.place: outcome.reason for outcome in outcomes if outcome.what == "refused"} == {
+        "gone.txt": "is a link, and links are not followed",
+        "large.txt": "Content may have at most 100 bytes.",
+    }
+    assert list(assets(client)) == ["a.txt"]
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused_and_leaves_nothing(
+    client: Client, services: Services, importing: Callable[..., Importing], tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text("a")
+
+    class Changing:
+        """A store before which the file grows."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(services.store, name)
+
+        def write(self, key: str, chunks: Any) -> None:
+            (tmp_path / "a.txt").write_text("longer")
+            services.store.write(key, chunks)
+
+    (outcome,) = importing(store=Changing()).run(folder.read(tmp_path))
+    assert outcome == Outcome("a.txt", "refused", "has changed while it was read")
+    assert list(services.store.objects(f"{client.tenant_id}/")) == []
+    assert assets(client) == {}
+
+
+def test_a_run_that_was_cut_short_is_gone_on_with(
+    session: Session, services: Services, importing: Callable[..., Importing], tmp_path: Path
+) -> None:
+    for number in range(450):
+        (tmp_path / f"{number:03}.txt").write_text(f"number {number}")
+    run = importing().run(folder.read(tmp_path))
+    assert len(list(islice(run, 210))) == 210
+    run.close()  # type: ignore[attr-defined]  # a generator
+    whole = counted(importing().run(folder.read(tmp_path)))
+    assert whole["imported"] in (50, 250)
+    assert whole["known"] == 450 - whole["imported"]
+    assert counted(importing().run(folder.read(tmp_path))) == {"known": 450}
+    found = Purging(session, services.store).reconcile()
+    assert (found.orphans, found.missing) == ([], [])
+
+
+def test_when_the_store_fails_nothing_of_the_group_is_recorded(
+    client: Client, settings: Settings, importing: Callable[..., Importing], tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text("a")
+    with_content(client)
+    with store_down(settings, client), pytest.raises(ServiceUnavailableError):
+        list(importing().run(folder.read(tmp_path)))
+    assert assets(client) == {}
+    assert counted(importing().run(folder.read(tmp_path))) == {"imported": 1}
+
+
+def test_nodetool_is_brought_in_with_its_jobs_and_what_they_cost(
+    client: Client, importing: Callable[..., Importing], nodetool: Nodetool
+) -> None:
+    shutil.copy(SAMPLES / "castle.png", nodetool.files / "a1.png")
+    nodetool.insert("assets", ASSET)
+    nodetool.insert(
+        "jobs",
+        JOB | {"cost": 0.25},
+        JOB | {"id": "j2", "status": "failed", "error": "out of memory", "cost": None},
+        JOB | {"id": "j3", "status": "running", "finished_at": None},
+        JOB | {"id": "j4", "cost": 1e30},
+    )
+    outcomes = list(importing("nodetool").run(read(nodetool.path, nodetool.files)))
+    assert counted(iter(outcomes)) == {"imported": 4, "refused": 1}
+    assert [outcome.place for outcome in outcomes if outcome.what == "refused"] == ["job:j4"]
+    assert counted(importing("nodetool").run(read(nodetool.path, nodetool.files))) == {"known": 4, "refused": 1}
+    asset = assets(client)["asset:a1"]
+    assert asset["imported"]["created_at"] == "2025-04-28T21:20:09.500000Z"
+    found = client.page("/v1/jobs")["items"]
+    one, other, third = sorted(found, key=lambda job: str(job["imported"]["place"]))
+    assert [job["status"] for job in (one, other, third)] == ["succeeded", "failed", "cancelled"]
+    assert one["assets"] == [asset["id"]]
+    assert f"job:{one['id']}" in asset["origin"]
+    assert one["media_kind"] == "image"
+    assert one["costs"] == [{"attempt": 1, "amount": "0.250000000", "currency": "USD"}]
+    assert one["imported"]["finished_at"] is not None
+    assert other["error_message"] == "out of memory"
+    assert claim(client) == []
+
+
+def test_what_does_not_fit_in_an_entry_is_found_among_the_others(
+    client: Client, importing: Callable[..., Importing], tmp_path: Path
+) -> None:
+    file = {"media": {"media_kind": "file"}}
+    lines = [file | {"id": f"line-{number}"} for number in range(5)]
+    lines[2] |= {"description": "\U0001f3f0" * 9_000, "metadata": {"text": "x" * 39_000}}
+    path = tmp_path / "lines.jsonl"
+    path.write_bytes(b"\n".join(map(orjson.dumps, lines)))
+    outcomes = {outcome.place: outcome for outcome in importing("jsonl").run(jsonl.read(path))}
+    assert [place for place, outcome in outcomes.items() if outcome.what == "refused"] == ["line-2"]
+    assert "at most 65,535" in str(outcomes["line-2"].reason)
+    assert sorted(assets(client)) == ["line-0", "line-1", "line-3", "line-4"]
+
+
+@hypothesis.settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_however_often_and_however_far_it_runs_each_item_is_there_once(
+    data: st.DataObject, clients: Callable[..., Client], services: Services, tmp_path: Path
+) -> None:
+    client = clients()
+    session = own_session(services, client.tenant_id)
+    texts = data.draw(st.lists(st.text(max_size=20), min_size=1, max_size=12))
+    root = tmp_path / f"{zlib.crc32(repr(texts).encode())}-{client.tenant_id}"
+    root.mkdir()
+    for number, text in enumerate(texts):
+        (root / f"{number}.txt").write_text(text)
+
+    def items() -> list[Found]:
+        return list(folder.read(root))
+
+    for _ in range(data.draw(st.integers(min_value=1, max_value=3))):
+        some = data.draw(st.lists(st.sampled_from(items()), max_size=20))
+        importer = Importing(Contents(Ledger(session), services.store, services.rules), "folder", "USD")
+        assert "refused" not in counted(importer.run(some))
+    importer = Importing(Contents(Ledger(session), services.store, services.rules), "folder", "USD")
+    assert sum(counted(importer.run(items())).values()) == len(texts)
+    listed = client.page(limit=200)["items"]
+    assert sorted(asset["imported"]["place"] for asset in listed) == sorted(
+        item.place for item in items() if isinstance(item, Item)
+    )
