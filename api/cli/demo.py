@@ -3,6 +3,7 @@
 import logging
 import socket
 from contextlib import nullcontext
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -14,11 +15,20 @@ from rich.console import Console
 
 from api import logs
 from api.app import create_app
-from api.cli.opening import operator
+from api.cli.importing import run_import
+from api.cli.opening import operated, operator
 from api.cli.projections import rebuild_with_bar
 from api.cli.story import Story
+from api.cli.story_of_content import ContentStory
+from api.cli.telling import SAMPLES
 from api.composition import Services, services
+from api.content_watch import ContentWatch
+from api.contents import Contents
+from api.importers import folder
+from api.importing import Importing
 from api.lease_watch import LeaseWatch
+from api.ledger import Ledger
+from api.purging import Purging
 from api.serving import ServingError, listening, serving, wait_for_signal
 from domain.errors import TenantNotFoundError
 from domain.event import Actor
@@ -41,12 +51,17 @@ def demo(
     with (
         services(settings) as made,
         LeaseWatch(made),
+        ContentWatch(made, timedelta(days=settings.retention_days)),
         serving(create_app(lambda: nullcontext(made)), _listener(port)) as url,
     ):
-        key = made.tenants.issue_key(operator("demo"), _tenant(made), Actor(id="pipeline", type="worker"))
+        tenant_id = _tenant(made)
+        key = made.tenants.issue_key(operator("demo"), tenant_id, Actor(id="pipeline", type="worker"))
         with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as http:
             story = Story(http, console, run=str(uuid6.uuid7())[:18])
             story.tell()
+            ContentStory(http, console).tell(story.castle)
+        _import_samples(made, tenant_id, console)
+        _reconcile(made, tenant_id, console)
         console.print("\n[bold]asset-ledger projections rebuild assets[/]", highlight=False)
         rebuild_with_bar(made.engine, ASSETS, console)
         if not once:
@@ -66,6 +81,18 @@ def _tenant(services: Services) -> UUID:
         return services.tenants.find(TENANT)
     except TenantNotFoundError:
         return services.tenants.create(operator("demo"), TENANT)
+
+
+def _import_samples(services: Services, tenant_id: UUID, console: Console) -> None:
+    console.print("\n[bold]asset-ledger content import docs/samples[/]", highlight=False)
+    contents = Contents(Ledger(operated(services, tenant_id)), services.store, services.rules)
+    run_import(Importing(contents, "samples", "USD"), lambda: folder.read(SAMPLES), console)
+
+
+def _reconcile(services: Services, tenant_id: UUID, console: Console) -> None:
+    console.print("\n[bold]asset-ledger content reconcile[/]", highlight=False)
+    found = Purging(operated(services, tenant_id), services.store).reconcile()
+    console.print(f"  {len(found.orphans)} orphans, {len(found.missing)} missing", highlight=False)
 
 
 def _keep_serving(console: Console, url: str, key: str, asset_id: str) -> None:

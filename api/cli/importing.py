@@ -55,16 +55,13 @@ def import_(
         session = operated(services, tenant_or_only(services, tenant))
         contents = Contents(Ledger(session), services.store, services.rules)
         importing = Importing(contents, source or kind, currency, reason)
-        counted = _run(importing, found, console)
-    console.print(
-        f"{counted['imported']:,} imported, {counted['known']:,} known already, {counted['refused']:,} refused",
-        highlight=False,
-    )
-    if counted["refused"]:
+        refused = run_import(importing, found, console)
+    if refused:
         raise typer.Exit(1)
 
 
-def _run(importing: Importing, found: Callable[[], Iterator[Found]], console: Console) -> Counter[str]:
+def run_import(importing: Importing, found: Callable[[], Iterator[Found]], console: Console) -> int:
+    """Import with a progress bar, list what cannot be imported, and sum up; returns how much that was."""
     counted: Counter[str] = Counter()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
@@ -76,7 +73,11 @@ def _run(importing: Importing, found: Callable[[], Iterator[Found]], console: Co
                 console.print(
                     f"refused  {outcome.place}: {outcome.reason}", markup=False, highlight=False, soft_wrap=True
                 )
-    return counted
+    console.print(
+        f"{counted['imported']:,} imported, {counted['known']:,} known already, {counted['refused']:,} refused",
+        highlight=False,
+    )
+    return counted["refused"]
 
 
 def _kind(path: Path) -> Kind:

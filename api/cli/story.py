@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,9 +9,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from infra.settings import SettingsError
+from api.cli.telling import Telling, sample
 
-SAMPLES = Path(__file__).parents[2] / "docs" / "samples"
 VARIATIONS = 300
 
 MADE: dict[str, dict[str, Any]] = {
@@ -77,16 +75,14 @@ RECORDED: dict[str, dict[str, Any]] = {
 TYPES = {"png": "image/png", "jpg": "image/jpeg", "wav": "audio/wav", "webm": "video/webm", "pdf": "application/pdf"}
 
 
-class Story:
-    """Tells the story to a ledger over HTTP, and to a person on the console."""
+class Story(Telling):
+    """A workflow and what became of what it made."""
 
     def __init__(self, http: httpx.Client, console: Console, run: str) -> None:
-        self._http = http
-        self._console = console
+        super().__init__(http, console)
         self._run = run
         self._ids: dict[str, str] = {}
         self._jobs: dict[str, str] = {}
-        self._head = 0
 
     def tell(self) -> None:
         """Run a workflow, record, link, retag, delete, restore; then show the list, one trail, an earlier moment."""
@@ -152,12 +148,8 @@ class Story:
         self._say(f"{file_name}: attempt {ended['attempt']} {ended['status']}, asset {self._ids[file_name]}")
 
     def _described(self, file_name: str) -> dict[str, Any]:
-        path = SAMPLES / file_name
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise SettingsError(f"{path}: {error.strerror}: run the demo from a checkout of the project") from error
-        described = {"content_type": TYPES[path.suffix[1:]], "size": len(content)}
+        content = sample(file_name)
+        described = {"content_type": TYPES[file_name.rpartition(".")[2]], "size": len(content)}
         return {"file_name": file_name, "content": described | {"sha256": hashlib.sha256(content).hexdigest()}}
 
     def _record_variations(self) -> None:
@@ -215,18 +207,6 @@ class Story:
             asset = self._call("GET", f"/v1/assets/{self.castle}", params=params)
             table.add_row(moment, str(asset["revision"]), ", ".join(asset["tags"]), asset["updated_by"])
         self._console.print(table)
-
-    def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:  # noqa: ANN401
-        response = self._http.request(method, path, **options).raise_for_status()
-        self._head = max(self._head, int(response.headers.get("Ledger-Position", 0)))
-        answer: dict[str, Any] = response.json() if response.content else {}
-        return answer
-
-    def _chapter(self, title: str) -> None:
-        self._console.print(f"\n[bold]{title}[/]", highlight=False)
-
-    def _say(self, text: str) -> None:
-        self._console.print(f"  {text}", highlight=False)
 
 
 def _told(change: dict[str, Any]) -> str:
