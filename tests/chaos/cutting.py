@@ -1,7 +1,7 @@
 """A proxy before PostgreSQL's unix socket that cuts connections at a chosen place of a request (PostgreSQL, 54.2).
 
-A request is what a client sends up to its Sync or Query message, and an answer all up to ReadyForQuery. A client has
-one request on its way at a time, so both begin where the other ends.
+A request is what a client sends up to its Sync or Query message, and an answer all up to where the server waits for
+the client again. A client has one request on its way at a time, so both begin where the other ends.
 """
 
 import random
@@ -20,7 +20,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 CHUNK = 65_536
 MORE_FOLLOWS = (b"P", b"B", b"D", b"E", b"C", b"H")
 """Parse, Bind, Describe, Execute, Close, Flush: a Sync ends the request."""
-READY = b"Z"
+ENDS = (b"Z", b"G")
+"""ReadyForQuery, and CopyInResponse, after which the server waits for the client: it has said all there is to say."""
 
 
 class When(Enum):
@@ -239,7 +240,7 @@ def answered(received: bytearray) -> bool:
     """Whether the answer is whole."""
     start = 0
     while len(received) >= start + 5:
-        if received[start : start + 1] == READY:
+        if received[start : start + 1] in ENDS:
             return True
         start += 1 + int.from_bytes(received[start + 1 : start + 5])
     return False

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psycopg
 import pytest
 import uuid6
 from eventsourcing.persistence import IntegrityError
@@ -127,3 +128,18 @@ def test_a_writer_goes_on_when_the_database_is_back(quiet: Services, cutter: Cut
         cutter.admit()
         assert sorted(answer.result(30)[0].position for answer in answers) == list(range(2, 10))
     assert list(stored(quiet, tenant)) == list(range(1, 10))
+
+
+@pytest.mark.parametrize("when", When, ids=lambda when: when.name.lower())
+def test_rows_that_are_copied_in_are_lost_with_their_connection_and_nobody_waits(
+    databases: Servers, cutter: Cutter, when: When
+) -> None:
+    def copy() -> None:
+        with psycopg.connect(cutter.through(databases.service)) as connection:
+            connection.execute("CREATE TEMP TABLE copied (text text)")
+            cutter.cut_next(b"COPY copied", when)
+            with connection.cursor().copy("COPY copied FROM STDIN") as copying:
+                copying.write_row(["a"])
+
+    with ThreadPoolExecutor(1) as pool, pytest.raises(psycopg.OperationalError):
+        pool.submit(copy).result(timeout=20)
