@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -30,6 +30,13 @@ KEK = base64.b64encode(bytes(range(32))).decode()
 
 class MeasuringError(Exception):
     """A row could not be measured. Says why."""
+
+
+class Server(NamedTuple):
+    """Where a process serves, and its id."""
+
+    address: tuple[str, int]
+    pid: int
 
 
 class Ground:
@@ -73,6 +80,12 @@ class Ground:
                 self.run("drop", name=name)
 
     @contextmanager
+    def folder(self) -> Iterator[Path]:
+        """An empty directory for as long as the block runs."""
+        with tempfile.TemporaryDirectory(dir=self._directory) as path:
+            yield Path(path)
+
+    @contextmanager
     def ledger(self) -> Iterator[tuple[Services, Servers]]:
         """A new ledger in this process that follows nothing, and where its databases are."""
         with self.databases() as servers, connected(Settings(key_encryption_key=KEK, follow=False), servers) as made:
@@ -98,13 +111,13 @@ class Ground:
                 _end(process)
 
     @contextmanager
-    def server(self, module: str, *arguments: str, environment: Mapping[str, str]) -> Iterator[tuple[str, int]]:
-        """A process that serves HTTP and first prints where; gives its host and port. MeasuringError."""
+    def server(self, module: str, *arguments: str, environment: Mapping[str, str]) -> Iterator["Server"]:
+        """A process that serves HTTP and first prints where. MeasuringError."""
         with self.process(module, *arguments, environment=environment) as process:
             found = _URL.search(process.stdout.readline() if process.stdout else "")
             if found is None:
                 raise MeasuringError(f"{module} does not serve: {self.last_words(module)}")
-            yield found[1], int(found[2])
+            yield Server((found[1], int(found[2])), process.pid)
 
     def answer(self, module: str, environment: Mapping[str, str]) -> str:
         """What a process printed that ran to its end. MeasuringError if it failed."""

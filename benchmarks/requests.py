@@ -30,6 +30,7 @@ class Served:
     """A server, and the key that opens it."""
 
     address: Address
+    pid: int
     key: str
     settle: Callable[[], None] = lambda: None
     """Waits until the server has nothing left to do."""
@@ -50,13 +51,17 @@ class Served:
 
 
 @contextmanager
-def ours(ground: Ground) -> Iterator[tuple[Served, Services, UUID]]:
-    """The ledger as `asset-ledger serve` serves it, with a tenant; and the same ledger in this process."""
+def ours(ground: Ground, **settings: str) -> Iterator[tuple[Served, Services, UUID]]:
+    """The ledger as `asset-ledger serve` serves it, with a tenant; and the same ledger in this process.
+
+    More settings are given by the names of their variables.
+    """
     with ground.ledger() as (services, servers):
         tenant_id = new_tenant(services)
         key = services.tenants.issue_key(deciding.context(), tenant_id, Actor(id="bench", type="system"))
-        with ground.server("benchmarks.serve", "serve", "--port", "0", environment=environment(servers)) as address:
-            yield Served(address, key, lambda: settle(services)), services, tenant_id
+        settings |= environment(servers)
+        with ground.server("benchmarks.serve", "serve", "--port", "0", environment=settings) as server:
+            yield Served(*server, key, lambda: settle(services)), services, tenant_id
 
 
 @contextmanager
@@ -64,8 +69,8 @@ def plain(ground: Ground) -> Iterator[Served]:
     """The peer, served by a process of its own."""
     with ground.empty() as conninfo:
         settings = {"PLAIN_DATABASE_URL": conninfo, "PLAIN_KEY": PLAIN_KEY}
-        with ground.server("benchmarks.peers.plain", environment=settings) as address:
-            yield Served(address, PLAIN_KEY)
+        with ground.server("benchmarks.peers.plain", environment=settings) as server:
+            yield Served(*server, PLAIN_KEY)
 
 
 def settle(services: Services, patience: float = 300) -> None:

@@ -55,6 +55,8 @@ TARGETS = {
     "http.list": Target(ratio=0.8),
     "rebuild": Target(at_least=30_000, ratio=20),
     "rebuild.rss": Target(at_most=300),
+    "upload.direct": Target(ratio=0.6),
+    "upload.rss": Target(below=250),
     "follow.lag_ms": Target(at_most=150),
     "idle.queries": Target(below=10),
 }

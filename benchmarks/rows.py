@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from benchmarks import appends, following, requests
+from benchmarks import appends, following, requests, uploads
 from benchmarks.ground import Ground
 from benchmarks.results import Result
 from benchmarks.rounds import Scale
@@ -32,6 +32,8 @@ ROWS = (
     Row(following.lag, ("follow.lag_ms",)),
     Row(following.idle, ("idle.queries",)),
     Row(following.rebuild, ("rebuild", "rebuild.rss")),
+    Row(uploads.direct, ("upload.direct",)),
+    Row(uploads.memory, ("upload.rss",)),
 )
 
 

@@ -1,0 +1,29 @@
+"""The rows about uploads, on small files: a real server, the programs of the system, and nothing left behind."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from benchmarks.ground import Ground, prepared
+from benchmarks.rounds import SCALES
+from benchmarks.rows import Row, selected
+
+
+@pytest.fixture(scope="module")
+def ground() -> Iterator[Ground]:
+    """A PostgreSQL of the benchmarks' own."""
+    with prepared() as made:
+        yield made
+
+
+@pytest.mark.parametrize("row", selected(["upload.*"]), ids=lambda row: row.names[0])
+def test_uploads_are_measured(ground: Ground, row: Row) -> None:
+    results = list(row.measure(ground, SCALES["smoke"]))
+    assert tuple(result.name for result in results) == row.names
+    assert all(result.value > 0 for result in results)
+
+
+def test_a_folder_is_removed_with_what_is_in_it(ground: Ground) -> None:
+    with ground.folder() as folder:
+        (folder / "file").write_bytes(b"bytes")
+    assert not folder.exists()
