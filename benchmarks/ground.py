@@ -119,9 +119,9 @@ class Ground:
                 raise MeasuringError(f"{module} does not serve: {self.last_words(module)}")
             yield Server((found[1], int(found[2])), process.pid)
 
-    def answer(self, module: str, environment: Mapping[str, str]) -> str:
+    def answer(self, module: str, environment: Mapping[str, str], *arguments: str) -> str:
         """What a process printed that ran to its end. MeasuringError if it failed."""
-        with self.process(module, environment=environment) as process:
+        with self.process(module, *arguments, environment=environment) as process:
             output, _ = process.communicate()
         if process.returncode != 0:
             raise MeasuringError(f"{module} failed: {self.last_words(module)}")

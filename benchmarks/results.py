@@ -57,6 +57,7 @@ TARGETS = {
     "rebuild.rss": Target(at_most=300),
     "upload.direct": Target(ratio=0.6),
     "upload.rss": Target(below=250),
+    "import": Target(at_least=500),
     "follow.lag_ms": Target(at_most=150),
     "idle.queries": Target(below=10),
 }

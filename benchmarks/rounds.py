@@ -22,14 +22,27 @@ class Scale:
     rebuilds: int
     upload: int
     """Mebibytes of the file that is uploaded; of the one whose memory is measured, twice as many."""
+    files: int
+    """Small ones that are imported."""
     budget: float
     """Seconds after which a row begins no further round."""
 
 
 SCALES = {
-    "smoke": Scale(rounds=2, seconds=0.4, assets=2_000, peer_events=1_000, rebuilds=2, upload=8, budget=10),
-    "short": Scale(rounds=5, seconds=2, assets=200_000, peer_events=20_000, rebuilds=3, upload=1_024, budget=60),
-    "long": Scale(rounds=15, seconds=5, assets=1_000_000, peer_events=60_000, rebuilds=5, upload=2_048, budget=900),
+    "smoke": Scale(rounds=2, seconds=0.4, assets=2_000, peer_events=1_000, rebuilds=2, upload=8, files=200, budget=10),
+    "short": Scale(
+        rounds=5, seconds=2, assets=200_000, peer_events=20_000, rebuilds=3, upload=1_024, files=100_000, budget=60
+    ),
+    "long": Scale(
+        rounds=15,
+        seconds=5,
+        assets=1_000_000,
+        peer_events=60_000,
+        rebuilds=5,
+        upload=2_048,
+        files=300_000,
+        budget=900,
+    ),
 }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from benchmarks import appends, following, requests, uploads
+from benchmarks import appends, following, importing, requests, uploads
 from benchmarks.ground import Ground
 from benchmarks.results import Result
 from benchmarks.rounds import Scale
@@ -34,6 +34,7 @@ ROWS = (
     Row(following.rebuild, ("rebuild", "rebuild.rss")),
     Row(uploads.direct, ("upload.direct",)),
     Row(uploads.memory, ("upload.rss",)),
+    Row(importing.files, ("import",)),
 )
 
 
