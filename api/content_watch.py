@@ -14,7 +14,7 @@ from domain.errors import LedgerError
 from infra.content.directory import DirectoryStore
 from infra.content.purges import tenants_with_due_purges
 from infra.content.uploads import tenants_with_expired_uploads
-from projections.contents.read import tenants_with_deleted_content
+from projections.contents.read import tenants_with_old_content
 
 _LOG = structlog.get_logger()
 
@@ -43,7 +43,7 @@ class ContentWatch(Watch):
             tenants.update(tenants_with_due_purges(services.projector))
             if retention:
                 before = services.clock() - self._retention
-                tenants.update(tenants_with_deleted_content(services.projector, before))
+                tenants.update(tenants_with_old_content(services.projector, before))
         except (LedgerError, psycopg.Error) as error:
             _LOG.warning("content not looked after", reason=str(error))
             return

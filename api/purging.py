@@ -1,6 +1,6 @@
 """Removes bytes for good: content that is purged, and what uploads have left behind. And tells what does not match."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -17,9 +17,10 @@ from infra.content.store import ContentStore
 from infra.content.uploads import Uploads, discard, object_key, remove
 from projections.assets.fold import AssetRow
 from projections.assets.read import AssetFilter, every_asset
-from projections.contents.read import due_for_purge, known_contents
+from projections.contents.read import due_for_purge, known_contents, superseded
 
 MOST_SWEPT = 100
+RETENTION = "the retention time is over"
 YOUNG = timedelta(hours=1)
 """An object that nobody knows is left alone for so long: what is written right now may be recorded yet."""
 
@@ -106,15 +107,29 @@ class Purging:
         return [row for one in either for row in every_asset(session.database, session.tenant_id, one)]
 
     def request_due(self, retention: timedelta, most: int = MOST_SWEPT) -> int:
-        """Decide it for assets that were deleted longer ago than they are kept; returns how many."""
-        before = self.session.clock() - retention
-        found = due_for_purge(self.session.database, self.session.tenant_id, before, most)
-        requested = 0
-        for asset_id in found:
+        """Decide it for assets that were deleted, and for content that was superseded, longer ago than they are kept.
+
+        Returns of how many assets.
+        """
+        database, tenant_id = self.session.database, self.session.tenant_id
+        before, requested = self.session.clock() - retention, 0
+        for asset_id in due_for_purge(database, tenant_id, before, most):
             with suppress(ContentHeldError, AssetNotFoundError):
-                self.request(asset_id, "the retention time is over")
+                self.request(asset_id, RETENTION)
+                requested += 1
+        for asset_id, numbers in superseded(database, tenant_id, before, most):
+            with suppress(ContentHeldError, AssetNotFoundError):
+                self._request_superseded(asset_id, numbers)
                 requested += 1
         return requested
+
+    def _request_superseded(self, asset_id: UUID, numbers: Sequence[int]) -> None:
+        def work() -> None:
+            self.session.log.recorder.lock_head()
+            going = self._load(asset_id).superseded(numbers)
+            self.purges.request(self.session.context(RETENTION), asset_id, going)
+
+        self.session.atomically(work)
 
     def carry_out(self) -> int:
         """Remove what is due, until nothing is; returns of how many assets. What fails is tried again later."""

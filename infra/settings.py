@@ -70,7 +70,10 @@ class Settings(BaseSettings):
         default=86_400, ge=1, description="After how long an upload that was not finished is removed."
     )
     retention_days: float = Field(
-        default=30, ge=0, description="How long the content of deleted assets is kept before it is purged."
+        default=30,
+        ge=0,
+        description="How long the content of deleted assets, and content that newer content has taken the place of, "
+        "is kept before it is purged.",
     )
     pool_size: int = Field(default=16, ge=1, description="The most connections a process opens as one role.")
     prepared_statements: bool = Field(default=True, description="Set to false behind a pooler in transaction mode.")

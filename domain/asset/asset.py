@@ -100,11 +100,19 @@ class Asset:
 
         Raises ContentHeldError under a legal hold, ContentInUseError if the asset is live.
         """
-        if self.contents and self.holds:
-            raise ContentHeldError(f"The asset is under a legal hold: {', '.join(sorted(self.holds))}.")
+        if self.contents:
+            self._must_not_be_held()
         if self.contents and not self.deleted:
             raise ContentInUseError
         return self.contents
+
+    def superseded(self, numbers: Collection[int]) -> tuple[ContentVersion, ...]:
+        """Those of the content versions that newer ones have taken the place of: they may be purged of a live asset.
+
+        Raises ContentHeldError under a legal hold.
+        """
+        self._must_not_be_held()
+        return tuple(v for v in self.contents if v.number in numbers and v.number < self.content_version)
 
     def purge_content(self, context: Context, gone: Collection[int]) -> tuple[AssetEvent, ...]:
         """Record that the bytes of these versions are gone; those that were recorded already are left out."""
@@ -168,6 +176,10 @@ class Asset:
     def _must_be_live(self) -> None:
         if self.deleted:
             raise AssetDeletedError
+
+    def _must_not_be_held(self) -> None:
+        if self.holds:
+            raise ContentHeldError(f"The asset is under a legal hold: {', '.join(sorted(self.holds))}.")
 
     def _next(self, context: Context) -> Envelope:
         return Envelope.of(context, self.tenant_id, self.id, self.version + 1, self.subject)

@@ -17,6 +17,13 @@ def due_for_purge(database: Database, tenant_id: UUID, before: datetime, most: i
     return [row[0] for row in rows]
 
 
+def superseded(database: Database, tenant_id: UUID, before: datetime, most: int) -> list[tuple[UUID, list[int]]]:
+    """Live assets under no hold, each with the content versions that were superseded before the time and are there."""
+    with database.transaction(tenant_id) as connection:
+        rows = connection.execute(_SQL["superseded"], {"before": before, "most": most}).fetchall()
+    return [(asset_id, numbers) for asset_id, numbers in rows]
+
+
 def known_contents(database: Database, tenant_id: UUID) -> Iterator[tuple[UUID, UUID, int]]:
     """Every content that is recorded and not purged: its id, the asset, the version."""
     with database.transaction(tenant_id) as connection:
@@ -24,7 +31,7 @@ def known_contents(database: Database, tenant_id: UUID) -> Iterator[tuple[UUID, 
             yield row[0], row[1], row[2]
 
 
-def tenants_with_deleted_content(projector: Database, before: datetime) -> list[UUID]:
-    """Tenants with assets that were deleted before the time. Needs the role that sees every tenant."""
+def tenants_with_old_content(projector: Database, before: datetime) -> list[UUID]:
+    """Tenants with content that was deleted or superseded before the time. Needs the role that sees every tenant."""
     with projector.connection() as connection:
-        return [row[0] for row in connection.execute(_SQL["tenants_with_deleted"], {"before": before}).fetchall()]
+        return [row[0] for row in connection.execute(_SQL["tenants_with_old"], {"before": before}).fetchall()]

@@ -5,9 +5,22 @@ SELECT a.asset_id FROM queries.assets_v2 AS a
    AND NOT EXISTS (SELECT FROM ledger.purges AS p WHERE p.tenant_id = a.tenant_id AND p.asset_id = a.asset_id)
  ORDER BY a.deleted_at LIMIT %(most)s
 
+-- superseded: content versions in whose place a newer one has been since before a time, of live assets under no hold
+SELECT c.asset_id, array_agg(c.content_version) FROM queries.contents_v1 AS c JOIN queries.assets_v2 AS a USING (asset_id)
+ WHERE c.purged_at IS NULL AND a.deleted_at IS NULL AND a.holds = '{}'
+   AND EXISTS (SELECT FROM queries.contents_v1 AS n
+                WHERE n.asset_id = c.asset_id AND n.content_version > c.content_version AND n.stored_at < %(before)s)
+   AND NOT EXISTS (SELECT FROM ledger.purges AS p WHERE p.tenant_id = c.tenant_id AND p.asset_id = c.asset_id)
+ GROUP BY c.asset_id LIMIT %(most)s
+
 -- known: content that is recorded and not purged
 SELECT content_id, asset_id, content_version FROM queries.contents_v1 WHERE purged_at IS NULL
 
--- tenants_with_deleted: where assets were deleted before a time whose content may be there still
-SELECT DISTINCT a.tenant_id FROM read_models.assets_v2 AS a JOIN read_models.contents_v1 AS c USING (tenant_id, asset_id)
- WHERE a.deleted_at < %(before)s AND c.purged_at IS NULL
+-- tenants_with_old: where content may be there still of assets that were deleted, or of versions that were superseded,
+-- before a time
+SELECT DISTINCT c.tenant_id FROM read_models.contents_v1 AS c JOIN read_models.assets_v2 AS a USING (tenant_id, asset_id)
+ WHERE c.purged_at IS NULL
+   AND (a.deleted_at < %(before)s
+        OR EXISTS (SELECT FROM read_models.contents_v1 AS n
+                    WHERE n.tenant_id = c.tenant_id AND n.asset_id = c.asset_id
+                      AND n.content_version > c.content_version AND n.stored_at < %(before)s))

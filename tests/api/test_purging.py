@@ -120,6 +120,28 @@ def test_what_was_deleted_longer_ago_than_it_is_kept_is_purged(
     assert topics(client, deleted)[-1] == "asset.content_purged"
 
 
+def test_content_that_was_superseded_longer_ago_than_it_is_kept_is_purged_and_the_newest_stays(
+    client: Client, services: Services, purging: Purging
+) -> None:
+    asset_id = with_content(client, b"first")
+    held = with_content(client, b"first")
+    for one, data in ((asset_id, b"second"), (asset_id, b"third"), (held, b"second")):
+        assert put(client, one, data).status_code == 200
+    client.call("PUT", f"/v1/assets/{held}/holds/case-7")
+    client.page()
+    assert purging.request_due(timedelta(days=1)) == 0
+    ContentWatch(services, timedelta(0)).look()
+    assert len(objects(services, client)) == 3
+    assert streamed(client, asset_id).content == b"third"
+    old = client.get(f"/v1/assets/{asset_id}/content", version=1, stream=True)
+    assert (old.status_code, old.json()["title"]) == (410, "Content purged"), old.text
+    assert client.get(f"/v1/assets/{held}/content", version=1, stream=True).content == b"first"
+    assert topics(client, asset_id)[-1] == "asset.content_purged"
+    assert client.get(f"/v1/assets/{asset_id}").json()["url"]
+    client.page()
+    assert purging.request_due(timedelta(0)) == 0
+
+
 def test_an_upload_that_was_not_finished_in_time_is_swept(client: Client, services: Services, purging: Purging) -> None:
     upload = begin(client, pending(client))
     parts = begin(client, pending(client), part_size=5 * 2**20)
