@@ -8,10 +8,11 @@ import typer
 from rich import print as show
 
 from api.app import create_app
-from api.composition import services
+from api.composition import Services, services
 from api.content_watch import ContentWatch
 from api.lease_watch import LeaseWatch
 from api.serving import listening, serving, wait_for_signal
+from infra.content.store import StoreUnavailableError
 from infra.servers import servers
 from infra.settings import Settings
 
@@ -35,7 +36,16 @@ def serve(
         serving(create_app(lambda: nullcontext(made)), listener) as url,
     ):
         show(f"serving on {url}; the API is described at {url}/docs")
+        _warn_of_the_store(made)
         wait_for_signal()
+
+
+def _warn_of_the_store(services: Services) -> None:
+    """All but content works without the store, and what is to be removed from it waits."""
+    try:
+        services.store.check()
+    except StoreUnavailableError as error:
+        show(f"[yellow]warning:[/] content can neither be stored nor read: {error}")
 
 
 def migrate() -> None:
