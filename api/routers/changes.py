@@ -19,7 +19,7 @@ from domain.errors import (
     AssetDeletedError,
     AssetNotFoundError,
     ContentBeingPurgedError,
-    DocumentsTooLargeError,
+    DocumentTooLargeError,
     HoldNotFoundError,
     OriginIsPermanentError,
     StaleRevisionError,
@@ -37,7 +37,7 @@ WhyQuery = Annotated[Reason | None, Query(description="Why; kept with the event 
 HoldName = Annotated[OutsideId, Path(description="The hold's name, such as `case-17`.")]
 
 
-@router.patch("", responses=documented(*ANY_CHANGE, DocumentsTooLargeError, TagNotAllowedError))
+@router.patch("", responses=documented(*ANY_CHANGE, DocumentTooLargeError, TagNotAllowedError))
 def describe_asset(
     asset_id: UUID, new: NewDescription, ledger: CallerLedger, if_match: IfMatch, response: Response
 ) -> Asset:

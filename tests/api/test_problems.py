@@ -46,9 +46,10 @@ KINDS: list[tuple[int, str, str, Ask]] = [
     (422, "beyond-head", "Beyond head", lambda c, a: c.get(path(a), as_of=10**6)),
     (
         422,
-        "documents-too-large",
-        "Documents too large",
-        lambda c, a: c.call("PATCH", path(a), json={"metadata": {"m": "m" * 50_000}}),
+        "document-too-large",
+        "Document too large",
+        # As JSON is written here, each of these numbers has 18 characters.
+        lambda c, a: c.call("PATCH", path(a), content=b'{"metadata": {"m": [' + b"1e15, " * 100_000 + b"0]}}"),
     ),
     (422, "entry-too-large", "Entry too large", too_large),
 ]
