@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.schemas import is_none
+from api.schemas import WHOLE, is_none
 from domain.job.events import JobStatus
 from domain.job.inputs import Attempt
 from domain.media import MediaKind
@@ -54,8 +54,8 @@ class Job(BaseModel):
     references: list[str]
     run: str | None
     priority: int
-    prompt_spec: JsonObject | None
-    snapshot: JsonObject | None
+    prompt_spec: JsonObject | None = Field(description=WHOLE)
+    snapshot: JsonObject | None = Field(description=WHOLE)
     subject: str | None = Field(description="The requester, whose data this holds; null: the tenant.")
     assets: list[UUID] = Field(description="What it made.")
     error_code: str | None

@@ -24,6 +24,12 @@ def too_large(client: Client, _asset: Asset) -> httpx.Response:
     return client.call("POST", "/v1/assets", json=body)
 
 
+def large_document(client: Client, asset: Asset) -> httpx.Response:
+    """A document that fits into a body: as JSON is written here, each of its numbers has 18 characters."""
+    body = b'{"metadata": {"m": [' + b"1e15, " * 100_000 + b"0]}}"
+    return client.call("PATCH", path(asset), content=body, headers={"Content-Type": "application/json"})
+
+
 KINDS: list[tuple[int, str, str, Ask]] = [
     (400, "bad-header", "Bad header", lambda c, a: c.call("GET", path(a), headers={"X-Actor": "ann"})),
     (400, "cursor", "Cursor", lambda c, _: c.get("/v1/assets", cursor="x")),
@@ -48,8 +54,7 @@ KINDS: list[tuple[int, str, str, Ask]] = [
         422,
         "document-too-large",
         "Document too large",
-        # As JSON is written here, each of these numbers has 18 characters.
-        lambda c, a: c.call("PATCH", path(a), content=b'{"metadata": {"m": [' + b"1e15, " * 100_000 + b"0]}}"),
+        large_document,
     ),
     (422, "entry-too-large", "Entry too large", too_large),
 ]
