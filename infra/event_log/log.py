@@ -124,10 +124,10 @@ class TenantLog(Application[UUID]):
         """Every event of several originators, each up to a revision, in the order of positions."""
         return list(self._decode(self.recorder.select_streams(revisions)))
 
-    def with_documents(self) -> Iterator[Recorded]:
+    def with_documents(self, span: int = SPAN) -> Iterator[Recorded]:
         """Every event that refers to documents in the store, read from end to end in short transactions."""
-        for after in range(0, self.recorder.head(), SPAN):
-            yield from self._decode(self.recorder.select_with_documents(after, after + SPAN))
+        for after in range(0, self.recorder.head(), span):
+            yield from self._decode(self.recorder.select_with_documents(after, after + span))
 
     def page(self, after: int, until: int, limit: int, topics: Sequence[str] = ()) -> list[Recorded]:
         """At most `limit` events after one position and up to another, of some topics or of all."""
