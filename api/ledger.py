@@ -55,14 +55,14 @@ class Ledger:
         """
         if key is None:
             event = self._creation(new, uuid6.uuid7())
-            return self._shown(self.session.persistently(lambda: self._record(event))), True
+            return self.shown(_row(self.session.persistently(lambda: self._record(event)))), True
         identity = self.session.identity
         asset_id = derived_id("asset", "key", identity.digest("key", key))
         digest = identity.digest("request", new.identity())
         history, made = self.session.persistently(
             lambda: self._once(asset_id, digest, lambda: self._record(self._creation(new, asset_id, digest)))
         )
-        return self._shown(history), made
+        return self.shown(_row(history)), made
 
     def create_assets(self, news: Iterable[NewAsset]) -> list[Recorded | LedgerError]:
         """Record new assets in one append; tells of each how it was recorded, or why it was not."""
@@ -86,7 +86,7 @@ class Ledger:
             return self.session.record(created, *stored, under=self.policies.admit([created]))
 
         history, made = self.session.atomically(lambda: self._once(asset_id, request_digest, record))
-        return self._shown(history), made
+        return self.shown(_row(history)), made
 
     def link_asset(self, asset_id: UUID, references: tuple[Reference, ...], reason: str | None) -> set[Reference]:
         """Link an asset to references; returns those that it did not have yet."""
@@ -97,9 +97,16 @@ class Ledger:
     def change_asset(
         self, asset_id: UUID, decide: Decision, reason: str | None, expected_revision: int | None
     ) -> AssetRow:
-        """Decide on an asset and record what was decided; returns the asset as that left it, deleted or not."""
+        """Decide on an asset and record what was decided; returns the asset as that left it, deleted or not.
+
+        Its documents may be references still: it can be part of a transaction, which must not wait for the store.
+        """
         changed = self._change(asset_id, decide, reason, expected_revision)
-        return self._shown(self.log.history(asset_id, changed.revision))
+        return _row(self.log.history(asset_id, changed.revision))
+
+    def shown(self, row: AssetRow) -> AssetRow:
+        """The asset with its documents, as the answer to what is recorded."""
+        return self.session.documents.shown(row)
 
     def hold_asset(self, asset_id: UUID, hold: str, reason: str | None, expected_revision: int | None) -> AssetRow:
         """Put a legal hold on an asset. ContentBeingPurgedError if its content is about to go."""
@@ -217,10 +224,6 @@ class Ledger:
             return self.session.persistently(work)
         except AggregateNotFoundError:
             raise AssetNotFoundError from None
-
-    def _shown(self, history: list[Recorded]) -> AssetRow:
-        """The asset as the answer to what is recorded."""
-        return self.session.documents.shown(_row(history))
 
     def _history(self, asset_id: UUID, revision: int | None = None) -> list[Recorded]:
         return self.session.history(asset_id, AssetCreated, AssetNotFoundError, revision)

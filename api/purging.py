@@ -134,7 +134,7 @@ class Purging:
         return done
 
     def sweep(self) -> int:
-        """Remove what uploads have left behind whose time is over; returns how many."""
+        """Remove what uploads have left behind whose time is over, documents among them; returns how many."""
         with self.session.database.transaction(self.session.tenant_id):
             expired = self.uploads.expired(MOST_SWEPT)
             for upload in expired:

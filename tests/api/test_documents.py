@@ -174,8 +174,22 @@ def test_an_asset_may_come_with_a_large_document_and_its_bytes(client: Client, s
     answer = client.call("POST", "/v1/assets/upload", files={"asset": (None, asset), "file": ("a.bin", b"bytes")})
     assert answer.status_code == 201, answer.text
     assert client.get(path(answer.json())).json()["metadata"] == {"text": "x" * 60_000}
-    assert len(objects(services, client)) == 2
+    again = client.call("PUT", path(answer.json(), "content"), content=b"other bytes")
+    assert (again.status_code, again.json()["metadata"]) == (200, {"text": "x" * 60_000})
+    assert len(objects(services, client)) == 3
     assert rows(services, client) == 0
+
+
+def test_every_change_of_an_asset_answers_with_its_documents(client: Client) -> None:
+    asset = client.create(metadata=HALF_A_MEGABYTE)
+    for method, below, said in (
+        ("PATCH", (), {"json": {"name": "Castle"}}),
+        ("POST", ("links",), {"json": {"references": ["message:m_91"]}}),
+        ("DELETE", ("links",), {"params": {"ref": "message:m_91"}}),
+        ("POST", ("restore",), {}),
+    ):
+        answer = client.call(method, path(asset, *below), **said)
+        assert (answer.status_code, answer.json()["metadata"]) == (200, HALF_A_MEGABYTE)
 
 
 def test_what_a_policy_refuses_leaves_no_document(client: Client, services: Services) -> None:
