@@ -69,6 +69,7 @@ async def _session(request: Request) -> Session:
         log=made_of.log.of(caller.tenant_id),
         database=made_of.database,
         keys=made_of.keys,
+        store=made_of.store,
         actor=parse_actor(actor) if actor is not None else caller.holder,
         correlation_id=request.state.request_id,
         causation_id=causation_id,

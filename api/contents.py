@@ -219,7 +219,7 @@ class Contents:
                 asset_id, lambda asset, context: asset.store_content(context, arrived), None, revision
             )
 
-        return self.ledger.session.atomically(work)
+        return self.ledger.shown(self.ledger.session.atomically(work))
 
     def _end(self, content_id: UUID) -> None:
         """Note that an upload is over. UploadNotFoundError if it has expired and was swept meanwhile."""

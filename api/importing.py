@@ -193,7 +193,7 @@ class Importing:
         ended = [one.upload.content_id for one, _ in admitted if one.upload]
         if not self._contents.uploads.end(*ended):
             raise ServiceUnavailableError("The import was interrupted for so long that its uploads expired.")
-        self._session.log.record(*(event for _, told in admitted for event in told), under=under)
+        self._session.record(*(event for _, told in admitted for event in told), under=under)
         return [
             Outcome(one.item.place, "known")
             if one.asset_id in known

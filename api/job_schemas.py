@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.schemas import is_none
+from api.schemas import WHOLE, is_none
 from domain.job.events import JobStatus
 from domain.job.inputs import Attempt
 from domain.media import MediaKind
@@ -54,9 +54,9 @@ class Job(BaseModel):
     references: list[str]
     run: str | None
     priority: int
-    prompt_spec: JsonObject | None
+    prompt_spec: JsonObject | None = Field(description=WHOLE)
+    snapshot: JsonObject | None = Field(description=WHOLE)
     imported: Imported | None = Field(description="Where an importer found it, with the times it had there.")
-    snapshot: JsonObject | None
     subject: str | None = Field(description="The requester, whose data this holds; null: the tenant.")
     assets: list[UUID] = Field(description="What it made.")
     error_code: str | None

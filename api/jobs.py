@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError
@@ -14,7 +15,7 @@ from domain.asset.asset import Asset
 from domain.errors import AssetNotFoundError, JobNotFoundError, LeaseLostError
 from domain.event import Context, Event, Recorded
 from domain.job import job as aggregate
-from domain.job.events import JobRequested
+from domain.job.events import JobEvent, JobRequested
 from domain.job.inputs import Completion, NewJob
 from domain.job.job import Job
 from infra.event_log.log import expect_revision
@@ -50,7 +51,7 @@ class Jobs:
             return self._carry_out(job, job.request_again(context, key_digest)), False
 
         revision, made = self.session.atomically(work)
-        return self.job(id_, revision), made
+        return self._shown(id_, revision), made
 
     def change(
         self, job_id: UUID, decide: Decision, reason: str | None, expected_revision: int | None = None
@@ -64,7 +65,7 @@ class Jobs:
             expect_revision(expected_revision, job.version)
             return self._carry_out(job, decide(job, context))
 
-        return self.job(job_id, self.session.atomically(work))
+        return self._shown(job_id, self.session.atomically(work))
 
     def succeed(self, job_id: UUID, completion: Completion, expected_revision: int | None = None) -> JobRow:
         """End an attempt with what it made: the job and its assets in one append."""
@@ -79,18 +80,27 @@ class Jobs:
         return self.change(job_id, decide, completion.reason, expected_revision)
 
     def claim(self, media_kind: str | None, provider: str | None, most: int, lease_seconds: int) -> list[JobRow]:
-        """Hand out waiting jobs under a lease, after taking back those whose lease ran out."""
+        """Hand out waiting jobs under a lease, after taking back those whose lease ran out.
+
+        None is handed out whose documents cannot be read right now: StoreUnavailableError.
+        """
         context = self.session.context()
 
-        def work() -> list[Recorded]:
+        def work() -> list[JobRow]:
             self._take_back()
             waiting = self._queue.waiting(media_kind, provider, most)
-            started = [event for job_id, attempt in waiting for event in self._load(job_id).start(context, attempt)]
+            histories = [self._history(job_id) for job_id, _ in waiting]
+            rows = [self.session.documents.whole(_row(history)) for history in histories]
+            started = [
+                event
+                for history, (_, attempt) in zip(histories, waiting, strict=True)
+                for event in _aggregate(history).start(context, attempt)
+            ]
             self._queue.lease(waiting, lease_seconds)
-            return self.session.log.record(*started)
+            recorded = self.session.log.record(*started)
+            return [_after(row, start) for row, start in zip(rows, recorded, strict=True)]
 
-        started = [recorded.event for recorded in self.session.atomically(work)]
-        return [self.job(event.originator_id, event.originator_version) for event in started]
+        return self.session.atomically(work)
 
     def take_back_lost(self) -> int:
         """Requeue jobs whose lease ran out; returns how many."""
@@ -113,8 +123,7 @@ class Jobs:
             history = [recorded for recorded in history if recorded.position <= as_of]
         if not history:
             raise JobNotFoundError("The job was not requested yet at that moment.")
-        (row,) = fold_all(JOBS, history).values()
-        return row
+        return self.session.documents.whole(_row(history))
 
     def find(self, wanted: JobFilter, limit: int, cursor: str | None, order: Order = NEWEST_FIRST) -> Page[JobRow]:
         """A page of the list of jobs."""
@@ -142,7 +151,7 @@ class Jobs:
             return job.version
         under = Policies(self.session).admit(events, job)
         self._queue.follow(job, events[-1])
-        self.session.log.record(*events, under=under)
+        self.session.record(*events, under=under)
         return events[-1].originator_version
 
     def _take_back(self) -> int:
@@ -167,5 +176,24 @@ class Jobs:
         except AggregateNotFoundError:
             raise AssetNotFoundError(f"There is no asset {asset_id}.") from None
 
+    def _shown(self, job_id: UUID, revision: int) -> JobRow:
+        """The job as the answer to what is recorded."""
+        return self.session.documents.shown(_row(self._history(job_id, revision)))
+
     def _history(self, job_id: UUID, revision: int | None = None) -> list[Recorded]:
         return self.session.history(job_id, JobRequested, JobNotFoundError, revision)
+
+
+def _aggregate(history: list[Recorded]) -> Job:
+    job = aggregate.project(None, (cast("JobEvent", recorded.event) for recorded in history))
+    return cast("Job", job)
+
+
+def _row(history: list[Recorded]) -> JobRow:
+    (row,) = fold_all(JOBS, history).values()
+    return row
+
+
+def _after(row: JobRow, recorded: Recorded) -> JobRow:
+    (after,) = JOBS.fold({(row.tenant_id, row.job_id): row}, recorded).values()
+    return cast("JobRow", after)

@@ -19,7 +19,7 @@ from domain.event import Context, Recorded
 from domain.identity import derived_id
 from domain.reference import Reference
 from infra.content.purges import Purges
-from infra.event_log.log import Changed, TenantLog, persistently
+from infra.event_log.log import Changed, TenantLog
 from projections.assets.fold import ASSETS, AssetRow
 from projections.assets.read import AssetFilter, count_assets, list_assets
 from projections.audit_trail.read import AuditFilter, list_trail
@@ -55,20 +55,20 @@ class Ledger:
         """
         if key is None:
             event = self._creation(new, uuid6.uuid7())
-            return _row(persistently(lambda: self._record(event))), True
+            return self.shown(_row(self.session.persistently(lambda: self._record(event)))), True
         identity = self.session.identity
         asset_id = derived_id("asset", "key", identity.digest("key", key))
         digest = identity.digest("request", new.identity())
-        history, made = persistently(
+        history, made = self.session.persistently(
             lambda: self._once(asset_id, digest, lambda: self._record(self._creation(new, asset_id, digest)))
         )
-        return _row(history), made
+        return self.shown(_row(history)), made
 
     def create_assets(self, news: Iterable[NewAsset]) -> list[Recorded | LedgerError]:
         """Record new assets in one append; tells of each how it was recorded, or why it was not."""
         decided = [self._decided(new) for new in news]
         events = [event for event in decided if isinstance(event, AssetCreated)]
-        recorded = iter(persistently(lambda: self._record_each(events)))
+        recorded = iter(self.session.persistently(lambda: self._record_each(events)))
         return [next(recorded) if isinstance(event, AssetCreated) else event for event in decided]
 
     def create_with_content(
@@ -83,10 +83,10 @@ class Ledger:
 
         def record() -> list[Recorded]:
             ended()
-            return self.log.record(created, *stored, under=self.policies.admit([created]))
+            return self.session.record(created, *stored, under=self.policies.admit([created]))
 
         history, made = self.session.atomically(lambda: self._once(asset_id, request_digest, record))
-        return _row(history), made
+        return self.shown(_row(history)), made
 
     def link_asset(self, asset_id: UUID, references: tuple[Reference, ...], reason: str | None) -> set[Reference]:
         """Link an asset to references; returns those that it did not have yet."""
@@ -97,9 +97,16 @@ class Ledger:
     def change_asset(
         self, asset_id: UUID, decide: Decision, reason: str | None, expected_revision: int | None
     ) -> AssetRow:
-        """Decide on an asset and record what was decided; returns the asset as that left it, deleted or not."""
+        """Decide on an asset and record what was decided; returns the asset as that left it, deleted or not.
+
+        Its documents may be references still: it can be part of a transaction, which must not wait for the store.
+        """
         changed = self._change(asset_id, decide, reason, expected_revision)
         return _row(self.log.history(asset_id, changed.revision))
+
+    def shown(self, row: AssetRow) -> AssetRow:
+        """The asset with its documents, as the answer to what is recorded."""
+        return self.session.documents.shown(row)
 
     def hold_asset(self, asset_id: UUID, hold: str, reason: str | None, expected_revision: int | None) -> AssetRow:
         """Put a legal hold on an asset. ContentBeingPurgedError if its content is about to go."""
@@ -125,11 +132,12 @@ class Ledger:
         if not history:
             raise AssetNotFoundError("The asset was not recorded yet at that moment.")
         try:
-            return _live(history)
+            row = _live(history)
         except AssetDeletedError:
             if revision is None and as_of is None:
                 raise
             raise AssetDeletedError("The asset was deleted at that moment.") from None
+        return self.session.documents.whole(row)
 
     def asset_events(self, asset_id: UUID, limit: int, cursor: str | None) -> Page[Entry]:
         """What happened to an asset, the oldest first, deleted or not."""
@@ -181,12 +189,14 @@ class Ledger:
         return aggregate.create(self.session.context(new.reason), self.tenant_id, asset_id, new, request_digest)
 
     def _record(self, event: AssetCreated) -> list[Recorded]:
-        return self.log.record(event, under=self.policies.admit([event]))
+        return self.session.record(event, under=self.policies.admit([event]))
 
     def _record_each(self, events: Sequence[AssetCreated]) -> list[Recorded | LedgerError]:
         refusals, under = self.policies.admit_each(events)
         admitted = [event for event, refusal in zip(events, refusals, strict=True) if refusal is None]
-        recorded = iter(self.log.record_each(admitted, under))
+        outcomes = self.log.record_each(self.session.documents.referred_to(admitted), under)
+        self.session.documents.recorded([outcome for outcome in outcomes if isinstance(outcome, Recorded)])
+        recorded = iter(outcomes)
         return [next(recorded) if refusal is None else refusal for refusal in refusals]
 
     def _decided(self, new: NewAsset) -> AssetCreated | LedgerError:
@@ -197,15 +207,21 @@ class Ledger:
 
     def _change(self, asset_id: UUID, decide: Decision, reason: str | None, expected_revision: int | None) -> Changed:
         """Decide on an asset and record what was decided; returns what that left."""
-        context = self.session.context(reason)
-        try:
-            return self.log.change(
+        context, documents = self.session.context(reason), self.session.documents
+
+        def work() -> Changed:
+            changed = self.log.change(
                 asset_id,
                 aggregate.project,
-                lambda asset: decide(asset, context),
+                lambda asset: documents.referred_to(decide(asset, context)),
                 expected_revision,
                 self.policies.admit,
             )
+            documents.recorded(changed.recorded)
+            return changed
+
+        try:
+            return self.session.persistently(work)
         except AggregateNotFoundError:
             raise AssetNotFoundError from None
 

@@ -84,7 +84,7 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     errors.StaleRevisionError: HTTPStatus.PRECONDITION_FAILED,
     BadMomentError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.EntryTooLargeError: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.DocumentsTooLargeError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.DocumentTooLargeError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.BeyondHeadError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.UnknownTopicError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.CorruptEntryError: HTTPStatus.INTERNAL_SERVER_ERROR,

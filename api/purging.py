@@ -11,6 +11,7 @@ from eventsourcing.application import AggregateNotFoundError
 from api.session import Session
 from domain.asset import asset as aggregate
 from domain.asset.asset import Asset
+from domain.documents import kept_for
 from domain.errors import AssetNotFoundError, ContentHeldError, ServiceUnavailableError
 from infra.content.purges import Purge, Purges
 from infra.content.store import ContentStore
@@ -33,6 +34,8 @@ class Mismatch:
     """Keys of objects that the log does not know."""
     missing: list[tuple[UUID, int]] = field(default_factory=list)
     """Content versions, by asset, whose objects are gone."""
+    missing_documents: list[tuple[UUID, UUID]] = field(default_factory=list)
+    """Documents, by asset or job, whose objects are gone."""
 
 
 @dataclass
@@ -146,7 +149,7 @@ class Purging:
         return done
 
     def sweep(self) -> int:
-        """Remove what uploads have left behind whose time is over; returns how many."""
+        """Remove what uploads have left behind whose time is over, documents among them; returns how many."""
         with self.session.database.transaction(self.session.tenant_id):
             expired = self.uploads.expired(MOST_SWEPT)
             for upload in expired:
@@ -160,14 +163,18 @@ class Purging:
         under_way = self.uploads.under_way()
         begun = datetime.now(UTC)
         recorded = {content_id: (asset_id, number) for content_id, asset_id, number in self._recorded()}
+        documents = {
+            id_: event.originator_id for event, *_ in self.session.log.with_documents() for id_ in kept_for(event)
+        }
         seen: set[UUID] = set()
         for key, stat in self.store.objects(f"{self.session.tenant_id}/"):
             content_id = _content_id(key)
-            if content_id in recorded:
+            if content_id in recorded or content_id in documents:
                 seen.add(content_id)
             elif content_id not in under_way and stat.modified_at < begun - YOUNG:
                 found.orphans.append(key)
         found.missing.extend(place for content_id, place in recorded.items() if content_id not in seen)
+        found.missing_documents.extend((of, id_) for id_, of in documents.items() if id_ not in seen)
         return found
 
     def remove_orphans(self, found: Mismatch) -> None:

@@ -16,6 +16,12 @@ from projections.history import Entry
 AssetStatus = Literal["pending", "ready", "failed", "deleted"]
 
 
+WHOLE = (
+    "Whole in the answer to one asset or one job. A list shows what is too large for an event by its reference, "
+    '`{"$document": {"id": …, "sha256": …, "size": …}}`, and so does every answer when it is lost.'
+)
+
+
 def pictured(content_type: str | None) -> bool:
     """Whether content of this type can be shown as a small picture."""
     return content_type is not None and content_type.startswith(("image/", "video/", "application/pdf"))
@@ -85,8 +91,8 @@ class Asset(BaseModel):
     file_name: str | None
     description: str | None
     tags: list[str]
-    metadata: JsonObject | None
-    prompt_spec: JsonObject | None
+    metadata: JsonObject | None = Field(description=WHOLE)
+    prompt_spec: JsonObject | None = Field(description=WHOLE)
     source_url: str | None
     imported: Imported | None = Field(description="Where an importer found it, with the times it had there.")
     subject: str | None = Field(description="The person whose data this holds; null: the tenant.")

@@ -1,16 +1,19 @@
-"""One caller's session with one tenant: whose log, who acts, on which request."""
+"""One caller's session with one tenant: whose log and documents, who acts, on which request."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import TypeVar
 from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError
 
+from api.documents import Documents, NotKeptError
 from domain.errors import LedgerError
 from domain.event import Actor, Context, Event, Recorded
 from domain.identity import Identity
+from infra.content.store import ContentStore
 from infra.database import Database
 from infra.event_log.log import TenantLog, persistently
 from infra.keys.store import KeyStore
@@ -28,6 +31,7 @@ class Session:
     log: TenantLog
     database: Database
     keys: KeyStore
+    store: ContentStore
     actor: Actor
     correlation_id: str
     causation_id: str | None
@@ -36,6 +40,11 @@ class Session:
     @property
     def tenant_id(self) -> UUID:
         return self.log.tenant_id
+
+    @cached_property
+    def documents(self) -> Documents:
+        """The tenant's documents that do not fit into events."""
+        return Documents(self.database, self.keys, self.store, self.tenant_id)
 
     @property
     def identity(self) -> Identity:
@@ -64,6 +73,20 @@ class Session:
             raise missing
         return history
 
+    def record(self, *events: Event, under: int | None = None) -> list[Recorded]:
+        """Append the events as the log does. To be called in `atomically` or `persistently`, which keep documents."""
+        recorded = self.log.record(*self.documents.referred_to(events), under=under)
+        self.documents.recorded(recorded)
+        return recorded
+
+    def persistently(self, work: Callable[[], T]) -> T:
+        """Do the work, and again from the start when another writer was first.
+
+        It takes a transaction only where documents have to be kept, since appends without one share a commit.
+        Raises TooManyConflictsError after five times.
+        """
+        return self._keeping(work, work)
+
     def atomically(self, work: Callable[[], T]) -> T:
         """Do the work in one transaction, and again from the start when another writer was first.
 
@@ -74,4 +97,15 @@ class Session:
             with self.database.transaction(self.tenant_id):
                 return work()
 
-        return persistently(whole)
+        return self._keeping(whole, work)
+
+    def _keeping(self, attempt: Callable[[], T], work: Callable[[], T]) -> T:
+        """The attempt; where documents have to be kept first, the work in a transaction once they are."""
+        try:
+            return persistently(attempt)
+        except NotKeptError as error:
+            if self.database.in_transaction:
+                raise
+            missing = error.missing
+        with self.documents.kept(missing):
+            return self.atomically(work)

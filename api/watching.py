@@ -43,6 +43,7 @@ def own_session(services: Services, tenant_id: UUID) -> Session:
         log=services.log.of(tenant_id),
         database=services.database,
         keys=services.keys,
+        store=services.store,
         actor=LEDGER,
         correlation_id=str(uuid6.uuid7()),
         causation_id=None,

@@ -144,8 +144,8 @@ class EntryTooLargeError(LedgerError):
     """The event would be larger than the 65,535 bytes that one entry of the log may have."""
 
 
-class DocumentsTooLargeError(LedgerError):
-    """The free documents (metadata, prompt_spec, snapshot) together exceed 40 KiB."""
+class DocumentTooLargeError(LedgerError):
+    """A free document (metadata, prompt_spec, snapshot) has more than 1 MiB of JSON."""
 
 
 class BeyondHeadError(LedgerError):

@@ -86,6 +86,9 @@ class Event(Frozen):
         return self.envelope.originator_version
 
 
+StoredDocuments = tuple[UUID, ...] | None
+"""The ids of the documents of an event that are in the store; references stand in their places."""
+
 _TYPES: dict[str, type[Event]] = {}
 _CIRCUMSTANCES = ("recorded_at", "actor", "subject", "correlation_id", "causation_id")
 

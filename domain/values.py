@@ -19,9 +19,8 @@ from pydantic import (
     WrapValidator,
 )
 
-from domain.errors import DocumentsTooLargeError
-
-MAX_DOCUMENTS = 40 * 1024
+REFERENCE = "$document"
+"""The only member of what stands in the place of a document that is in the store."""
 MAX_DEPTH = 32
 MAX_SAFE_INTEGER = 2**53 - 1
 _RFC3339 = re.compile(r"^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
@@ -116,7 +115,9 @@ def imported_from(imported: Imported | None) -> dict[str, Any] | None:
 
 
 def check_document(document: dict[str, Any]) -> dict[str, Any]:
-    """The document itself; ValueError unless it is I-JSON (RFC 7493) at most 32 levels deep."""
+    """The document itself; ValueError unless it is I-JSON (RFC 7493) at most 32 levels deep, and no reference."""
+    if REFERENCE in document:
+        raise ValueError(f"{REFERENCE} refers to a document in the store: send the document itself")
     _check_json(document, MAX_DEPTH)
     return document
 
@@ -152,13 +153,3 @@ Document = Annotated[JsonObject, AfterValidator(check_document)]
 def same_json(one: object, other: object) -> bool:
     """Whether two values are the same JSON. To Python alone, true, 1 and 1.0 would be equal."""
     return orjson.dumps(one, option=orjson.OPT_SORT_KEYS) == orjson.dumps(other, option=orjson.OPT_SORT_KEYS)
-
-
-def check_documents_size(*documents: dict[str, Any] | None) -> None:
-    """Raise DocumentsTooLargeError if the free documents of one event together exceed 40 KiB of JSON."""
-    size = sum(len(orjson.dumps(document)) for document in documents if document)
-    if size > MAX_DOCUMENTS:
-        raise DocumentsTooLargeError(
-            f"The free documents (metadata, prompt_spec, snapshot) have {size:,} bytes of JSON together; "
-            f"at most {MAX_DOCUMENTS:,} fit in one event."
-        )

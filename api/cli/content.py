@@ -78,7 +78,7 @@ def reconcile(
     tenant: TenantOption = None,
     repair: Annotated[bool, typer.Option("--repair", help="Remove what the log does not know.")] = False,
 ) -> None:
-    """Compare the store with the log: objects that nobody knows, and content whose object is gone.
+    """Compare the store with the log: objects that nobody knows, and content and documents whose object is gone.
 
     Objects younger than an hour are left alone: they may be on their way into the log.
     """
@@ -90,10 +90,13 @@ def reconcile(
             show(f"orphan   {key}")
         for asset_id, version in found.missing:
             show(f"missing  asset {asset_id}, content version {version}")
+        for originator_id, document_id in found.missing_documents:
+            show(f"missing  document {document_id} of {originator_id}")
         if repair:
             purging.remove_orphans(found)
         done = "removed" if repair else "found"
-        show(f"{done} {len(found.orphans):,} orphans, {len(found.missing):,} missing, {swept:,} uploads swept")
+        missing = len(found.missing) + len(found.missing_documents)
+        show(f"{done} {len(found.orphans):,} orphans, {missing:,} missing, {swept:,} uploads swept")
 
 
 def _purging(services: Services, tenant: str | None) -> Purging:

@@ -44,6 +44,7 @@ def operated(services: Services, tenant_id: UUID) -> Session:
         log=services.log.of(tenant_id),
         database=services.database,
         keys=services.keys,
+        store=services.store,
         actor=context.actor,
         correlation_id=context.correlation_id,
         causation_id=None,

@@ -11,8 +11,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from domain.asset.inputs import NewAsset
-from domain.errors import DocumentsTooLargeError, LedgerError
-from domain.values import check_documents_size, storable
+from domain.documents import check_sizes
+from domain.errors import DocumentTooLargeError, LedgerError
+from domain.values import storable
 
 UNKNOWN_MEDIA = {"media_kind": "file"}
 """The media of what only a look at its content can tell."""
@@ -70,10 +71,10 @@ def new_asset(members: dict[str, Any]) -> NewAsset:
     """What to record of an asset; ValueError that says in one line what is wrong with the members."""
     try:
         new = NewAsset.model_validate(members)
-        check_documents_size(new.metadata, new.prompt_spec)
+        check_sizes(new.metadata, new.prompt_spec)
     except ValidationError as error:
         raise ValueError(_problems(error)) from error
-    except DocumentsTooLargeError as error:
+    except DocumentTooLargeError as error:
         raise ValueError(str(error)) from error
     return new
 

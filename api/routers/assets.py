@@ -20,7 +20,7 @@ from domain.errors import (
     AssetDeletedError,
     AssetNotFoundError,
     BeyondHeadError,
-    DocumentsTooLargeError,
+    DocumentTooLargeError,
     KeyOfDeletedAssetError,
     OtherRequestError,
     TooManyConflictsError,
@@ -84,7 +84,7 @@ class AssetQuery(SortedQuery, AssetFilterQuery):
     "",
     status_code=201,
     responses=documented(
-        DocumentsTooLargeError, OtherRequestError, KeyOfDeletedAssetError, TooManyConflictsError, *CREATING
+        DocumentTooLargeError, OtherRequestError, KeyOfDeletedAssetError, TooManyConflictsError, *CREATING
     )
     | {200: {"model": Asset, "description": "The same key and body came before: this is the asset as it is now."}},
 )

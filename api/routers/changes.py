@@ -19,7 +19,7 @@ from domain.errors import (
     AssetDeletedError,
     AssetNotFoundError,
     ContentBeingPurgedError,
-    DocumentsTooLargeError,
+    DocumentTooLargeError,
     HoldNotFoundError,
     OriginIsPermanentError,
     StaleRevisionError,
@@ -37,13 +37,13 @@ WhyQuery = Annotated[Reason | None, Query(description="Why; kept with the event 
 HoldName = Annotated[OutsideId, Path(description="The hold's name, such as `case-17`.")]
 
 
-@router.patch("", responses=documented(*ANY_CHANGE, DocumentsTooLargeError, TagNotAllowedError))
+@router.patch("", responses=documented(*ANY_CHANGE, DocumentTooLargeError, TagNotAllowedError))
 def describe_asset(
     asset_id: UUID, new: NewDescription, ledger: CallerLedger, if_match: IfMatch, response: Response
 ) -> Asset:
     """Change the words about an asset: its name, description, tags, metadata. Only what is given changes."""
     row = ledger.change_asset(asset_id, lambda asset, context: asset.describe(context, new), new.reason, if_match)
-    return seen(response, Asset.of(row))
+    return seen(response, Asset.of(ledger.shown(row)))
 
 
 @router.post("/links", responses=documented(*ANY_CHANGE, *REFERRING))
@@ -54,7 +54,7 @@ def link_asset(
     row = ledger.change_asset(
         asset_id, lambda asset, context: asset.link(context, request.references), request.reason, if_match
     )
-    return seen(response, Asset.of(row))
+    return seen(response, Asset.of(ledger.shown(row)))
 
 
 @router.delete("/links", responses=documented(*ANY_CHANGE, OriginIsPermanentError))
@@ -67,7 +67,7 @@ def unlink_asset(
 ) -> Asset:
     """Take links away. The history keeps them. What made the asset cannot be unlinked."""
     row = ledger.change_asset(asset_id, lambda asset, context: asset.unlink(context, query.ref), query.reason, if_match)
-    return seen(response, Asset.of(row))
+    return seen(response, Asset.of(ledger.shown(row)))
 
 
 @router.delete("", **NOTHING, responses=documented(*ALWAYS))
@@ -84,7 +84,7 @@ def restore_asset(
 ) -> Asset:
     """Bring a deleted asset back. Restoring a live one changes nothing."""
     row = ledger.change_asset(asset_id, Aggregate.restore, why.reason if why else None, if_match)
-    return seen(response, Asset.of(row))
+    return seen(response, Asset.of(ledger.shown(row)))
 
 
 @router.put(

@@ -15,7 +15,7 @@ from api.rendering import Rendered
 from api.requests import AskedVersion, IdempotencyKey, Paged, SortedQuery, at_least
 from api.routers.references import ReferenceQuery
 from api.schemas import EventEntry, EventPage
-from domain.errors import BeyondHeadError, DocumentsTooLargeError, JobNotFoundError, TooManyConflictsError
+from domain.errors import BeyondHeadError, DocumentTooLargeError, JobNotFoundError, TooManyConflictsError
 from domain.job.events import JobStatus
 from domain.job.inputs import NewJob
 from domain.media import MediaKind
@@ -64,7 +64,7 @@ class JobQuery(SortedQuery, ReferenceQuery):
 @router.post(
     "",
     status_code=201,
-    responses=documented(DocumentsTooLargeError, TooManyConflictsError, *ASKING)
+    responses=documented(DocumentTooLargeError, TooManyConflictsError, *ASKING)
     | {200: {"model": Job, "description": "The same work was asked for before: this is the job."}},
 )
 def request_job(new: NewJob, jobs: CallerJobs, response: Response, key: IdempotencyKey) -> Job:

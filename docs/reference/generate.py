@@ -22,6 +22,7 @@ from api.cli.main import app as command_line
 from api.composition import Services
 from api.problems import STATUS
 from api.routers import batches, policies
+from domain.documents import MOST, MOST_IN_EVENT
 from domain.errors import LedgerError
 from domain.event import Envelope, Event, event_types, personal_fields
 from domain.reference import ALIASES, ORIGIN_KINDS, ReferenceAliases
@@ -114,7 +115,14 @@ def http() -> str:
     """The HTTP page: conventions, errors, every route, every object."""
     document = described()
     larger = "\n".join(f"- `{path}`: {limit:,} bytes" for path, limit in sorted(LARGER.items()))
-    conventions = CONVENTIONS.format(wait=requests.WAIT_SECONDS, body=MAX_BODY, items=MOST_ITEMS, larger=larger)
+    conventions = CONVENTIONS.format(
+        wait=requests.WAIT_SECONDS,
+        body=MAX_BODY,
+        items=MOST_ITEMS,
+        larger=larger,
+        document=MOST,
+        documents=MOST_IN_EVENT,
+    )
     routes = [(method, path, route) for path, ways in document["paths"].items() for method, route in ways.items()]
     index = [(f"`{method.upper()} {path}`", line(route["description"])) for method, path, route in routes]
     told = [text for method, path, route in routes for text in _route(method, path, route)]

@@ -23,6 +23,10 @@ under the key of the event's subject; the last member, `sealed`, holds the resul
 additional data of that encryption, so changing any of it breaks the seal. Why it is so:
 [decision 0002](../decisions/0002-the-stored-bytes-are-the-event.md).
 
+Documents (`metadata`, `prompt_spec`, `snapshot`) that do not fit into an event are in the content store. In the place
+of each is its reference, `{{"$document": {{"id": …, "sha256": …, "size": …}}}}`, and `documents` lists the ids. Why:
+[decision 0016](../decisions/0016-large-documents-are-kept-beside-the-log.md).
+
 The examples are laid out over several lines here. `A256GCM.…` stands for the sealed fields."""
 
 SETTINGS = """\
@@ -79,8 +83,16 @@ append; operations on jobs are carried out one after the other. A batch that can
 are any string of 1 to 512 characters. A kind is lower-case letters, digits and underscores, and starts with a letter.
 Common kinds have short names: see [Reference kinds](#reference-kinds).
 
-**Limits.** The free documents of an asset (`metadata`, `prompt_spec`) or of a job (`prompt_spec`, `snapshot`) together
-have at most 40 KiB of JSON. A body has at most {body:,} bytes (413), but at these routes more:
+**Documents.** The free documents are `metadata` and `prompt_spec` of an asset, `prompt_spec` and `snapshot` of a job.
+Each may have {document:,} bytes of JSON, counted without spaces (422). Where they have more than {documents:,} bytes
+together, the largest are kept, encrypted, in the content store and not in the event. Wherever one asset or one job is
+answered, all are whole. Lists, histories and the feed show a reference in the place of one that is kept,
+`{{"$document": {{"id": …, "sha256": …, "size": …}}}}`, with the digest and the size of the JSON as it is kept. A single
+answer shows it too when the document is lost, and so does the answer to a change when the store cannot be reached; a
+read is 503 then.
+No document of yours may have a member `$document` (422), so that a reference is never sent back in its place.
+
+**Limits.** A body has at most {body:,} bytes (413), but at these routes more:
 
 {larger}
 

@@ -20,6 +20,7 @@ from domain.asset.events import (
     AssetUnlinked,
 )
 from domain.asset.inputs import NewAsset, NewContent, NewDescription
+from domain.documents import check_sizes, same_document
 from domain.errors import (
     AssetDeletedError,
     ContentHeldError,
@@ -32,7 +33,7 @@ from domain.errors import (
 from domain.event import Context, Envelope
 from domain.media import Media, MediaKind, fitted
 from domain.reference import ORIGIN_KINDS, Reference, distinct
-from domain.values import Imported, check_documents_size, same_json
+from domain.values import Imported
 
 
 class ContentVersion(NamedTuple):
@@ -120,17 +121,16 @@ class Asset:
         return (AssetContentPurged(envelope=self._next(context), content_versions=numbers),) if numbers else ()
 
     def describe(self, context: Context, new: NewDescription) -> tuple[AssetEvent, ...]:
-        """Change the words about the asset; nothing happens if they are what they were."""
+        """Change the words about the asset; nothing happens if they are what they were. DocumentTooLargeError."""
         self._must_be_live()
         changed = tuple(
             field
             for field in DESCRIPTION_FIELDS
-            if field in new.model_fields_set and not same_json(new.said(field), getattr(self, field))
+            if field in new.model_fields_set and not same_document(new.said(field), getattr(self, field))
         )
         if not changed:
             return ()
-        if "metadata" in changed:
-            check_documents_size(new.metadata, self.prompt_spec)
+        check_sizes(new.metadata)
         values = {field: new.said(field) for field in changed}
         return (AssetDescribed(envelope=self._next(context), changed=changed, **values),)
 
@@ -195,9 +195,9 @@ def create(
 ) -> AssetCreated:
     """The event that records a new asset, with the request's digest if a key made it.
 
-    DocumentsTooLargeError if its documents exceed 40 KiB.
+    DocumentTooLargeError.
     """
-    check_documents_size(new.metadata, new.prompt_spec)
+    check_sizes(new.metadata, new.prompt_spec)
     scope = new.scope
     given = distinct(new.aliased() + new.references)
     return AssetCreated(

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from domain.event import Event
+from domain.event import Event, StoredDocuments
 from domain.media import Media
 from domain.reference import Reference
 from domain.values import Frozen, Imported, JsonObject, Personal, Text
@@ -43,6 +43,7 @@ class AssetCreated(Event):
     prompt_spec: Personal[JsonObject | None] = None
     source_url: Personal[str | None] = None
     imported: Personal[Imported | None] = None
+    documents: StoredDocuments = None
 
 
 class AssetContentStored(Event):
@@ -76,6 +77,7 @@ class AssetDescribed(Event):
     description: Personal[str | None] = None
     tags: Personal[tuple[str, ...]] = ()
     metadata: Personal[JsonObject | None] = None
+    documents: StoredDocuments = None
 
 
 class AssetLinked(Event):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, PlainSerializer
 
-from domain.event import Event
+from domain.event import Event, StoredDocuments
 from domain.media import MediaKind
 from domain.reference import Reference
 from domain.values import Frozen, Imported, JsonObject, Personal
@@ -46,6 +46,7 @@ class JobRequested(Event):
     prompt_spec: Personal[JsonObject | None] = None
     snapshot: Personal[JsonObject | None] = None
     imported: Personal[Imported | None] = None
+    documents: StoredDocuments = None
 
 
 class JobStarted(Event):

@@ -8,6 +8,7 @@ from domain.asset import asset as assets
 from domain.asset.asset import Asset
 from domain.asset.events import AssetCreated, AssetEvent
 from domain.asset.inputs import NewAsset
+from domain.documents import check_sizes
 from domain.errors import ForeignAssetError, IllegalTransitionError, OtherCompletionError, WrongAttemptError
 from domain.event import Context, Envelope
 from domain.identity import Identity, derived_id
@@ -25,7 +26,7 @@ from domain.job.events import (
 from domain.job.inputs import Completion, Failure, NewJob, PastJob
 from domain.media import MediaKind
 from domain.reference import Reference, distinct
-from domain.values import Imported, check_documents_size
+from domain.values import Imported
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +154,8 @@ def job_id(identity: Identity, new: NewJob) -> tuple[UUID, str]:
 
 
 def request(context: Context, tenant_id: UUID, identity: Identity, new: NewJob, key_digest: str | None) -> JobRequested:
-    """The event that asks for work for the first time. DocumentsTooLargeError if its documents exceed 40 KiB."""
-    check_documents_size(new.prompt_spec, new.snapshot)
+    """The event that asks for work for the first time. DocumentTooLargeError."""
+    check_sizes(new.prompt_spec, new.snapshot)
     id_, digest = job_id(identity, new)
     given = new.given()
     return JobRequested(

@@ -14,7 +14,10 @@ _SQL = beside(__file__, "uploads.sql")
 
 
 class Upload(NamedTuple):
-    """An upload under way: for which asset, what was announced of it, and until when it may take."""
+    """An upload under way: for which asset, what was announced of it, and until when it may take.
+
+    A document that does not fit into its event is one too, of an asset or a job, with nothing announced.
+    """
 
     content_id: UUID
     asset_id: UUID

@@ -21,6 +21,8 @@ from infra.event_log.mapper import EntryToAppend, SealingMapper
 from infra.event_log.recorder import LogEntry, LogRecorder
 
 ATTEMPTS = 5
+SPAN = 10_000
+"""Positions that one transaction looks through at the most."""
 
 A = TypeVar("A", bound=ImmutableAggregateProtocol[UUID])
 E = TypeVar("E", bound=Event)
@@ -121,6 +123,11 @@ class TenantLog(Application[UUID]):
     def histories(self, revisions: dict[UUID, int]) -> list[Recorded]:
         """Every event of several originators, each up to a revision, in the order of positions."""
         return list(self._decode(self.recorder.select_streams(revisions)))
+
+    def with_documents(self, span: int = SPAN) -> Iterator[Recorded]:
+        """Every event that refers to documents in the store, read from end to end in short transactions."""
+        for after in range(0, self.recorder.head(), span):
+            yield from self._decode(self.recorder.select_with_documents(after, after + span))
 
     def page(self, after: int, until: int, limit: int, topics: Sequence[str] = ()) -> list[Recorded]:
         """At most `limit` events after one position and up to another, of some topics or of all."""

@@ -25,7 +25,7 @@ from domain.event import Event, from_parts, to_parts
 from infra.keys.store import Keys
 
 MAX_ENTRY = 65_535
-_NONCE_BYTES = 12
+NONCE_BYTES = 12
 _SEALED = b',"sealed":"A256GCM.'
 _END = b'"}'
 _STANDARD = bytes.maketrans(b"-_", b"+/")
@@ -53,7 +53,7 @@ class EntryToAppend(StoredEvent):
 
 def nonce() -> bytes:
     """96 random bits: safe for 2^32 seals under one key (NIST SP 800-38D, 8.3)."""
-    return os.urandom(_NONCE_BYTES)
+    return os.urandom(NONCE_BYTES)
 
 
 class SealingMapper(Mapper[UUID]):
@@ -101,7 +101,7 @@ class SealingMapper(Mapper[UUID]):
         key = self._keys.opening(clear["tenant_id"], clear.get("subject"))
         box = binascii.a2b_base64(sealed[len(_SEALED) : -len(_END)].translate(_STANDARD))
         try:
-            personal = key.decrypt(box[:_NONCE_BYTES], box[_NONCE_BYTES:], clear_bytes)
+            personal = key.decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], clear_bytes)
         except InvalidTag:
             raise CorruptEntryError(f"the seal of {clear['topic']} of {clear['originator_id']} does not open") from None
         return cast("dict[str, Any]", orjson.loads(personal))

@@ -21,6 +21,12 @@ SELECT originator_id, originator_version, topic, entry, position, effective_at F
    AND (cardinality(%(topics)s::text[]) = 0 OR topic = ANY (%(topics)s))
  ORDER BY position LIMIT %(limit)s
 
+-- with_documents: the events of a span of positions that refer to documents in the store
+SELECT originator_id, originator_version, topic, entry, position, effective_at FROM ledger.events
+ WHERE tenant_id = %(tenant_id)s AND position > %(after)s AND position <= %(until)s
+   AND position('"documents":['::bytea IN entry) > 0
+ ORDER BY position
+
 -- streams_until: the events of several originators, each up to a revision
 SELECT e.originator_id, e.originator_version, e.topic, e.entry, e.position, e.effective_at
   FROM unnest(%(originator_ids)s::uuid[], %(revisions)s::integer[]) AS asked (originator_id, revision)

@@ -94,6 +94,10 @@ class LogRecorder(ApplicationRecorder):
         first = (start or 0) + (not inclusive_of_start)
         return self._select("page", start=first, stop=stop, topics=list(topics), limit=limit)
 
+    def select_with_documents(self, after: int, until: int) -> list[LogEntry]:
+        """The entries after one position and up to another that refer to documents in the store."""
+        return self._select("with_documents", after=after, until=until)
+
     def select_streams(self, revisions: dict[UUID, int]) -> list[LogEntry]:
         """The entries of several originators, each up to a revision, in the order of positions."""
         return self._select("streams_until", originator_ids=list(revisions), revisions=list(revisions.values()))

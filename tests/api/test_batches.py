@@ -55,7 +55,8 @@ BAD: dict[str, tuple[object, str, str]] = {
     "not an object": (17, "invalid-request", "body.1"),
     "an unknown member": (IMAGE | {"colour": "red"}, "invalid-request", "body.1.colour"),
     "a lone surrogate": (IMAGE | {"name": "\ud800"}, "invalid-request", "body.1.name"),
-    "documents too large": (IMAGE | {"metadata": {"text": "x" * 50_000}}, "documents-too-large", ""),
+    "a document too large": (IMAGE | {"metadata": {"text": "x" * 2**20}}, "document-too-large", ""),
+    "a reference": (IMAGE | {"metadata": {"$document": {}}}, "invalid-request", "body.1.metadata"),
     "an entry too large": (
         IMAGE | {"description": "€" * 10_000, "metadata": {"text": "x" * 40_000}},
         "entry-too-large",

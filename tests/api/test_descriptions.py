@@ -135,13 +135,3 @@ def test_a_deleted_asset_cannot_be_described(client: Client) -> None:
 
     with nothing_written(client):
         problem(client.call("PATCH", path(asset), json={"name": "x"}), 404, "asset-deleted")
-
-
-def test_documents_of_more_than_40_kib_are_refused(client: Client) -> None:
-    asset = client.create(prompt_spec={"prompt": "p" * 30_000})
-
-    with nothing_written(client):
-        response = client.call("PATCH", path(asset), json={"metadata": {"m": "m" * 11_000}})
-
-    problem(response, 422, "documents-too-large")
-    assert describe(client, asset, metadata={"m": "m" * 10_000})["metadata"] == {"m": "m" * 10_000}

@@ -123,7 +123,7 @@ def test_anybody_of_the_tenant_gets_the_asset_that_its_key_made(client: Client, 
 
 
 def test_a_refused_request_leaves_its_key_free(client: Client) -> None:
-    assert create(client, metadata={"text": "x" * 50_000}).status_code == 422
+    assert create(client, description="€" * 10_000, metadata={"text": "x" * 40_000}).status_code == 422
     assert create(client).status_code == 201
 
 

@@ -36,6 +36,7 @@ def session(services: Services, tenant: UUID) -> Session:
         log=services.log.of(tenant),
         database=services.database,
         keys=services.keys,
+        store=services.store,
         actor=Actor(id="ann", type="user"),
         correlation_id="r",
         causation_id=None,

@@ -24,6 +24,12 @@ def too_large(client: Client, _asset: Asset) -> httpx.Response:
     return client.call("POST", "/v1/assets", json=body)
 
 
+def large_document(client: Client, asset: Asset) -> httpx.Response:
+    """A document that fits into a body: as JSON is written here, each of its numbers has 18 characters."""
+    body = b'{"metadata": {"m": [' + b"1e15, " * 100_000 + b"0]}}"
+    return client.call("PATCH", path(asset), content=body, headers={"Content-Type": "application/json"})
+
+
 KINDS: list[tuple[int, str, str, Ask]] = [
     (400, "bad-header", "Bad header", lambda c, a: c.call("GET", path(a), headers={"X-Actor": "ann"})),
     (400, "cursor", "Cursor", lambda c, _: c.get("/v1/assets", cursor="x")),
@@ -46,9 +52,9 @@ KINDS: list[tuple[int, str, str, Ask]] = [
     (422, "beyond-head", "Beyond head", lambda c, a: c.get(path(a), as_of=10**6)),
     (
         422,
-        "documents-too-large",
-        "Documents too large",
-        lambda c, a: c.call("PATCH", path(a), json={"metadata": {"m": "m" * 50_000}}),
+        "document-too-large",
+        "Document too large",
+        large_document,
     ),
     (422, "entry-too-large", "Entry too large", too_large),
 ]

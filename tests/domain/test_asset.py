@@ -17,7 +17,7 @@ from domain.errors import (
     AssetDeletedError,
     ContentHeldError,
     ContentInUseError,
-    DocumentsTooLargeError,
+    DocumentTooLargeError,
     HoldNotFoundError,
     LedgerError,
     OriginIsPermanentError,
@@ -159,7 +159,7 @@ def test_what_is_so_already_makes_no_event(given_: list[Command], command: Comma
         ([delete], store(7), AssetDeletedError),
         ([store(7)], purgeable, ContentInUseError),
         ([store(7), delete, hold("case-17")], purgeable, ContentHeldError),
-        ([], describe(metadata={"x": "y" * 41_000}), DocumentsTooLargeError),
+        ([], describe(metadata={"x": "y" * 2**20}), DocumentTooLargeError),
     ],
 )
 def test_what_may_not_be_is_refused(given_: list[Command], command: Command, refusal: type[LedgerError]) -> None:
@@ -203,13 +203,11 @@ def test_the_kind_stays_as_declared_whatever_the_bytes_are(
     assert after(asset, store(7), store(8), delete, purge(2), restore, store(9)).content_version == 3
 
 
-def test_documents_count_together() -> None:
-    half = {"text": "x" * 21_000}
-    recorded(metadata=half)
-    with pytest.raises(DocumentsTooLargeError):
-        recorded(metadata=half, prompt_spec=half)
-    with pytest.raises(DocumentsTooLargeError):
-        describe(metadata=half)(recorded(prompt_spec=half))
+def test_each_document_has_at_most_a_mebibyte() -> None:
+    most = {"x": "y" * (2**20 - len('{"x":""}'))}
+    assert recorded(metadata=most, prompt_spec=most).metadata == most
+    with pytest.raises(DocumentTooLargeError):
+        recorded(prompt_spec={"x": most["x"] + "y"})
 
 
 commands = st.one_of(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from domain.asset import asset as assets
 from domain.errors import (
-    DocumentsTooLargeError,
+    DocumentTooLargeError,
     IllegalTransitionError,
     LedgerError,
     WrongAttemptError,
@@ -181,11 +181,10 @@ def test_a_key_that_caused_nothing_may_start_an_attempt_later() -> None:
     assert after(job, ask("k2")).attempt == 2
 
 
-def test_documents_count_together() -> None:
-    half = {"text": "x" * 21_000}
-    requested(snapshot=half)
-    with pytest.raises(DocumentsTooLargeError):
-        requested(snapshot=half, prompt_spec=half)
+def test_each_document_has_at_most_a_mebibyte() -> None:
+    requested(snapshot={"text": "x" * 1_000_000}, prompt_spec={"text": "x" * 1_000_000})
+    with pytest.raises(DocumentTooLargeError):
+        requested(snapshot={"text": "x" * 2**20})
 
 
 attempts = st.integers(1, 3)

@@ -1,6 +1,7 @@
 """Media, references and free documents: what is accepted, and what it becomes."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -99,6 +100,11 @@ def test_any_json_is_a_document_and_comes_back_unchanged(said: dict[str, Any]) -
 def test_what_json_cannot_carry_safely_is_refused(value: object) -> None:
     with pytest.raises(ValidationError):
         document.validate_python({"value": value})
+
+
+def test_a_reference_to_a_document_is_none() -> None:
+    with pytest.raises(ValidationError, match="send the document itself"):
+        document.validate_python({"$document": {"id": str(UUID(int=1)), "sha256": "a" * 64, "size": 50_000}})
 
 
 def test_a_document_nested_too_deep_is_refused() -> None:

@@ -119,10 +119,18 @@ def test_many_problems_are_one_line(tmp_path: Path) -> None:
     assert "\n" not in bad.reason
 
 
-def test_documents_that_fit_in_no_event_are_listed(tmp_path: Path) -> None:
-    (bad,) = found(tmp_path, IMAGE | {"metadata": {"a": "x" * 50_000}})
+def test_a_document_that_does_not_fit_into_an_event_is_one_like_others(tmp_path: Path) -> None:
+    (item,) = found(tmp_path, IMAGE | {"metadata": {"a": "x" * 500_000}})
+    assert isinstance(item, Item)
+    assert item.new.metadata == {"a": "x" * 500_000}
+
+
+def test_a_document_of_more_than_a_mebibyte_is_listed(tmp_path: Path) -> None:
+    line = b'{"media": {"media_kind": "image"}, "metadata": {"a": [' + b"1e15, " * 100_000 + b"0]}}"
+    (tmp_path / "lines.jsonl").write_bytes(line)
+    (bad,) = read(tmp_path / "lines.jsonl")
     assert isinstance(bad, Unreadable)
-    assert "40,960" in bad.reason
+    assert "at most 1,048,576" in bad.reason
 
 
 def test_a_line_that_is_too_long_is_listed_and_passed_over(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from api.watching import own_session
 from domain.asset.asset import Asset
 from domain.asset.events import Content
 from domain.asset.inputs import NewAsset, NewContent, NewDescription
+from domain.documents import kept_for
 from domain.errors import LedgerError
 from domain.event import Context, Recorded
 from domain.job.inputs import Completion, Failure, NewJob
@@ -44,6 +45,8 @@ LEGAL = {
 Place = tuple[int, UUID]
 """The number of a tenant, and an asset or a job of it."""
 
+large = st.builds(lambda: {"text": "x" * 50_000})
+"""A document that does not fit into an event."""
 tenants = st.sampled_from([0, 0, 1])
 rarely = st.sampled_from([False, False, False, True])
 references = st.lists(some.references, min_size=1, max_size=3).map(tuple)
@@ -52,11 +55,18 @@ new_jobs = st.builds(
     NewJob,
     media_kind=st.sampled_from(["image", "file"]),
     prompt_spec=st.none() | some.documents,
-    snapshot=st.none() | some.documents,
+    snapshot=st.none() | some.documents | large,
     references=st.lists(some.references, max_size=3).map(tuple),
     subject=st.none() | st.sampled_from(["u_ann", "u_ben"]),
     priority=st.integers(-1, 1),
 )
+new_assets = some.new_assets | st.builds(
+    lambda new, document, members: new.model_copy(update=dict.fromkeys(members, document)),
+    some.new_assets,
+    large,
+    st.sampled_from([["metadata"], ["prompt_spec"], ["metadata", "prompt_spec"]]),
+)
+new_descriptions = some.new_descriptions | st.builds(NewDescription, metadata=large)
 new_policies = st.builds(
     NewPolicy,
     closed_kinds=st.sampled_from([(), ("claim",), ("client",)]),
@@ -91,13 +101,13 @@ class Everything(RuleBasedStateMachine):
         self.asked[first] = JOB
         return first
 
-    @rule(target=assets, tenant=tenants, new=some.new_assets | st.just(NewAsset.model_validate(IMAGE)))
+    @rule(target=assets, tenant=tenants, new=new_assets | st.just(NewAsset.model_validate(IMAGE)))
     def create(self, tenant: int, new: NewAsset) -> Place:
         with suppress(LedgerError):
             return tenant, Ledger(self.sessions[tenant]).create_asset(new)[0].asset_id
         return tenant, UUID(int=0)
 
-    @rule(asset=assets, new=some.new_descriptions, added=references, taken=references, deleted=st.booleans())
+    @rule(asset=assets, new=new_descriptions, added=references, taken=references, deleted=st.booleans())
     def edit(
         self,
         asset: Place,
@@ -147,7 +157,7 @@ class Everything(RuleBasedStateMachine):
         with suppress(LedgerError):
             self.of(job[0]).change(job[1], COMMANDS[command](attempt), None)
 
-    @rule(job=jobs, new=st.lists(some.new_assets, max_size=2), old=assets | st.none(), late=st.booleans())
+    @rule(job=jobs, new=st.lists(new_assets, max_size=2), old=assets | st.none(), late=st.booleans())
     def succeed(self, job: Place, new: list[NewAsset], old: Place | None, late: bool) -> None:
         with suppress(LedgerError):
             row = self.of(job[0]).job(job[1])
@@ -209,6 +219,14 @@ class Everything(RuleBasedStateMachine):
                     expected[str(row.job_id)] = (row.attempt, leased)
         assert queue(self.services, self.sessions[tenant].tenant_id) == expected
 
+    def check_documents(self, tenant: int) -> None:
+        """The store has what the log refers to, and nothing else."""
+        session = self.sessions[tenant]
+        referred = [str(id_) for recorded in self.history(tenant) for id_ in kept_for(recorded.event)]
+        kept = [key.rsplit("/", 1)[1] for key, _ in session.store.objects(f"{session.tenant_id}/")]
+        assert sorted(kept) == sorted(referred)
+        assert {str(id_) for one in session.log.with_documents(7) for id_ in kept_for(one.event)} == set(referred)
+
     def history(self, tenant: int) -> list[Recorded]:
         """The tenant's whole log."""
         log = self.sessions[tenant].log
@@ -230,6 +248,7 @@ class Everything(RuleBasedStateMachine):
             folded = fold_all(JOBS, self.history(tenant))
             assert listed == {job_id: row for (_, job_id), row in folded.items()}
             assert all(row.tenant_id == session.tenant_id for row in listed.values())
+            self.check_documents(tenant)
         live = all_contents(self.services)
         for projection in PROJECTIONS.values():
             rebuild(self.services.engine, projection)
