@@ -67,19 +67,20 @@ class Body:
     def __iter__(self) -> Iterator[bytes]:
         coming = self._receive()
         try:
-            while block := coming.result():
+            while block := b"".join(coming.result()):
                 coming = self._receive()
                 yield block
         finally:
             coming.cancel()
 
-    def _receive(self) -> "Future[bytes]":
+    def _receive(self) -> "Future[list[bytes]]":
         return asyncio.run_coroutine_threadsafe(self._block(), self._loop)
 
-    async def _block(self) -> bytes:
-        gathered = bytearray()
+    async def _block(self) -> list[bytes]:
+        chunks, size = [], 0
         async for chunk in self._stream:
-            gathered += chunk
-            if len(gathered) >= BLOCK:
+            chunks.append(chunk)
+            size += len(chunk)
+            if size >= BLOCK:
                 break
-        return bytes(gathered)
+        return chunks
