@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError
@@ -143,7 +143,7 @@ class Purging:
         """What is in the store but not in the log, and the other way round. Reads both from end to end."""
         found = Mismatch()
         under_way = self.uploads.under_way()
-        begun = datetime.now(UTC)
+        begun = self.session.clock()
         recorded = {content_id: (asset_id, number) for content_id, asset_id, number in self._recorded()}
         seen: set[UUID] = set()
         for key, stat in self.store.objects(f"{self.session.tenant_id}/"):
