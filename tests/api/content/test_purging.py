@@ -4,14 +4,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 
 from api.composition import Services, utc_now
 from api.content_watch import ContentWatch
+from api.ledger import Ledger
 from api.purging import YOUNG, Purging
+from api.stored_contents import StoredContents
 from api.watching import own_session
+from domain.errors import ContentMissingError
 from infra.content.directory import DirectoryStore
 from infra.content.s3 import S3Store
 from infra.content.store import ContentStore
@@ -113,6 +117,21 @@ def test_while_the_store_is_down_a_purge_is_accepted_and_later_done_once(
         purging.carry_out()
     assert topics(client, asset_id)[-1] == "asset.content_purged"
     assert topics(client, asset_id).count("asset.content_purged") == 1
+    assert objects(services, client) == []
+
+
+def test_a_picture_that_is_drawn_while_its_content_is_purged_does_not_stay(
+    client: Client, services: Services, purging: Purging
+) -> None:
+    asset_id = with_content(client, node_id="n1")
+    stored = StoredContents(Ledger(purging.session), services.store)
+
+    def draw(_: Path) -> bytes:
+        purge(client, node_id="n1")
+        return b"a picture"
+
+    with pytest.raises(ContentMissingError):
+        stored._picture(stored.find(UUID(asset_id), None), "thumbnail", draw)
     assert objects(services, client) == []
 
 
