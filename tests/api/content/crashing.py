@@ -30,6 +30,7 @@ class Server:
         self._environment = environment
         self._changed = threading.Condition()
         self._operations = 0
+        self._failed = False
         self.lives = 0
         """How often it was started."""
 
@@ -51,9 +52,15 @@ class Server:
             self._operations += 1
             self._changed.notify_all()
 
+    def fail(self) -> None:
+        """Note that somebody cannot go on."""
+        with self._changed:
+            self._failed = True
+            self._changed.notify_all()
+
     def wait_for_operation(self, number: int) -> None:
-        """Return when so many operations have begun."""
-        self._wait(lambda: self._operations >= number)
+        """Return when so many operations have begun, or never will."""
+        self._wait(lambda: self._operations >= number or self._failed)
 
     def wait_for_life_after(self, life: int) -> None:
         """Return when it was started again."""
@@ -108,10 +115,15 @@ class Caller:
     def work(self, operations: int) -> None:
         """Do so many operations, whatever comes of them."""
         kinds = {self.form: 30, self.body: 20, self.signed: 18, self.parts: 8, self.delete: 12, self.purge: 12}
-        with self._http:
+        try:
             for operation in self._chance.choices(list(kinds), list(kinds.values()), k=operations):
                 self._server.begin()
                 self.outcomes[operation.__name__] += operation()
+        except BaseException:
+            self._server.fail()
+            raise
+        finally:
+            self._http.close()
 
     def form(self) -> bool:
         """Upload a new asset, and look at it. It may be sent again under its key."""

@@ -39,7 +39,7 @@ KILLS = 5
 
 @pytest.fixture(params=["directory", "s3"])
 def kept(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> Settings:
-    """Settings of each store, which nobody else writes to."""
+    """Settings of each store; the directory is of this test's own."""
     if request.param == "directory":
         return settings.model_copy(update={"content_store": tmp_path.as_uri()})
     s3: Settings = request.getfixturevalue("s3_settings")
