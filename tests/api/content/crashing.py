@@ -163,7 +163,7 @@ class Caller:
             path = f"/v1/assets/{upload['asset_id']}/uploads/{upload['id']}/parts"
             answer = self._insist("POST", path, json={"numbers": [1, 2]})
             urls = [part["url"] for part in answer.json()["items"]] if answer is not None else []
-            return list(zip(urls, (data[:SMALLEST_PART], data[SMALLEST_PART:]), strict=False))
+            return list(zip(urls, (data[:SMALLEST_PART], data[SMALLEST_PART:]), strict=bool(urls)))
 
         return self._uploaded(data, pieces, sha256=sha256(data), part_size=SMALLEST_PART)
 
@@ -210,9 +210,9 @@ class Caller:
         if mine is None or begun is None:
             return False
         upload: dict[str, Any] = begun.json()
-        for url, piece in pieces(upload):
-            if self._insist("PUT", url, content=piece) is None:
-                return False
+        sent = [self._insist("PUT", url, content=piece) for url, piece in pieces(upload)]
+        if not sent or None in sent:
+            return False
         path = f"/v1/assets/{upload['asset_id']}/uploads/{upload['id']}/complete"
         done = self._insist("POST", path, {404})
         if done is not None and done.status_code == 404:  # it was recorded before its answer was lost
