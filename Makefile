@@ -12,13 +12,13 @@ demo: $(VENV)/.installed  ## start the service, tell its story over HTTP, keep s
 test: $(VENV)/.installed  ## the whole suite on an embedded PostgreSQL
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
-test-s3-full: $(VENV)/.installed  ## the content store's tests on Ceph (Debian's packages, which root installs if missing)
+test-s3-full: $(VENV)/.installed  ## the tests of content on Ceph (Debian's packages, which root installs if missing)
 	@missing=; for program in ceph-mon ceph-osd radosgw; do command -v $$program >/dev/null || missing="$$missing $$program"; done; \
 	  if [ -z "$$missing" ]; then exit 0; fi; \
 	  if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
 	    echo "Install$$missing first, or run this as root on Debian."; exit 1; fi; \
 	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing
-	ASSET_LEDGER_TEST_S3=ceph $(BIN)/python -m pytest tests/infra/content $(ARGS)
+	ASSET_LEDGER_TEST_S3=ceph $(BIN)/python -m pytest tests/infra/content tests/api/content $(ARGS)
 
 bench: $(VENV)/.bench  ## measure against peers (SCALE=short|long, ROWS="append.* rebuild"); takes up to ten minutes
 	@$(BIN)/python -m benchmarks

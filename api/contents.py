@@ -124,14 +124,17 @@ class Contents:
         return self.store.sign_part(self._key_of(upload), _in_parts(upload), number, self.rules.url_time)
 
     def parts(self, upload: Upload) -> list[Part]:
-        """The parts that have arrived. UploadNotFoundError if the upload does not come in parts."""
-        return self.store.parts(self._key_of(upload), _in_parts(upload))
+        """The parts that have arrived. UploadNotFoundError if the upload takes none, or none any more."""
+        try:
+            return self.store.parts(self._key_of(upload), _in_parts(upload))
+        except ObjectNotFoundError:
+            raise UploadNotFoundError("Its parts are joined already: complete it, or begin another upload.") from None
 
     def confirm(self, upload: Upload, file_name: str | None, revision: int | None) -> AssetRow:
         """Verify what has landed, and record it as the next content version.
 
-        ContentMismatchError if it is not what was announced: then it is removed, and the upload can be tried again.
-        UploadNotFoundError if nothing has landed.
+        ContentMismatchError if it is not what was announced: then it is removed, and can be sent again; an upload in
+        parts is over then, since its parts were joined. UploadNotFoundError if nothing has landed.
         """
         key = self._key_of(upload)
         self._join_parts(upload)
@@ -144,7 +147,10 @@ class Contents:
         except ObjectNotFoundError:
             raise UploadNotFoundError("Nothing has arrived under the upload's URL yet.") from None
         except REFUSALS:
-            self.store.delete(key)
+            if upload.parts is None:
+                self.store.delete(key)
+            else:
+                self.abort(upload)
             raise
         return self._record(upload.asset_id, arrived, revision)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError
@@ -161,7 +161,7 @@ class Purging:
         """What is in the store but not in the log, and the other way round. Reads both from end to end."""
         found = Mismatch()
         under_way = self.uploads.under_way()
-        begun = datetime.now(UTC)
+        begun = self.session.clock()
         recorded = {content_id: (asset_id, number) for content_id, asset_id, number in self._recorded()}
         documents = {
             id_: event.originator_id for event, *_ in self.session.log.with_documents() for id_ in kept_for(event)

@@ -105,7 +105,16 @@ class StoredContents:
             if drawn is None:
                 raise ContentNotFoundError("There is no picture of this content.") from None
             self.store.write(picture.key, [drawn])
+            self._check_there(found, picture)
         return picture
+
+    def _check_there(self, found: Found, picture: Found) -> None:
+        """Remove the picture again if its content was purged while it was drawn. ContentMissingError."""
+        try:
+            self.store.stat(found.key)
+        except ObjectNotFoundError:
+            self.store.delete(picture.key)
+            raise ContentMissingError from None
 
 
 def _versions(history: Iterable[Recorded]) -> tuple[dict[int, AssetContentStored], set[int]]:

@@ -26,6 +26,8 @@ from domain.event import Actor, Context
 from infra.embedded import EmbeddedCluster, start
 from infra.servers import Servers, embedded, servers_of
 from infra.settings import Settings
+from tests.infra.content.chosen import s3
+from tests.infra.content.servers import S3Server
 
 # A test's database need not survive the machine; everything else is as in production.
 QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -62,6 +64,13 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     store = tmp_path_factory.mktemp("content").as_uri()
     fetched: dict[str, Any] = {"fetched_networks": ["127.0.0.1/32"]}
     return Settings(key_encryption_key=base64.b64encode(KEK).decode(), pool_size=40, content_store=store, **fetched)
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """An S3 server that the tests of this worker share."""
+    with tempfile.TemporaryDirectory(prefix="ledger-s3-") as folder, s3(Path(folder)) as server:
+        yield server
 
 
 @contextmanager

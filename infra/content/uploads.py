@@ -41,10 +41,10 @@ def object_key(tenant_id: UUID, asset_id: UUID, content_id: UUID) -> str:
 
 
 def remove(store: ContentStore, key: str) -> None:
-    """Remove an object, and first what was derived from it and is beside it. StoreUnavailableError."""
+    """Remove an object, and then what was derived from it and is beside it. StoreUnavailableError."""
+    store.delete(key)  # first: who is just deriving something looks afterwards whether it is still there
     for derived, _ in list(store.objects(f"{key}.")):
         store.delete(derived)
-    store.delete(key)
 
 
 def discard(store: ContentStore, tenant_id: UUID, upload: Upload) -> None:

@@ -1,10 +1,6 @@
-"""A directory and an S3 server to keep content in. ASSET_LEDGER_TEST_S3=ceph takes Ceph for the server."""
+"""A directory and a bucket to keep content in."""
 
-import os
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from minio import Minio
@@ -13,22 +9,10 @@ from infra.content.directory import DirectoryStore
 from infra.content.s3 import S3Store
 from infra.content.signing import UrlSigner
 from infra.content.store import ContentStore
-from tests.infra.content.ceph import ceph
-from tests.infra.content.rclone import rclone
-from tests.infra.content.servers import S3Server
+from tests.infra.content.chosen import IS_FULL
+from tests.infra.content.servers import S3Server, new_bucket
 
-_SERVERS = {"rclone": rclone, "ceph": ceph}
-_SERVER = os.environ.get("ASSET_LEDGER_TEST_S3", "rclone")
-_FULL = _SERVER == "ceph"
-
-collect_ignore = [] if _FULL else ["test_s3_full.py"]
-
-
-@pytest.fixture(scope="session")
-def s3_server() -> Iterator[S3Server]:
-    """The server that the tests of this worker share, each with a bucket of its own."""
-    with tempfile.TemporaryDirectory(prefix="ledger-s3-") as folder, _SERVERS[_SERVER](Path(folder)) as server:
-        yield server
+collect_ignore = [] if IS_FULL else ["test_s3_full.py"]
 
 
 @pytest.fixture
@@ -40,9 +24,7 @@ def client(s3_server: S3Server) -> Minio:
 @pytest.fixture
 def bucket(client: Minio) -> str:
     """An empty bucket."""
-    name = f"bucket-{uuid4().hex}"
-    client.make_bucket(name)
-    return name
+    return new_bucket(client)
 
 
 @pytest.fixture
@@ -70,7 +52,7 @@ def store(request: pytest.FixtureRequest) -> ContentStore:
     return made
 
 
-@pytest.fixture(params=["directory", "s3"] if _FULL else ["directory"])
+@pytest.fixture(params=["directory", "s3"] if IS_FULL else ["directory"])
 def full_store(request: pytest.FixtureRequest) -> ContentStore:
     """Each store that takes a part twice, and parts whose numbers have gaps. rclone does not."""
     made: ContentStore = request.getfixturevalue(request.param)

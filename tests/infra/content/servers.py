@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
+from uuid import uuid4
 
 from minio import Minio
 
@@ -22,6 +23,13 @@ class S3Server(NamedTuple):
 
     def client(self, access_key: str = ACCESS_KEY, secret_key: str = SECRET_KEY) -> Minio:
         return connect(self.endpoint, region="us-east-1", access_key=access_key, secret_key=secret_key, tls=False)
+
+
+def new_bucket(client: Minio) -> str:
+    """An empty bucket, by its name."""
+    name = f"bucket-{uuid4().hex}"
+    client.make_bucket(name)
+    return name
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from api.content_schemas import SMALLEST_PART
-from tests.api.test_content import CASTLE, pending, sha256, streamed
+from tests.api.content.test_content import CASTLE, pending, sha256, streamed
 from tests.conftest import Client
 
 
@@ -59,7 +59,17 @@ def test_other_bytes_than_announced_are_refused_and_may_be_sent_again(client: Cl
     assert complete(client, upload).status_code == 200
 
 
-def test_a_signed_url_takes_only_the_size_and_type_that_were_announced(client: Client) -> None:
+def test_bytes_of_another_size_than_announced_never_become_content(client: Client) -> None:
+    upload = begin(client, pending(client), size=3, content_type="image/png")
+    for data in (b"four", b"to"):
+        send(upload, data)  # which a directory refuses; a bucket takes all that comes
+        assert complete(client, upload).status_code in {404, 409}
+    send(upload, b"one")
+    assert complete(client, upload).json()["content"]["size"] == 3
+
+
+@pytest.mark.parametrize("served", ["directory"], indirect=True)
+def test_a_url_that_the_ledger_signed_takes_only_the_size_and_type_that_were_announced(client: Client) -> None:
     upload = begin(client, pending(client), size=3, content_type="image/png")
     assert httpx.put(upload["url"], content=b"four", headers=upload["headers"]).status_code == 409
     assert httpx.put(upload["url"], content=b"one", headers={"Content-Type": "text/html"}).status_code == 409
@@ -107,3 +117,38 @@ def test_an_upload_belongs_to_its_asset(client: Client) -> None:
 def test_what_is_too_large_or_of_no_type_that_is_taken_gets_no_url(client: Client) -> None:
     refused = client.call("POST", f"/v1/assets/{pending(client)}/uploads", json={"size": 2**50})
     assert refused.status_code == 413
+
+
+def test_parts_that_are_not_what_was_announced_are_refused_and_forgotten(client: Client) -> None:
+    asset_id = pending(client)
+    upload = begin(client, asset_id, sha256=sha256(b"announced"), part_size=SMALLEST_PART)
+    assert httpx.put(part_urls(client, upload, 1)[1], content=b"other").status_code == 200
+    assert complete(client, upload).status_code == 409
+    assert seen(client, upload).status_code == 404
+    assert complete(client, upload).status_code == 404
+    assert client.get(f"/v1/assets/{asset_id}").json()["status"] == "pending"
+
+
+def test_an_upload_whose_parts_never_came_cannot_be_completed(client: Client) -> None:
+    upload = begin(client, pending(client), part_size=SMALLEST_PART)
+    assert complete(client, upload).status_code == 404
+    assert seen(client, upload).json()["parts"] == []
+
+
+def test_a_part_that_is_too_small_and_not_the_last_is_refused_and_the_others_stay(client: Client) -> None:
+    upload = begin(client, pending(client), part_size=SMALLEST_PART)
+    for url in part_urls(client, upload, 1, 2).values():
+        assert httpx.put(url, content=b"small").status_code == 200
+    assert complete(client, upload).status_code == 409
+    assert len(seen(client, upload).json()["parts"]) == 2
+
+
+def test_parts_that_were_joined_for_a_completion_that_was_refused_can_be_completed_again(client: Client) -> None:
+    upload = begin(client, pending(client), part_size=SMALLEST_PART)
+    assert httpx.put(part_urls(client, upload, 1)[1], content=CASTLE).status_code == 200
+    path = f"/v1/assets/{upload['asset_id']}/uploads/{upload['id']}"
+    assert client.call("POST", f"{path}/complete", headers={"If-Match": '"9"'}).status_code == 412
+    told = seen(client, upload)
+    assert (told.status_code, "complete it" in told.json()["detail"]) == (404, True)
+    assert complete(client, upload).status_code == 200
+    assert streamed(client, upload["asset_id"]).content == CASTLE

@@ -14,7 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 from api.composition import Services
 from api.zipping import UniqueNames
 from infra.content.uploads import object_key
-from tests.api.test_content import CASTLE, put, streamed, with_content
+from tests.api.content.test_content import CASTLE, put, streamed, with_content
 from tests.conftest import Client
 from tests.infra.content.sites import Site, says, served
 

@@ -1,0 +1,1 @@
+"""Tests of content over HTTP, on each of the two stores."""

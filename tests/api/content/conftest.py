@@ -1,0 +1,81 @@
+"""Every test of content that uses a service runs on each of the two stores: a directory, and a bucket."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import NamedTuple
+
+import pytest
+from pydantic import SecretStr
+
+from api.app import create_app
+from api.composition import Services, connected
+from api.serving import listening, serving
+from infra.embedded import EmbeddedCluster
+from infra.servers import Servers
+from infra.settings import Settings
+from tests.conftest import cloned
+from tests.infra.content.servers import ACCESS_KEY, SECRET_KEY, S3Server, new_bucket
+
+
+class Served(NamedTuple):
+    """A ledger, and where it is served."""
+
+    services: Services
+    url: str
+
+
+@contextmanager
+def _served(cluster: EmbeddedCluster, template: Servers, settings: Settings) -> Iterator[Served]:
+    with (
+        cloned(cluster, template) as made,
+        connected(settings, made) as services,
+        serving(create_app(lambda: nullcontext(services)), listening("127.0.0.1", 0)) as url,
+    ):
+        yield Served(services, url)
+
+
+@pytest.fixture(scope="session")
+def on_directory(cluster: EmbeddedCluster, template: Servers, settings: Settings) -> Iterator[Served]:
+    """A ledger that the tests of this worker share, with its content in a directory."""
+    with _served(cluster, template, settings) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def s3_settings(settings: Settings, s3_server: S3Server) -> Settings:
+    """Settings whose content is in a bucket of this worker's own."""
+    return settings.model_copy(
+        update={
+            "content_store": f"s3://{new_bucket(s3_server.client())}/some/prefix",
+            "s3_endpoint": s3_server.endpoint,
+            "s3_access_key": ACCESS_KEY,
+            "s3_secret_key": SecretStr(SECRET_KEY),
+            "s3_tls": False,
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def on_s3(cluster: EmbeddedCluster, template: Servers, s3_settings: Settings) -> Iterator[Served]:
+    """A ledger that the tests of this worker share, with its content in a bucket."""
+    with _served(cluster, template, s3_settings) as served:
+        yield served
+
+
+@pytest.fixture(params=["directory", "s3"])
+def served(request: pytest.FixtureRequest) -> Served:
+    """A ledger on each of the stores."""
+    found: Served = request.getfixturevalue(f"on_{request.param}")
+    return found
+
+
+@pytest.fixture
+def services(served: Served) -> Services:
+    """What it is served with."""
+    return served.services
+
+
+@pytest.fixture
+def url(served: Served) -> str:
+    """Where it is served."""
+    return served.url
