@@ -20,7 +20,7 @@ from projections.assets.fold import ASSETS
 from projections.jobs.fold import JOBS
 from projections.running import rebuild
 from tests.api.answers import path, topics
-from tests.api.test_purging import objects
+from tests.api.content.test_purging import objects
 from tests.api.working import IMAGE, act, ask, asked, body, claim, done, read
 from tests.api.working import topics as job_topics
 from tests.conftest import Client, new_tenant

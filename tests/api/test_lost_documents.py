@@ -21,9 +21,9 @@ from domain.job import job as jobs
 from domain.job.inputs import NewJob
 from infra.settings import Settings
 from tests.api.answers import path, problem
-from tests.api.test_content import with_content
+from tests.api.content.test_content import with_content
+from tests.api.content.test_purging import objects, purge, store_down
 from tests.api.test_documents import is_reference, large, rows
-from tests.api.test_purging import objects, purge, store_down
 from tests.api.working import IMAGE, asked, claim, read
 from tests.conftest import Client
 

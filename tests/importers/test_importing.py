@@ -30,8 +30,8 @@ from api.watching import own_session
 from domain.errors import ServiceUnavailableError
 from infra.content.store import ContentStore
 from infra.settings import Settings
-from tests.api.test_content import with_content
-from tests.api.test_purging import store_down
+from tests.api.content.test_content import with_content
+from tests.api.content.test_purging import store_down
 from tests.api.working import claim
 from tests.conftest import Client
 from tests.importers.test_nodetool import ASSET, JOB, Nodetool, nodetool
