@@ -28,7 +28,7 @@ from domain.values import JsonObject
 from infra.content.fetching import fetch
 from infra.content.rules import ContentRules
 from infra.content.store import ContentStore, ObjectNotFoundError, Part
-from infra.content.uploads import Upload, Uploads, discard, object_key
+from infra.content.uploads import Upload, Uploads, discard, landing_key, object_key
 from infra.media.inspecting import inspect
 from projections.assets.fold import AssetRow
 
@@ -116,7 +116,7 @@ class Contents:
     def put_url(self, upload: Upload) -> str:
         """Where to PUT the bytes of an upload in one piece."""
         return self.store.sign_put(
-            self._key_of(upload), self.rules.url_time, size=upload.size, content_type=upload.content_type
+            landing_key(self._key_of(upload)), self.rules.url_time, size=upload.size, content_type=upload.content_type
         )
 
     def part_url(self, upload: Upload, number: int) -> str:
@@ -137,7 +137,7 @@ class Contents:
         parts is over then, since its parts were joined. UploadNotFoundError if nothing has landed.
         """
         key = self._key_of(upload)
-        self._join_parts(upload)
+        self._take(upload)
         try:
             with self.store.open(key) as chunks:
                 arriving = Arriving(chunks, upload.announced, self.rules)
@@ -159,14 +159,27 @@ class Contents:
         discard(self.store, self.ledger.tenant_id, upload)
         self._end(upload.content_id)
 
-    def _join_parts(self, upload: Upload) -> None:
-        """Make one object of the parts, unless that was done before."""
-        if upload.parts is None:
-            return
-        key = self._key_of(upload)
-        with suppress(ObjectNotFoundError):
-            if arrived := self.store.parts(key, upload.parts):
-                self.store.complete(key, upload.parts, arrived)
+    def _take(self, upload: Upload) -> None:
+        """Put what has landed, in one piece or in parts, where no URL reaches it; unless that was done before.
+
+        One caller at a time, so that nothing takes the place of what another is verifying. UploadNotFoundError.
+        """
+        key, session = self._key_of(upload), self.ledger.session
+        with session.database.transaction(session.tenant_id), suppress(ObjectNotFoundError):
+            if not self.uploads.lock(upload.content_id):
+                raise UploadNotFoundError
+            if upload.parts is not None:
+                if arrived := self.store.parts(key, upload.parts):
+                    self.store.complete(key, upload.parts, arrived)
+            elif not self._is_there(key):
+                self.store.move(landing_key(key), key)
+
+    def _is_there(self, key: str) -> bool:
+        try:
+            self.store.stat(key)
+        except ObjectNotFoundError:
+            return False
+        return True
 
     @contextmanager
     def _arrived(

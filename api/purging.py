@@ -15,7 +15,7 @@ from domain.documents import kept_for
 from domain.errors import AssetNotFoundError, ContentHeldError, ServiceUnavailableError
 from infra.content.purges import Purge, Purges
 from infra.content.store import ContentStore
-from infra.content.uploads import Uploads, discard, object_key, remove
+from infra.content.uploads import LANDING, Uploads, discard, object_key, remove
 from projections.assets.fold import AssetRow
 from projections.assets.read import AssetFilter, every_asset
 from projections.contents.read import due_for_purge, known_contents, superseded
@@ -168,9 +168,9 @@ class Purging:
         }
         seen: set[UUID] = set()
         for key, stat in self.store.objects(f"{self.session.tenant_id}/"):
-            content_id = _content_id(key)
-            if content_id in recorded or content_id in documents:
-                seen.add(content_id)
+            content_id, derived = _content_id(key)
+            if (content_id in recorded or content_id in documents) and derived != LANDING:
+                seen.update([content_id] if not derived else [])
             elif content_id not in under_way and stat.modified_at < begun - YOUNG:
                 found.orphans.append(key)
         found.missing.extend(place for content_id, place in recorded.items() if content_id not in seen)
@@ -211,9 +211,10 @@ class Purging:
             raise AssetNotFoundError from None
 
 
-def _content_id(key: str) -> UUID | None:
-    """The content that an object is, or is a picture of; None if it is none of ours."""
+def _content_id(key: str) -> tuple[UUID | None, str]:
+    """The content that an object is, or that it is derived from as the ending says; None if it is none of ours."""
+    name, _, ending = key.rsplit("/", 1)[-1].partition(".")
     try:
-        return UUID(key.rsplit("/", 1)[-1].partition(".")[0])
+        return UUID(name), ending
     except ValueError:
-        return None
+        return None, ending

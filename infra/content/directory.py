@@ -66,6 +66,11 @@ class DirectoryStore:
                 raise ObjectNotFoundError
             return stat(path)
 
+    def move(self, key: str, to: str) -> None:
+        """Give the object another key, in place of what has that. ObjectNotFoundError."""
+        self.stat(key)
+        self._place(self._path(key), self._path(to))
+
     def delete(self, key: str) -> None:
         """Remove the object for good, and directories that are empty then; nothing happens if it is not there."""
         path = self._path(key)

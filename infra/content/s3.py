@@ -11,6 +11,7 @@ from typing import cast
 
 from minio import Minio
 from minio import datatypes as s3
+from minio.commonconfig import ComposeSource
 from minio.error import MinioException, S3Error
 from minio.helpers import check_bucket_name
 from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
@@ -120,6 +121,12 @@ class S3Store:
         """Size and time, to the second. ObjectNotFoundError."""
         with _answering():
             return _stat(self._client.stat_object(self._bucket, self._name(key)))
+
+    def move(self, key: str, to: str) -> None:
+        """Give the object another key, in place of what has that. ObjectNotFoundError. May leave both if cut short."""
+        with _answering():
+            self._client.compose_object(self._bucket, self._name(to), [ComposeSource(self._bucket, self._name(key))])
+        self.delete(key)
 
     def delete(self, key: str) -> None:
         """Remove the object for good, all its versions; nothing happens if it is not there.

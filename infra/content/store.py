@@ -72,6 +72,10 @@ class ContentStore(Protocol):
         """Size and time. ObjectNotFoundError."""
         ...
 
+    def move(self, key: str, to: str) -> None:
+        """Give the object another key, in place of what has that. ObjectNotFoundError. May leave both if cut short."""
+        ...
+
     def delete(self, key: str) -> None:
         """Remove the object for good, older versions of it included; nothing happens if it is not there."""
         ...

@@ -11,6 +11,7 @@ from infra.database import Database
 from infra.sql import beside
 
 _SQL = beside(__file__, "uploads.sql")
+LANDING = "landing"
 
 
 class Upload(NamedTuple):
@@ -38,6 +39,11 @@ class Upload(NamedTuple):
 def object_key(tenant_id: UUID, asset_id: UUID, content_id: UUID) -> str:
     """Where in the store the content is. Nothing that a caller says has a part in it."""
     return f"{tenant_id}/{asset_id}/{content_id}"
+
+
+def landing_key(key: str) -> str:
+    """Where lands what is PUT to a signed URL, which outlives the upload and must not reach what is recorded."""
+    return f"{key}.{LANDING}"
 
 
 def remove(store: ContentStore, key: str) -> None:
@@ -85,6 +91,10 @@ class Uploads:
         """The upload; None if it is not under way."""
         rows = self._run("find", asset_id=asset_id, content_id=content_id)
         return Upload(*rows[0]) if rows else None
+
+    def lock(self, content_id: UUID) -> bool:
+        """Let nobody else touch the upload until the transaction around ends; returns whether it is under way."""
+        return bool(self._run("lock", content_id=content_id))
 
     def end(self, *content_ids: UUID) -> bool:
         """Note that they are over, as part of the transaction around; returns whether all were under way."""

@@ -14,6 +14,9 @@ RETURNING content_id, asset_id, size, sha256, content_type, parts, part_size, ex
 SELECT content_id, asset_id, size, sha256, content_type, parts, part_size, expires_at FROM ledger.uploads
  WHERE tenant_id = %(tenant_id)s AND content_id = %(content_id)s AND asset_id = %(asset_id)s
 
+-- lock: an upload under way, for one transaction alone
+SELECT true FROM ledger.uploads WHERE tenant_id = %(tenant_id)s AND content_id = %(content_id)s FOR UPDATE
+
 -- end: the log knows of the objects, or they are gone
 DELETE FROM ledger.uploads WHERE tenant_id = %(tenant_id)s AND content_id = ANY (%(content_ids)s) RETURNING true
 

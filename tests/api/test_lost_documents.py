@@ -137,11 +137,11 @@ def test_a_document_that_was_swept_before_its_event_is_not_recorded(
 
 
 def test_while_the_store_is_down_reads_are_503_and_what_needs_no_document_goes_on(
-    client: Client, settings: Settings
+    client: Client, services: Services
 ) -> None:
     asset, small = client.create(metadata=METADATA), client.create(metadata={"small": 1})
     job = asked(client, snapshot=METADATA)
-    with store_down(settings, client):
+    with store_down(services.store, client):
         for one in (path(asset), f"/v1/jobs/{job['id']}"):
             problem(client.http.get(one), 503, "store-unavailable")
         for method, one, said in (

@@ -29,7 +29,6 @@ from api.session import Session
 from api.watching import own_session
 from domain.errors import ServiceUnavailableError
 from infra.content.store import ContentStore
-from infra.settings import Settings
 from tests.api.content.test_content import with_content
 from tests.api.content.test_purging import store_down
 from tests.api.working import claim
@@ -162,11 +161,11 @@ def test_a_run_that_was_cut_short_is_gone_on_with(
 
 
 def test_when_the_store_fails_nothing_of_the_group_is_recorded(
-    client: Client, settings: Settings, importing: Callable[..., Importing], tmp_path: Path
+    client: Client, services: Services, importing: Callable[..., Importing], tmp_path: Path
 ) -> None:
     (tmp_path / "a.txt").write_text("a")
     with_content(client)
-    with store_down(settings, client), pytest.raises(ServiceUnavailableError):
+    with store_down(services.store, client), pytest.raises(ServiceUnavailableError):
         list(importing().run(folder.read(tmp_path)))
     assert assets(client) == {}
     assert counted(importing().run(folder.read(tmp_path))) == {"imported": 1}

@@ -1,5 +1,6 @@
 """Uploads that go to the store by signed URLs: in one piece or in parts, verified when they are completed."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -46,6 +47,30 @@ def test_bytes_sent_to_a_signed_url_are_content_once_the_upload_is_completed(cli
     assert (done.json()["status"], done.json()["content"]["sha256"]) == ("ready", sha256(CASTLE))
     assert streamed(client, asset_id).content == CASTLE
     assert complete(client, upload).status_code == 404
+
+
+def test_a_url_that_outlives_its_upload_does_not_reach_what_was_recorded(client: Client) -> None:
+    asset_id = pending(client)
+    upload = begin(client, asset_id)
+    send(upload, CASTLE)
+    assert complete(client, upload).status_code == 200
+    assert send(upload, b"something else").status_code == 200
+    assert streamed(client, asset_id).content == CASTLE
+
+
+def test_of_many_who_complete_an_upload_at_once_one_does_and_records_what_it_verified(client: Client) -> None:
+    asset_id = pending(client)
+    upload = begin(client, asset_id)
+    send(upload, CASTLE)
+    with ThreadPoolExecutor(6) as pool:
+        completing = [pool.submit(complete, client, upload) for _ in range(5)]
+        pool.submit(send, upload, b"something else")
+        answers = [one.result().status_code for one in completing]
+    assert answers.count(200) == 1
+    assert set(answers) <= {200, 404}
+    assert (
+        sha256(streamed(client, asset_id).content) == client.get(f"/v1/assets/{asset_id}").json()["content"]["sha256"]
+    )
 
 
 @pytest.mark.parametrize("sent", [CASTLE[:-1] + b"x", CASTLE[:-1]])

@@ -131,6 +131,17 @@ def test_deleting_what_is_not_there_does_nothing(store: ContentStore) -> None:
     assert keys(store) == [KEY]
 
 
+def test_an_object_that_is_moved_has_the_other_key_alone(store: ContentStore) -> None:
+    store.write(ABSENT, [b"in the way"])
+    store.write(KEY, [b"moved"])
+    store.move(KEY, ABSENT)
+    assert content(store, ABSENT) == b"moved"
+    assert keys(store) == [ABSENT]
+    with pytest.raises(ObjectNotFoundError):
+        store.move(KEY, ABSENT)
+    assert content(store, ABSENT) == b"moved"
+
+
 def test_objects_are_listed_in_the_order_of_keys(store: ContentStore) -> None:
     names = ["a-b", "a.b", "a/b", "a/b.c", "a/c/d", "a0", "aa/b", "b", "B"]
     for name in names:
