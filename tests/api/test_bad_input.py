@@ -83,11 +83,7 @@ ONLY_NEW: dict[str, bytes] = {
     "a size beyond 2^53": b'{"media": {"media_kind": "image"}, "content": {"size": 9007199254740992}}',
 }
 LARGE: dict[str, dict[str, Any]] = {
-    "metadata": {"metadata": {"m": "m" * 41 * 1024}},
-    "prompt_spec": {"prompt_spec": {"p": "p" * 41 * 1024}},
-    "both together": {"metadata": {"m": "m" * 21 * 1024}, "prompt_spec": {"p": "p" * 21 * 1024}},
-    "wide characters": {"metadata": {"m": "🏰" * 11 * 1024}},
-    "escaped characters": {"metadata": {"m": "\x01" * 7 * 1024}},
+    "words and a document": {"description": "🏰" * 10_000, "metadata": {"text": "x" * 39_000}},
     "many links": {"references": [f"message:{number}{'🏰' * 500}" for number in range(200)]},
     "everything else": {"description": "🏰" * 10_000, "tags": [f"{number}{'🏰' * 90}" for number in range(100)]},
 }
