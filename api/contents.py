@@ -171,7 +171,9 @@ class Contents:
             if upload.parts is not None:
                 if arrived := self.store.parts(key, upload.parts):
                     self.store.complete(key, upload.parts, arrived)
-            elif not self._is_there(key):
+            elif self._is_there(key):
+                self.store.delete(landing_key(key))  # what a move left there that was cut short
+            else:
                 self.store.move(landing_key(key), key)
 
     def _is_there(self, key: str) -> bool:

@@ -2,11 +2,14 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 
+from api.composition import Services
 from api.content_schemas import SMALLEST_PART
+from infra.content.uploads import object_key
 from tests.api.content.test_content import CASTLE, pending, sha256, streamed
 from tests.conftest import Client
 
@@ -56,6 +59,17 @@ def test_a_url_that_outlives_its_upload_does_not_reach_what_was_recorded(client:
     assert complete(client, upload).status_code == 200
     assert send(upload, b"something else").status_code == 200
     assert streamed(client, asset_id).content == CASTLE
+
+
+def test_a_move_that_was_cut_short_is_ended_by_who_completes_again(client: Client, services: Services) -> None:
+    asset_id = pending(client)
+    upload = begin(client, asset_id)
+    send(upload, CASTLE)
+    services.store.write(object_key(client.tenant_id, UUID(asset_id), UUID(upload["id"])), [CASTLE])
+    assert complete(client, upload).status_code == 200
+    assert [key.rpartition("/")[2] for key, _ in services.store.objects(f"{client.tenant_id}/{asset_id}/")] == [
+        upload["id"]
+    ]
 
 
 def test_of_many_who_complete_an_upload_at_once_one_does_and_records_what_it_verified(client: Client) -> None:
