@@ -1,8 +1,9 @@
 """Brings in what importers read: bytes into the store, assets and past jobs into the log, each once."""
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from itertools import islice
@@ -33,8 +34,10 @@ from infra.content.uploads import Upload, object_key
 
 GROUP = 200
 """What is recorded together."""
-THREADS = 16
-"""Files that are read and stored at once: most of the time goes into waiting for the disk."""
+SIDE_BY_SIDE = 2
+"""While one group is recorded, the files of the next are stored."""
+THREADS = 4
+"""Files that are read and stored at once: enough to wait for the disk together; more only wait for each other."""
 MOST_ERROR = 10_000
 NANO = Decimal("1e-9")
 _ENDED: dict[str | None, Literal["succeeded", "failed"]] = {
@@ -94,13 +97,19 @@ class Importing:
 
         ServiceUnavailableError: what was told of is safe, and another run goes on from there.
         """
-        with ThreadPoolExecutor(THREADS, "importing") as pool:
+        with ThreadPoolExecutor(THREADS, "importing") as pool, ThreadPoolExecutor(SIDE_BY_SIDE, "recording") as groups:
+            under_way: deque[Future[list[Outcome]]] = deque()
             for group in _groups(found):
                 self._jobs |= {one.place: one for one in group if isinstance(one, JobItem)}
                 yield from (Outcome(one.place, "refused", one.reason) for one in group if isinstance(one, Unreadable))
-                yield from self._bring(pool, [one for one in group if isinstance(one, Item)])
-        for items in _groups(self._jobs.values()):
-            yield from self._record_jobs(items)
+                items = [one for one in group if isinstance(one, Item)]
+                under_way.append(groups.submit(lambda items: list(self._bring(pool, items)), items))
+                if len(under_way) > SIDE_BY_SIDE:
+                    yield from under_way.popleft().result()
+            for bringing in under_way:
+                yield from bringing.result()
+        for past in _groups(self._jobs.values()):
+            yield from self._record_jobs(past)
 
     @property
     def _session(self) -> Session:

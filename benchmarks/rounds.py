@@ -31,7 +31,7 @@ class Scale:
 SCALES = {
     "smoke": Scale(rounds=2, seconds=0.4, assets=2_000, peer_events=1_000, rebuilds=2, upload=8, files=200, budget=10),
     "short": Scale(
-        rounds=5, seconds=2, assets=200_000, peer_events=20_000, rebuilds=3, upload=1_024, files=100_000, budget=60
+        rounds=5, seconds=2, assets=200_000, peer_events=20_000, rebuilds=3, upload=1_024, files=20_000, budget=60
     ),
     "long": Scale(
         rounds=15,
@@ -40,7 +40,7 @@ SCALES = {
         peer_events=60_000,
         rebuilds=5,
         upload=2_048,
-        files=300_000,
+        files=100_000,
         budget=900,
     ),
 }

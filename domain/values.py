@@ -63,7 +63,9 @@ def in_utc(value: object, validate: Callable[[object], datetime]) -> datetime:
 def iso_micros(time: datetime) -> str:
     """RFC 3339 in UTC with exactly six fractional digits, such as 2026-11-20T15:04:05.000000Z."""
     utc = time if time.tzinfo is UTC else time.astimezone(UTC)
-    return utc.isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"
+    if not utc.microsecond:
+        return utc.isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"
+    return orjson.dumps(utc, option=orjson.OPT_UTC_Z)[1:-1].decode()  # several times faster, but for no fraction
 
 
 Text = Annotated[str, AfterValidator(storable)]

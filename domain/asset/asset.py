@@ -207,7 +207,7 @@ def create(
         content=new.content,
         scope=scope,
         origin=tuple([r for r in given if r.kind in ORIGIN_KINDS]),
-        references=tuple([r for r in given if r.kind not in ORIGIN_KINDS and r != scope]),
+        references=tuple([r for r in given if r.kind not in ORIGIN_KINDS and (scope is None or r != scope)]),
         name=new.name,
         file_name=new.file_name,
         description=new.description,

@@ -10,6 +10,7 @@ import psycopg
 from eventsourcing.persistence import IntegrityError, StoredEvent
 
 from domain.errors import ClockAheadError, TenantNotFoundError
+from domain.values import iso_micros
 from infra.database import Connection
 from infra.event_log.mapper import EntryToAppend
 from infra.sql import beside
@@ -106,7 +107,7 @@ def _columns(appends: Sequence[Append]) -> dict[str, object]:
         "originator_ids": _array([cast("UUID", entry.originator_id).hex for entry in entries]),
         "originator_versions": _array([str(entry.originator_version) for entry in entries]),
         "topics": [entry.topic for entry in entries],
-        "recorded_ats": _array([_recorded_at(entry).isoformat() for entry in entries]),
+        "recorded_ats": _array([iso_micros(_recorded_at(entry)) for entry in entries]),
         "sizes": _array([str(len(entry.state)) for entry in entries]),
         "entries": b"".join([entry.state for entry in entries]),
     }

@@ -7,13 +7,14 @@ from hypothesis import strategies as st
 from domain.asset.inputs import NewAsset, NewDescription
 from domain.event import Actor
 from domain.reference import ORIGIN_KINDS, Reference
+from domain.values import REFERENCE
 
 text = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), min_size=1, max_size=20)
 scalars = (
     st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(allow_nan=False, allow_infinity=False)
 )
 documents = st.dictionaries(
-    text,
+    text.filter(lambda name: name != REFERENCE),
     st.recursive(
         scalars | text,
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),

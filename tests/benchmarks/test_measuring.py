@@ -1,4 +1,4 @@
-"""The rows about uploads and imports, on little: a real server, the programs of the system, nothing left behind."""
+"""Rows, measured on little: a real server, the programs of the system, the library, and nothing left behind."""
 
 from collections.abc import Iterator
 
@@ -16,8 +16,8 @@ def ground() -> Iterator[Ground]:
         yield made
 
 
-@pytest.mark.parametrize("row", selected(["upload.*", "import"]), ids=lambda row: row.names[0])
-def test_what_brings_bytes_is_measured(ground: Ground, row: Row) -> None:
+@pytest.mark.parametrize("row", selected(["upload.*", "import", "rebuild"]), ids=lambda row: row.names[0])
+def test_a_row_is_measured(ground: Ground, row: Row) -> None:
     results = list(row.measure(ground, SCALES["smoke"]))
     assert tuple(result.name for result in results) == row.names
     assert all(result.value > 0 for result in results)
