@@ -65,15 +65,11 @@ async def _session(request: Request) -> Session:
     if causation_id is not None and not REQUEST_ID.match(causation_id):
         raise BadHeaderError("X-Causation-ID must be 1 to 64 letters, digits, dots, hyphens or underscores.")
     actor = request.headers.get("X-Actor")
-    return Session(
-        log=made_of.log.of(caller.tenant_id),
-        database=made_of.database,
-        keys=made_of.keys,
-        store=made_of.store,
-        actor=parse_actor(actor) if actor is not None else caller.holder,
-        correlation_id=request.state.request_id,
-        causation_id=causation_id,
-        clock=made_of.clock,
+    return made_of.session(
+        caller.tenant_id,
+        parse_actor(actor) if actor is not None else caller.holder,
+        request.state.request_id,
+        causation_id,
     )
 
 
@@ -108,13 +104,12 @@ async def jobs(request: Request) -> Jobs:
 
 async def contents(request: Request) -> Contents:
     """The content of the caller's tenant's assets."""
-    made_of = services(request)
-    return Contents(Ledger(await session(request)), made_of.store, made_of.rules)
+    return Contents(Ledger(await session(request)), services(request).rules)
 
 
 async def purging(request: Request) -> Purging:
     """Purges of the caller's tenant."""
-    return Purging(await session(request), services(request).store)
+    return Purging(await session(request))
 
 
 def signed_content(request: Request) -> SignedContent:

@@ -6,7 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
+import uuid6
+
+from api.session import Session
+from domain.event import Actor
 from infra.content.choosing import open_store
 from infra.content.rules import ContentRules
 from infra.content.signing import UrlSigner
@@ -38,6 +43,21 @@ class Services:
     store: ContentStore
     signer: UrlSigner
     rules: ContentRules
+
+    def session(
+        self, tenant_id: UUID, actor: Actor, correlation_id: str | None = None, causation_id: str | None = None
+    ) -> Session:
+        """A session with a tenant in which somebody acts, on a request of its own if none is named."""
+        return Session(
+            log=self.log.of(tenant_id),
+            database=self.database,
+            keys=self.keys,
+            store=self.store,
+            actor=actor,
+            correlation_id=correlation_id or str(uuid6.uuid7()),
+            causation_id=causation_id,
+            clock=self.clock,
+        )
 
 
 def utc_now() -> datetime:

@@ -62,7 +62,7 @@ class ContentWatch(Watch):
                 _LOG.warning("store not swept", reason=str(error))
 
     def _look_after(self, tenant_id: UUID, *, retention: bool) -> None:
-        purging = Purging(own_session(self._services, tenant_id), self._services.store)
+        purging = Purging(own_session(self._services, tenant_id))
         try:
             while purging.sweep():
                 pass

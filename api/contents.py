@@ -43,13 +43,16 @@ class Contents:
     """Takes in and finds content. Raises the domain's errors, and StoreUnavailableError."""
 
     ledger: Ledger
-    store: ContentStore
     rules: ContentRules
+
+    @property
+    def store(self) -> ContentStore:
+        return self.ledger.session.store
 
     @property
     def stored(self) -> StoredContents:
         """What is in the store already."""
-        return StoredContents(self.ledger, self.store)
+        return StoredContents(self.ledger)
 
     @property
     def uploads(self) -> Uploads:

@@ -52,7 +52,10 @@ class Purging:
     """One tenant's purges and sweeps. Raises StoreUnavailableError where it cannot go on."""
 
     session: Session
-    store: ContentStore
+
+    @property
+    def store(self) -> ContentStore:
+        return self.session.store
 
     @property
     def purges(self) -> Purges:
@@ -166,11 +169,12 @@ class Purging:
         documents = {
             id_: event.originator_id for event, *_ in self.session.log.with_documents() for id_ in kept_for(event)
         }
-        seen: set[UUID] = set()
+        known, seen = recorded.keys() | documents.keys(), set[UUID | None]()
         for key, stat in self.store.objects(f"{self.session.tenant_id}/"):
             content_id, derived = _content_id(key)
-            if (content_id in recorded or content_id in documents) and derived != LANDING:
-                seen.update([content_id] if not derived else [])
+            if content_id in known and derived != LANDING:
+                if not derived:
+                    seen.add(content_id)
             elif content_id not in under_way and stat.modified_at < begun - YOUNG:
                 found.orphans.append(key)
         found.missing.extend(place for content_id, place in recorded.items() if content_id not in seen)

@@ -48,7 +48,10 @@ class StoredContents:
     """Finds content. Raises the domain's errors, and StoreUnavailableError."""
 
     ledger: Ledger
-    store: ContentStore
+
+    @property
+    def store(self) -> ContentStore:
+        return self.ledger.session.store
 
     def find(self, asset_id: UUID, version: int | None) -> Found:
         """Content of a live asset, the newest unless a version is given, that is in the store."""

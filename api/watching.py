@@ -5,8 +5,6 @@ from abc import ABC, abstractmethod
 from typing import Self
 from uuid import UUID
 
-import uuid6
-
 from api.composition import Services
 from api.session import LEDGER, Session
 
@@ -39,13 +37,4 @@ class Watch(ABC):
 
 def own_session(services: Services, tenant_id: UUID) -> Session:
     """A session in which the ledger itself acts."""
-    return Session(
-        log=services.log.of(tenant_id),
-        database=services.database,
-        keys=services.keys,
-        store=services.store,
-        actor=LEDGER,
-        correlation_id=str(uuid6.uuid7()),
-        causation_id=None,
-        clock=services.clock,
-    )
+    return services.session(tenant_id, LEDGER)

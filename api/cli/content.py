@@ -7,7 +7,7 @@ import typer
 from rich import print as show
 
 from api.cli.importing import import_
-from api.cli.opening import ReasonOption, opened, operated, tenant_or_only
+from api.cli.opening import ReasonOption, TenantOption, opened, operated, tenant_or_only
 from api.composition import Services
 from api.purging import Purging
 from domain.errors import FilterMissingError
@@ -17,11 +17,6 @@ from projections.assets.read import AssetFilter
 app = typer.Typer(
     help="Bring in media, purge the bytes of assets, and compare the store with the log.", no_args_is_help=True
 )
-TenantOption = Annotated[
-    str | None, typer.Option("--tenant", help="The tenant's name or id; not needed if there is only one.")
-]
-
-
 app.command("import")(import_)
 
 
@@ -83,25 +78,29 @@ def reconcile(
     Objects younger than an hour are left alone: they may be on their way into the log.
     """
     with opened() as services:
-        purging = _purging(services, tenant)
-        swept = purging.sweep()
-        found = purging.reconcile()
-        for key in found.orphans:
-            show(f"orphan   {key}")
-        for asset_id, version in found.missing:
-            show(f"missing  asset {asset_id}, content version {version}")
-        for originator_id, document_id in found.missing_documents:
-            show(f"missing  document {document_id} of {originator_id}")
-        if repair:
-            purging.remove_orphans(found)
-        done = "removed" if repair else "found"
-        missing = len(found.missing) + len(found.missing_documents)
-        show(f"{done} {len(found.orphans):,} orphans, {missing:,} missing, {swept:,} uploads swept")
+        compare(_purging(services, tenant), repair=repair)
+
+
+def compare(purging: Purging, *, repair: bool) -> None:
+    """Compare, list what does not match, and sum up."""
+    swept = purging.sweep()
+    found = purging.reconcile()
+    for key in found.orphans:
+        show(f"orphan   {key}")
+    for asset_id, version in found.missing:
+        show(f"missing  asset {asset_id}, content version {version}")
+    for originator_id, document_id in found.missing_documents:
+        show(f"missing  document {document_id} of {originator_id}")
+    if repair:
+        purging.remove_orphans(found)
+    done = "removed" if repair else "found"
+    missing = len(found.missing) + len(found.missing_documents)
+    show(f"{done} {len(found.orphans):,} orphans, {missing:,} missing, {swept:,} uploads swept")
 
 
 def _purging(services: Services, tenant: str | None) -> Purging:
     services.store.check()
-    return Purging(operated(services, tenant_or_only(services, tenant)), services.store)
+    return Purging(operated(services, tenant_or_only(services, tenant)))
 
 
 def _reference(text: str) -> Reference:

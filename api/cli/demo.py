@@ -15,7 +15,8 @@ from rich.console import Console
 
 from api import logs
 from api.app import create_app
-from api.cli.importing import run_import
+from api.cli.content import compare
+from api.cli.importing import read_by, run_import
 from api.cli.opening import operated, operator
 from api.cli.projections import rebuild_with_bar
 from api.cli.story import Story
@@ -85,14 +86,13 @@ def _tenant(services: Services) -> UUID:
 
 def _import_samples(services: Services, tenant_id: UUID, console: Console) -> None:
     console.print("\n[bold]asset-ledger content import docs/samples[/]", highlight=False)
-    contents = Contents(Ledger(operated(services, tenant_id)), services.store, services.rules)
-    run_import(Importing(contents, "samples", "USD"), lambda: folder.read(SAMPLES), console)
+    contents = Contents(Ledger(operated(services, tenant_id)), services.rules)
+    run_import(Importing(contents, "samples", "USD"), read_by(lambda: folder.read(SAMPLES)), console)
 
 
 def _reconcile(services: Services, tenant_id: UUID, console: Console) -> None:
     console.print("\n[bold]asset-ledger content reconcile[/]", highlight=False)
-    found = Purging(operated(services, tenant_id), services.store).reconcile()
-    console.print(f"  {len(found.orphans)} orphans, {len(found.missing)} missing", highlight=False)
+    compare(Purging(operated(services, tenant_id)), repair=False)
 
 
 def _keep_serving(console: Console, url: str, key: str, asset_id: str) -> None:

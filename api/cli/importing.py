@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from api.cli.opening import ReasonOption, opened, operated, tenant_or_only
+from api.cli.opening import ReasonOption, TenantOption, opened, operated, tenant_or_only
 from api.contents import Contents
 from api.importers import folder, jsonl, nodetool
 from api.importers.items import SourceUnreadableError
@@ -18,6 +19,14 @@ from api.ledger import Ledger
 
 Kind = Literal["folder", "nodetool", "jsonl"]
 SQLITE = b"SQLite format 3\x00"
+
+
+@dataclass(frozen=True)
+class Source:
+    """What there is to import, and how much of it."""
+
+    read: Callable[[], Iterator[Found]]
+    count: Callable[[], int]
 
 
 def import_(
@@ -34,9 +43,7 @@ def import_(
     currency: Annotated[
         str, typer.Option(help="What the costs of nodetool's jobs are in (ISO 4217).", metavar="CODE")
     ] = "USD",
-    tenant: Annotated[
-        str | None, typer.Option("--tenant", help="The tenant's name or id; not needed if there is only one.")
-    ] = None,
+    tenant: TenantOption = None,
     reason: ReasonOption = None,
 ) -> None:
     """Bring in media that was made elsewhere: its bytes, what they are, and what its source says of it.
@@ -49,24 +56,23 @@ def import_(
     kind = _kind(path)
     if len(currency) != 3 or not currency.isascii() or not currency.isupper():
         raise typer.BadParameter("an ISO 4217 code has three capital letters, such as USD", param_hint="--currency")
-    found = _reader(kind, path, files)
+    there = _source(kind, path, files)
     with opened() as services:
         services.store.check()
-        session = operated(services, tenant_or_only(services, tenant))
-        contents = Contents(Ledger(session), services.store, services.rules)
+        contents = Contents(Ledger(operated(services, tenant_or_only(services, tenant))), services.rules)
         importing = Importing(contents, source or kind, currency, reason)
-        refused = run_import(importing, found, console)
+        refused = run_import(importing, there, console)
     if refused:
         raise typer.Exit(1)
 
 
-def run_import(importing: Importing, found: Callable[[], Iterator[Found]], console: Console) -> int:
+def run_import(importing: Importing, there: Source, console: Console) -> int:
     """Import with a progress bar, list what cannot be imported, and sum up; returns how much that was."""
     counted: Counter[str] = Counter()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("importing", total=sum(1 for _ in found()))
-        for outcome in importing.run(found()):
+        task = bar.add_task("importing", total=there.count() if console.is_terminal else None)
+        for outcome in importing.run(there.read()):
             counted[outcome.what] += 1
             bar.advance(task)
             if outcome.what == "refused":
@@ -90,11 +96,16 @@ def _kind(path: Path) -> Kind:
         raise SourceUnreadableError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def _reader(kind: Kind, path: Path, files: Path | None) -> Callable[[], Iterator[Found]]:
+def read_by(read: Callable[[], Iterator[Found]]) -> Source:
+    """A source that nothing but reading it counts."""
+    return Source(read, lambda: sum(1 for _ in read()))
+
+
+def _source(kind: Kind, path: Path, files: Path | None) -> Source:
     if kind == "folder":
         if files is not None:
             raise typer.BadParameter("a folder has its content in itself", param_hint="--files")
-        return lambda: folder.read(path)
+        return read_by(lambda: folder.read(path))
     if kind == "nodetool":
-        return lambda: nodetool.read(path, files)
-    return lambda: jsonl.read(path, files)
+        return Source(lambda: nodetool.read(path, files), lambda: nodetool.count(path).imported)
+    return read_by(lambda: jsonl.read(path, files))

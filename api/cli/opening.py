@@ -17,6 +17,9 @@ from infra.settings import Settings
 from infra.tenants import list_tenants
 
 TenantArgument = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant's name or id.")]
+TenantOption = Annotated[
+    str | None, typer.Option("--tenant", help="The tenant's name or id; not needed if there is only one.")
+]
 ReasonOption = Annotated[str | None, typer.Option("--reason", help="Why; kept with the event.")]
 
 
@@ -39,17 +42,7 @@ def operator(reason: str | None = None) -> Context:
 
 def operated(services: Services, tenant_id: UUID) -> Session:
     """An operator's session with a tenant."""
-    context = operator()
-    return Session(
-        log=services.log.of(tenant_id),
-        database=services.database,
-        keys=services.keys,
-        store=services.store,
-        actor=context.actor,
-        correlation_id=context.correlation_id,
-        causation_id=None,
-        clock=services.clock,
-    )
+    return services.session(tenant_id, operator().actor)
 
 
 def tenant_or_only(services: Services, tenant: str | None) -> UUID:

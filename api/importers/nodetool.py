@@ -27,6 +27,11 @@ class Counts(NamedTuple):
     assets: int
     folders: int
 
+    @property
+    def imported(self) -> int:
+        """How much of it is read."""
+        return self.jobs + self.assets
+
 
 def read(database: Path, files: Path | None = None) -> Iterator[JobItem | Item | Unreadable]:
     """Every job (`job:<id>`), then every asset (`asset:<id>`) with the job that made it, each in the order of ids.

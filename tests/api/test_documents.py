@@ -40,7 +40,7 @@ HALF_A_MEGABYTE = large(500_000)
 @pytest.fixture
 def purging(services: Services, client: Client) -> Purging:
     """Purges and sweeps of the client's tenant."""
-    return Purging(own_session(services, client.tenant_id), services.store)
+    return Purging(own_session(services, client.tenant_id))
 
 
 def rows(services: Services, client: Client) -> int:

@@ -37,9 +37,9 @@ def session(services: Services, client: Client) -> Session:
 
 
 @pytest.fixture
-def purging(services: Services, session: Session) -> Purging:
+def purging(session: Session) -> Purging:
     """Purges and sweeps of the client's tenant."""
-    return Purging(session, services.store)
+    return Purging(session)
 
 
 def expire(services: Services, client: Client) -> None:

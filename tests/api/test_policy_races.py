@@ -32,16 +32,7 @@ CLOSED, OPEN = NewPolicy(closed_kinds=("claim",)), NewPolicy()
 @pytest.fixture
 def session(services: Services, tenant: UUID) -> Session:
     """A session with a tenant of this test's own."""
-    return Session(
-        log=services.log.of(tenant),
-        database=services.database,
-        keys=services.keys,
-        store=services.store,
-        actor=Actor(id="ann", type="user"),
-        correlation_id="r",
-        causation_id=None,
-        clock=services.clock,
-    )
+    return services.session(tenant, Actor(id="ann", type="user"), "r")
 
 
 def recorded(services: Services, tenant_id: UUID) -> Iterator[Event]:

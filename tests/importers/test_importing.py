@@ -53,7 +53,7 @@ def importing(services: Services, session: Session) -> Callable[..., Importing]:
 
     def make(source: str = "folder", *, store: ContentStore = services.store, most: int | None = None) -> Importing:
         rules = replace(services.rules, most=most) if most else services.rules
-        return Importing(Contents(Ledger(session), store, rules), source, "USD")
+        return Importing(Contents(Ledger(replace(session, store=store)), rules), source, "USD")
 
     return make
 
@@ -145,7 +145,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused_and_leaves_nothing(
 
 
 def test_a_run_that_was_cut_short_is_gone_on_with(
-    session: Session, services: Services, importing: Callable[..., Importing], tmp_path: Path
+    session: Session, importing: Callable[..., Importing], tmp_path: Path
 ) -> None:
     for number in range(5 * GROUP):
         (tmp_path / f"{number:03}.txt").write_text(f"number {number}")
@@ -157,7 +157,7 @@ def test_a_run_that_was_cut_short_is_gone_on_with(
     assert whole["known"] >= GROUP + 10
     assert whole["imported"] + whole["known"] == 5 * GROUP
     assert counted(importing().run(folder.read(tmp_path))) == {"known": 5 * GROUP}
-    found = Purging(session, services.store).reconcile()
+    found = Purging(session).reconcile()
     assert (found.orphans, found.missing) == ([], [])
 
 
@@ -234,9 +234,9 @@ def test_however_often_and_however_far_it_runs_each_item_is_there_once(
 
     for _ in range(data.draw(st.integers(min_value=1, max_value=3))):
         some = data.draw(st.lists(st.sampled_from(items()), max_size=20))
-        importer = Importing(Contents(Ledger(session), services.store, services.rules), "folder", "USD")
+        importer = Importing(Contents(Ledger(session), services.rules), "folder", "USD")
         assert "refused" not in counted(importer.run(some))
-    importer = Importing(Contents(Ledger(session), services.store, services.rules), "folder", "USD")
+    importer = Importing(Contents(Ledger(session), services.rules), "folder", "USD")
     assert sum(counted(importer.run(items())).values()) == len(texts)
     listed = client.page(limit=200)["items"]
     assert sorted(asset["imported"]["place"] for asset in listed) == sorted(

@@ -130,7 +130,7 @@ def check(services: Services, tenant_id: UUID, key: str, assets: list[Mine]) -> 
         client = Client(http, tenant_id, services.log.of(tenant_id).recorder.head)
         client.page()
         session = replace(own_session(services, tenant_id), clock=lambda: utc_now() + 2 * YOUNG)
-        purging = Purging(session, services.store)
+        purging = Purging(session)
         assert purging.reconcile() == Mismatch()
         assert (purging.uploads.under_way(), purging.purges.count()[0]) == (set(), 0)
         for mine in assets:

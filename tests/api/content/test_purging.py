@@ -28,7 +28,7 @@ from tests.conftest import Client
 @pytest.fixture
 def purging(services: Services, client: Client) -> Purging:
     """Purges of the client's tenant."""
-    return Purging(own_session(services, client.tenant_id), services.store)
+    return Purging(own_session(services, client.tenant_id))
 
 
 def objects(services: Services, client: Client) -> list[str]:
@@ -124,7 +124,7 @@ def test_a_picture_that_is_drawn_while_its_content_is_purged_does_not_stay(
     client: Client, services: Services, purging: Purging
 ) -> None:
     asset_id = with_content(client, node_id="n1")
-    stored = StoredContents(Ledger(purging.session), services.store)
+    stored = StoredContents(Ledger(purging.session))
 
     def draw(_: Path) -> bytes:
         purge(client, node_id="n1")
