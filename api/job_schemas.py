@@ -1,6 +1,6 @@
 """What the API answers about jobs, and what workers send."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, cast
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,6 +9,7 @@ from api.schemas import WHOLE, is_none
 from domain.job.events import JobStatus
 from domain.job.inputs import Attempt
 from domain.media import MediaKind
+from domain.stored import reader
 from domain.values import Frozen, Imported, JsonObject, OutsideId, UtcTime, example
 from projections.jobs.fold import JobRow
 
@@ -73,8 +74,11 @@ class Job(BaseModel):
 
     @classmethod
     def of(cls, row: JobRow) -> Self:
-        """The job of a row."""
-        return cls.model_validate(row)
+        """The job of a row, read by its shape like an asset."""
+        return cast("Self", _job.validate_python(row))
+
+
+_job = reader(Job)
 
 
 class JobPage(BaseModel):

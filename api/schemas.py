@@ -1,7 +1,7 @@
 """What the API answers with. What it accepts are the domain's own inputs."""
 
 from dataclasses import asdict
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, computed_field
@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, computed_field
 from domain.asset.inputs import Reasoned, References
 from domain.event import Actor
 from domain.media import Media
+from domain.stored import reader
 from domain.values import Imported, JsonObject, UtcTime, example
 from projections.assets.fold import AssetRow
 from projections.history import Entry
@@ -133,8 +134,11 @@ class Asset(BaseModel):
 
     @classmethod
     def of(cls, row: AssetRow) -> Self:
-        """The asset of a row."""
-        return cls.model_validate(row)
+        """The asset of a row, read by its shape: what is recorded was checked when it was."""
+        return cast("Self", _asset.validate_python(row))
+
+
+_asset = reader(Asset)
 
 
 class AssetPage(BaseModel):

@@ -51,7 +51,7 @@ def list_assets(
         select.where(_SQL[f"after_{order.name}"], after=keyset.decode(cursor))
     with database.transaction(tenant_id) as connection:
         found = page(select, connection, keyset, limit, _COLUMNS.index(order.column))
-    return Page([AssetRow(*values) for values in found.items], found.next)
+    return Page(list(map(AssetRow._make, found.items)), found.next)
 
 
 def every_asset(database: Database, tenant_id: UUID, wanted: AssetFilter) -> Iterator[AssetRow]:

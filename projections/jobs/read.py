@@ -48,7 +48,7 @@ def list_jobs(
         select.where(_SQL[f"after_{order.name}"], after=keyset.decode(cursor))
     with database.transaction(tenant_id) as connection:
         found = page(select, connection, keyset, limit, _COLUMNS.index(order.column))
-    return Page([JobRow(*values) for values in found.items], found.next)
+    return Page(list(map(JobRow._make, found.items)), found.next)
 
 
 def count_jobs(database: Database, tenant_id: UUID, wanted: JobFilter) -> int:
