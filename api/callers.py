@@ -21,6 +21,7 @@ from api.problems import BadHeaderError, UnauthenticatedError
 from api.purging import Purging
 from api.session import Session
 from api.signed import SignedContent
+from api.uploading import SignedUploads
 from domain.event import Actor
 from infra.tenants import Caller
 
@@ -107,6 +108,11 @@ async def contents(request: Request) -> Contents:
     return Contents(Ledger(await session(request)), services(request).rules)
 
 
+async def uploads(request: Request) -> SignedUploads:
+    """Uploads to the caller's tenant's assets that go by signed URLs."""
+    return SignedUploads(await contents(request))
+
+
 async def purging(request: Request) -> Purging:
     """Purges of the caller's tenant."""
     return Purging(await session(request))
@@ -121,6 +127,7 @@ def signed_content(request: Request) -> SignedContent:
 CallerSession = Annotated[Session, Depends(session)]
 CallerLedger = Annotated[Ledger, Depends(ledger)]
 CallerContents = Annotated[Contents, Depends(contents)]
+CallerUploads = Annotated[SignedUploads, Depends(uploads)]
 CallerPurging = Annotated[Purging, Depends(purging)]
 CallerJobs = Annotated[Jobs, Depends(jobs)]
 

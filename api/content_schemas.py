@@ -124,7 +124,9 @@ class Completed(Frozen):
 
     model_config = example(file_name="castle.png")
 
-    file_name: Name | None = None
+    file_name: Name | None = Field(
+        default=None, description="Helps to tell what the bytes are, where they alone do not say. It is not kept."
+    )
 
 
 class PurgeReport(BaseModel):

@@ -27,8 +27,8 @@ from domain.media import Media
 from domain.values import JsonObject
 from infra.content.fetching import fetch
 from infra.content.rules import ContentRules
-from infra.content.store import ContentStore, ObjectNotFoundError, Part
-from infra.content.uploads import Upload, Uploads, discard, landing_key, object_key
+from infra.content.store import ContentStore
+from infra.content.uploads import Upload, Uploads, discard, object_key
 from infra.media.inspecting import inspect
 from projections.assets.fold import AssetRow
 
@@ -98,93 +98,13 @@ class Contents:
         """Take bytes as the next content version of an asset."""
         self.ledger.asset(asset_id)
         with self._arrived(asset_id, chunks, announced, file_name) as (_, arrived):
-            return self._record(asset_id, arrived, revision)
-
-    def begin(self, asset_id: UUID, announced: Content, part_size: int | None) -> Upload:
-        """Begin an upload that goes to the store by signed URLs; in parts if their size is given."""
-        self.ledger.asset(asset_id)
-        self.rules.check(announced)
-        content_id = uuid6.uuid7()
-        parts = self.store.begin(self._key(asset_id, content_id)) if part_size else None
-        seconds = self.rules.upload_time.total_seconds()
-        return self.uploads.begin(content_id, asset_id, announced, seconds, parts, part_size)
-
-    def upload_under_way(self, asset_id: UUID, upload_id: UUID) -> Upload:
-        """An upload under way. UploadNotFoundError."""
-        upload = self.uploads.find(asset_id, upload_id)
-        if upload is None:
-            raise UploadNotFoundError
-        return upload
-
-    def put_url(self, upload: Upload) -> str:
-        """Where to PUT the bytes of an upload in one piece."""
-        return self.store.sign_put(
-            landing_key(self._key_of(upload)), self.rules.url_time, size=upload.size, content_type=upload.content_type
-        )
-
-    def part_url(self, upload: Upload, number: int) -> str:
-        """Where to PUT one part. UploadNotFoundError if the upload does not come in parts."""
-        return self.store.sign_part(self._key_of(upload), _in_parts(upload), number, self.rules.url_time)
-
-    def parts(self, upload: Upload) -> list[Part]:
-        """The parts that have arrived. UploadNotFoundError if the upload takes none, or none any more."""
-        try:
-            return self.store.parts(self._key_of(upload), _in_parts(upload))
-        except ObjectNotFoundError:
-            raise UploadNotFoundError("Its parts are joined already: complete it, or begin another upload.") from None
-
-    def confirm(self, upload: Upload, file_name: str | None, revision: int | None) -> AssetRow:
-        """Verify what has landed, and record it as the next content version.
-
-        ContentMismatchError if it is not what was announced: then it is removed, and can be sent again; an upload in
-        parts is over then, since its parts were joined. UploadNotFoundError if nothing has landed.
-        """
-        key = self._key_of(upload)
-        self._take(upload)
-        try:
-            with self.store.open(key) as chunks:
-                arriving = Arriving(chunks, upload.announced, self.rules)
-                for _ in arriving:
-                    pass
-            arrived = self._inspected(key, upload, arriving, file_name)
-        except ObjectNotFoundError:
-            raise UploadNotFoundError("Nothing has arrived under the upload's URL yet.") from None
-        except REFUSALS:
-            if upload.parts is None:
-                self.store.delete(key)
-            else:
-                self.abort(upload)
-            raise
-        return self._record(upload.asset_id, arrived, revision)
+            return self.record(asset_id, arrived, revision)
 
     def abort(self, upload: Upload) -> None:
-        """Forget an upload and what has arrived of it."""
-        discard(self.store, self.ledger.tenant_id, upload)
-        self._end(upload.content_id)
-
-    def _take(self, upload: Upload) -> None:
-        """Put what has landed, in one piece or in parts, where no URL reaches it; unless that was done before.
-
-        One caller at a time, so that nothing takes the place of what another is verifying. UploadNotFoundError.
-        """
-        key, session = self._key_of(upload), self.ledger.session
-        with session.database.transaction(session.tenant_id), suppress(ObjectNotFoundError):
-            if not self.uploads.lock(upload.content_id):
-                raise UploadNotFoundError
-            if upload.parts is not None:
-                if arrived := self.store.parts(key, upload.parts):
-                    self.store.complete(key, upload.parts, arrived)
-            elif self._is_there(key):
-                self.store.delete(landing_key(key))  # what a move left there that was cut short
-            else:
-                self.store.move(landing_key(key), key)
-
-    def _is_there(self, key: str) -> bool:
-        try:
-            self.store.stat(key)
-        except ObjectNotFoundError:
-            return False
-        return True
+        """Forget an upload and what has arrived of it. UploadNotFoundError if it is over, and perhaps recorded."""
+        with self.ledger.session.database.transaction(self.ledger.tenant_id):
+            self._end(upload.content_id)
+            discard(self.store, self.ledger.tenant_id, upload)
 
     @contextmanager
     def _arrived(
@@ -197,10 +117,10 @@ class Contents:
         self.rules.check(announced)
         seconds = self.rules.upload_time.total_seconds()
         upload = self.uploads.begin(uuid6.uuid7(), asset_id, announced, seconds)
-        key, arriving = self._key_of(upload), Arriving(chunks, announced, self.rules)
+        key, arriving = self.key(upload.asset_id, upload.content_id), Arriving(chunks, announced, self.rules)
         try:
             self.store.write(key, arriving)
-            yield upload, self._inspected(key, upload, arriving, file_name)
+            yield upload, self.inspected_in_store(key, upload, arriving, file_name)
         except ServiceUnavailableError:
             raise
         except BaseException:
@@ -208,7 +128,8 @@ class Contents:
                 self.abort(upload)
             raise
 
-    def _inspected(self, key: str, upload: Upload, arriving: Arriving, file_name: str | None) -> NewContent:
+    def inspected_in_store(self, key: str, upload: Upload, arriving: Arriving, file_name: str | None) -> NewContent:
+        """What is known of content that is in the store. ObjectNotFoundError, ContentTypeRefusedError."""
         with self.store.local(key) as path:
             return self.inspected(path, key, upload, arriving, file_name)
 
@@ -234,33 +155,33 @@ class Contents:
         small = {name: value for name, value in embedded.items() if len(orjson.dumps(value)) <= SMALL}
         return {**small, "document": {"sha256": hashlib.sha256(document).hexdigest(), "size": len(document)}}
 
-    def _record(self, asset_id: UUID, arrived: NewContent, revision: int | None) -> AssetRow:
-        """Record the content and end its upload in one transaction. UploadNotFoundError if it has expired meanwhile."""
+    def record(self, asset_id: UUID, arrived: NewContent, revision: int | None, taken: int = 0) -> AssetRow:
+        """Record the content as the asset's next version, and end its upload, in one transaction.
+
+        `taken` is how often bytes had been taken for the upload when they were verified. ContentMismatchError if
+        others were taken since, UploadNotFoundError if it has expired.
+        """
 
         def work() -> AssetRow:
-            self._end(arrived.content_id)
+            self._end(arrived.content_id, taken)
             return self.ledger.change_asset(
                 asset_id, lambda asset, context: asset.store_content(context, arrived), None, revision
             )
 
         return self.ledger.shown(self.ledger.session.atomically(work))
 
-    def _end(self, content_id: UUID) -> None:
-        """Note that an upload is over. UploadNotFoundError if it has expired and was swept meanwhile."""
-        if not self.uploads.end(content_id):
-            raise UploadNotFoundError
-
-    def _key_of(self, upload: Upload) -> str:
-        return self._key(upload.asset_id, upload.content_id)
-
-    def _key(self, asset_id: UUID, content_id: UUID) -> str:
+    def key(self, asset_id: UUID, content_id: UUID) -> str:
+        """Where in the store the content is."""
         return object_key(self.ledger.tenant_id, asset_id, content_id)
 
-
-def _in_parts(upload: Upload) -> str:
-    if upload.parts is None:
-        raise UploadNotFoundError("The upload comes in one piece.")
-    return upload.parts
+    def _end(self, content_id: UUID, taken: int | None = None) -> None:
+        """Note that an upload is over, for as often as bytes were taken for it if that is given."""
+        found = self.uploads.lock(content_id)
+        if found is None:
+            raise UploadNotFoundError
+        if taken not in (None, found):
+            raise ContentMismatchError("Other bytes came while these were verified. Complete the upload again.")
+        self.uploads.end(content_id)
 
 
 def to_record(new: NewAsset | None, media: Media, file_name: str | None, source_url: str | None) -> NewAsset:

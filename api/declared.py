@@ -48,7 +48,7 @@ def queried(model: type[M]) -> Callable[[Request], Awaitable[M]]:
     return read
 
 
-def checked(adapter: TypeAdapter[T], value: str, *place: str) -> T:
+def checked(adapter: TypeAdapter[T], value: str | None, *place: str) -> T:
     """The value of a parameter. RequestValidationError."""
     try:
         return adapter.validate_python(value)

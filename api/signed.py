@@ -1,7 +1,7 @@
 """What holders of signed URLs do to objects of the directory store: no key of a tenant is asked for."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from api.arriving import Arriving
@@ -40,7 +40,8 @@ class SignedContent:
             raise ContentMismatchError(f"The URL takes content of the type {grant.content_type}.")
         if None not in {size, grant.size} and size != grant.size:
             raise ContentMismatchError(f"The URL takes {grant.size:,} bytes.")
-        arriving = Arriving(chunks, Content(size=grant.size), self.rules)
+        rules = self.rules if grant.most is None else replace(self.rules, most=min(grant.most, self.rules.most))
+        arriving = Arriving(chunks, Content(size=grant.size), rules)
         if grant.upload is None or grant.part is None:
             store.write(key, arriving)
             return arriving.sha256

@@ -12,6 +12,7 @@ from api.arriving import Body
 from api.bodies import announced, digest, reachable, taken
 from api.callers import CallerContents
 from api.contents import Contents
+from api.declared import checked
 from api.downloads import disposition, download, size_of, unchanged
 from api.forms import UploadForm
 from api.policies import CREATING
@@ -22,7 +23,7 @@ from api.requests import IdempotencyKey, IfMatch
 from api.routers.assets import seen
 from api.schemas import Asset
 from api.stored_contents import Found
-from domain.asset.inputs import NewAsset
+from domain.asset.inputs import Name, NewAsset
 from domain.errors import (
     AssetDeletedError,
     AssetNotFoundError,
@@ -62,6 +63,7 @@ _GONE = (ContentNotFoundError, ContentMissingError, ContentPurgedError)
 FOUND: Any = documented(*OF_AN_ASSET, *_GONE, RangeRefusedError) | ANSWERED
 Streamed = Annotated[bool, Query(description="Answer the bytes themselves instead of a signed URL.")]
 _NEW_ASSET: TypeAdapter[NewAsset] = TypeAdapter(NewAsset)
+_FILE_NAME: TypeAdapter[str | None] = TypeAdapter(Name | None)
 
 
 @router.post(
@@ -80,7 +82,8 @@ async def upload_asset(request: Request, contents: CallerContents, response: Res
     def take() -> tuple[Asset, bool]:
         form = UploadForm(request.headers.get("Content-Type", ""), body)
         wanted = announced(form.content_type, None, form.field("sha256"))
-        row, made = contents.create(_said(form.field("asset")), form.file(), wanted, form.file_name, key)
+        named = checked(_FILE_NAME, form.file_name or None, "body", "file")
+        row, made = contents.create(_said(form.field("asset")), form.file(), wanted, named, key)
         return Asset.of(row), made
 
     asset, made = await taken(take)

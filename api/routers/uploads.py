@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from api.bodies import reachable
-from api.callers import CallerContents
+from api.callers import CallerUploads
 from api.content_schemas import Completed, NewUpload, PartsWanted, PartUrl, PartUrls, PendingUpload
 from api.problems import documented
 from api.rendering import Rendered
@@ -25,30 +25,30 @@ OF_AN_UPLOAD = (*OF_AN_ASSET, UploadNotFoundError)
     status_code=201,
     responses=documented(*OF_AN_ASSET, ContentTooLargeError, ContentTypeRefusedError),
 )
-def begin_upload(request: Request, asset_id: UUID, new: NewUpload, contents: CallerContents) -> PendingUpload:
+def begin_upload(request: Request, asset_id: UUID, new: NewUpload, uploads: CallerUploads) -> PendingUpload:
     """Begin an upload that goes to the store by a signed URL, or in parts; complete it when the bytes are there."""
-    upload = contents.begin(asset_id, new.content(), new.part_size)
+    upload = uploads.begin(asset_id, new.content(), new.part_size)
     if upload.parts is not None:
         return PendingUpload.of(upload, parts=[])
-    return PendingUpload.of(upload, url=reachable(request, contents.put_url(upload)))
+    return PendingUpload.of(upload, url=reachable(request, uploads.put_url(upload)))
 
 
 @router.get("/{upload_id}", responses=documented(*OF_AN_UPLOAD))
-def get_upload(request: Request, asset_id: UUID, upload_id: UUID, contents: CallerContents) -> PendingUpload:
+def get_upload(request: Request, asset_id: UUID, upload_id: UUID, uploads: CallerUploads) -> PendingUpload:
     """See what has arrived of an upload, to go on with it, and get a fresh URL."""
-    upload = contents.upload_under_way(asset_id, upload_id)
+    upload = uploads.under_way(asset_id, upload_id)
     if upload.parts is not None:
-        return PendingUpload.of(upload, parts=contents.parts(upload))
-    return PendingUpload.of(upload, url=reachable(request, contents.put_url(upload)))
+        return PendingUpload.of(upload, parts=uploads.parts(upload))
+    return PendingUpload.of(upload, url=reachable(request, uploads.put_url(upload)))
 
 
 @router.post("/{upload_id}/parts", responses=documented(*OF_AN_UPLOAD))
 def sign_parts(
-    request: Request, asset_id: UUID, upload_id: UUID, wanted: PartsWanted, contents: CallerContents
+    request: Request, asset_id: UUID, upload_id: UUID, wanted: PartsWanted, uploads: CallerUploads
 ) -> PartUrls:
     """Get the URLs that take parts of an upload."""
-    upload = contents.upload_under_way(asset_id, upload_id)
-    urls = ((number, contents.part_url(upload, number)) for number in wanted.numbers)
+    upload = uploads.under_way(asset_id, upload_id)
+    urls = ((number, uploads.part_url(upload, number)) for number in wanted.numbers)
     return PartUrls(items=[PartUrl(number=number, url=reachable(request, url)) for number, url in urls])
 
 
@@ -59,14 +59,17 @@ def sign_parts(
 def complete_upload(
     asset_id: UUID,
     upload_id: UUID,
-    contents: CallerContents,
+    uploads: CallerUploads,
     if_match: IfMatch,
     response: Response,
     said: Completed | None = None,
 ) -> Asset:
-    """Say that the bytes have been sent: they are verified, and become the asset's next content version."""
-    upload = contents.upload_under_way(asset_id, upload_id)
-    return seen(response, Asset.of(contents.confirm(upload, said.file_name if said else None, if_match)))
+    """Say that the bytes have been sent: they are verified, and become the asset's next content version.
+
+    Completing again what was completed answers the asset as it is now.
+    """
+    row = uploads.complete(asset_id, upload_id, said.file_name if said else None, if_match)
+    return seen(response, Asset.of(row))
 
 
 @router.delete(
@@ -75,6 +78,6 @@ def complete_upload(
     response_class=Response,
     responses=documented(*OF_AN_UPLOAD),
 )
-def abort_upload(asset_id: UUID, upload_id: UUID, contents: CallerContents) -> None:
+def abort_upload(asset_id: UUID, upload_id: UUID, uploads: CallerUploads) -> None:
     """Forget an upload, and what has arrived of it."""
-    contents.abort(contents.upload_under_way(asset_id, upload_id))
+    uploads.abort(uploads.under_way(asset_id, upload_id))

@@ -54,9 +54,13 @@ class DirectoryStore:
 
     @contextmanager
     def local(self, key: str) -> Iterator[Path]:
-        """The object as a file, to be read only, for as long as the block runs. ObjectNotFoundError on entering."""
+        """The object as a file, to be read only, for as long as the block runs. ObjectNotFoundError if it is gone."""
         self.stat(key)
-        yield self._path(key)
+        try:
+            yield self._path(key)
+        except FileNotFoundError:
+            self.stat(key)  # it may be the object that was removed meanwhile
+            raise
 
     def stat(self, key: str) -> Stat:
         """Size and time. ObjectNotFoundError."""
@@ -97,9 +101,9 @@ class DirectoryStore:
         """Begin a multipart upload; returns its id."""
         return self._incoming.begin(checked_key(key))
 
-    def sign_part(self, key: str, upload: str, number: int, expires: timedelta) -> str:
-        """A URL that takes a PUT of one part, for a while."""
-        return self._sign(Grant("PUT", checked_key(key), upload=upload, part=number), expires)
+    def sign_part(self, key: str, upload: str, number: int, expires: timedelta, *, most: int | None = None) -> str:
+        """A URL that takes a PUT of one part, of so many bytes at the most, for a while."""
+        return self._sign(Grant("PUT", checked_key(key), upload=upload, part=number, most=most), expires)
 
     def write_part(self, key: str, upload: str, number: int, chunks: Iterable[bytes]) -> Part:
         """Store a part, in place of one of this number, durable once this returns; its tag is its SHA-256.

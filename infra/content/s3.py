@@ -168,7 +168,7 @@ class S3Store:
         with _answering():
             return self._multipart.begin(self._name(key))
 
-    def sign_part(self, key: str, upload: str, number: int, expires: timedelta) -> str:
+    def sign_part(self, key: str, upload: str, number: int, expires: timedelta, *, most: int | None = None) -> str:  # noqa: ARG002
         """A URL that takes a PUT of one part, for 7 days at most. Every part but the last has at least 5 MiB."""
         part: dict[str, str | list[str] | tuple[str]] = {"partNumber": str(number), "uploadId": upload}
         return self._client.get_presigned_url("PUT", self._bucket, self._name(key), expires, extra_query_params=part)

@@ -13,7 +13,7 @@ from domain.errors import LedgerError
 PATH = "/v1/content/"
 _PURPOSE = "asset-ledger content url 1"
 _FEWEST_BYTES = 32
-_FIELDS = ("size", "content_type", "disposition", "upload", "part")
+_FIELDS = ("size", "content_type", "disposition", "upload", "part", "most")
 
 
 class SignatureError(LedgerError):
@@ -34,6 +34,7 @@ class Grant(NamedTuple):
     disposition: str | None = None
     upload: str | None = None
     part: int | None = None
+    most: int | None = None
 
 
 class UrlSigner:
@@ -60,7 +61,7 @@ class UrlSigner:
             raise SignatureError
         if now.timestamp() >= int(fields.pop("expires")):
             raise UrlExpiredError
-        numbers = {name: int(fields.pop(name)) for name in ("size", "part") if name in fields}
+        numbers = {name: int(fields.pop(name)) for name in ("size", "part", "most") if name in fields}
         return Grant(method, key, **numbers, **fields)  # type: ignore[arg-type]  # signed, so just what sign wrote
 
     def _signature(self, method: str, key: str, query: Mapping[str, str]) -> str:

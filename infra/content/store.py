@@ -96,8 +96,10 @@ class ContentStore(Protocol):
         """Begin a multipart upload; returns the id it has in the store."""
         ...
 
-    def sign_part(self, key: str, upload: str, number: int, expires: timedelta) -> str:
-        """A URL that takes a PUT of one part, for a while. Every part but the last has at least 5 MiB."""
+    def sign_part(self, key: str, upload: str, number: int, expires: timedelta, *, most: int | None = None) -> str:
+        """A URL that takes a PUT of one part, for a while. Every part but the last has at least 5 MiB, and none more
+        bytes than `most`, where the store can be told.
+        """
         ...
 
     def parts(self, key: str, upload: str) -> list[Part]:

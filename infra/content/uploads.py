@@ -29,6 +29,8 @@ class Upload(NamedTuple):
     """The store's own id of it, if it comes in parts."""
     part_size: int | None
     expires_at: datetime
+    taken: int
+    """How often bytes were taken from where they land."""
 
     @property
     def announced(self) -> Content:
@@ -92,9 +94,18 @@ class Uploads:
         rows = self._run("find", asset_id=asset_id, content_id=content_id)
         return Upload(*rows[0]) if rows else None
 
-    def lock(self, content_id: UUID) -> bool:
-        """Let nobody else touch the upload until the transaction around ends; returns whether it is under way."""
-        return bool(self._run("lock", content_id=content_id))
+    def lock(self, content_id: UUID) -> int | None:
+        """Let nobody else touch the upload until the transaction around ends.
+
+        Returns how often bytes were taken for it; None if it is not under way.
+        """
+        rows = self._run("lock", content_id=content_id)
+        return rows[0][0] if rows else None
+
+    def take(self, content_id: UUID) -> int:
+        """Note, as part of the transaction around that locked it, that bytes were taken; returns how often by now."""
+        ((taken,),) = self._run("take", content_id=content_id)
+        return int(taken)
 
     def end(self, *content_ids: UUID) -> bool:
         """Note that they are over, as part of the transaction around; returns whether all were under way."""

@@ -2,26 +2,30 @@
 INSERT INTO ledger.uploads (tenant_id, content_id, asset_id, size, sha256, content_type, parts, part_size, expires_at)
 VALUES (%(tenant_id)s, %(content_id)s, %(asset_id)s, %(size)s, %(sha256)s, %(content_type)s, %(parts)s, %(part_size)s,
         clock_timestamp() + make_interval(secs => %(seconds)s))
-RETURNING content_id, asset_id, size, sha256, content_type, parts, part_size, expires_at
+RETURNING content_id, asset_id, size, sha256, content_type, parts, part_size, expires_at, taken
 
 -- begin_each: objects of any kind and size may come to be in the store
 INSERT INTO ledger.uploads (tenant_id, content_id, asset_id, expires_at)
 SELECT %(tenant_id)s, content_id, asset_id, clock_timestamp() + make_interval(secs => %(seconds)s)
   FROM unnest(%(content_ids)s::uuid[], %(asset_ids)s::uuid[]) AS begun (content_id, asset_id)
-RETURNING content_id, asset_id, size, sha256, content_type, parts, part_size, expires_at
+RETURNING content_id, asset_id, size, sha256, content_type, parts, part_size, expires_at, taken
 
 -- find: an upload under way
-SELECT content_id, asset_id, size, sha256, content_type, parts, part_size, expires_at FROM ledger.uploads
+SELECT content_id, asset_id, size, sha256, content_type, parts, part_size, expires_at, taken FROM ledger.uploads
  WHERE tenant_id = %(tenant_id)s AND content_id = %(content_id)s AND asset_id = %(asset_id)s
 
--- lock: an upload under way, for one transaction alone
-SELECT true FROM ledger.uploads WHERE tenant_id = %(tenant_id)s AND content_id = %(content_id)s FOR UPDATE
+-- lock: how often bytes were taken for an upload under way, which is locked for the transaction around
+SELECT taken FROM ledger.uploads WHERE tenant_id = %(tenant_id)s AND content_id = %(content_id)s FOR UPDATE
+
+-- take: bytes were taken for it, once more
+UPDATE ledger.uploads SET taken = taken + 1 WHERE tenant_id = %(tenant_id)s AND content_id = %(content_id)s
+RETURNING taken
 
 -- end: the log knows of the objects, or they are gone
 DELETE FROM ledger.uploads WHERE tenant_id = %(tenant_id)s AND content_id = ANY (%(content_ids)s) RETURNING true
 
 -- expired: uploads whose time is over, locked
-SELECT content_id, asset_id, size, sha256, content_type, parts, part_size, expires_at FROM ledger.uploads
+SELECT content_id, asset_id, size, sha256, content_type, parts, part_size, expires_at, taken FROM ledger.uploads
  WHERE tenant_id = %(tenant_id)s AND expires_at < clock_timestamp()
  ORDER BY expires_at LIMIT %(most)s FOR UPDATE SKIP LOCKED
 
