@@ -3,6 +3,7 @@
 import json
 import struct
 import tempfile
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from PIL import Image
 
 from domain import media
 from domain.values import check_document
+from infra.media.generation import generation_of
 from infra.media.inspecting import inspect
 from infra.media.inspection import Inspection
 from infra.media.thumbnails import thumbnail, waveform
@@ -169,6 +171,17 @@ def test_a_file_of_gigabytes_is_not_read_whole(tmp_path: Path, name: str) -> Non
 
     assert found.content_type == looked_at(SAMPLES / name).content_type
     assert peak < 8 * 1024**2
+
+
+@pytest.mark.parametrize("filling", [" ", "\t", "a ", "ab", 'a:"', 'a:"\\",', "a: "])
+def test_settings_are_taken_apart_in_time_that_grows_with_their_length(filling: str) -> None:
+    text = "a castle\nSteps: 1," + filling * (16_000 // len(filling)) + "!"
+    started = time.thread_time()
+
+    for _ in range(64):
+        assert generation_of(text)["steps"] == 1
+
+    assert time.thread_time() - started < 20  # a second at most, where it grows with the square a minute and more
 
 
 def test_a_problem_tells_no_path(tmp_path: Path) -> None:
