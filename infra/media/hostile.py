@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from domain.errors import ServiceUnavailableError
+
 MAX_PIXELS_A_SIDE = 2**31 - 1
 
 
@@ -13,10 +15,10 @@ class UnreadableError(Exception):
 
 @contextmanager
 def decoding(problem: str) -> Iterator[None]:
-    """Run a decoder; UnreadableError with the problem for whatever it raises."""
+    """Run a decoder; UnreadableError with the problem for whatever it raises, unless it could not be run at all."""
     try:
         yield
-    except UnreadableError:
+    except (UnreadableError, ServiceUnavailableError):
         raise
     except Exception as error:
         raise UnreadableError(problem) from error

@@ -25,7 +25,8 @@ _LOUDEST = 32768
 def thumbnail(path: Path, media_kind: str, size: int) -> bytes | None:
     """WebP of an image, a video's picture near 10 % of its time or a PDF's first page, in a square of `size` pixels.
 
-    `media_kind` may be a content type as well. None if the file is of another kind, shows nothing or is damaged.
+    `media_kind` may be a content type as well. None if the file is of another kind, shows nothing, is damaged or takes
+    too long. ServiceUnavailableError if that cannot be found out now.
     """
     try:
         with decoding(_NOTHING):
