@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from threading import BoundedSemaphore
 from typing import Any
 
 from PIL import Image
@@ -17,17 +16,16 @@ from infra.media.embedded import Embedded
 from infra.media.hostile import UnreadableError, count, decoding
 from infra.media.inspection import Inspection
 from infra.media.sniffing import HEAD, Sniffed
+from infra.media.turns import DOCUMENTS
 
 CPU_SECONDS = 5
 SECONDS = 20
 MOST_MEMORY = 512 * 1024 * 1024
-AT_ONCE = 4
 _PDF = "application/pdf"
 _DAMAGED = "the document is truncated or damaged"
 _ENCRYPTED = "the document is encrypted"
 _TOO_SLOW = "the document could not be understood in time"
 _TIME_IS_OVER = (-signal.SIGALRM, -signal.SIGXCPU, -signal.SIGKILL)
-_TURNS = BoundedSemaphore(AT_ONCE)
 
 
 def look_at_document(path: Path, sniffed: Sniffed) -> Inspection:
@@ -68,7 +66,7 @@ def _asked(path: Path, *size: int) -> tuple[dict[str, Any], bytes]:
     if not _has_end(path):
         raise UnreadableError("the document ends before its data do")
     try:
-        with _TURNS:
+        with DOCUMENTS:
             done = _run(str(path), *map(str, size))
     except subprocess.TimeoutExpired:
         raise UnreadableError(_TOO_SLOW) from None

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from domain.errors import ServiceUnavailableError
 
 MAX_PIXELS_A_SIDE = 2**31 - 1
+MAX_PIXELS = 8192 * 8192
+"""What a picture may have to be decoded."""
 
 
 class UnreadableError(Exception):

@@ -11,6 +11,7 @@ from infra.media.documents import first_page
 from infra.media.hostile import UnreadableError, decoding
 from infra.media.sniffing import sniff
 from infra.media.sounds import Peak, peaks
+from infra.media.turns import PICTURES
 
 SIZES = (128, 256, 512)
 CONTENT_TYPE = "image/webp"
@@ -84,7 +85,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _frame(path: Path, content_type: str, size: int) -> Image.Image:
-    with demuxing.opened(path, content_type) as container:
+    with PICTURES, demuxing.opened(path, content_type) as container:
         stream = demuxing.picture_stream(container)
         tenth = (demuxing.duration_of(container) or 0) / 10
         frame = demuxing.frame_near(container, stream, tenth) if stream else None

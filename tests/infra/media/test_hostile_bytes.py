@@ -130,7 +130,7 @@ def test_a_cut_off_picture_still_has_its_prompt(tmp_path: Path) -> None:
     assert '"seed": 271828' in json.dumps(found.embedded["generation"])
 
 
-@pytest.mark.parametrize("side", [9_500, 50_000, 2**31 - 1, 2**32 - 1])
+@pytest.mark.parametrize("side", [8_193, 9_500, 50_000, 2**31 - 1, 2**32 - 1])
 def test_a_bomb_is_not_decoded(tmp_path: Path, side: int) -> None:
     header = struct.pack(">IIBBBBB", side, side, 8, 6, 0, 0, 0)
     path = tmp_path / "a.png"
@@ -142,14 +142,15 @@ def test_a_bomb_is_not_decoded(tmp_path: Path, side: int) -> None:
     assert found.media.model_dump() == {"media_kind": "image", "format": "png", "width": None, "height": None}
 
 
-def test_the_problem_of_a_bomb_is_its_size(tmp_path: Path) -> None:
+@pytest.mark.parametrize("side", [8_193, 9_500])
+def test_the_problem_of_a_bomb_is_its_size(tmp_path: Path, side: int) -> None:
     path = tmp_path / "a.bmp"
     halves().save(path)
     data = bytearray(path.read_bytes())
-    data[18:26] = struct.pack("<II", 9_500, 9_500)
+    data[18:26] = struct.pack("<II", side, side)
     path.write_bytes(data)
 
-    assert looked_at(path).problem == "the picture has more than 89,478,485 pixels"
+    assert looked_at(path).problem == "the picture has more than 67,108,864 pixels"
 
 
 @pytest.mark.parametrize("name", ["flight.webm", "brief.pdf", "castle.png", "chime.wav"])
