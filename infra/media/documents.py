@@ -21,7 +21,7 @@ from infra.media.turns import DOCUMENTS
 CPU_SECONDS = 5
 SECONDS = 20
 MOST_MEMORY = 512 * 1024 * 1024
-_PDF = "application/pdf"
+PDF = "application/pdf"
 _DAMAGED = "the document is truncated or damaged"
 _ENCRYPTED = "the document is encrypted"
 _TOO_SLOW = "the document could not be understood in time"
@@ -32,7 +32,7 @@ def look_at_document(path: Path, sniffed: Sniffed) -> Inspection:
     """A document's format and, for PDF, its number of pages, title, author and producer."""
     embedded = Embedded()
     pages, problem = None, None
-    if sniffed.content_type == _PDF:
+    if sniffed.content_type == PDF:
         try:
             pages = _pages(path, embedded)
         except UnreadableError as error:

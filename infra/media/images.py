@@ -18,7 +18,7 @@ from infra.media.sniffing import Sniffed
 from infra.media.turns import PICTURES
 
 MAX_FILE = 256 * 1024 * 1024
-_DECODERS = {
+DECODERS = {
     "image/png": "PNG",
     "image/jpeg": "JPEG",
     "image/gif": "GIF",
@@ -67,11 +67,11 @@ def opened(path: Path, content_type: str) -> Iterator[Image.Image]:
 
     Decoders that read ahead see at most 256 MiB, and those that run other programs are never asked.
     """
-    if content_type not in _DECODERS:
+    if content_type not in DECODERS:
         raise UnreadableError(f"pictures of the type {content_type} are not decoded")
     if path.stat().st_size > MAX_FILE:
         raise UnreadableError(f"the picture is larger than {MAX_FILE:,} bytes")
-    with PICTURES, _header(path, _DECODERS[content_type]) as image:
+    with PICTURES, _header(path, DECODERS[content_type]) as image:
         yield image
 
 
@@ -108,7 +108,7 @@ def _size(path: Path, sniffed: Sniffed, embedded: Embedded) -> Size | None:
         return svg_size(path)
     if sniffed.content_type in _HEIF:
         return heif_size(path)
-    if sniffed.content_type not in _DECODERS:
+    if sniffed.content_type not in DECODERS:
         return None
     with opened(path, sniffed.content_type) as image:
         return _decoded_size(image, embedded)
