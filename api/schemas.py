@@ -1,5 +1,6 @@
 """What the API answers with. What it accepts are the domain's own inputs."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Any, Literal, Self, cast
 from uuid import UUID
@@ -11,6 +12,7 @@ from domain.event import Actor
 from domain.media import Media
 from domain.stored import reader
 from domain.values import Imported, JsonObject, UtcTime, example
+from infra.media.thumbnails import has_thumbnail, has_waveform
 from projections.assets.fold import AssetRow
 from projections.history import Entry
 
@@ -21,11 +23,6 @@ WHOLE = (
     "Whole in the answer to one asset or one job. A list shows what is too large for an event by its reference, "
     '`{"$document": {"id": …, "sha256": …, "size": …}}`, and so does every answer when it is lost.'
 )
-
-
-def pictured(content_type: str | None) -> bool:
-    """Whether content of this type can be shown as a small picture."""
-    return content_type is not None and content_type.startswith(("image/", "video/", "application/pdf"))
 
 
 def is_none(value: object) -> bool:
@@ -120,14 +117,18 @@ class Asset(BaseModel):
     @computed_field(description="Where a small picture of it is; null if there is none.")  # type: ignore[prop-decorator]
     @property
     def thumbnail_url(self) -> str | None:
-        if self.url is None or self.content is None or not pictured(self.content.content_type):
-            return None
-        return self._path("thumbnail")
+        return self._path("thumbnail") if self._has(has_thumbnail) else None
 
     @computed_field(description="Where a picture of its sound is; null if it has none.")  # type: ignore[prop-decorator]
     @property
     def waveform_url(self) -> str | None:
-        return self._path("waveform") if self.media.media_kind == "audio" and self.url else None
+        return self._path("waveform") if self._has(has_waveform) else None
+
+    def _has(self, picture: Callable[[str | None, Media, str | None], bool]) -> bool:
+        content = self.content
+        if self.url is None or content is None:
+            return False
+        return picture(content.content_type, self.media, content.problem)
 
     def _path(self, what: str) -> str:
         return f"/v1/assets/{self.id}/{what}"

@@ -1,8 +1,8 @@
 """The content of one tenant's assets that is in the store: finding it, and making pictures of it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -13,11 +13,13 @@ from domain.errors import ContentMissingError, ContentNotFoundError, ContentPurg
 from domain.event import Recorded
 from infra.content.store import ContentStore, ObjectNotFoundError
 from infra.content.uploads import object_key
-from infra.media.thumbnails import CONTENT_TYPE, thumbnail, waveform
+from infra.media.thumbnails import CONTENT_TYPE, HEARD, SHOWN, thumbnail, waveform
 
 WAVEFORM: Final = (800, 160)
 """Width and height in pixels."""
 EMBEDDED: Final = "embedded.json"
+NO_PICTURE: Final = timedelta(days=1)
+"""For how long it is remembered that content has no picture. After that it is looked at again."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class StoredContents:
 
     def thumbnail(self, asset_id: UUID, size: int) -> Found:
         """A small picture of the newest content, made when first asked for. ContentNotFoundError if there is none."""
-        found = self.find(asset_id, None)
+        found = self._of_type(asset_id, SHOWN)
         return self._picture(found, f"thumbnail-{size}", lambda path: thumbnail(path, found.content_type, size))
 
     def embedded(self, asset_id: UUID) -> Found:
@@ -92,24 +94,45 @@ class StoredContents:
 
     def waveform(self, asset_id: UUID) -> Found:
         """A picture of the newest content's sound, made when first asked for. ContentNotFoundError if it has none."""
-        found = self.find(asset_id, None)
+        found = self._of_type(asset_id, HEARD)
         return self._picture(found, "waveform", lambda path: waveform(path, *WAVEFORM))
 
+    def _of_type(self, asset_id: UUID, types: Collection[str]) -> Found:
+        """The newest content, if it is of one of the types. ContentNotFoundError."""
+        found = self.find(asset_id, None)
+        if found.content_type not in types:
+            raise _no_picture()
+        return found
+
     def _picture(self, found: Found, name: str, draw: Callable[[Path], bytes | None]) -> Found:
+        """The picture beside the content; an empty one says that there is none. ContentNotFoundError."""
         picture = found.beside(f"{name}.webp", CONTENT_TYPE)
-        try:
-            self.store.stat(picture.key)
-        except ObjectNotFoundError:
-            try:
-                with self.store.local(found.key) as path:
-                    drawn = draw(path)
-            except ObjectNotFoundError:
-                raise ContentMissingError from None
-            if drawn is None:
-                raise ContentNotFoundError("There is no picture of this content.") from None
-            self.store.write(picture.key, [drawn])
-            self._check_there(found, picture)
+        size = self._known_size(picture)
+        if size is None:
+            size = self._drawn(found, picture, draw)
+        if size == 0:
+            raise _no_picture()
         return picture
+
+    def _known_size(self, picture: Found) -> int | None:
+        """The bytes of a picture that was drawn; None if it was not, or was found empty too long ago."""
+        try:
+            known = self.store.stat(picture.key)
+        except ObjectNotFoundError:
+            return None
+        too_old = known.size == 0 and known.modified_at < self.ledger.session.clock() - NO_PICTURE
+        return None if too_old else known.size
+
+    def _drawn(self, found: Found, picture: Found, draw: Callable[[Path], bytes | None]) -> int:
+        """Draw the picture, and return of how many bytes it is. ContentMissingError."""
+        try:
+            with self.store.local(found.key) as path:
+                drawn = draw(path) or b""
+        except ObjectNotFoundError:
+            raise ContentMissingError from None
+        self.store.write(picture.key, [drawn])
+        self._check_there(found, picture)
+        return len(drawn)
 
     def _check_there(self, found: Found, picture: Found) -> None:
         """Remove the picture again if its content was purged while it was drawn. ContentMissingError."""
@@ -118,6 +141,10 @@ class StoredContents:
         except ObjectNotFoundError:
             self.store.delete(picture.key)
             raise ContentMissingError from None
+
+
+def _no_picture() -> ContentNotFoundError:
+    return ContentNotFoundError("There is no picture of this content.")
 
 
 def _versions(history: Iterable[Recorded]) -> tuple[dict[int, AssetContentStored], set[int]]:

@@ -13,9 +13,8 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-from PIL import Image
 
-from infra.media.hostile import UnreadableError, decoding, quantity
+from infra.media.hostile import MAX_PIXELS, UnreadableError, decoding, quantity
 
 MAX_PACKETS = 250
 DEMUXERS = {
@@ -72,9 +71,8 @@ def duration_of(container: InputContainer) -> float | None:
 
 def frames_of(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
     """The pictures in the next 250 packets. UnreadableError if they are too large to decode."""
-    limit = Image.MAX_IMAGE_PIXELS
-    if limit and stream.codec_context.width * stream.codec_context.height > limit:
-        raise UnreadableError(f"the picture has more than {limit:,} pixels")
+    if stream.codec_context.width * stream.codec_context.height > MAX_PIXELS:
+        raise UnreadableError(f"the picture has more than {MAX_PIXELS:,} pixels")
     for packet in islice(container.demux(stream), MAX_PACKETS):
         yield from packet.decode()
 

@@ -1,32 +1,38 @@
-"""Looks at PDF documents, and draws their pages, with PDFium."""
+"""Looks at PDF documents, and draws their pages. For each of them PDFium runs in a process whose time is limited."""
 
-import math
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
-from threading import Lock
+from typing import Any
 
-import pypdfium2
 from PIL import Image
-from pypdfium2.raw import FPDF_ERR_PASSWORD, FPDF_GetMetaText
 
 from domain import media
-from infra.media.embedded import MAX_TEXT, Embedded
+from domain.errors import ServiceUnavailableError
+from infra.media import pdfium
+from infra.media.embedded import Embedded
 from infra.media.hostile import UnreadableError, count, decoding
 from infra.media.inspection import Inspection
 from infra.media.sniffing import HEAD, Sniffed
+from infra.media.turns import DOCUMENTS
 
-_PDF = "application/pdf"
+CPU_SECONDS = 5
+SECONDS = 20
+MOST_MEMORY = 512 * 1024 * 1024
+PDF = "application/pdf"
 _DAMAGED = "the document is truncated or damaged"
 _ENCRYPTED = "the document is encrypted"
-_PDFIUM = Lock()  # PDFium is not safe to use from two threads, even with two documents
+_TOO_SLOW = "the document could not be understood in time"
+_TIME_IS_OVER = (-signal.SIGALRM, -signal.SIGXCPU, -signal.SIGKILL)
 
 
 def look_at_document(path: Path, sniffed: Sniffed) -> Inspection:
     """A document's format and, for PDF, its number of pages, title, author and producer."""
     embedded = Embedded()
     pages, problem = None, None
-    if sniffed.content_type == _PDF:
+    if sniffed.content_type == PDF:
         try:
             pages = _pages(path, embedded)
         except UnreadableError as error:
@@ -37,30 +43,54 @@ def look_at_document(path: Path, sniffed: Sniffed) -> Inspection:
 
 def first_page(path: Path, size: int) -> Image.Image:
     """A picture of a PDF's first page that fits in a square. UnreadableError if there is none."""
-    with _opened(path) as pdf, closing(pdf[0]) as page:
-        width, height = page.get_size()
-        if not (math.isfinite(width + height) and min(width, height) > 0):
-            raise UnreadableError(_DAMAGED)
-        scale = size / max(width, height)
-        with closing(page.render(scale=scale, may_draw_forms=False, limit_image_cache=True)) as bitmap:
-            drawn: Image.Image = bitmap.to_pil().convert("RGB")
-            drawn.thumbnail((size, size))
-            return drawn
+    told, pixels = _asked(path, size)
+    with decoding(_DAMAGED):
+        mode, sides = told["mode"], (told["width"], told["height"])
+        drawn = Image.frombuffer(mode, sides, pixels, "raw", mode, told["stride"], 1)
+        drawn.thumbnail((size, size))
+        return drawn
 
 
 def _pages(path: Path, embedded: Embedded) -> int | None:
-    with _opened(path) as pdf:
-        for name in ("Title", "Author", "Producer"):
-            _note(pdf, name, embedded)
-        return count(len(pdf))
+    told, _ = _asked(path)
+    for name, text in told["texts"].items():
+        if text is None:
+            embedded.too_large(name.lower())
+        else:
+            embedded.text(name.lower(), text)
+    return count(told["pages"])
 
 
-def _note(pdf: pypdfium2.PdfDocument, name: str, embedded: Embedded) -> None:
-    """Keep a text of the document's information dictionary; in UTF-16 while PDFium has it."""
-    if FPDF_GetMetaText(pdf, name.encode(), None, 0) > 2 * MAX_TEXT:
-        embedded.too_large(name.lower())
-    else:
-        embedded.text(name.lower(), pdf.get_metadata_value(name))
+def _asked(path: Path, *size: int) -> tuple[dict[str, Any], bytes]:
+    """What PDFium tells of a document, or of its first page and that page's pixels. UnreadableError."""
+    if not _has_end(path):
+        raise UnreadableError("the document ends before its data do")
+    try:
+        with DOCUMENTS:
+            done = _run(str(path), *map(str, size))
+    except subprocess.TimeoutExpired:
+        raise UnreadableError(_TOO_SLOW) from None
+    except OSError as error:
+        raise ServiceUnavailableError("No process can be started to look at the document. Try again.") from error
+    if done.returncode:
+        problem = {pdfium.ENCRYPTED: _ENCRYPTED, **dict.fromkeys(_TIME_IS_OVER, _TOO_SLOW)}
+        raise UnreadableError(problem.get(done.returncode, _DAMAGED))
+    told, _, pixels = done.stdout.partition(b"\n")
+    return json.loads(told), pixels
+
+
+def _run(*asked: str) -> subprocess.CompletedProcess[bytes]:
+    """Run PDFium, apart from signals that a terminal sends to the service and its children."""
+    limits = map(str, (CPU_SECONDS, SECONDS, MOST_MEMORY))
+    return subprocess.run(  # noqa: S603  # this Python, and a program of ours
+        [sys.executable, "-I", pdfium.__file__, *limits, *asked],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        timeout=SECONDS,
+        start_new_session=True,
+        check=False,
+    )
 
 
 def _has_end(path: Path) -> bool:
@@ -71,16 +101,3 @@ def _has_end(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - HEAD))
         return b"%%EOF" in file.read(HEAD)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[pypdfium2.PdfDocument]:
-    if not _has_end(path):
-        raise UnreadableError("the document ends before its data do")
-    try:
-        with _PDFIUM, decoding(_DAMAGED), pypdfium2.PdfDocument(path) as pdf:
-            yield pdf
-    except UnreadableError as error:
-        if getattr(error.__cause__, "err_code", None) == FPDF_ERR_PASSWORD:
-            raise UnreadableError(_ENCRYPTED) from None
-        raise

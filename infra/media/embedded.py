@@ -47,7 +47,9 @@ class Embedded:
             self.found[name] = parsed(text)
 
     def parameters(self, value: object) -> None:
-        """Keep the generation parameters AUTOMATIC1111 writes: as they are, and taken apart."""
+        """Keep the first generation parameters AUTOMATIC1111 wrote: as they are, and taken apart."""
+        if "parameters" in self.found:
+            return
         if text := self._fitting("parameters", value):
             self.found["parameters"] = text
             if generation := generation_of(text):

@@ -1,6 +1,7 @@
 """The generation parameters AUTOMATIC1111's web interface writes, taken apart."""
 
 import re
+from itertools import islice
 
 from pydantic import JsonValue
 
@@ -9,7 +10,7 @@ from domain.values import JsonObject
 MAX_SETTINGS = 64
 _MAX_LINE = 16 * 1024
 _NEGATIVE = "Negative prompt:"
-_SETTING = re.compile(r'\s*([A-Za-z][\w \-/]{0,40}):\s*("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)')
+_SETTING = re.compile(r'([A-Za-z][\w \-/]{0,40}):\s*("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)')
 _INTEGER = re.compile(r"-?\d{1,15}")
 _DECIMAL = re.compile(r"-?\d{1,15}\.\d{1,15}")
 
@@ -31,7 +32,7 @@ def generation_of(text: str) -> JsonObject:
 def _settings(line: str) -> JsonObject:
     if len(line) > _MAX_LINE:
         return {}
-    found = list(_SETTING.finditer(line))[:MAX_SETTINGS]
+    found = islice(_SETTING.finditer(line), MAX_SETTINGS)
     return {re.sub(r"[ \-/]+", "_", match[1].strip().lower()): _value(match[2].strip()) for match in found}
 
 

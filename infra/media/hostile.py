@@ -4,7 +4,11 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from domain.errors import ServiceUnavailableError
+
 MAX_PIXELS_A_SIDE = 2**31 - 1
+MAX_PIXELS = 8192 * 8192
+"""What a picture may have to be decoded."""
 
 
 class UnreadableError(Exception):
@@ -13,10 +17,10 @@ class UnreadableError(Exception):
 
 @contextmanager
 def decoding(problem: str) -> Iterator[None]:
-    """Run a decoder; UnreadableError with the problem for whatever it raises."""
+    """Run a decoder; UnreadableError with the problem for whatever it raises, unless it could not be run at all."""
     try:
         yield
-    except UnreadableError:
+    except (UnreadableError, ServiceUnavailableError):
         raise
     except Exception as error:
         raise UnreadableError(problem) from error

@@ -1,4 +1,4 @@
-"""Looks at still pictures with Pillow. No more pixels are decoded than Pillow's limit, which bounds the memory."""
+"""Looks at still pictures with Pillow. The pixels of one, and how many are decoded at once, bound the memory."""
 
 import io
 from collections.abc import Iterator
@@ -11,13 +11,14 @@ from domain import media
 from infra.media.chunks import has_manifest_store, is_manifest_store
 from infra.media.embedded import Embedded
 from infra.media.headers import Size, heif_size, svg_size
-from infra.media.hostile import UnreadableError, count, decoding
+from infra.media.hostile import MAX_PIXELS, UnreadableError, count, decoding
 from infra.media.inspection import Inspection
 from infra.media.pngs import note_texts
 from infra.media.sniffing import Sniffed
+from infra.media.turns import PICTURES
 
 MAX_FILE = 256 * 1024 * 1024
-_DECODERS = {
+DECODERS = {
     "image/png": "PNG",
     "image/jpeg": "JPEG",
     "image/gif": "GIF",
@@ -62,21 +63,20 @@ def look_at_image(path: Path, sniffed: Sniffed) -> Inspection:
 
 @contextmanager
 def opened(path: Path, content_type: str) -> Iterator[Image.Image]:
-    """A picture whose header is read, by the one decoder for its type. UnreadableError if there is none.
+    """A picture whose header is read, by the one decoder for its type, in its turn. UnreadableError if there is none.
 
     Decoders that read ahead see at most 256 MiB, and those that run other programs are never asked.
     """
-    if content_type not in _DECODERS:
+    if content_type not in DECODERS:
         raise UnreadableError(f"pictures of the type {content_type} are not decoded")
     if path.stat().st_size > MAX_FILE:
         raise UnreadableError(f"the picture is larger than {MAX_FILE:,} bytes")
-    with _header(path, _DECODERS[content_type]) as image:
+    with PICTURES, _header(path, DECODERS[content_type]) as image:
         yield image
 
 
 def _header(path: Path, decoder: str) -> Image.Image:
-    limit = Image.MAX_IMAGE_PIXELS
-    too_many = UnreadableError(f"the picture has more than {limit:,} pixels" if limit else _DAMAGED)
+    too_many = UnreadableError(f"the picture has more than {MAX_PIXELS:,} pixels")
     try:
         with decoding(_DAMAGED):
             image = Image.open(path, formats=[decoder])
@@ -84,7 +84,7 @@ def _header(path: Path, decoder: str) -> Image.Image:
         if isinstance(error.__cause__, Image.DecompressionBombError | Image.DecompressionBombWarning):
             raise too_many from None
         raise
-    if limit and image.width * image.height > limit:
+    if image.width * image.height > MAX_PIXELS:
         image.close()
         raise too_many
     return image
@@ -108,7 +108,7 @@ def _size(path: Path, sniffed: Sniffed, embedded: Embedded) -> Size | None:
         return svg_size(path)
     if sniffed.content_type in _HEIF:
         return heif_size(path)
-    if sniffed.content_type not in _DECODERS:
+    if sniffed.content_type not in DECODERS:
         return None
     with opened(path, sniffed.content_type) as image:
         return _decoded_size(image, embedded)

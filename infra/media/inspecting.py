@@ -14,7 +14,7 @@ def inspect(path: Path, declared_type: str | None, file_name: str | None) -> Ins
     """What a local file is by its bytes. What was declared counts only where bytes cannot tell.
 
     Pictures are decoded; of everything else only headers are read. Bytes that cannot be understood are no error:
-    the inspection names the problem. OSError if the file cannot be read.
+    the inspection names the problem. OSError if the file cannot be read, ServiceUnavailableError.
     """
     sniffed = sniff(path, declared_type, file_name)
     match sniffed.kind:

@@ -8,6 +8,7 @@ from av.audio.resampler import AudioResampler
 from av.container import InputContainer
 
 from infra.media.demuxing import opened
+from infra.media.turns import SOUNDS
 
 MAX_SECONDS = 1800
 _MAX_RATE = 192_000
@@ -19,7 +20,7 @@ Peak = tuple[int, int]
 
 def peaks(path: Path, content_type: str) -> list[Peak]:
     """The peaks of each 1/100 s of the first half hour, all channels mixed. UnreadableError if none can be decoded."""
-    with opened(path, content_type) as container:
+    with SOUNDS, opened(path, content_type) as container:
         rate = container.streams.audio[0].rate
         step, most = max(1, rate // _PEAKS_A_SECOND), min(rate, _MAX_RATE) * MAX_SECONDS
         return [(min(part), max(part)) for part in _parts(container, step, most)]

@@ -12,6 +12,7 @@ from infra.media.embedded import Embedded
 from infra.media.hostile import UnreadableError, count, decoding, quantity
 from infra.media.inspection import Inspection
 from infra.media.sniffing import Sniffed, sniffed
+from infra.media.turns import PICTURES
 
 MAX_FRAME_RATE = 1000
 _EITHER = ("mp4", "webm", "x-matroska", "ogg")
@@ -77,7 +78,7 @@ def _picture(container: InputContainer, stream: VideoStream) -> dict[str, float 
 
 def _is_sideways(container: InputContainer, stream: VideoStream) -> bool:
     try:
-        with decoding("no picture can be decoded"):
+        with PICTURES, decoding("no picture can be decoded"):
             return bool(next(frames_of(container, stream)).rotation % 180)
     except UnreadableError:
         return False

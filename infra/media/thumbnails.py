@@ -6,15 +6,22 @@ from typing import cast
 
 from PIL import Image, ImageDraw
 
+from domain.media import Media
 from infra.media import demuxing, images
-from infra.media.documents import first_page
+from infra.media.documents import PDF, first_page
 from infra.media.hostile import UnreadableError, decoding
-from infra.media.sniffing import sniff
+from infra.media.sniffing import sniff, sniffed
 from infra.media.sounds import Peak, peaks
+from infra.media.turns import PICTURES
 
 SIZES = (128, 256, 512)
 CONTENT_TYPE = "image/webp"
 MAX_SIDE = 4096
+HEARD = frozenset(demuxing.DEMUXERS)
+"""The content types that may have a waveform."""
+SHOWN = frozenset([*images.DECODERS, *(name for name in HEARD if name.startswith("video/")), PDF])
+"""The content types that may have a thumbnail."""
+_MEASURES = {"image": "width", "video": "width", "document": "page_count", "audio": "sample_rate"}
 _NOTHING = "there is nothing to show"
 _QUALITY = 80
 _RESIZABLE = ("L", "RGB", "RGBA", "CMYK")
@@ -25,7 +32,8 @@ _LOUDEST = 32768
 def thumbnail(path: Path, media_kind: str, size: int) -> bytes | None:
     """WebP of an image, a video's picture near 10 % of its time or a PDF's first page, in a square of `size` pixels.
 
-    `media_kind` may be a content type as well. None if the file is of another kind, shows nothing or is damaged.
+    `media_kind` may be a content type as well. None if the file is of another kind, shows nothing, is damaged or takes
+    too long. ServiceUnavailableError if that cannot be found out now.
     """
     try:
         with decoding(_NOTHING):
@@ -42,6 +50,24 @@ def waveform(path: Path, width: int, height: int) -> bytes | None:
             return _encoded(_drawn(found, _checked(width), _checked(height)))
     except UnreadableError:
         return None
+
+
+def has_thumbnail(content_type: str | None, told: Media, problem: str | None) -> bool:
+    """Whether content of an asset can be expected to have a thumbnail, by what inspecting it has told."""
+    return content_type in SHOWN and _is_understood(content_type, told, problem)
+
+
+def has_waveform(content_type: str | None, told: Media, problem: str | None) -> bool:
+    """The same for a waveform, which only sounds have."""
+    return told.media_kind == "audio" and content_type in HEARD and _is_understood(content_type, told, problem)
+
+
+def _is_understood(content_type: str, told: Media, problem: str | None) -> bool:
+    """Whether content was measured. Of an asset of another kind no measures are told, and that alone is a problem."""
+    kind = sniffed(content_type).kind
+    if told.media_kind == kind or (told.media_kind, kind) == ("map", "image"):
+        return getattr(told, _MEASURES[kind]) is not None
+    return problem is None or told.media_kind != "file"
 
 
 def _picture(path: Path, media_kind: str, size: int) -> Image.Image:
@@ -83,7 +109,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _frame(path: Path, content_type: str, size: int) -> Image.Image:
-    with demuxing.opened(path, content_type) as container:
+    with PICTURES, demuxing.opened(path, content_type) as container:
         stream = demuxing.picture_stream(container)
         tenth = (demuxing.duration_of(container) or 0) / 10
         frame = demuxing.frame_near(container, stream, tenth) if stream else None

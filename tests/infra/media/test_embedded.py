@@ -110,6 +110,12 @@ def test_parameters_keep_quoted_settings_together(tmp_path: Path) -> None:
     }
 
 
+def test_the_first_parameters_of_a_file_are_its_parameters(tmp_path: Path) -> None:
+    found = looked_at(png_with(tmp_path, *(text(b"parameters", b"Steps: %d" % steps) for steps in (4, 5, 6)))).embedded
+
+    assert (found["parameters"], found["generation"]) == ("Steps: 4", {"steps": 4})
+
+
 @pytest.mark.parametrize("name", ["a.jpg", "a.webp"])
 def test_parameters_are_found_in_the_user_comment(tmp_path: Path, name: str) -> None:
     exif = Image.Exif()

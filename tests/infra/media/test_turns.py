@@ -1,0 +1,56 @@
+"""No more files are decoded at once than there are turns; what only reads headers waits for none."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from threading import BoundedSemaphore
+
+import pytest
+
+from infra.media.thumbnails import thumbnail, waveform
+from infra.media.turns import AT_ONCE, PICTURES, SOUNDS
+from tests.infra.media.making import SAMPLES, looked_at
+
+TO_BE_DECODED: list[tuple[BoundedSemaphore, Callable[[], object]]] = [
+    (PICTURES, lambda: looked_at(SAMPLES / "castle.png")),
+    (PICTURES, lambda: looked_at(SAMPLES / "flight.webm")),
+    (PICTURES, lambda: thumbnail(SAMPLES / "portrait.jpg", "image", 128)),
+    (PICTURES, lambda: thumbnail(SAMPLES / "flight.webm", "video", 128)),
+    (SOUNDS, lambda: waveform(SAMPLES / "chime.wav", 100, 40)),
+]
+
+
+@pytest.fixture
+def taken(request: pytest.FixtureRequest) -> Iterator[ExitStack]:
+    """Every turn is another's until the stack is closed."""
+    turns: BoundedSemaphore
+    with ExitStack() as stack:
+        for turns in request.param:
+            for _ in range(AT_ONCE):
+                stack.enter_context(turns)
+        yield stack
+
+
+@pytest.mark.parametrize(
+    ("taken", "decode"), [((turns,), decode) for turns, decode in TO_BE_DECODED], indirect=["taken"]
+)
+def test_what_is_decoded_waits_for_its_turn(taken: ExitStack, decode: Callable[[], object]) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        decoded = pool.submit(decode)
+        try:
+            assert not wait([decoded], timeout=1).done
+        finally:
+            taken.close()
+
+    assert decoded.result()
+
+
+@pytest.mark.parametrize("taken", [(PICTURES, SOUNDS)], indirect=True)
+@pytest.mark.parametrize("name", ["chime.wav", "brief.pdf", "README.md"])
+def test_what_is_not_decoded_waits_for_none(taken: ExitStack, name: str) -> None:  # noqa: ARG001
+    assert looked_at(SAMPLES / name).problem is None
+
+
+@pytest.mark.parametrize("taken", [(SOUNDS,)], indirect=True)
+def test_pictures_do_not_wait_for_sounds(taken: ExitStack) -> None:  # noqa: ARG001
+    assert thumbnail(SAMPLES / "castle.png", "image", 128)
