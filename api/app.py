@@ -35,8 +35,10 @@ from api.routers import (
     uploads,
 )
 from api.schemas import Problem
+from api.threads import Threads
 
 MAX_BODY = 1024 * 1024
+MOST_BODIES = 32
 
 PARTS = (
     gathering,  # before the assets, for its `zip` is no asset's id
@@ -71,6 +73,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.listeners = listeners()
+        app.state.taking = Threads(MOST_BODIES, "bring content")
         with open_services() as app.state.services:
             yield
 

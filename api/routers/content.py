@@ -15,7 +15,7 @@ from api.contents import Contents
 from api.downloads import disposition, download, size_of, unchanged
 from api.forms import UploadForm
 from api.policies import CREATING
-from api.problems import BodyCutShortError, documented, invalid
+from api.problems import BodyCutShortError, BodyStalledError, documented, invalid
 from api.ranges import RangeRefusedError
 from api.rendering import Rendered
 from api.requests import IdempotencyKey, IfMatch
@@ -68,14 +68,14 @@ _NEW_ASSET: TypeAdapter[NewAsset] = TypeAdapter(NewAsset)
     "/assets/upload",
     status_code=201,
     openapi_extra=FORM,
-    responses=documented(*TAKING, OtherRequestError, KeyOfDeletedAssetError, *CREATING),
+    responses=documented(*TAKING, BodyStalledError, OtherRequestError, KeyOfDeletedAssetError, *CREATING),
 )
 async def upload_asset(request: Request, contents: CallerContents, response: Response, key: IdempotencyKey) -> Asset:
     """Record an asset together with its bytes, from a form: `asset` (as JSON, if you want to say more), then `file`.
 
     Without `asset`, what it is follows from the bytes. The answer's digest and size are those of what arrived.
     """
-    body = Body(request)
+    body = Body(request, contents.rules.idle_time)
 
     def take() -> tuple[Asset, bool]:
         form = UploadForm(request.headers.get("Content-Type", ""), body)
@@ -83,7 +83,7 @@ async def upload_asset(request: Request, contents: CallerContents, response: Res
         row, made = contents.create(_said(form.field("asset")), form.file(), wanted, form.file_name, key)
         return Asset.of(row), made
 
-    asset, made = await taken(take)
+    asset, made = await taken(request, take)
     response.status_code = 201 if made else 200
     response.headers["Location"] = f"/v1/assets/{asset.id}"
     return seen(response, asset)
@@ -92,7 +92,7 @@ async def upload_asset(request: Request, contents: CallerContents, response: Res
 @router.put(
     "/assets/{asset_id}/content",
     openapi_extra=RAW,
-    responses=documented(*OF_AN_ASSET, *TAKING, StaleRevisionError),
+    responses=documented(*OF_AN_ASSET, *TAKING, BodyStalledError, StaleRevisionError),
 )
 async def put_content(
     request: Request, asset_id: UUID, contents: CallerContents, if_match: IfMatch, response: Response
@@ -102,8 +102,8 @@ async def put_content(
     Say `Content-Digest: sha-256=:…:` (RFC 9530), and bytes that are not these are refused.
     """
     told = announced(request.headers.get("Content-Type"), request.headers.get("Content-Length"), digest(request))
-    body = Body(request)
-    row = await taken(lambda: contents.upload(asset_id, body, told, None, if_match))
+    body = Body(request, contents.rules.idle_time)
+    row = await taken(request, lambda: contents.upload(asset_id, body, told, None, if_match))
     return seen(response, Asset.of(row))
 
 

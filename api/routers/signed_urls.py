@@ -25,10 +25,11 @@ def get_signed(request: Request, key: str, content: Signed) -> Response:
 @router.put("/v1/content/{key:path}")
 async def put_signed(request: Request, key: str, content: Signed) -> Response:
     """Take the object, or the part, that a signed URL names."""
-    body, given = Body(request), request.headers
+    body, given = Body(request, content.rules.idle_time), request.headers
     tag = await taken(
+        request,
         lambda: content.write(
             key, request.query_params, given.get("Content-Type"), number(given.get("Content-Length")), body
-        )
+        ),
     )
     return Response(status_code=200, headers={"ETag": f'"{tag}"'})
