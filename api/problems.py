@@ -60,6 +60,7 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     errors.ContentInUseError: HTTPStatus.CONFLICT,
     errors.ContentBeingPurgedError: HTTPStatus.CONFLICT,
     errors.FilterMissingError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.FilterTooWideError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.ContentMismatchError: HTTPStatus.CONFLICT,
     errors.ContentTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.ContentTypeRefusedError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain, islice
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -22,10 +21,18 @@ from api.routers.assets import AssetFilterQuery
 from api.schemas import ASSET, Asset, Problem
 from api.zipping import Packed, zipped
 from domain.asset.inputs import NewAsset
-from domain.errors import AssetNotFoundError, FilterMissingError, LedgerError
+from domain.errors import (
+    AssetDeletedError,
+    AssetNotFoundError,
+    ContentNotFoundError,
+    ContentPurgedError,
+    FilterMissingError,
+    FilterTooWideError,
+    LedgerError,
+)
 from domain.values import Frozen, Text, example
 from projections.asset_references.fold import ASSET_REFERENCES
-from projections.assets.fold import ASSETS
+from projections.assets.fold import ASSETS, AssetRow
 from projections.assets.read import AssetFilter, every_asset
 from projections.query import SearchTooShortError
 
@@ -34,6 +41,7 @@ router = APIRouter(route_class=Rendered, prefix="/v1/assets", tags=["content"])
 AT_ONCE: Final = 5
 SECONDS_EACH: Final = 60.0
 MOST_PACKED: Final = 10_000
+GONE = (AssetNotFoundError, AssetDeletedError, ContentNotFoundError, ContentPurgedError)
 
 
 class UrlItem(Frozen):
@@ -96,7 +104,7 @@ class ZipQuery(AssetFilterQuery):
 @router.get(
     "/zip",
     response_class=Response,
-    responses=documented(AssetNotFoundError, FilterMissingError, SearchTooShortError)
+    responses=documented(*GONE, FilterMissingError, FilterTooWideError, SearchTooShortError)
     | {
         200: {
             "description": "The zip.",
@@ -106,28 +114,37 @@ class ZipQuery(AssetFilterQuery):
     dependencies=[Depends(at_least(ASSETS, ASSET_REFERENCES))],
 )
 def zip_assets(contents: CallerContents, query: Annotated[ZipQuery, Depends(queried(ZipQuery))]) -> Response:
-    """Get the bytes of many assets as one zip, which is sent while it is made. Names are made unique."""
+    """Get the bytes of up to 10,000 assets as one zip, which is sent while it is made. Names are made unique.
+
+    What is deleted or purged meanwhile is listed in its `missing.txt`.
+    """
     wanted = query.filter()
     if not query.id and wanted == AssetFilter():
         raise FilterMissingError
-    files = list(_named(contents, query.id)) if query.id else _begun(_listed(contents, wanted))
+    files = _named(contents, query.id) if query.id else _listed(contents, wanted)
     headers = SAFE | {"Content-Disposition": 'attachment; filename="assets.zip"'}
     return StreamingResponse(zipped(contents.store, files), 200, headers, media_type="application/zip")
 
 
-def _named(contents: Contents, ids: list[UUID]) -> Iterator[Packed]:
-    return (_packed(contents, asset_id) for asset_id in dict.fromkeys(ids))
+def _named(contents: Contents, ids: list[UUID]) -> list[Packed]:
+    """Those that are named; one that is not there is told before the answer begins."""
+    return [_packed(contents, asset_id) for asset_id in dict.fromkeys(ids)]
 
 
 def _listed(contents: Contents, wanted: AssetFilter) -> Iterator[Packed]:
-    session = contents.ledger.session
-    rows = islice(every_asset(session.database, session.tenant_id, wanted), MOST_PACKED)
-    return (_packed(contents, row.asset_id) for row in rows if row.stored)
+    """Those that the filter finds, looked for one by one while the answer is sent. FilterTooWideError."""
+    session, count = contents.ledger.session, contents.ledger.count_assets(wanted)
+    if count > MOST_PACKED:
+        raise FilterTooWideError(f"The filter finds {count:,} assets, and a zip takes {MOST_PACKED:,}. Narrow it.")
+    rows = every_asset(session.database, session.tenant_id, wanted)
+    return (_packed_or_gone(contents, row) for row in rows if row.stored)
 
 
-def _begun(files: Iterator[Packed]) -> Iterator[Packed]:
-    """The same, with the first one taken already: what is wrong with the filter is told before the answer begins."""
-    return chain(list(islice(files, 1)), files)
+def _packed_or_gone(contents: Contents, row: AssetRow) -> Packed:
+    try:
+        return _packed(contents, row.asset_id)
+    except GONE:
+        return Packed(None, row.file_name or row.name or str(row.asset_id), row.updated_at)
 
 
 def _packed(contents: Contents, asset_id: UUID) -> Packed:
