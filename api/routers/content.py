@@ -60,6 +60,7 @@ ANSWERED: Any = {
 }
 _GONE = (ContentNotFoundError, ContentMissingError, ContentPurgedError)
 FOUND: Any = documented(*OF_AN_ASSET, *_GONE, RangeRefusedError) | ANSWERED
+HEADERS: Any = documented(*OF_AN_ASSET, *_GONE) | {200: {"description": "The headers."}, 304: ANSWERED[304]}
 Streamed = Annotated[bool, Query(description="Answer the bytes themselves instead of a signed URL.")]
 _NEW_ASSET: TypeAdapter[NewAsset] = TypeAdapter(NewAsset)
 
@@ -112,6 +113,13 @@ async def put_content(
     response_class=Response,
     responses=FOUND,
 )
+@router.head(
+    "/assets/{asset_id}/content",
+    name="head_content",
+    description="Get the headers that come with the bytes of an asset when they are streamed. It never redirects.",
+    response_class=Response,
+    responses=HEADERS,
+)
 def get_content(
     request: Request,
     asset_id: UUID,
@@ -120,7 +128,8 @@ def get_content(
     stream: Streamed = False,  # noqa: FBT002
 ) -> Response:
     """Get the bytes of an asset: by a redirect to a signed URL, or streamed through. Ranges and ETags work on both."""
-    return _answered(request, contents, contents.stored.find(asset_id, version), stream=stream)
+    found = contents.stored.find(asset_id, version)
+    return _answered(request, contents, found, stream=stream or request.method == "HEAD")
 
 
 @router.get("/assets/{asset_id}/thumbnail", response_class=Response, responses=FOUND)
@@ -167,6 +176,7 @@ def _answered(request: Request, contents: Contents, found: Found, *, stream: boo
         contents.rules.url_time,
         content_type=found.content_type,
         disposition=headers["Content-Disposition"],
+        etag=headers["ETag"],
     )
     return RedirectResponse(reachable(request, url), 307, {**headers, "Cache-Control": "no-store"})
 
