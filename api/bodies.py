@@ -38,11 +38,16 @@ def reachable(request: Request, url: str) -> str:
 
 def announced(content_type: str | None, length: str | None, sha256: str | None) -> Content:
     """What the bytes are to be, as far as it is said. RequestValidationError."""
-    kind = (content_type or "").partition(";")[0].strip().lower()
     try:
-        return Content(content_type=None if kind in _UNSAID else kind or None, size=number(length), sha256=sha256)
+        return Content(content_type=said_type(content_type), size=number(length), sha256=sha256)
     except ValidationError as error:
         raise invalid(error, "content") from None
+
+
+def said_type(content_type: str | None) -> str | None:
+    """The media type without its parameters; None if it says nothing of the bytes."""
+    kind = (content_type or "").partition(";")[0].strip().lower()
+    return None if kind in _UNSAID else kind or None
 
 
 def number(given: str | None) -> int | None:

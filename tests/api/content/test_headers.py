@@ -1,8 +1,12 @@
 """What is said of bytes beside them: ETags, ranges, and the headers alone, by the ledger and by signed URLs."""
 
+from datetime import timedelta
+
 import httpx
 import pytest
 
+from api.composition import Services
+from tests.api.answers import problem
 from tests.api.content.test_content import CASTLE, pending, sha256, streamed, with_content
 from tests.conftest import Client
 
@@ -44,3 +48,18 @@ def test_the_headers_of_content_come_without_the_bytes(client: Client) -> None:
     assert client.call("HEAD", target, headers={"If-None-Match": whole.headers["ETag"]}).status_code == 304
     assert client.call("HEAD", target, params={"version": 2}).status_code == 404
     assert client.call("HEAD", f"/v1/assets/{pending(client)}/content").status_code == 404
+
+
+@pytest.mark.parametrize("served", ["directory"], indirect=True)
+def test_a_url_that_the_ledger_signed_opens_nothing_once_it_has_expired(
+    client: Client, services: Services, url: str
+) -> None:
+    with_content(client)
+    ((key, _),) = services.store.objects(f"{client.tenant_id}/")
+    past = timedelta(seconds=-1)
+    get = services.store.sign_get(key, past, content_type="image/png", disposition="inline")
+    put = services.store.sign_put(key, past, size=None, content_type=None)
+    problem(httpx.get(url + get), 403, "url-expired")
+    problem(httpx.put(url + put, content=b"late"), 403, "url-expired")
+    with services.store.open(key) as chunks:
+        assert b"".join(chunks) == CASTLE
