@@ -5,10 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
+from api.batch import attempt
 from api.callers import CallerContents
 from api.contents import Contents
 from api.declared import queried
@@ -19,6 +20,7 @@ from api.rendering import Rendered
 from api.requests import at_least
 from api.routers.assets import AssetFilterQuery
 from api.schemas import ASSET, Asset, Problem
+from api.threads import Threads
 from api.zipping import Packed, zipped
 from domain.asset.inputs import NewAsset
 from domain.errors import (
@@ -28,7 +30,7 @@ from domain.errors import (
     ContentPurgedError,
     FilterMissingError,
     FilterTooWideError,
-    LedgerError,
+    ServiceUnavailableError,
 )
 from domain.values import Frozen, Text, example
 from projections.asset_references.fold import ASSET_REFERENCES
@@ -76,23 +78,39 @@ class UrlResults(BaseModel):
 
 
 @router.post("/from-urls", responses=documented(*CREATING))
-def fetch_assets(request: UrlsRequest, contents: CallerContents, response: Response) -> UrlResults:
+async def fetch_assets(
+    request: Request, wanted: UrlsRequest, contents: CallerContents, response: Response
+) -> UrlResults:
     """Record an asset with what lies behind each of some URLs, five at a time. One that fails fails alone.
 
-    Only what is on the public internet is fetched, by http or https, over at most five redirects.
+    Only what is on the public internet is fetched, by http or https, over at most five redirects, and within a minute.
     """
-    with ThreadPoolExecutor(AT_ONCE) as threads:
-        results = list(threads.map(lambda item: _fetched(contents, item), request.items))
+    threads: Threads = request.app.state.fetching
+    results = await threads.run(lambda: _fetched(contents, wanted.items))
     positions = (result.asset.position for result in results if result.asset)
     response.headers["Ledger-Position"] = str(max(positions, default=0))
     return UrlResults(results=results)
 
 
-def _fetched(contents: Contents, item: UrlItem) -> UrlResult:
-    try:
-        return UrlResult(url=item.url, asset=Asset.of(contents.fetch(item.url, item.asset, SECONDS_EACH)))
-    except LedgerError as error:
-        return UrlResult(url=item.url, problem=problem_of(error, contents.ledger.session.correlation_id))
+def _fetched(contents: Contents, items: list[UrlItem]) -> list[UrlResult]:
+    """What became of each. Once the ledger cannot answer, nothing more is tried: every item would wait for it anew."""
+    gone: list[ServiceUnavailableError] = []
+
+    def work(item: UrlItem) -> Asset:
+        if gone:
+            raise gone[0]
+        return Asset.of(contents.fetch(item.url, item.asset, SECONDS_EACH))
+
+    def result(item: UrlItem) -> UrlResult:
+        outcome = attempt(work, item)
+        if isinstance(outcome, Asset):
+            return UrlResult(url=item.url, asset=outcome)
+        if isinstance(outcome, ServiceUnavailableError):
+            gone.append(outcome)
+        return UrlResult(url=item.url, problem=problem_of(outcome, contents.ledger.session.correlation_id))
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        return list(threads.map(result, items))
 
 
 class ZipQuery(AssetFilterQuery):

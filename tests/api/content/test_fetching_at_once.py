@@ -7,8 +7,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import httpx
 import pytest
 
+from api.app import MOST_FETCHING
+from api.composition import Services
 from api.routers.gathering import AT_ONCE
-from tests.api.content.test_content import CASTLE
+from tests.api.answers import problem
+from tests.api.content.test_content import CASTLE, with_content
+from tests.api.content.test_purging import store_down
 from tests.conftest import Client
 from tests.infra.content.sites import Site, Visit, says, served
 
@@ -21,11 +25,13 @@ class Crowd:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._open = False
+        self.visits = 0
         self.present = 0
         self.most = 0
 
     def __call__(self, visit: Visit) -> None:
         with self._changed:
+            self.visits += 1
             self.present += 1
             self.most = max(self.most, self.present)
             self._changed.notify_all()
@@ -82,3 +88,28 @@ def test_urls_are_fetched_five_at_a_time(client: Client, callers: ThreadPoolExec
     crowd.let_go()
     assert [result["problem"] for result in answer.result().json()["results"]] == [None] * (3 * AT_ONCE)
     assert crowd.most == AT_ONCE
+
+
+def test_requests_that_wait_for_other_servers_keep_nobody_else_waiting(
+    client: Client, url: str, callers: ThreadPoolExecutor, crowd: Crowd, site: str
+) -> None:
+    waiting = [fetching(callers, client, site) for _ in range(MOST_FETCHING)]
+    crowd.wait_for(MOST_FETCHING)
+    refused = [fetching(callers, client, site) for _ in range(40)]
+    for answer in refused:
+        problem(answer.result(), 503, "service-unavailable")
+        assert answer.result().headers["Retry-After"] == "1"
+    assert httpx.get(f"{url}/health").status_code == 200
+    crowd.let_go()
+    assert [answer.result().status_code for answer in waiting] == [200] * MOST_FETCHING
+
+
+def test_once_the_store_is_away_nothing_more_is_fetched(
+    client: Client, services: Services, callers: ThreadPoolExecutor, crowd: Crowd, site: str
+) -> None:
+    with_content(client)
+    crowd.let_go()
+    with store_down(services.store, client):
+        results = fetching(callers, client, *[site] * 20).result().json()["results"]
+    assert [result["problem"]["type"] for result in results] == ["urn:asset-ledger:problem:store-unavailable"] * 20
+    assert crowd.visits <= AT_ONCE
