@@ -35,8 +35,11 @@ from api.routers import (
     uploads,
 )
 from api.schemas import Problem
+from api.threads import Threads
 
 MAX_BODY = 1024 * 1024
+MOST_BODIES = 32
+MOST_FETCHING = 8
 
 PARTS = (
     gathering,  # before the assets, for its `zip` is no asset's id
@@ -71,6 +74,8 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.listeners = listeners()
+        app.state.taking = Threads(MOST_BODIES, "bring content")
+        app.state.fetching = Threads(MOST_FETCHING, "fetch from URLs")
         with open_services() as app.state.services:
             yield
 

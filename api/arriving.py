@@ -4,14 +4,19 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Iterable, Iterator
 from concurrent.futures import Future
+from datetime import timedelta
+from typing import Final
 
 from fastapi import Request
 
+from api.problems import BodyStalledError
 from domain.asset.events import Content
 from domain.errors import ContentMismatchError
 from infra.content.rules import ContentRules
 
 BLOCK = 1 << 20
+SLOWEST: Final = 10
+"""How many times as long as it may pause a body may take for one block."""
 
 
 class Arriving:
@@ -57,10 +62,12 @@ class Arriving:
 class Body:
     """A request's body for a thread that takes it block by block, while the next block is already being received.
 
-    Make it where the event loop runs, iterate it in the thread. Raises what receiving raises.
+    Make it where the event loop runs, iterate it in the thread. Raises what receiving raises, and BodyStalledError once
+    nothing arrives for the idle time, or no whole block in ten times as long.
     """
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, idle: timedelta) -> None:
+        self._idle = idle.total_seconds()
         self._loop = asyncio.get_running_loop()
         self._stream: AsyncIterator[bytes] = request.stream()
 
@@ -77,10 +84,19 @@ class Body:
         return asyncio.run_coroutine_threadsafe(self._block(), self._loop)
 
     async def _block(self) -> list[bytes]:
-        chunks, size = [], 0
-        async for chunk in self._stream:
-            chunks.append(chunk)
-            size += len(chunk)
-            if size >= BLOCK:
-                break
+        try:
+            return await self._arrived()
+        except TimeoutError:
+            raise BodyStalledError from None
+
+    async def _arrived(self) -> list[bytes]:
+        chunks, size, now = [], 0, self._loop.time
+        latest = now() + SLOWEST * self._idle
+        async with asyncio.timeout(self._idle) as patience:
+            async for chunk in self._stream:
+                chunks.append(chunk)
+                size += len(chunk)
+                if size >= BLOCK:
+                    break
+                patience.reschedule(min(now() + self._idle, latest))
         return chunks

@@ -79,7 +79,7 @@ def each(items: Iterable[T | Refusal], work: Callable[[T], R]) -> Iterator[R | R
         elif gone is not None:
             yield gone
         else:
-            outcome = _attempt(work, item)
+            outcome = attempt(work, item)
             gone = outcome if isinstance(outcome, ServiceUnavailableError) else None
             yield outcome
 
@@ -91,10 +91,11 @@ def together(items: Sequence[T | Refusal], work: Callable[[list[T]], Iterable[R 
         yield item if isinstance(item, LedgerError | RequestValidationError) else next(outcomes)
 
 
-def _attempt(work: Callable[[T], R], item: T) -> R | Refusal:
+def attempt(work: Callable[[T], R], item: T) -> R | Refusal:
+    """What the work on an item returns, or why it was refused."""
     try:
         return work(item)
-    except LedgerError as refusal:
+    except (LedgerError, RequestValidationError) as refusal:
         return refusal
 
 

@@ -8,10 +8,10 @@ from urllib.parse import urljoin
 
 from fastapi import Request
 from pydantic import ValidationError
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from api.problems import BadHeaderError, BodyCutShortError, invalid
+from api.threads import Threads
 from domain.asset.events import Content
 
 T = TypeVar("T")
@@ -19,10 +19,14 @@ _UNSAID = {"application/octet-stream", "application/x-www-form-urlencoded", "bin
 _DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/]{43}=):")
 
 
-async def taken(take: Callable[[], T]) -> T:
-    """What taking a body in a thread returns. BodyCutShortError if the connection is lost meanwhile."""
+async def taken(request: Request, take: Callable[[], T]) -> T:
+    """What taking the request's body in a thread returns. BodyCutShortError if the connection is lost meanwhile.
+
+    ServiceUnavailableError while as many others are being taken as may be.
+    """
+    threads: Threads = request.app.state.taking
     try:
-        return await run_in_threadpool(take)
+        return await threads.run(take)
     except ClientDisconnect:
         raise BodyCutShortError from None
 
@@ -34,11 +38,16 @@ def reachable(request: Request, url: str) -> str:
 
 def announced(content_type: str | None, length: str | None, sha256: str | None) -> Content:
     """What the bytes are to be, as far as it is said. RequestValidationError."""
-    kind = (content_type or "").partition(";")[0].strip().lower()
     try:
-        return Content(content_type=None if kind in _UNSAID else kind or None, size=number(length), sha256=sha256)
+        return Content(content_type=said_type(content_type), size=number(length), sha256=sha256)
     except ValidationError as error:
         raise invalid(error, "content") from None
+
+
+def said_type(content_type: str | None) -> str | None:
+    """The media type without its parameters; None if it says nothing of the bytes."""
+    kind = (content_type or "").partition(";")[0].strip().lower()
+    return None if kind in _UNSAID else kind or None
 
 
 def number(given: str | None) -> int | None:

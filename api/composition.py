@@ -136,5 +136,6 @@ def _rules(settings: Settings) -> ContentRules:
         types=tuple(kind.lower() for kind in settings.content_types),
         url_time=timedelta(seconds=settings.url_seconds),
         upload_time=timedelta(seconds=settings.upload_seconds),
+        idle_time=timedelta(seconds=settings.idle_seconds),
         networks=settings.fetched_networks,
     )

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from api.bodies import said_type
 from domain.asset.events import Content, Sha256
 from domain.asset.inputs import Name, NewAsset
 from domain.values import Frozen, Text, UtcTime, example
@@ -41,7 +42,7 @@ class NewUpload(Frozen):
 
     def content(self) -> Content:
         """What is announced."""
-        return Content(content_type=self.content_type, size=self.size, sha256=self.sha256)
+        return Content(content_type=said_type(self.content_type), size=self.size, sha256=self.sha256)
 
 
 class UploadParts(Frozen):

@@ -11,6 +11,7 @@ import orjson
 import uuid6
 
 from api.arriving import Arriving
+from api.bodies import said_type
 from api.ledger import Ledger
 from api.stored_contents import EMBEDDED, StoredContents
 from domain.asset.events import Content
@@ -88,7 +89,7 @@ class Contents:
         """Record an asset with what lies behind a URL. UrlRefusedError, FetchFailedError."""
         rules = self.rules
         with fetch(url, limit=rules.most, seconds=seconds, allowed=rules.may_fetch_from) as fetched:
-            announced = Content(content_type=fetched.content_type, size=fetched.size)
+            announced = Content(content_type=said_type(fetched.content_type), size=fetched.size)
             row, _ = self.create(new, fetched.chunks, announced, fetched.file_name, None, source_url=url)
             return row
 

@@ -52,10 +52,12 @@ def size_of(store: ContentStore, key: str) -> int:
 def download(
     request: Request, store: ContentStore, key: str, size: int, content_type: str, headers: dict[str, str]
 ) -> Response:
-    """The bytes, or the ranges of them that are asked for. ContentMissingError, RangeRefusedError."""
+    """The bytes, or the ranges of them that are asked for; of HEAD none. ContentMissingError, RangeRefusedError."""
     headers = SAFE | {"Accept-Ranges": "bytes"} | headers
     if "ETag" in headers and unchanged(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
+    if request.method == "HEAD":
+        return Response(None, 200, headers | {"Content-Length": str(size)}, content_type)
     asked = ranges(_range(request, headers.get("ETag")), size) if size else []
     if len(asked) > 1:
         return _several(store, key, size, content_type, headers, asked)

@@ -36,6 +36,10 @@ class BodyCutShortError(LedgerError):
     """The connection was lost before the whole body had arrived. Nothing was recorded."""
 
 
+class BodyStalledError(LedgerError):
+    """The body arrived too slowly, or not at all. Nothing was recorded."""
+
+
 class BadMomentError(LedgerError):
     """as_of takes a position, such as 17, or a time with its zone, such as 2026-11-20T12:00:00Z."""
 
@@ -44,6 +48,7 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     UnauthenticatedError: HTTPStatus.UNAUTHORIZED,
     BadHeaderError: HTTPStatus.BAD_REQUEST,
     BodyCutShortError: HTTPStatus.BAD_REQUEST,
+    BodyStalledError: HTTPStatus.REQUEST_TIMEOUT,
     CursorError: HTTPStatus.BAD_REQUEST,
     SearchTooShortError: HTTPStatus.BAD_REQUEST,
     errors.AssetNotFoundError: HTTPStatus.NOT_FOUND,
@@ -55,6 +60,7 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     errors.ContentInUseError: HTTPStatus.CONFLICT,
     errors.ContentBeingPurgedError: HTTPStatus.CONFLICT,
     errors.FilterMissingError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.FilterTooWideError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.ContentMismatchError: HTTPStatus.CONFLICT,
     errors.ContentTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.ContentTypeRefusedError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -160,6 +166,8 @@ async def _answer(request: Request, error: Exception) -> JSONResponse:
         headers["Allow"] = ", ".join(sorted(request.app.state.description.methods(request.url.path)))
     if told.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = "1"
+    if told.status == HTTPStatus.REQUEST_TIMEOUT:
+        headers["Connection"] = "close"
     if isinstance(error, RangeRefusedError):
         headers["Content-Range"] = f"bytes */{error.size}"
     if told.status == HTTPStatus.UNAUTHORIZED:

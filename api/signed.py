@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from api.arriving import Arriving
+from api.bodies import said_type
 from api.downloads import size_of
 from domain.asset.events import Content
 from domain.errors import ContentMismatchError, UploadNotFoundError
@@ -36,7 +37,7 @@ class SignedContent:
         ContentMismatchError unless size and media type are those that were signed.
         """
         store, grant = self._granted("PUT", key, query)
-        if grant.content_type is not None and content_type != grant.content_type:
+        if grant.content_type is not None and said_type(content_type) != said_type(grant.content_type):
             raise ContentMismatchError(f"The URL takes content of the type {grant.content_type}.")
         if None not in {size, grant.size} and size != grant.size:
             raise ContentMismatchError(f"The URL takes {grant.size:,} bytes.")

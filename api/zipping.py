@@ -15,9 +15,9 @@ _ODD = re.compile(r'[\x00-\x1f\x7f<>:"|?*]')
 
 
 class Packed(NamedTuple):
-    """A file to pack: the object's key, a name for it, and its time."""
+    """A file to pack: the object's key, None if it is gone already; a name for it, and its time."""
 
-    key: str
+    key: str | None
     name: str
     at: datetime
 
@@ -41,7 +41,7 @@ class _Sink:
 
 
 def zipped(store: ContentStore, files: Iterable[Packed]) -> Iterator[bytes]:
-    """The zip, block by block, each file under a name of its own. Objects that are gone are listed in `missing.txt`."""
+    """The zip, block by block, each file under a name of its own. Those that are gone are listed in `missing.txt`."""
     sink, names, missing = _Sink(), UniqueNames({MISSING}), []
     with ZipFile(sink, "w", ZIP_STORED) as archive:  # type: ignore[call-overload]  # asks for no more
         for file in files:
@@ -51,11 +51,13 @@ def zipped(store: ContentStore, files: Iterable[Packed]) -> Iterator[bytes]:
             except ObjectNotFoundError:
                 missing.append(name)
         if missing:
-            archive.writestr(MISSING, "These files are gone from the store:\n" + "\n".join(missing) + "\n")
+            archive.writestr(MISSING, "These files were deleted or purged, or are gone:\n" + "\n".join(missing) + "\n")
     yield sink.take()
 
 
 def _packed(store: ContentStore, archive: ZipFile, sink: _Sink, file: Packed, name: str) -> Iterator[bytes]:
+    if file.key is None:
+        raise ObjectNotFoundError
     with store.open(file.key) as chunks:
         info = ZipInfo(name, max(file.at.timetuple()[:6], (1980, 1, 1, 0, 0, 0)))
         with archive.open(info, "w", force_zip64=True) as member:
@@ -69,15 +71,17 @@ class UniqueNames:
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
         self._taken = {name.lower() for name in taken}
+        self._last: dict[str, int] = {}
 
     def of(self, wanted: str) -> str:
         """The name as wanted, if it may be and is free; else one as like it as can be."""
         last = re.split(r"[/\\]", wanted)[-1]
         name = _ODD.sub("_", last).strip(". ") or "unnamed"
         path = PurePosixPath(name[-_LONGEST:])
-        candidate, number = path.name, 1
+        candidate, number = path.name, self._last.get(path.name.lower(), 1)
         while candidate.lower() in self._taken:
             number += 1
             candidate = f"{path.stem} ({number}){path.suffix}"
+        self._last[path.name.lower()] = number
         self._taken.add(candidate.lower())
         return candidate

@@ -44,6 +44,10 @@ class FilterMissingError(LedgerError):
     """Say which assets: to leave out every filter does not mean all of them."""
 
 
+class FilterTooWideError(LedgerError):
+    """The filter finds more assets than are taken at once. Narrow it."""
+
+
 class ContentMismatchError(LedgerError):
     """The bytes that arrived are not those that were announced."""
 

@@ -69,6 +69,12 @@ class Settings(BaseSettings):
     upload_seconds: int = Field(
         default=86_400, ge=1, description="After how long an upload that was not finished is removed."
     )
+    idle_seconds: float = Field(
+        default=30,
+        gt=0,
+        description="After how long without a byte content that is being sent is given up; in ten times as long, a "
+        "mebibyte has to arrive.",
+    )
     retention_days: float = Field(
         default=30,
         ge=0,

@@ -16,7 +16,7 @@ from api.declared import checked
 from api.downloads import disposition, download, size_of, unchanged
 from api.forms import UploadForm
 from api.policies import CREATING
-from api.problems import BodyCutShortError, documented, invalid
+from api.problems import BodyCutShortError, BodyStalledError, documented, invalid
 from api.ranges import RangeRefusedError
 from api.rendering import Rendered
 from api.requests import IdempotencyKey, IfMatch
@@ -61,6 +61,7 @@ ANSWERED: Any = {
 }
 _GONE = (ContentNotFoundError, ContentMissingError, ContentPurgedError)
 FOUND: Any = documented(*OF_AN_ASSET, *_GONE, RangeRefusedError) | ANSWERED
+HEADERS: Any = documented(*OF_AN_ASSET, *_GONE) | {200: {"description": "The headers."}, 304: ANSWERED[304]}
 Streamed = Annotated[bool, Query(description="Answer the bytes themselves instead of a signed URL.")]
 _NEW_ASSET: TypeAdapter[NewAsset] = TypeAdapter(NewAsset)
 _FILE_NAME: TypeAdapter[str | None] = TypeAdapter(Name | None)
@@ -70,14 +71,14 @@ _FILE_NAME: TypeAdapter[str | None] = TypeAdapter(Name | None)
     "/assets/upload",
     status_code=201,
     openapi_extra=FORM,
-    responses=documented(*TAKING, OtherRequestError, KeyOfDeletedAssetError, *CREATING),
+    responses=documented(*TAKING, BodyStalledError, OtherRequestError, KeyOfDeletedAssetError, *CREATING),
 )
 async def upload_asset(request: Request, contents: CallerContents, response: Response, key: IdempotencyKey) -> Asset:
     """Record an asset together with its bytes, from a form: `asset` (as JSON, if you want to say more), then `file`.
 
     Without `asset`, what it is follows from the bytes. The answer's digest and size are those of what arrived.
     """
-    body = Body(request)
+    body = Body(request, contents.rules.idle_time)
 
     def take() -> tuple[Asset, bool]:
         form = UploadForm(request.headers.get("Content-Type", ""), body)
@@ -86,7 +87,7 @@ async def upload_asset(request: Request, contents: CallerContents, response: Res
         row, made = contents.create(_said(form.field("asset")), form.file(), wanted, named, key)
         return Asset.of(row), made
 
-    asset, made = await taken(take)
+    asset, made = await taken(request, take)
     response.status_code = 201 if made else 200
     response.headers["Location"] = f"/v1/assets/{asset.id}"
     return seen(response, asset)
@@ -95,7 +96,7 @@ async def upload_asset(request: Request, contents: CallerContents, response: Res
 @router.put(
     "/assets/{asset_id}/content",
     openapi_extra=RAW,
-    responses=documented(*OF_AN_ASSET, *TAKING, StaleRevisionError),
+    responses=documented(*OF_AN_ASSET, *TAKING, BodyStalledError, StaleRevisionError),
 )
 async def put_content(
     request: Request, asset_id: UUID, contents: CallerContents, if_match: IfMatch, response: Response
@@ -105,8 +106,8 @@ async def put_content(
     Say `Content-Digest: sha-256=:…:` (RFC 9530), and bytes that are not these are refused.
     """
     told = announced(request.headers.get("Content-Type"), request.headers.get("Content-Length"), digest(request))
-    body = Body(request)
-    row = await taken(lambda: contents.upload(asset_id, body, told, None, if_match))
+    body = Body(request, contents.rules.idle_time)
+    row = await taken(request, lambda: contents.upload(asset_id, body, told, None, if_match))
     return seen(response, Asset.of(row))
 
 
@@ -114,6 +115,13 @@ async def put_content(
     "/assets/{asset_id}/content",
     response_class=Response,
     responses=FOUND,
+)
+@router.head(
+    "/assets/{asset_id}/content",
+    name="head_content",
+    description="Get the headers that come with the bytes of an asset when they are streamed. It never redirects.",
+    response_class=Response,
+    responses=HEADERS,
 )
 def get_content(
     request: Request,
@@ -123,7 +131,8 @@ def get_content(
     stream: Streamed = False,  # noqa: FBT002
 ) -> Response:
     """Get the bytes of an asset: by a redirect to a signed URL, or streamed through. Ranges and ETags work on both."""
-    return _answered(request, contents, contents.stored.find(asset_id, version), stream=stream)
+    found = contents.stored.find(asset_id, version)
+    return _answered(request, contents, found, stream=stream or request.method == "HEAD")
 
 
 @router.get("/assets/{asset_id}/thumbnail", response_class=Response, responses=FOUND)
@@ -170,6 +179,7 @@ def _answered(request: Request, contents: Contents, found: Found, *, stream: boo
         contents.rules.url_time,
         content_type=found.content_type,
         disposition=headers["Content-Disposition"],
+        etag=headers["ETag"],
     )
     return RedirectResponse(reachable(request, url), 307, {**headers, "Cache-Control": "no-store"})
 

@@ -15,20 +15,23 @@ Signed = Annotated[SignedContent, Depends(signed_content)]
 
 
 @router.get("/v1/content/{key:path}")
+@router.head("/v1/content/{key:path}")
 def get_signed(request: Request, key: str, content: Signed) -> Response:
-    """The object that a signed URL names."""
+    """The object that a signed URL names. What may be got may be asked for by HEAD."""
     store, grant, size = content.readable(key, request.query_params)
-    headers = {"Content-Disposition": grant.disposition} if grant.disposition else {}
+    signed = {"Content-Disposition": grant.disposition, "ETag": grant.etag}
+    headers = {name: value for name, value in signed.items() if value is not None}
     return download(request, store, key, size, grant.content_type or "application/octet-stream", headers)
 
 
 @router.put("/v1/content/{key:path}")
 async def put_signed(request: Request, key: str, content: Signed) -> Response:
     """Take the object, or the part, that a signed URL names."""
-    body, given = Body(request), request.headers
+    body, given = Body(request, content.rules.idle_time), request.headers
     tag = await taken(
+        request,
         lambda: content.write(
             key, request.query_params, given.get("Content-Type"), number(given.get("Content-Length")), body
-        )
+        ),
     )
     return Response(status_code=200, headers={"ETag": f'"{tag}"'})

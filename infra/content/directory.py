@@ -89,9 +89,12 @@ class DirectoryStore:
         """Every object whose key begins with the prefix, in the order of keys."""
         return self._walk(self._objects, "", prefix)
 
-    def sign_get(self, key: str, expires: timedelta, *, content_type: str, disposition: str) -> str:
-        """A URL that answers the object as this media type and with this Content-Disposition, for a while."""
-        return self._sign(Grant("GET", checked_key(key), content_type=content_type, disposition=disposition), expires)
+    def sign_get(
+        self, key: str, expires: timedelta, *, content_type: str, disposition: str, etag: str | None = None
+    ) -> str:
+        """A URL that answers the object as this media type, with this Content-Disposition and ETag, for a while."""
+        grant = Grant("GET", checked_key(key), content_type=content_type, disposition=disposition, etag=etag)
+        return self._sign(grant, expires)
 
     def sign_put(self, key: str, expires: timedelta, *, size: int | None, content_type: str | None) -> str:
         """A URL that takes a PUT of the object, of this size and media type if they are given, for a while."""

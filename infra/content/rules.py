@@ -19,6 +19,8 @@ class ContentRules:
     """Beginnings of the media types that are taken; every one if there are none."""
     url_time: timedelta
     upload_time: timedelta
+    idle_time: timedelta
+    """How long a body may pause that is being taken."""
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     """What may be fetched from besides the public internet."""
 

@@ -148,8 +148,19 @@ class S3Store:
                 return
             yield cast(str, entry.object_name).removeprefix(self._prefix), _stat(entry)
 
-    def sign_get(self, key: str, expires: timedelta, *, content_type: str, disposition: str) -> str:
-        """A URL that answers the object as this media type and with this Content-Disposition, for 7 days at most."""
+    def sign_get(
+        self,
+        key: str,
+        expires: timedelta,
+        *,
+        content_type: str,
+        disposition: str,
+        etag: str | None = None,  # noqa: ARG002
+    ) -> str:
+        """A URL that answers the object as this media type and with this Content-Disposition, for 7 days at most.
+
+        The ETag is the server's own.
+        """
         headers: dict[str, str | list[str] | tuple[str]] = {
             "response-content-type": content_type,
             "response-content-disposition": disposition,

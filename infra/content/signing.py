@@ -13,7 +13,7 @@ from domain.errors import LedgerError
 PATH = "/v1/content/"
 _PURPOSE = "asset-ledger content url 1"
 _FEWEST_BYTES = 32
-_FIELDS = ("size", "content_type", "disposition", "upload", "part", "most")
+_FIELDS = ("size", "content_type", "disposition", "etag", "upload", "part", "most")
 
 
 class SignatureError(LedgerError):
@@ -32,6 +32,7 @@ class Grant(NamedTuple):
     size: int | None = None
     content_type: str | None = None
     disposition: str | None = None
+    etag: str | None = None
     upload: str | None = None
     part: int | None = None
     most: int | None = None

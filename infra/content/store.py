@@ -84,8 +84,13 @@ class ContentStore(Protocol):
         """Every object whose key begins with the prefix, in the order of keys."""
         ...
 
-    def sign_get(self, key: str, expires: timedelta, *, content_type: str, disposition: str) -> str:
-        """A URL that answers the object as this media type and with this Content-Disposition, for a while."""
+    def sign_get(
+        self, key: str, expires: timedelta, *, content_type: str, disposition: str, etag: str | None = None
+    ) -> str:
+        """A URL that answers the object as this media type and with this Content-Disposition, for a while.
+
+        A store that has no ETags of its own answers with this one.
+        """
         ...
 
     def sign_put(self, key: str, expires: timedelta, *, size: int | None, content_type: str | None) -> str:

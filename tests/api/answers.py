@@ -12,9 +12,14 @@ UNKNOWN_ID = "0193483c-5a5e-7d1c-9a30-0d7c41f5c6b1"
 
 
 def problem(response: httpx.Response, status: int, kind: str | None = None) -> dict[str, Any]:
-    """The problem (RFC 9457) that an answer tells of; it must be a well-formed one, of this status and kind."""
+    """The problem (RFC 9457) that an answer tells of; it must be a well-formed one, of this status and kind.
+
+    Of what was asked by HEAD only the headers tell.
+    """
     assert response.status_code == status, response.text
     assert response.headers["Content-Type"] == "application/problem+json"
+    if response.request.method == "HEAD":
+        return {}
     told: dict[str, Any] = response.json()
     assert told["type"].startswith("urn:asset-ledger:problem:")
     assert told["status"] == status

@@ -25,7 +25,8 @@ class Served(NamedTuple):
 
 
 @contextmanager
-def _served(cluster: EmbeddedCluster, template: Servers, settings: Settings) -> Iterator[Served]:
+def served_with(cluster: EmbeddedCluster, template: Servers, settings: Settings) -> Iterator[Served]:
+    """A ledger with these settings, on databases of its own."""
     with (
         cloned(cluster, template) as made,
         connected(settings, made) as services,
@@ -37,7 +38,7 @@ def _served(cluster: EmbeddedCluster, template: Servers, settings: Settings) -> 
 @pytest.fixture(scope="session")
 def on_directory(cluster: EmbeddedCluster, template: Servers, settings: Settings) -> Iterator[Served]:
     """A ledger that the tests of this worker share, with its content in a directory."""
-    with _served(cluster, template, settings) as served:
+    with served_with(cluster, template, settings) as served:
         yield served
 
 
@@ -58,8 +59,15 @@ def s3_settings(settings: Settings, s3_server: S3Server) -> Settings:
 @pytest.fixture(scope="session")
 def on_s3(cluster: EmbeddedCluster, template: Servers, s3_settings: Settings) -> Iterator[Served]:
     """A ledger that the tests of this worker share, with its content in a bucket."""
-    with _served(cluster, template, s3_settings) as served:
+    with served_with(cluster, template, s3_settings) as served:
         yield served
+
+
+@pytest.fixture(scope="session", params=["directory", "s3"])
+def of_a_store(request: pytest.FixtureRequest) -> Settings:
+    """Settings with each of the stores, for a test that changes others of them."""
+    found: Settings = request.getfixturevalue({"directory": "settings", "s3": "s3_settings"}[request.param])
+    return found
 
 
 @pytest.fixture(params=["directory", "s3"])

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from io import BytesIO
+from time import thread_time
 from typing import Any
 from uuid import UUID
 from zipfile import ZipFile
@@ -12,8 +13,10 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from api.composition import Services
+from api.routers import gathering
 from api.zipping import UniqueNames
 from infra.content.uploads import object_key
+from tests.api.answers import problem
 from tests.api.content.test_content import CASTLE, put, streamed, with_content
 from tests.conftest import Client
 from tests.infra.content.sites import Site, says, served
@@ -93,6 +96,34 @@ def test_a_zip_names_what_is_gone_from_the_store(client: Client, services: Servi
         assert "gone.png" in archive.read("missing.txt").decode()
 
 
+def test_a_zip_names_what_is_deleted_or_purged_while_it_is_sent(client: Client) -> None:
+    deleted = with_content(client, file_name="deleted.png", workflow_id="w1")
+    purged = with_content(client, file_name="purged.png", workflow_id="w1", message_id="m1")
+    with_content(client, bytes(24 << 20), file_name="first.bin", workflow_id="w1")  # too large to be sent unread
+    wanted: dict[str, Any] = {"workflow_id": "w1", "min_position": client.head()}
+    with client.http.stream("GET", "/v1/assets/zip", params=wanted) as answer:
+        arriving = answer.iter_bytes()
+        beginning = next(arriving)
+        client.call("DELETE", f"/v1/assets/{deleted}")
+        client.call("POST", "/v1/assets/purge", params={"message_id": "m1"})
+        client.call("POST", f"/v1/assets/{purged}/restore")
+        with ZipFile(BytesIO(beginning + b"".join(arriving))) as archive:
+            assert archive.testzip() is None
+            assert archive.namelist() == ["first.bin", "missing.txt"]
+            assert archive.read("missing.txt").decode().splitlines()[1:] == ["purged.png", "deleted.png"]
+
+
+def test_a_zip_of_more_than_it_takes_is_refused_before_it_begins(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathering, "MOST_PACKED", 2)
+    for number in range(3):
+        with_content(client, b"some", file_name=f"{number}.txt", workflow_id=f"w{min(number, 1)}", message_id="m1")
+    told = problem(client.get("/v1/assets/zip", message_id="m1", min_position=client.head()), 422, "filter-too-wide")
+    assert told["detail"] == "The filter finds 3 assets, and a zip takes 2. Narrow it."
+    assert client.get("/v1/assets/zip", workflow_id="w1").status_code == 200
+
+
 def test_names_in_a_zip_are_unique_and_lead_nowhere() -> None:
     names = UniqueNames({"missing.txt"})
     assert [names.of(n) for n in ("x", "X", "x (2)", "missing.txt", "..", "\\\\host\\share", "a:b?.png")] == [
@@ -104,6 +135,14 @@ def test_names_in_a_zip_are_unique_and_lead_nowhere() -> None:
         "share",
         "a_b_.png",
     ]
+
+
+def test_many_files_of_one_name_are_named_as_quickly_as_few() -> None:
+    names, before = UniqueNames(["a (7).png"]), thread_time()
+    given = {names.of(name).lower() for _ in range(5_000) for name in ("a.png", "A.png")}
+    assert len(given) == 10_000
+    assert {"a (6).png", "a (8).png", "a (10001).png"} <= given
+    assert thread_time() - before < 5
 
 
 def with_large_workflow() -> tuple[bytes, dict[str, Any]]:

@@ -123,6 +123,7 @@ def test_a_url_that_the_ledger_signed_takes_only_the_size_and_type_that_were_ann
     assert httpx.put(upload["url"], content=b"four", headers=upload["headers"]).status_code == 409
     assert httpx.put(upload["url"], content=b"one", headers={"Content-Type": "text/html"}).status_code == 409
     assert send(upload, b"one").status_code == 200
+    assert [httpx.request(method, upload["url"]).status_code for method in ("GET", "HEAD")] == [403, 403]
 
 
 def test_an_upload_whose_bytes_never_came_cannot_be_completed(client: Client) -> None:

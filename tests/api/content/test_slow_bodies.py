@@ -1,0 +1,82 @@
+"""Bodies that stall, on their way in or out, keep nobody else waiting."""
+
+from collections import Counter
+from contextlib import ExitStack, closing
+from http.client import HTTPConnection, HTTPResponse
+from socket import MSG_PEEK, MSG_WAITALL
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from api.app import MOST_BODIES
+from tests.api.content.test_content import pending, with_content
+from tests.api.content.test_uploads import begin
+from tests.conftest import Client
+
+MORE = MOST_BODIES + 9
+
+
+def begun(url: str, method: str, target: str, length: int, **headers: str) -> HTTPConnection:
+    """A request whose head has been sent."""
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=60)
+    connection.putrequest(method, target)
+    for name, value in {"Content-Length": str(length), **headers}.items():
+        connection.putheader(name.replace("_", "-"), value)
+    connection.endheaders()
+    return connection
+
+
+def status(connection: HTTPConnection) -> int:
+    """The status that is answered first; it is left to be read."""
+    return int(connection.sock.recv(len("HTTP/1.1 100"), MSG_PEEK | MSG_WAITALL)[-3:])
+
+
+def stalled(stack: ExitStack, url: str, target: str, **headers: str) -> list[HTTPConnection]:
+    """More requests than may bring content at once, of which one byte is missing. Those that it is waited for."""
+    made = [begun(url, "PUT", target, 1, Expect="100-continue", **headers) for _ in range(MORE)]
+    for connection in made:
+        stack.enter_context(closing(connection))
+    answers = [status(connection) for connection in made]
+    assert Counter(answers) == {100: MOST_BODIES, 503: MORE - MOST_BODIES}
+    for connection, answer in zip(made, answers, strict=True):
+        if answer == 503:
+            assert connection.getresponse().headers["Retry-After"] == "1"
+    return [connection for connection, answer in zip(made, answers, strict=True) if answer == 100]
+
+
+def finished(connection: HTTPConnection) -> HTTPResponse:
+    """The answer once the byte that is missing has come."""
+    connection.send(b"x")
+    return connection.getresponse()
+
+
+def test_bodies_that_stall_keep_nobody_else_waiting(client: Client, url: str) -> None:
+    asset_id, key = pending(client), client.http.headers["Authorization"]
+    with ExitStack() as stack:
+        waiting = stalled(stack, url, f"/v1/assets/{asset_id}/content", Authorization=key)
+        assert client.get(f"/v1/assets/{asset_id}").status_code == 200
+        assert httpx.get(f"{url}/health").status_code == 200
+        assert {finished(connection).status for connection in waiting} <= {200, 409}  # many write at the same moment
+
+
+@pytest.mark.parametrize("served", ["directory"], indirect=True)
+def test_bodies_for_a_signed_url_that_stall_keep_nobody_else_waiting(client: Client, url: str) -> None:
+    asset_id = pending(client)
+    target = begin(client, asset_id)["url"].removeprefix(url)
+    with ExitStack() as stack:
+        waiting = stalled(stack, url, target)
+        assert client.get(f"/v1/assets/{asset_id}").status_code == 200
+        assert httpx.get(f"{url}/health").status_code == 200
+        assert {finished(connection).status for connection in waiting} == {200}
+
+
+@pytest.mark.parametrize("target", ["/v1/assets/{}/content?stream=1", "/v1/assets/zip?id={}"])
+def test_readers_that_stall_keep_nobody_else_waiting(client: Client, url: str, target: str) -> None:
+    asset_id, key = with_content(client, bytes(8 << 20)), client.http.headers["Authorization"]
+    with ExitStack() as stack:
+        for _ in range(MORE):
+            connection = stack.enter_context(closing(begun(url, "GET", target.format(asset_id), 0, Authorization=key)))
+            assert status(connection) == 200
+        assert client.get(f"/v1/assets/{asset_id}").status_code == 200
+        assert httpx.get(f"{url}/health").status_code == 200
