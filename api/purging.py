@@ -1,24 +1,28 @@
 """Removes bytes for good: content that is purged, and what uploads have left behind. And tells what does not match."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import takewhile
 from uuid import UUID
 
+import structlog
 from eventsourcing.application import AggregateNotFoundError
 
 from api.session import Session
 from domain.asset import asset as aggregate
 from domain.asset.asset import Asset
 from domain.documents import kept_for
-from domain.errors import AssetNotFoundError, ContentHeldError, ServiceUnavailableError
+from domain.errors import AssetNotFoundError, ContentHeldError, LedgerError, ServiceUnavailableError
 from infra.content.purges import Purge, Purges
 from infra.content.store import ContentStore
 from infra.content.uploads import LANDING, Uploads, discard, object_key, remove
 from projections.assets.fold import AssetRow
 from projections.assets.read import AssetFilter, every_asset
 from projections.contents.read import due_for_purge, known_contents, superseded
+
+_LOG = structlog.get_logger()
 
 MOST_SWEPT = 100
 RETENTION = "the retention time is over"
@@ -120,14 +124,26 @@ class Purging:
         database, tenant_id = self.session.database, self.session.tenant_id
         before, requested = self.session.clock() - retention, 0
         for asset_id in due_for_purge(database, tenant_id, before, most):
-            with suppress(ContentHeldError, AssetNotFoundError):
+            with self._alone(asset_id):
                 self.request(asset_id, RETENTION)
                 requested += 1
         for asset_id, numbers in superseded(database, tenant_id, before, most):
-            with suppress(ContentHeldError, AssetNotFoundError):
+            with self._alone(asset_id):
                 self._request_superseded(asset_id, numbers)
                 requested += 1
         return requested
+
+    @contextmanager
+    def _alone(self, asset_id: UUID) -> Iterator[None]:
+        """What does not work for one asset keeps nobody from the next, unless nothing works right now."""
+        try:
+            yield
+        except ServiceUnavailableError:
+            raise
+        except (ContentHeldError, AssetNotFoundError):
+            pass
+        except LedgerError as error:
+            self._log("retention not looked after", error, asset_id=asset_id)
 
     def _request_superseded(self, asset_id: UUID, numbers: Sequence[int]) -> None:
         def work() -> None:
@@ -144,21 +160,34 @@ class Purging:
             try:
                 for version in purge.versions:
                     remove(self.store, object_key(self.session.tenant_id, purge.asset_id, version.id))
-            except ServiceUnavailableError as error:
+                self._record(purge)
+            except LedgerError as error:
                 self.purges.failed(purge, str(error))
                 continue
-            self._record(purge)
             done += 1
         return done
 
     def sweep(self) -> int:
-        """Remove what uploads have left behind whose time is over, documents among them; returns how many."""
+        """Remove what uploads have left behind whose time is over, documents among them; returns how many.
+
+        Looks at a hundred at most, each in a transaction of its own. What fails is logged and tried again later.
+        """
+        looked_at = takewhile(lambda swept: swept is not None, (self._sweep_next() for _ in range(MOST_SWEPT)))
+        return sum(map(bool, looked_at))
+
+    def _sweep_next(self) -> bool | None:
+        """Whether what the next upload left behind could be removed; None if there is no other."""
         with self.session.database.transaction(self.session.tenant_id):
-            expired = self.uploads.expired(MOST_SWEPT)
-            for upload in expired:
+            upload = self.uploads.next_expired()
+            if upload is None:
+                return None
+            try:
                 discard(self.store, self.session.tenant_id, upload)
-                self.uploads.end(upload.content_id)
-        return len(expired)
+            except LedgerError as error:
+                self._log("upload not swept", error, upload_id=upload.content_id)
+                self.uploads.put_off(upload.content_id)
+                return False
+            return self.uploads.end(upload.content_id)
 
     def reconcile(self) -> Mismatch:
         """What is in the store but not in the log, and the other way round. Reads both from end to end."""
@@ -207,6 +236,10 @@ class Purging:
             self.session.log.record(*asset.purge_content(context, gone))
 
         self.session.atomically(work)
+
+    def _log(self, what: str, error: LedgerError, **of: UUID) -> None:
+        named = {name: str(id_) for name, id_ in of.items()}
+        _LOG.warning(what, tenant_id=str(self.session.tenant_id), **named, reason=str(error))
 
     def _load(self, asset_id: UUID) -> Asset:
         try:

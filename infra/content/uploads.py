@@ -111,9 +111,14 @@ class Uploads:
         """Note that they are over, as part of the transaction around; returns whether all were under way."""
         return len(self._run("end", content_ids=list(content_ids))) == len(content_ids)
 
-    def expired(self, most: int) -> list[Upload]:
-        """Some of those whose time is over, locked for the transaction around."""
-        return [Upload(*row) for row in self._run("expired", most=most)]
+    def next_expired(self) -> Upload | None:
+        """One whose time is over and that was not put off, locked for the transaction around; None if there is none."""
+        rows = self._run("next_expired")
+        return Upload(*rows[0]) if rows else None
+
+    def put_off(self, content_id: UUID) -> None:
+        """Note, as part of the transaction around, that it could not be swept, and has to be tried again later."""
+        self._run("put_off", content_id=content_id)
 
     def under_way(self) -> set[UUID]:
         """The contents that may be in the store without the log knowing of them."""

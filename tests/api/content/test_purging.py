@@ -8,6 +8,8 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from psycopg.sql import SQL, Identifier
+from structlog.testing import capture_logs
 
 from api.composition import Services, utc_now
 from api.content_watch import ContentWatch
@@ -15,6 +17,7 @@ from api.ledger import Ledger
 from api.purging import YOUNG, Purging
 from api.stored_contents import StoredContents
 from api.watching import own_session
+from domain.asset.asset import ContentVersion
 from domain.errors import ContentMissingError
 from infra.content.directory import DirectoryStore
 from infra.content.s3 import S3Store
@@ -22,7 +25,8 @@ from infra.content.store import ContentStore
 from infra.content.uploads import landing_key, object_key
 from tests.api.content.test_content import CASTLE, pending, put, streamed, with_content
 from tests.api.content.test_uploads import begin, send
-from tests.conftest import Client
+from tests.conftest import Client, context
+from tests.infra.embedding import eventually
 
 
 @pytest.fixture
@@ -57,16 +61,30 @@ def store_down(store: ContentStore, client: Client) -> Iterator[None]:
         finally:
             store._bucket = bucket
     else:
-        assert isinstance(store, DirectoryStore)
-        folder = store._objects / str(client.tenant_id)
-        away = folder.with_name(f"{folder.name}.away")
-        folder.rename(away)
-        folder.symlink_to(folder)  # a loop: whatever looks there fails
-        try:
+        with folder_down(store, str(client.tenant_id)):
             yield
-        finally:
-            folder.unlink()
-            away.rename(folder)
+
+
+@contextmanager
+def folder_down(store: ContentStore, key: str) -> Iterator[None]:
+    """A directory refuses to change anything below a key."""
+    assert isinstance(store, DirectoryStore)
+    folder = store._objects / key
+    away = folder.with_name(f"{folder.name}.away")
+    folder.rename(away)
+    folder.symlink_to(folder)  # a loop: whatever looks there fails
+    try:
+        yield
+    finally:
+        folder.unlink()
+        away.rename(folder)
+
+
+def let_pass(services: Services, client: Client, column: str) -> None:
+    """Let a time of all uploads of the client's tenant be over."""
+    command = SQL("UPDATE ledger.uploads SET {} = clock_timestamp()").format(Identifier(column))
+    with services.database.transaction(client.tenant_id) as connection:
+        connection.execute(command)
 
 
 def test_a_purge_removes_every_version_and_says_so_once(client: Client, services: Services) -> None:
@@ -174,14 +192,51 @@ def test_an_upload_that_was_not_finished_in_time_is_swept(client: Client, servic
     parts = begin(client, pending(client), part_size=5 * 2**20)
     send(upload, b"left behind")
     assert purging.sweep() == 0
-    with services.database.transaction(client.tenant_id) as connection:
-        connection.execute("UPDATE ledger.uploads SET expires_at = clock_timestamp()")
+    let_pass(services, client, "expires_at")
     assert len(objects(services, client)) == 1
     assert purging.sweep() == 2
     assert objects(services, client) == []
     for gone in (upload, parts):
         path = f"/v1/assets/{gone['asset_id']}/uploads/{gone['id']}/complete"
         assert client.call("POST", path).status_code == 404
+
+
+@pytest.mark.parametrize("served", ["directory"], indirect=True)
+def test_what_cannot_be_removed_is_tried_again_later_and_keeps_nothing_else_from_going(
+    client: Client, services: Services, purging: Purging
+) -> None:
+    stuck, other = begin(client, pending(client)), begin(client, pending(client))
+    purged, deleted = with_content(client, node_id="n1"), with_content(client)
+    for upload in (stuck, other):
+        send(upload, b"left behind")
+    client.call("DELETE", f"/v1/assets/{deleted}")
+    client.page()
+    let_pass(services, client, "expires_at")
+    with store_down(services.store, client):
+        purge(client, node_id="n1")
+
+    def looked_after() -> bool:
+        ContentWatch(services, timedelta(0)).look()
+        return {topics(client, one)[-1] for one in (purged, deleted)} == {"asset.content_purged"}
+
+    with folder_down(services.store, f"{client.tenant_id}/{stuck['asset_id']}"), capture_logs() as logged:
+        eventually(looked_after)
+        assert purging.uploads.under_way() == {UUID(stuck["id"])}
+        assert purging.sweep() == 0
+    (told,) = [one for one in logged if one["event"] == "upload not swept"]
+    assert (told["tenant_id"], told["upload_id"]) == (str(client.tenant_id), stuck["id"])
+    let_pass(services, client, "sweep_at")
+    assert purging.sweep() == 1
+    assert objects(services, client) == []
+
+
+def test_a_purge_that_cannot_be_recorded_keeps_no_other_from_being_done(client: Client, purging: Purging) -> None:
+    purging.purges.request(context(), UUID(int=1), [ContentVersion(1, UUID(int=2))])
+    asset_id = with_content(client)
+    purging.request(UUID(asset_id))
+    assert purging.carry_out() == 1
+    assert topics(client, asset_id)[-1] == "asset.content_purged"
+    assert purging.purges.count() == (1, "There is no such asset.")
 
 
 def test_what_store_and_log_disagree_about_is_told_and_orphans_are_removed(
