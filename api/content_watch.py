@@ -13,7 +13,6 @@ from api.composition import Services
 from api.purging import Purging
 from api.watching import Watch, own_session
 from domain.errors import LedgerError
-from infra.content.directory import DirectoryStore
 from infra.content.purges import tenants_with_due_purges
 from infra.content.uploads import tenants_with_expired_uploads
 from projections.contents.read import tenants_with_old_content
@@ -22,6 +21,9 @@ _LOG = structlog.get_logger()
 
 PAUSE = 2.0
 ROUNDS_BETWEEN_RETENTION = 30
+ROUNDS_BETWEEN_SWEEPS = 1800
+SKEW = timedelta(minutes=15)
+"""By so much may the clock of a store differ from ours: S3 takes no requests beyond."""
 
 
 class ContentWatch(Watch):
@@ -33,15 +35,19 @@ class ContentWatch(Watch):
         self._rounds = count()
 
     def round(self) -> float:
-        """Look around every two seconds; for what was deleted long ago, once a minute."""
-        self.look(retention=next(self._rounds) % ROUNDS_BETWEEN_RETENTION == 0)
+        """Look around every two seconds; for what was deleted long ago, once a minute; in the store, once an hour."""
+        number = next(self._rounds)
+        self.look(
+            retention=number % ROUNDS_BETWEEN_RETENTION == 0,
+            store=number % ROUNDS_BETWEEN_SWEEPS == 0,
+        )
         return PAUSE
 
-    def look(self, *, retention: bool = True) -> None:
+    def look(self, *, retention: bool = True, store: bool = True) -> None:
         """Do all that is due now. What fails is logged, and tried again next time."""
         for tenant_id in self._tenants(retention=retention):
             self._look_after(tenant_id, retention=retention)
-        if retention:
+        if store:
             self._look_after_store()
 
     def _tenants(self, *, retention: bool) -> set[UUID]:
@@ -56,11 +62,10 @@ class ContentWatch(Watch):
         return tenants
 
     def _look_after_store(self) -> None:
-        """Remove what writers that died have left in a directory; in S3, the bucket's lifecycle rules do."""
+        """Remove what writers that died have left of objects."""
         services = self._services
-        if isinstance(services.store, DirectoryStore):
-            with _alone("store not swept"):
-                services.store.sweep(services.clock() - services.rules.upload_time)
+        with _alone("store not swept"):
+            services.store.sweep(services.clock() - services.rules.upload_time - SKEW)
 
     def _look_after(self, tenant_id: UUID, *, retention: bool) -> None:
         purging = Purging(own_session(self._services, tenant_id))

@@ -113,3 +113,7 @@ class ContentStore(Protocol):
     def abort(self, key: str, upload: str) -> None:
         """Forget a multipart upload and its parts; nothing happens if there is none."""
         ...
+
+    def sweep(self, older_than: datetime) -> None:
+        """Remove what was begun before the time and never became an object, as far as the store can find it."""
+        ...
