@@ -22,6 +22,8 @@ class DirectoryStore:
     A key cannot be the beginning of another one's path. The URLs are signed here and served by the ledger.
     """
 
+    has_files = True
+
     def __init__(self, root: Path, signer: UrlSigner) -> None:
         self._root = root
         self._objects = root / "objects"

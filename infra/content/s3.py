@@ -5,7 +5,6 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from itertools import chain
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import cast
 
 import structlog
@@ -16,6 +15,8 @@ from minio.error import MinioException
 from minio.helpers import check_bucket_name
 from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
 
+from infra.content.files import answering as on_disk
+from infra.content.files import temporary_file
 from infra.content.multipart import Multipart
 from infra.content.object_keys import checked_key, is_under_id
 from infra.content.s3_errors import UNSUPPORTED, answering, code_of
@@ -62,6 +63,8 @@ def connect(
 
 class S3Store:
     """The objects of a bucket whose names begin with the prefix and a slash. ValueError for impossible names."""
+
+    has_files = False
 
     def __init__(self, client: Minio, bucket: str, prefix: str = "") -> None:
         check_bucket_name(bucket)
@@ -111,11 +114,13 @@ class S3Store:
     @contextmanager
     def local(self, key: str) -> Iterator[Path]:
         """The object as a file, to be read only, for as long as the block runs. ObjectNotFoundError on entering."""
-        with self.open(key) as chunks, NamedTemporaryFile(prefix="asset-ledger-") as file:
+        with self.open(key) as chunks, temporary_file() as (path, file):
             for chunk in chunks:
-                file.write(chunk)
-            file.flush()
-            yield Path(file.name)
+                with on_disk():
+                    file.write(chunk)
+            with on_disk():
+                file.flush()
+            yield path
 
     def stat(self, key: str) -> Stat:
         """Size and time, to the second. ObjectNotFoundError."""

@@ -52,6 +52,11 @@ class ContentStore(Protocol):
     Every method raises StoreUnavailableError when the store does not answer.
     """
 
+    @property
+    def has_files(self) -> bool:
+        """Whether objects are files here, so that `local` has nothing to fetch."""
+        ...
+
     def check(self) -> None:
         """Raise an error that says what to do if the store cannot be used at all."""
         ...
