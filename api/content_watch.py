@@ -1,7 +1,7 @@
 """Sweeps what uploads left behind, and purges what is due, in a thread."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from itertools import count
 from uuid import UUID
@@ -12,9 +12,9 @@ import structlog
 from api.composition import Services
 from api.purging import Purging
 from api.watching import Watch, own_session
-from domain.errors import LedgerError
+from domain.errors import LedgerError, TenantNotFoundError
 from infra.content.purges import tenants_with_due_purges
-from infra.content.uploads import tenants_with_expired_uploads
+from infra.content.uploads import landed, tenants_with_expired_uploads
 from projections.contents.read import tenants_with_old_content
 
 _LOG = structlog.get_logger()
@@ -62,10 +62,15 @@ class ContentWatch(Watch):
         return tenants
 
     def _look_after_store(self) -> None:
-        """Remove what writers that died have left of objects."""
+        """Remove what writers that died have left of objects, and what landed when its upload was over."""
         services = self._services
         with _alone("store not swept"):
             services.store.sweep(services.clock() - services.rules.upload_time - SKEW)
+        with _alone("what landed late not swept"):
+            for tenant_id, keys in landed(services.store).items():
+                with suppress(TenantNotFoundError):  # another ledger's, which keeps its content in the same place
+                    services.tenants.find(str(tenant_id))
+                    Purging(own_session(services, tenant_id)).sweep_landed(keys)
 
     def _look_after(self, tenant_id: UUID, *, retention: bool) -> None:
         purging = Purging(own_session(self._services, tenant_id))

@@ -1,10 +1,10 @@
 """Removes bytes for good: content that is purged, and what uploads have left behind. And tells what does not match."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from itertools import takewhile
+from itertools import chain, takewhile
 from uuid import UUID
 
 import structlog
@@ -17,7 +17,7 @@ from domain.documents import kept_for
 from domain.errors import AssetNotFoundError, ContentHeldError, LedgerError, ServiceUnavailableError
 from infra.content.purges import Purge, Purges
 from infra.content.store import ContentStore
-from infra.content.uploads import LANDING, Uploads, discard, object_key, remove
+from infra.content.uploads import Uploads, discard, landing_key, object_key, remove
 from projections.assets.fold import AssetRow
 from projections.assets.read import AssetFilter, every_asset
 from projections.contents.read import due_for_purge, known_contents, superseded
@@ -189,6 +189,17 @@ class Purging:
                 return False
             return self.uploads.end(upload.content_id)
 
+    def sweep_landed(self, landed: Mapping[UUID, str]) -> None:
+        """Remove what came to a signed URL after its upload was over: by content, the keys of all that has landed.
+
+        They are listed before this is called, so that the upload of each is known by now or over.
+        """
+        for content_id in landed.keys() - self.uploads.under_way():
+            try:
+                self.store.delete(landed[content_id])
+            except LedgerError as error:
+                self._log("what landed late not swept", error, upload_id=content_id)
+
     def reconcile(self) -> Mismatch:
         """What is in the store but not in the log, and the other way round. Reads both from end to end."""
         found = Mismatch()
@@ -199,14 +210,15 @@ class Purging:
             id_: event.originator_id for event, *_ in self.session.log.with_documents() for id_ in kept_for(event)
         }
         known, seen = recorded.keys() | documents.keys(), set[UUID | None]()
-        for key, stat in self.store.objects(f"{self.session.tenant_id}/"):
+        place = f"{self.session.tenant_id}/"
+        for key, stat in chain(self.store.objects(place), self.store.objects(landing_key(place))):
             content_id, derived = _content_id(key)
-            if content_id in known and derived != LANDING:
+            if content_id in known and key.startswith(place):
                 if not derived:
                     seen.add(content_id)
             elif content_id not in under_way and stat.modified_at < begun - YOUNG:
                 found.orphans.append(key)
-        found.missing.extend(place for content_id, place in recorded.items() if content_id not in seen)
+        found.missing.extend(version for content_id, version in recorded.items() if content_id not in seen)
         found.missing_documents.extend((of, id_) for id_, of in documents.items() if id_ not in seen)
         return found
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from psycopg.sql import SQL, Identifier
@@ -24,7 +24,7 @@ from infra.content.s3 import S3Store
 from infra.content.store import ContentStore
 from infra.content.uploads import landing_key, object_key
 from tests.api.content.test_content import CASTLE, pending, put, streamed, with_content
-from tests.api.content.test_uploads import begin, send
+from tests.api.content.test_uploads import begin, complete, send
 from tests.conftest import Client, context
 from tests.infra.embedding import eventually
 
@@ -37,7 +37,8 @@ def purging(services: Services, client: Client) -> Purging:
 
 def objects(services: Services, client: Client) -> list[str]:
     """The keys of all that the store has of the client's tenant."""
-    return [key for key, _ in services.store.objects(f"{client.tenant_id}/")]
+    places = (f"{client.tenant_id}/", landing_key(f"{client.tenant_id}/"))
+    return [key for place in places for key, _ in services.store.objects(place)]
 
 
 def purge(client: Client, **wanted: object) -> dict[str, object]:
@@ -201,6 +202,25 @@ def test_an_upload_that_was_not_finished_in_time_is_swept(client: Client, servic
         assert client.call("POST", path).status_code == 404
 
 
+def test_what_comes_to_a_signed_url_after_its_upload_is_over_is_swept(client: Client, services: Services) -> None:
+    completed, aborted, under_way = (begin(client, pending(client)) for _ in range(3))
+    for upload in (completed, aborted, under_way):
+        assert send(upload, CASTLE).status_code == 200
+    assert complete(client, completed).status_code == 200
+    assert client.call("DELETE", f"/v1/assets/{aborted['asset_id']}/uploads/{aborted['id']}").status_code == 204
+    assert len(objects(services, client)) == 2
+    for late in (completed, aborted):
+        assert send(late, b"too late").status_code == 200
+    foreign = landing_key(object_key(uuid4(), UUID(int=1), UUID(int=2)))
+    services.store.write(foreign, [b"of another ledger"])
+    ContentWatch(services, timedelta(days=1)).look()
+    stored, landed = objects(services, client)
+    assert (stored.endswith(completed["id"]), landed.endswith(under_way["id"])) == (True, True)
+    assert services.store.stat(foreign).size
+    assert complete(client, under_way).status_code == 200
+    assert streamed(client, completed["asset_id"]).content == CASTLE
+
+
 @pytest.mark.parametrize("served", ["directory"], indirect=True)
 def test_what_cannot_be_removed_is_tried_again_later_and_keeps_nothing_else_from_going(
     client: Client, services: Services, purging: Purging
@@ -219,7 +239,8 @@ def test_what_cannot_be_removed_is_tried_again_later_and_keeps_nothing_else_from
         ContentWatch(services, timedelta(0)).look()
         return {topics(client, one)[-1] for one in (purged, deleted)} == {"asset.content_purged"}
 
-    with folder_down(services.store, f"{client.tenant_id}/{stuck['asset_id']}"), capture_logs() as logged:
+    landing = landing_key(f"{client.tenant_id}/{stuck['asset_id']}")
+    with folder_down(services.store, landing), capture_logs() as logged:
         eventually(looked_after)
         assert purging.uploads.under_way() == {UUID(stuck["id"])}
         assert purging.sweep() == 0
