@@ -1,5 +1,7 @@
 """Sweeps what uploads left behind, and purges what is due, in a thread."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from itertools import count
 from uuid import UUID
@@ -10,16 +12,18 @@ import structlog
 from api.composition import Services
 from api.purging import Purging
 from api.watching import Watch, own_session
-from domain.errors import LedgerError
-from infra.content.directory import DirectoryStore
+from domain.errors import LedgerError, TenantNotFoundError
 from infra.content.purges import tenants_with_due_purges
-from infra.content.uploads import tenants_with_expired_uploads
+from infra.content.uploads import landed, tenants_with_expired_uploads
 from projections.contents.read import tenants_with_old_content
 
 _LOG = structlog.get_logger()
 
 PAUSE = 2.0
 ROUNDS_BETWEEN_RETENTION = 30
+ROUNDS_BETWEEN_SWEEPS = 1800
+SKEW = timedelta(minutes=15)
+"""By so much may the clock of a store differ from ours: S3 takes no requests beyond."""
 
 
 class ContentWatch(Watch):
@@ -31,43 +35,59 @@ class ContentWatch(Watch):
         self._rounds = count()
 
     def round(self) -> float:
-        """Look around every two seconds; for what was deleted long ago, once a minute."""
-        self.look(retention=next(self._rounds) % ROUNDS_BETWEEN_RETENTION == 0)
+        """Look around every two seconds; for what was deleted long ago, once a minute; in the store, once an hour."""
+        number = next(self._rounds)
+        self.look(
+            retention=number % ROUNDS_BETWEEN_RETENTION == 0,
+            store=number % ROUNDS_BETWEEN_SWEEPS == 0,
+        )
         return PAUSE
 
-    def look(self, *, retention: bool = True) -> None:
+    def look(self, *, retention: bool = True, store: bool = True) -> None:
         """Do all that is due now. What fails is logged, and tried again next time."""
-        services = self._services
-        try:
-            tenants = set(tenants_with_expired_uploads(services.projector))
+        for tenant_id in self._tenants(retention=retention):
+            self._look_after(tenant_id, retention=retention)
+        if store:
+            self._look_after_store()
+
+    def _tenants(self, *, retention: bool) -> set[UUID]:
+        """Whose content is to be looked after."""
+        services, tenants = self._services, set[UUID]()
+        with _alone("content not looked after"):
+            tenants.update(tenants_with_expired_uploads(services.projector))
             tenants.update(tenants_with_due_purges(services.projector))
             if retention:
                 before = services.clock() - self._retention
                 tenants.update(tenants_with_old_content(services.projector, before))
-        except (LedgerError, psycopg.Error) as error:
-            _LOG.warning("content not looked after", reason=str(error))
-            return
-        for tenant_id in tenants:
-            self._look_after(tenant_id, retention=retention)
-        if retention:
-            self._look_after_store()
+        return tenants
 
     def _look_after_store(self) -> None:
-        """Remove what writers that died have left in a directory; in S3, the bucket's lifecycle rules do."""
+        """Remove what writers that died have left of objects, and what landed when its upload was over."""
         services = self._services
-        if isinstance(services.store, DirectoryStore):
-            try:
-                services.store.sweep(services.clock() - services.rules.upload_time)
-            except LedgerError as error:
-                _LOG.warning("store not swept", reason=str(error))
+        with _alone("store not swept"):
+            services.store.sweep(services.clock() - services.rules.upload_time - SKEW)
+        with _alone("what landed late not swept"):
+            for tenant_id, keys in landed(services.store).items():
+                with suppress(TenantNotFoundError):  # another ledger's, which keeps its content in the same place
+                    services.tenants.find(str(tenant_id))
+                    Purging(own_session(services, tenant_id)).sweep_landed(keys)
 
     def _look_after(self, tenant_id: UUID, *, retention: bool) -> None:
         purging = Purging(own_session(self._services, tenant_id))
-        try:
+        with _alone("uploads not swept", tenant_id=str(tenant_id)):
             while purging.sweep():
                 pass
-            if retention:
+        if retention:
+            with _alone("retention not looked after", tenant_id=str(tenant_id)):
                 purging.request_due(self._retention)
+        with _alone("purges not carried out", tenant_id=str(tenant_id)):
             purging.carry_out()
-        except (LedgerError, psycopg.Error) as error:
-            _LOG.warning("content not looked after", tenant_id=str(tenant_id), reason=str(error))
+
+
+@contextmanager
+def _alone(what: str, **of: str) -> Iterator[None]:
+    """What fails is logged, and keeps nothing else from being done."""
+    try:
+        yield
+    except (LedgerError, psycopg.Error) as error:
+        _LOG.warning(what, **of, reason=str(error))

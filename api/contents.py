@@ -1,9 +1,10 @@
 """The content of one tenant's assets on behalf of one caller: taking it in, finding it, purging it."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -27,10 +28,12 @@ from domain.identity import derived_id
 from domain.media import Media
 from domain.values import JsonObject
 from infra.content.fetching import fetch
+from infra.content.looking import look_at
 from infra.content.rules import ContentRules
 from infra.content.store import ContentStore
 from infra.content.uploads import Upload, Uploads, discard, object_key
 from infra.media.inspecting import inspect
+from infra.media.inspection import Inspection
 from projections.assets.fold import AssetRow
 
 MOST_EMBEDDED = 24 * 1024
@@ -120,8 +123,7 @@ class Contents:
         upload = self.uploads.begin(uuid6.uuid7(), asset_id, announced, seconds)
         key, arriving = self.key(upload.asset_id, upload.content_id), Arriving(chunks, announced, self.rules)
         try:
-            self.store.write(key, arriving)
-            yield upload, self.inspected_in_store(key, upload, arriving, file_name)
+            yield upload, self.looked_at(key, upload, arriving, partial(self.store.write, key), file_name)
         except ServiceUnavailableError:
             raise
         except BaseException:
@@ -129,14 +131,23 @@ class Contents:
                 self.abort(upload)
             raise
 
-    def inspected_in_store(self, key: str, upload: Upload, arriving: Arriving, file_name: str | None) -> NewContent:
-        """What is known of content that is in the store. ObjectNotFoundError, ContentTypeRefusedError."""
-        with self.store.local(key) as path:
-            return self.inspected(path, key, upload, arriving, file_name)
+    def looked_at(
+        self,
+        key: str,
+        upload: Upload,
+        arriving: Arriving,
+        passing_to: Callable[[Iterable[bytes]], object],
+        file_name: str | None,
+    ) -> NewContent:
+        """What is known of content once it has passed to where it goes. ContentTypeRefusedError."""
+        found = look_at(self.store, key, arriving, passing_to, upload.content_type, file_name)
+        return self._known(found, key, upload, arriving)
 
     def inspected(self, path: Path, key: str, upload: Upload, arriving: Arriving, file_name: str | None) -> NewContent:
         """What is known of content that has arrived, by a local file of the same bytes. ContentTypeRefusedError."""
-        found = inspect(path, upload.content_type, file_name)
+        return self._known(inspect(path, upload.content_type, file_name), key, upload, arriving)
+
+    def _known(self, found: Inspection, key: str, upload: Upload, arriving: Arriving) -> NewContent:
         content = Content(content_type=found.content_type, size=arriving.size, sha256=arriving.sha256)
         self.rules.check(content)
         return NewContent(

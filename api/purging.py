@@ -1,24 +1,28 @@
 """Removes bytes for good: content that is purged, and what uploads have left behind. And tells what does not match."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import chain, takewhile
 from uuid import UUID
 
+import structlog
 from eventsourcing.application import AggregateNotFoundError
 
 from api.session import Session
 from domain.asset import asset as aggregate
 from domain.asset.asset import Asset
 from domain.documents import kept_for
-from domain.errors import AssetNotFoundError, ContentHeldError, ServiceUnavailableError
+from domain.errors import AssetNotFoundError, ContentHeldError, LedgerError, ServiceUnavailableError
 from infra.content.purges import Purge, Purges
 from infra.content.store import ContentStore
-from infra.content.uploads import LANDING, Uploads, discard, object_key, remove
+from infra.content.uploads import Uploads, discard, landing_key, object_key, remove
 from projections.assets.fold import AssetRow
 from projections.assets.read import AssetFilter, every_asset
 from projections.contents.read import due_for_purge, known_contents, superseded
+
+_LOG = structlog.get_logger()
 
 MOST_SWEPT = 100
 RETENTION = "the retention time is over"
@@ -120,14 +124,26 @@ class Purging:
         database, tenant_id = self.session.database, self.session.tenant_id
         before, requested = self.session.clock() - retention, 0
         for asset_id in due_for_purge(database, tenant_id, before, most):
-            with suppress(ContentHeldError, AssetNotFoundError):
+            with self._alone(asset_id):
                 self.request(asset_id, RETENTION)
                 requested += 1
         for asset_id, numbers in superseded(database, tenant_id, before, most):
-            with suppress(ContentHeldError, AssetNotFoundError):
+            with self._alone(asset_id):
                 self._request_superseded(asset_id, numbers)
                 requested += 1
         return requested
+
+    @contextmanager
+    def _alone(self, asset_id: UUID) -> Iterator[None]:
+        """What does not work for one asset keeps nobody from the next, unless nothing works right now."""
+        try:
+            yield
+        except ServiceUnavailableError:
+            raise
+        except (ContentHeldError, AssetNotFoundError):
+            pass
+        except LedgerError as error:
+            self._log("retention not looked after", error, asset_id=asset_id)
 
     def _request_superseded(self, asset_id: UUID, numbers: Sequence[int]) -> None:
         def work() -> None:
@@ -144,21 +160,45 @@ class Purging:
             try:
                 for version in purge.versions:
                     remove(self.store, object_key(self.session.tenant_id, purge.asset_id, version.id))
-            except ServiceUnavailableError as error:
+                self._record(purge)
+            except LedgerError as error:
                 self.purges.failed(purge, str(error))
                 continue
-            self._record(purge)
             done += 1
         return done
 
     def sweep(self) -> int:
-        """Remove what uploads have left behind whose time is over, documents among them; returns how many."""
+        """Remove what uploads have left behind whose time is over, documents among them; returns how many.
+
+        Looks at a hundred at most, each in a transaction of its own. What fails is logged and tried again later.
+        """
+        looked_at = takewhile(lambda swept: swept is not None, (self._sweep_next() for _ in range(MOST_SWEPT)))
+        return sum(map(bool, looked_at))
+
+    def _sweep_next(self) -> bool | None:
+        """Whether what the next upload left behind could be removed; None if there is no other."""
         with self.session.database.transaction(self.session.tenant_id):
-            expired = self.uploads.expired(MOST_SWEPT)
-            for upload in expired:
+            upload = self.uploads.next_expired()
+            if upload is None:
+                return None
+            try:
                 discard(self.store, self.session.tenant_id, upload)
-                self.uploads.end(upload.content_id)
-        return len(expired)
+            except LedgerError as error:
+                self._log("upload not swept", error, upload_id=upload.content_id)
+                self.uploads.put_off(upload.content_id)
+                return False
+            return self.uploads.end(upload.content_id)
+
+    def sweep_landed(self, landed: Mapping[UUID, str]) -> None:
+        """Remove what came to a signed URL after its upload was over: by content, the keys of all that has landed.
+
+        They are listed before this is called, so that the upload of each is known by now or over.
+        """
+        for content_id in landed.keys() - self.uploads.under_way():
+            try:
+                self.store.delete(landed[content_id])
+            except LedgerError as error:
+                self._log("what landed late not swept", error, upload_id=content_id)
 
     def reconcile(self) -> Mismatch:
         """What is in the store but not in the log, and the other way round. Reads both from end to end."""
@@ -170,14 +210,15 @@ class Purging:
             id_: event.originator_id for event, *_ in self.session.log.with_documents() for id_ in kept_for(event)
         }
         known, seen = recorded.keys() | documents.keys(), set[UUID | None]()
-        for key, stat in self.store.objects(f"{self.session.tenant_id}/"):
+        place = f"{self.session.tenant_id}/"
+        for key, stat in chain(self.store.objects(place), self.store.objects(landing_key(place))):
             content_id, derived = _content_id(key)
-            if content_id in known and derived != LANDING:
+            if content_id in known and key.startswith(place):
                 if not derived:
                     seen.add(content_id)
             elif content_id not in under_way and stat.modified_at < begun - YOUNG:
                 found.orphans.append(key)
-        found.missing.extend(place for content_id, place in recorded.items() if content_id not in seen)
+        found.missing.extend(version for content_id, version in recorded.items() if content_id not in seen)
         found.missing_documents.extend((of, id_) for id_, of in documents.items() if id_ not in seen)
         return found
 
@@ -207,6 +248,10 @@ class Purging:
             self.session.log.record(*asset.purge_content(context, gone))
 
         self.session.atomically(work)
+
+    def _log(self, what: str, error: LedgerError, **of: UUID) -> None:
+        named = {name: str(id_) for name, id_ in of.items()}
+        _LOG.warning(what, tenant_id=str(self.session.tenant_id), **named, reason=str(error))
 
     def _load(self, asset_id: UUID) -> Asset:
         try:

@@ -21,6 +21,7 @@ from domain.errors import (
     UploadNotFoundError,
 )
 from domain.event import Event
+from infra.content.looking import exhaust
 from infra.content.store import ContentStore, ObjectNotFoundError, Part
 from infra.content.uploads import Upload, Uploads, landing_key
 from projections.assets.fold import AssetRow
@@ -103,9 +104,7 @@ class SignedUploads:
             taken = self._take(upload)
             with self.store.open(key) as chunks:
                 arriving = Arriving(chunks, upload.announced, self.contents.rules)
-                for _ in arriving:
-                    pass
-            arrived = self.contents.inspected_in_store(key, upload, arriving, file_name)
+                arrived = self.contents.looked_at(key, upload, arriving, exhaust, file_name)
         except ObjectNotFoundError:
             raise UploadNotFoundError("Nothing has arrived under the upload's URL yet.") from None
         except REFUSALS:

@@ -22,6 +22,8 @@ class DirectoryStore:
     A key cannot be the beginning of another one's path. The URLs are signed here and served by the ledger.
     """
 
+    has_files = True
+
     def __init__(self, root: Path, signer: UrlSigner) -> None:
         self._root = root
         self._objects = root / "objects"
@@ -74,16 +76,14 @@ class DirectoryStore:
         """Give the object another key, in place of what has that. ObjectNotFoundError."""
         self.stat(key)
         self._place(self._path(key), self._path(to))
+        self._leave(self._path(key))
 
     def delete(self, key: str) -> None:
         """Remove the object for good, and directories that are empty then; nothing happens if it is not there."""
         path = self._path(key)
         with suppress(ObjectNotFoundError), finding():
             path.unlink()
-        for folder in self._above(path):
-            with suppress(OSError):  # others write into it, or were faster
-                folder.rmdir()
-        self._settle(path)
+        self._leave(path)
 
     def objects(self, prefix: str = "") -> Iterator[tuple[str, Stat]]:
         """Every object whose key begins with the prefix, in the order of keys."""
@@ -152,6 +152,13 @@ class DirectoryStore:
                 except (FileNotFoundError, FileExistsError):  # a deletion has just removed the directory
                     if attempt == _ATTEMPTS - 1:
                         raise
+        self._settle(path)
+
+    def _leave(self, path: Path) -> None:
+        """Remove the directories above a file that is gone, as far as they are empty."""
+        for folder in self._above(path):
+            with suppress(OSError):  # others write into it, or were faster
+                folder.rmdir()
         self._settle(path)
 
     def _settle(self, path: Path) -> None:

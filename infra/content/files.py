@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from tempfile import NamedTemporaryFile
+from typing import BinaryIO, cast
 from uuid import uuid4
 
 from infra.content.store import ObjectNotFoundError, Stat, StoreUnavailableError
@@ -36,6 +37,18 @@ def finding() -> Iterator[None]:
         if isinstance(error.__cause__, _ABSENT):
             raise ObjectNotFoundError from error.__cause__
         raise
+
+
+@contextmanager
+def temporary_file() -> Iterator[tuple[Path, BinaryIO]]:
+    """A new file outside every store, which is gone afterwards. StoreUnavailableError if there can be none."""
+    with answering():
+        file = NamedTemporaryFile(prefix="asset-ledger-")  # noqa: SIM115  # closed below
+    try:
+        yield Path(file.name), cast(BinaryIO, file)
+    finally:
+        with suppress(OSError):
+            file.close()
 
 
 @contextmanager

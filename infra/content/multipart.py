@@ -1,6 +1,7 @@
 """Multipart uploads to S3. The client keeps the methods for them to itself, so they are named here alone."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from minio import Minio, datatypes
 
@@ -35,6 +36,21 @@ class Multipart:
             yield from (Part(part.part_number, part.size or 0, part.etag) for part in page.parts)
             after = page.next_part_number_marker
             if not page.is_truncated:
+                return
+
+    def begun_before(self, time: datetime, prefix: str) -> Iterator[tuple[str, str]]:
+        """The name and the id of each upload that was begun before the time and is not over.
+
+        Of many with one name some may be missing, since the client loses where a page ended among them.
+        """
+        after: str | None = None
+        while True:
+            page = self._client._list_multipart_uploads(self._bucket, prefix=prefix, key_marker=after)  # noqa: SLF001
+            for upload in page.uploads:
+                if upload.upload_id and upload.initiated_time and upload.initiated_time < time:
+                    yield upload.object_name, upload.upload_id
+            after = page.next_key_marker
+            if not page.is_truncated or not after:
                 return
 
     def complete(self, name: str, upload: str, parts: Sequence[Part]) -> None:

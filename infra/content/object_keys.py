@@ -5,6 +5,7 @@ import re
 LONGEST = 800
 """Characters of a key; S3 takes 1024 bytes, the prefix of the store included."""
 
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/")
 _PART = re.compile(r"[A-Za-z0-9._-]{1,255}")
 
 
@@ -17,3 +18,8 @@ def checked_key(key: str) -> str:
     if len(key) > LONGEST or not all(_PART.fullmatch(part) and part not in {".", ".."} for part in parts):
         raise ValueError(f"not a key of an object: {key!r}")
     return key
+
+
+def is_under_id(key: str) -> bool:
+    """Whether the key begins with an id, as all do of what belongs to a tenant."""
+    return _ID.match(key) is not None

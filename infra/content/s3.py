@@ -1,35 +1,36 @@
 """A content store in a bucket of any server that speaks S3."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import chain
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import cast
 
+import structlog
 from minio import Minio
 from minio import datatypes as s3
 from minio.commonconfig import ComposeSource
-from minio.error import MinioException, S3Error
+from minio.error import MinioException
 from minio.helpers import check_bucket_name
 from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
-from urllib3.exceptions import HTTPError
 
+from infra.content.files import answering as on_disk
+from infra.content.files import temporary_file
 from infra.content.multipart import Multipart
-from infra.content.object_keys import checked_key
-from infra.content.store import ObjectNotFoundError, Part, PartsRefusedError, Stat, StoreUnavailableError, check_parts
+from infra.content.object_keys import checked_key, is_under_id
+from infra.content.s3_errors import UNSUPPORTED, answering, code_of
+from infra.content.store import ObjectNotFoundError, Part, Stat, StoreUnavailableError, check_parts
 from infra.forking import after_fork
+
+_LOG = structlog.get_logger()
 
 PART_BYTES = 16 << 20
 """The size of the parts in which objects are written. A server takes 10,000 of them, so 156 GiB."""
 
 _READ_BYTES = 1 << 20
 _RETRIED = (500, 502, 503, 504)
-_MISSING = {"NoSuchKey", "NoSuchUpload", "NoSuchVersion"}
-_REFUSED = {"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML"}
-_UNSUPPORTED = {"NotImplemented", "MethodNotAllowed"}
+_NOT_TOLD = {*UNSUPPORTED, "AccessDenied"}
 _REMEDIES = {
     "NoSuchBucket": "Create it, or name another bucket.",
     "InvalidAccessKeyId": "The server does not know the access key.",
@@ -63,32 +64,34 @@ def connect(
 class S3Store:
     """The objects of a bucket whose names begin with the prefix and a slash. ValueError for impossible names."""
 
+    has_files = False
+
     def __init__(self, client: Minio, bucket: str, prefix: str = "") -> None:
         check_bucket_name(bucket)
         self._client = client
         self._bucket = bucket
         self._prefix = f"{checked_key(prefix)}/" if prefix else ""
         self._multipart = Multipart(client, bucket)
+        self._said = False
 
     def check(self) -> None:
         """List the bucket. StoreUnavailableError that says what to do."""
         try:
-            with _answering():
+            with answering():
                 next(self._client.list_objects(self._bucket, prefix=self._prefix), None)
         except StoreUnavailableError as error:
-            remedy = _REMEDIES.get(_code(error.__cause__), "Look whether the server runs, and where.")
+            remedy = _REMEDIES.get(code_of(error.__cause__), "Look whether the server runs, and where.")
             raise StoreUnavailableError(f"The bucket {self._bucket} cannot be used. {error} {remedy}") from error
 
     def write(self, key: str, chunks: Iterable[bytes]) -> None:
         """Store all the chunks as one object, durable once this returns; nothing is there if a chunk cannot be had.
 
-        Holds two parts of 16 MiB in memory. What a process leaves behind that dies here, a lifecycle rule of the
-        bucket has to remove (AbortIncompleteMultipartUpload).
+        Holds two parts of 16 MiB in memory. What a process leaves behind that dies here, `sweep` removes.
         """
         name, parts = self._name(key), _in_parts(chunks)
         first, second = next(parts), next(parts, None)
         if second is None:
-            with _answering():
+            with answering():
                 self._multipart.put(name, first)
         else:
             self._write_parts(name, chain((first, second), parts))
@@ -111,20 +114,22 @@ class S3Store:
     @contextmanager
     def local(self, key: str) -> Iterator[Path]:
         """The object as a file, to be read only, for as long as the block runs. ObjectNotFoundError on entering."""
-        with self.open(key) as chunks, NamedTemporaryFile(prefix="asset-ledger-") as file:
+        with self.open(key) as chunks, temporary_file() as (path, file):
             for chunk in chunks:
-                file.write(chunk)
-            file.flush()
-            yield Path(file.name)
+                with on_disk():
+                    file.write(chunk)
+            with on_disk():
+                file.flush()
+            yield path
 
     def stat(self, key: str) -> Stat:
         """Size and time, to the second. ObjectNotFoundError."""
-        with _answering():
+        with answering():
             return _stat(self._client.stat_object(self._bucket, self._name(key)))
 
     def move(self, key: str, to: str) -> None:
         """Give the object another key, in place of what has that. ObjectNotFoundError. May leave both if cut short."""
-        with _answering():
+        with answering():
             self._client.compose_object(self._bucket, self._name(to), [ComposeSource(self._bucket, self._name(key))])
         self.delete(key)
 
@@ -134,7 +139,7 @@ class S3Store:
         StoreUnavailableError while a retention or a legal hold of the bucket keeps a version.
         """
         name = self._name(key)
-        with _answering():
+        with answering():
             for version in self._versions(name):
                 self._client.remove_object(self._bucket, name, version)
 
@@ -142,7 +147,7 @@ class S3Store:
         """Every object whose key begins with the prefix, in the order of keys."""
         found = self._client.list_objects(self._bucket, prefix=self._prefix + prefix, recursive=True)
         while True:
-            with _answering():
+            with answering():
                 entry = next(found, None)
             if entry is None:
                 return
@@ -176,7 +181,7 @@ class S3Store:
 
     def begin(self, key: str) -> str:
         """Begin a multipart upload; returns the id it has in the store."""
-        with _answering():
+        with answering():
             return self._multipart.begin(self._name(key))
 
     def sign_part(self, key: str, upload: str, number: int, expires: timedelta, *, most: int | None = None) -> str:  # noqa: ARG002
@@ -186,45 +191,66 @@ class S3Store:
 
     def parts(self, key: str, upload: str) -> list[Part]:
         """The parts that have arrived, by number. ObjectNotFoundError if there is no such upload."""
-        with _answering():
+        with answering():
             return sorted(self._multipart.parts(self._name(key), upload))
 
     def complete(self, key: str, upload: str, parts: Sequence[Part]) -> None:
         """Join the parts, all that have arrived. ObjectNotFoundError if there is no such upload; PartsRefusedError."""
         check_parts(parts, self.parts(key, upload))
-        with _answering():
+        with answering():
             self._multipart.complete(self._name(key), upload, parts)
 
     def abort(self, key: str, upload: str) -> None:
         """Forget a multipart upload and its parts; nothing happens if there is none."""
-        with suppress(ObjectNotFoundError), _answering():
+        with suppress(ObjectNotFoundError), answering():
             self._multipart.abort(self._name(key), upload)
+
+    def sweep(self, older_than: datetime) -> None:
+        """Forget multipart uploads of a ledger that were begun before the time, with their parts.
+
+        Where the server does not tell which there are, the log says so, once; then only a lifecycle rule of the bucket
+        removes them (AbortIncompleteMultipartUpload).
+        """
+        try:
+            with answering():
+                found = list(self._multipart.begun_before(older_than, self._prefix))
+        except StoreUnavailableError as error:
+            if code_of(error.__cause__) not in _NOT_TOLD:
+                raise
+            if not self._said:
+                _LOG.warning("uploads in parts not swept", reason=str(error))
+            self._said = True
+            return
+        for name, upload in found:
+            if is_under_id(name.removeprefix(self._prefix)):
+                with suppress(ObjectNotFoundError), answering():
+                    self._multipart.abort(name, upload)
 
     def _name(self, key: str) -> str:
         return self._prefix + checked_key(key)
 
     def _write_parts(self, name: str, chunks: Iterable[bytes]) -> None:
-        with _answering():
+        with answering():
             upload = self._multipart.begin(name)
         try:
             parts = []
             for number, chunk in enumerate(chunks, 1):
-                with _answering():
+                with answering():
                     parts.append(self._multipart.write_part(name, upload, number, chunk))
-            with _answering():
+            with answering():
                 self._multipart.complete(name, upload, parts)
         except BaseException:
-            with suppress(StoreUnavailableError, ObjectNotFoundError), _answering():
+            with suppress(StoreUnavailableError, ObjectNotFoundError), answering():
                 self._multipart.abort(name, upload)
             raise
 
     def _get(self, name: str, start: int, length: int | None) -> BaseHTTPResponse | None:
         """The answer to a GET, None if the object ends before the offset."""
         try:
-            with _answering():
+            with answering():
                 return self._client.get_object(self._bucket, name, start, length or 0)
         except StoreUnavailableError as error:
-            if _code(error.__cause__) == "InvalidRange":
+            if code_of(error.__cause__) == "InvalidRange":
                 return None
             raise
 
@@ -233,34 +259,10 @@ class S3Store:
         try:
             found = list(self._client.list_objects(self._bucket, prefix=name, recursive=True, include_version=True))
         except MinioException as error:
-            if _code(error) in _UNSUPPORTED:
+            if code_of(error) in UNSUPPORTED:
                 return [None]
             raise
         return [version.version_id for version in found if version.object_name == name]
-
-
-@contextmanager
-def _answering() -> Iterator[None]:
-    """What goes wrong with the server becomes an error of the store."""
-    try:
-        yield
-    except MinioException as error:
-        code = _code(error)
-        if code in _MISSING:
-            raise ObjectNotFoundError from error
-        if code in _REFUSED:
-            raise PartsRefusedError from error
-        raise StoreUnavailableError(f"The content store refused: {code}.") from error
-    except (HTTPError, OSError) as error:
-        raise StoreUnavailableError(f"The content store does not answer: {type(error).__name__}.") from error
-
-
-def _code(error: BaseException | None) -> str:
-    """The code of an error that a server answered. The client does not look into those sent as `text/xml`."""
-    if isinstance(error, S3Error) and error.code:
-        return error.code
-    found = re.search(r"<Code>(\w+)</Code>", str(error))
-    return found[1] if found else type(error).__name__
 
 
 def _in_parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -276,7 +278,7 @@ def _in_parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 def _chunks(response: BaseHTTPResponse) -> Iterator[bytes]:
     while True:
-        with _answering():
+        with answering():
             chunk = response.read(_READ_BYTES, decode_content=False)
         if not chunk:
             return

@@ -52,6 +52,11 @@ class ContentStore(Protocol):
     Every method raises StoreUnavailableError when the store does not answer.
     """
 
+    @property
+    def has_files(self) -> bool:
+        """Whether objects are files here, so that `local` has nothing to fetch."""
+        ...
+
     def check(self) -> None:
         """Raise an error that says what to do if the store cannot be used at all."""
         ...
@@ -117,4 +122,8 @@ class ContentStore(Protocol):
 
     def abort(self, key: str, upload: str) -> None:
         """Forget a multipart upload and its parts; nothing happens if there is none."""
+        ...
+
+    def sweep(self, older_than: datetime) -> None:
+        """Remove what was begun before the time and never became an object, as far as the store can find it."""
         ...

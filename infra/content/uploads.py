@@ -1,6 +1,7 @@
 """Uploads under way: a row is there before the first byte, and goes together with the event, or with the object."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -45,7 +46,17 @@ def object_key(tenant_id: UUID, asset_id: UUID, content_id: UUID) -> str:
 
 def landing_key(key: str) -> str:
     """Where lands what is PUT to a signed URL, which outlives the upload and must not reach what is recorded."""
-    return f"{key}.{LANDING}"
+    return f"{LANDING}/{key}"
+
+
+def landed(store: ContentStore) -> dict[UUID, dict[UUID, str]]:
+    """The keys of all that has landed and was not taken yet, by tenant and content. StoreUnavailableError."""
+    found: dict[UUID, dict[UUID, str]] = {}
+    for key, _ in store.objects(f"{LANDING}/"):
+        with suppress(ValueError):  # something that is none of ours
+            tenant_id, _, content_id = (UUID(name) for name in key.split("/")[1:])
+            found.setdefault(tenant_id, {})[content_id] = key
+    return found
 
 
 def remove(store: ContentStore, key: str) -> None:
@@ -60,6 +71,7 @@ def discard(store: ContentStore, tenant_id: UUID, upload: Upload) -> None:
     key = object_key(tenant_id, upload.asset_id, upload.content_id)
     if upload.parts is not None:
         store.abort(key, upload.parts)
+    store.delete(landing_key(key))
     remove(store, key)
 
 
@@ -111,9 +123,14 @@ class Uploads:
         """Note that they are over, as part of the transaction around; returns whether all were under way."""
         return len(self._run("end", content_ids=list(content_ids))) == len(content_ids)
 
-    def expired(self, most: int) -> list[Upload]:
-        """Some of those whose time is over, locked for the transaction around."""
-        return [Upload(*row) for row in self._run("expired", most=most)]
+    def next_expired(self) -> Upload | None:
+        """One whose time is over and that was not put off, locked for the transaction around; None if there is none."""
+        rows = self._run("next_expired")
+        return Upload(*rows[0]) if rows else None
+
+    def put_off(self, content_id: UUID) -> None:
+        """Note, as part of the transaction around, that it could not be swept, and has to be tried again later."""
+        self._run("put_off", content_id=content_id)
 
     def under_way(self) -> set[UUID]:
         """The contents that may be in the store without the log knowing of them."""

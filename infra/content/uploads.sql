@@ -24,13 +24,20 @@ RETURNING taken
 -- end: the log knows of the objects, or they are gone
 DELETE FROM ledger.uploads WHERE tenant_id = %(tenant_id)s AND content_id = ANY (%(content_ids)s) RETURNING true
 
--- expired: uploads whose time is over, locked
+-- next_expired: an upload whose time is over and that was not put off, locked
 SELECT content_id, asset_id, size, sha256, content_type, parts, part_size, expires_at, taken FROM ledger.uploads
- WHERE tenant_id = %(tenant_id)s AND expires_at < clock_timestamp()
- ORDER BY expires_at LIMIT %(most)s FOR UPDATE SKIP LOCKED
+ WHERE tenant_id = %(tenant_id)s AND expires_at < clock_timestamp() AND coalesce(sweep_at <= clock_timestamp(), true)
+ ORDER BY expires_at LIMIT 1 FOR UPDATE SKIP LOCKED
+
+-- put_off: sweep it later, ever less often, once an hour at least
+UPDATE ledger.uploads
+   SET attempts = attempts + 1,
+       sweep_at = clock_timestamp() + least(make_interval(mins => power(2, least(attempts, 6))::integer), interval '1 hour')
+ WHERE tenant_id = %(tenant_id)s AND content_id = %(content_id)s RETURNING true
 
 -- tenants_with_expired: where uploads were left behind
-SELECT DISTINCT tenant_id FROM ledger.uploads WHERE expires_at < clock_timestamp()
+SELECT DISTINCT tenant_id FROM ledger.uploads
+ WHERE expires_at < clock_timestamp() AND coalesce(sweep_at <= clock_timestamp(), true)
 
 -- under_way: the objects that may be in the store without the log knowing of them
 SELECT content_id FROM ledger.uploads WHERE tenant_id = %(tenant_id)s

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import tempfile
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
@@ -154,6 +155,19 @@ def test_bytes_that_cannot_be_understood_still_make_the_asset_of_its_kind(client
     assert asset["content"]["problem"]
     assert asset["content"]["size"] == len(data)
     assert streamed(client, asset_id).content == data
+
+
+@pytest.mark.parametrize("served", ["s3"], indirect=True)
+def test_while_nothing_can_be_copied_from_a_bucket_to_the_disk_the_caller_is_told_to_try_again(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asset_id = with_content(client)
+    with monkeypatch.context() as patched:
+        patched.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+        for method, path, data in (("PUT", "content", CASTLE), ("GET", "thumbnail", b"")):
+            refused = client.http.request(method, f"/v1/assets/{asset_id}/{path}", content=data)
+            assert refused.status_code == 503, refused.text
+    assert put(client, asset_id, CASTLE).status_code == 200
 
 
 def test_new_content_is_a_new_version_and_the_old_one_stays_readable(client: Client) -> None:

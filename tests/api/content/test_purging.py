@@ -5,9 +5,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
+from psycopg.sql import SQL, Identifier
+from structlog.testing import capture_logs
 
 from api.composition import Services, utc_now
 from api.content_watch import ContentWatch
@@ -15,14 +17,16 @@ from api.ledger import Ledger
 from api.purging import YOUNG, Purging
 from api.stored_contents import StoredContents
 from api.watching import own_session
+from domain.asset.asset import ContentVersion
 from domain.errors import ContentMissingError
 from infra.content.directory import DirectoryStore
 from infra.content.s3 import S3Store
 from infra.content.store import ContentStore
 from infra.content.uploads import landing_key, object_key
 from tests.api.content.test_content import CASTLE, pending, put, streamed, with_content
-from tests.api.content.test_uploads import begin, send
-from tests.conftest import Client
+from tests.api.content.test_uploads import begin, complete, send
+from tests.conftest import Client, context
+from tests.infra.embedding import eventually
 
 
 @pytest.fixture
@@ -33,7 +37,8 @@ def purging(services: Services, client: Client) -> Purging:
 
 def objects(services: Services, client: Client) -> list[str]:
     """The keys of all that the store has of the client's tenant."""
-    return [key for key, _ in services.store.objects(f"{client.tenant_id}/")]
+    places = (f"{client.tenant_id}/", landing_key(f"{client.tenant_id}/"))
+    return [key for place in places for key, _ in services.store.objects(place)]
 
 
 def purge(client: Client, **wanted: object) -> dict[str, object]:
@@ -57,16 +62,30 @@ def store_down(store: ContentStore, client: Client) -> Iterator[None]:
         finally:
             store._bucket = bucket
     else:
-        assert isinstance(store, DirectoryStore)
-        folder = store._objects / str(client.tenant_id)
-        away = folder.with_name(f"{folder.name}.away")
-        folder.rename(away)
-        folder.symlink_to(folder)  # a loop: whatever looks there fails
-        try:
+        with folder_down(store, str(client.tenant_id)):
             yield
-        finally:
-            folder.unlink()
-            away.rename(folder)
+
+
+@contextmanager
+def folder_down(store: ContentStore, key: str) -> Iterator[None]:
+    """A directory refuses to change anything below a key."""
+    assert isinstance(store, DirectoryStore)
+    folder = store._objects / key
+    away = folder.with_name(f"{folder.name}.away")
+    folder.rename(away)
+    folder.symlink_to(folder)  # a loop: whatever looks there fails
+    try:
+        yield
+    finally:
+        folder.unlink()
+        away.rename(folder)
+
+
+def let_pass(services: Services, client: Client, column: str) -> None:
+    """Let a time of all uploads of the client's tenant be over."""
+    command = SQL("UPDATE ledger.uploads SET {} = clock_timestamp()").format(Identifier(column))
+    with services.database.transaction(client.tenant_id) as connection:
+        connection.execute(command)
 
 
 def test_a_purge_removes_every_version_and_says_so_once(client: Client, services: Services) -> None:
@@ -174,14 +193,71 @@ def test_an_upload_that_was_not_finished_in_time_is_swept(client: Client, servic
     parts = begin(client, pending(client), part_size=5 * 2**20)
     send(upload, b"left behind")
     assert purging.sweep() == 0
-    with services.database.transaction(client.tenant_id) as connection:
-        connection.execute("UPDATE ledger.uploads SET expires_at = clock_timestamp()")
+    let_pass(services, client, "expires_at")
     assert len(objects(services, client)) == 1
     assert purging.sweep() == 2
     assert objects(services, client) == []
     for gone in (upload, parts):
         path = f"/v1/assets/{gone['asset_id']}/uploads/{gone['id']}/complete"
         assert client.call("POST", path).status_code == 404
+
+
+def test_what_comes_to_a_signed_url_after_its_upload_is_over_is_swept(client: Client, services: Services) -> None:
+    completed, aborted, under_way = (begin(client, pending(client)) for _ in range(3))
+    for upload in (completed, aborted, under_way):
+        assert send(upload, CASTLE).status_code == 200
+    assert complete(client, completed).status_code == 200
+    assert client.call("DELETE", f"/v1/assets/{aborted['asset_id']}/uploads/{aborted['id']}").status_code == 204
+    assert len(objects(services, client)) == 2
+    for late in (completed, aborted):
+        assert send(late, b"too late").status_code == 200
+    foreign = landing_key(object_key(uuid4(), UUID(int=1), UUID(int=2)))
+    services.store.write(foreign, [b"of another ledger"])
+    ContentWatch(services, timedelta(days=1)).look()
+    stored, landed = objects(services, client)
+    assert (stored.endswith(completed["id"]), landed.endswith(under_way["id"])) == (True, True)
+    assert services.store.stat(foreign).size
+    assert complete(client, under_way).status_code == 200
+    assert streamed(client, completed["asset_id"]).content == CASTLE
+
+
+@pytest.mark.parametrize("served", ["directory"], indirect=True)
+def test_what_cannot_be_removed_is_tried_again_later_and_keeps_nothing_else_from_going(
+    client: Client, services: Services, purging: Purging
+) -> None:
+    stuck, other = begin(client, pending(client)), begin(client, pending(client))
+    purged, deleted = with_content(client, node_id="n1"), with_content(client)
+    for upload in (stuck, other):
+        send(upload, b"left behind")
+    client.call("DELETE", f"/v1/assets/{deleted}")
+    client.page()
+    let_pass(services, client, "expires_at")
+    with store_down(services.store, client):
+        purge(client, node_id="n1")
+
+    def looked_after() -> bool:
+        ContentWatch(services, timedelta(0)).look()
+        return {topics(client, one)[-1] for one in (purged, deleted)} == {"asset.content_purged"}
+
+    landing = landing_key(f"{client.tenant_id}/{stuck['asset_id']}")
+    with folder_down(services.store, landing), capture_logs() as logged:
+        eventually(looked_after)
+        assert purging.uploads.under_way() == {UUID(stuck["id"])}
+        assert purging.sweep() == 0
+    (told,) = [one for one in logged if one["event"] == "upload not swept"]
+    assert (told["tenant_id"], told["upload_id"]) == (str(client.tenant_id), stuck["id"])
+    let_pass(services, client, "sweep_at")
+    assert purging.sweep() == 1
+    assert objects(services, client) == []
+
+
+def test_a_purge_that_cannot_be_recorded_keeps_no_other_from_being_done(client: Client, purging: Purging) -> None:
+    purging.purges.request(context(), UUID(int=1), [ContentVersion(1, UUID(int=2))])
+    asset_id = with_content(client)
+    purging.request(UUID(asset_id))
+    assert purging.carry_out() == 1
+    assert topics(client, asset_id)[-1] == "asset.content_purged"
+    assert purging.purges.count() == (1, "There is no such asset.")
 
 
 def test_what_store_and_log_disagree_about_is_told_and_orphans_are_removed(

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
+from uuid import UUID
 
 import httpx
 import pytest
 from minio import Minio
+from structlog.testing import capture_logs
 
 from infra.content.multipart import Multipart
 from infra.content.s3 import S3Store
@@ -18,6 +20,7 @@ from tests.infra.content.servers import SECRET_KEY, S3Server, free_port
 from tests.infra.embedding import eventually
 
 KEY = "tenant/asset/1"
+TENANT = UUID(int=1)
 MINUTE = timedelta(minutes=1)
 REFUSED = {400, 403}
 
@@ -152,11 +155,13 @@ def test_a_server_that_is_not_there_is_unavailable() -> None:
 
 
 @contextmanager
-def answering(status: int, body: bytes) -> Iterator[S3Store]:
-    """A server that answers every request like that, whatever it is asked."""
+def answering(status: int, body: bytes, asked: list[str] | None = None) -> Iterator[S3Store]:
+    """A server that answers every request like that, whatever it is asked; the store has a prefix."""
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
+            if asked is not None:
+                asked.append(f"{self.command} {self.path}")
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             self.send_response(status)
             self.send_header("Content-Type", "application/xml")
@@ -171,7 +176,7 @@ def answering(status: int, body: bytes) -> Iterator[S3Store]:
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        yield S3Store(S3Server(f"127.0.0.1:{server.server_port}").client(), "bucket")
+        yield S3Store(S3Server(f"127.0.0.1:{server.server_port}").client(), "bucket", "some/prefix")
         server.shutdown()
 
 
@@ -189,3 +194,34 @@ def test_a_server_that_fails_is_unavailable(body: bytes) -> None:
 def test_a_failure_that_comes_as_a_success_is_noticed() -> None:
     with answering(200, ERROR) as store, pytest.raises(StoreUnavailableError, match="could not join"):
         store._multipart.complete(KEY, "upload", [Part(1, 1, "tag")])
+
+
+LISTED = """<ListMultipartUploadsResult>
+<Upload><Key>some/prefix/{id}/asset/1</Key><UploadId>old</UploadId><Initiated>2026-01-01T00:00:00.000Z</Initiated></Upload>
+<Upload><Key>some/prefix/{id}/asset/2</Key><UploadId>new</UploadId><Initiated>2026-01-03T00:00:00.000Z</Initiated></Upload>
+<Upload><Key>some/prefix/others</Key><UploadId>others</UploadId><Initiated>2026-01-01T00:00:00.000Z</Initiated></Upload>
+</ListMultipartUploadsResult>"""
+
+
+def test_uploads_in_parts_that_were_begun_long_ago_are_forgotten_and_no_others() -> None:
+    asked: list[str] = []
+    with answering(200, LISTED.format(id=TENANT).encode(), asked) as store:
+        store.sweep(datetime(2026, 1, 2, tzinfo=UTC))
+    listing, *aborting = asked
+    assert listing.startswith("GET /bucket?")
+    assert "prefix=some%2Fprefix%2F" in listing
+    assert aborting == [f"DELETE /bucket/some/prefix/{TENANT}/asset/1?uploadId=old"]
+
+
+def test_a_server_that_does_not_tell_which_uploads_there_are_is_left_alone_and_the_log_says_so_once() -> None:
+    refusal = b"<Error><Code>NotImplemented</Code><Message>No.</Message></Error>"
+    with answering(501, refusal) as store, capture_logs() as logged:
+        store.sweep(datetime.now(UTC))
+        store.sweep(datetime.now(UTC))
+    assert [one["event"] for one in logged] == ["uploads in parts not swept"]
+
+
+@pytest.mark.parametrize("status", [200, 503])
+def test_a_sweep_of_a_server_that_fails_says_that_it_is_unavailable(status: int) -> None:
+    with answering(status, b"<html>Bad gateway<br></html>") as store, pytest.raises(StoreUnavailableError):
+        store.sweep(datetime.now(UTC))

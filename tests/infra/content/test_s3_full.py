@@ -1,8 +1,9 @@
-"""Buckets that keep versions and locks. Not every server has them, so this runs with ASSET_LEDGER_TEST_S3=ceph."""
+"""Buckets that keep versions, locks, and tell what is under way. Not every server does: ASSET_LEDGER_TEST_S3=ceph."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import httpx
 import pytest
 from minio import Minio
 from minio.commonconfig import COMPLIANCE, ENABLED
@@ -68,3 +69,27 @@ def test_an_object_under_retention_is_not_deleted(client: Minio, locking: str) -
     with pytest.raises(StoreUnavailableError, match="AccessDenied"):
         store.delete(KEY)
     assert store.stat(KEY).size == 5
+
+
+def test_what_a_writer_that_died_has_sent_is_swept_once_it_is_old_and_nothing_of_others(
+    client: Minio, bucket: str
+) -> None:
+    ours, others = S3Store(client, bucket, "ours"), S3Store(client, bucket, "others")
+    key, now = f"{uuid4()}/asset/1", datetime.now(UTC)
+    died, theirs, elsewhere = ours.begin(key), others.begin(key), ours.begin("not-a-tenant/asset/1")
+    assert httpx.put(ours.sign_part(key, died, 1, timedelta(minutes=1)), content=b"left behind").status_code == 200
+    ours.sweep(now - timedelta(hours=1))
+    assert [part.size for part in ours.parts(key, died)] == [11]
+    ours.sweep(now + timedelta(hours=1))
+    with pytest.raises(ObjectNotFoundError):
+        ours.parts(key, died)
+    assert others.parts(key, theirs) == ours.parts("not-a-tenant/asset/1", elsewhere) == []
+
+
+def test_all_that_writers_that_died_have_begun_is_swept_when_it_fills_more_than_a_page(s3: S3Store) -> None:
+    tenant_id = uuid4()
+    begun = [(key, s3.begin(key)) for key in (f"{tenant_id}/asset/{number}" for number in range(1001))]
+    s3.sweep(datetime.now(UTC) + timedelta(hours=1))
+    for key, upload in begun:
+        with pytest.raises(ObjectNotFoundError):
+            s3.parts(key, upload)
