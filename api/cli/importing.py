@@ -14,6 +14,7 @@ from api.cli.opening import ReasonOption, TenantOption, opened, operated, tenant
 from api.contents import Contents
 from api.importers import folder, jsonl, nodetool
 from api.importers.items import SourceUnreadableError
+from api.importers.outcomes import Outcome
 from api.importing import Found, Importing
 from api.ledger import Ledger
 
@@ -61,29 +62,34 @@ def import_(
         services.store.check()
         contents = Contents(Ledger(operated(services, tenant_or_only(services, tenant))), services.rules)
         importing = Importing(contents, source or kind, currency, reason)
-        refused = run_import(importing, there, console)
-    if refused:
+        listed = run_import(importing, there, console)
+    if listed:
         raise typer.Exit(1)
 
 
 def run_import(importing: Importing, there: Source, console: Console) -> int:
     """Import with a progress bar, list what cannot be imported, and sum up; returns how much that was."""
     counted: Counter[str] = Counter()
+    listed = 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("importing", total=there.count() if console.is_terminal else None)
         for outcome in importing.run(there.read()):
             counted[outcome.what] += 1
             bar.advance(task)
-            if outcome.what == "refused":
-                console.print(
-                    f"refused  {outcome.place}: {outcome.reason}", markup=False, highlight=False, soft_wrap=True
-                )
+            if outcome.reason:
+                listed += 1
+                _list(outcome, console)
     console.print(
         f"{counted['imported']:,} imported, {counted['known']:,} known already, {counted['refused']:,} refused",
         highlight=False,
     )
-    return counted["refused"]
+    return listed
+
+
+def _list(outcome: Outcome, console: Console) -> None:
+    told = "in part" if outcome.what in ("imported", "known") else outcome.what
+    console.print(f"{told}  {outcome.place}: {outcome.reason}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _kind(path: Path) -> Kind:

@@ -2,9 +2,7 @@
 
 import shutil
 import zlib
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import islice
 from os import utime
@@ -22,49 +20,23 @@ from api.contents import Contents
 from api.importers import folder, jsonl
 from api.importers.items import Item
 from api.importers.nodetool import read
-from api.importing import GROUP, Found, Importing, Outcome
+from api.importers.outcomes import Outcome
+from api.importing import Found, Importing
 from api.ledger import Ledger
+from api.past_jobs import GROUP
 from api.purging import Purging
 from api.session import Session
 from api.watching import own_session
 from domain.errors import ServiceUnavailableError
-from infra.content.store import ContentStore
 from tests.api.content.test_content import with_content
 from tests.api.content.test_purging import store_down
 from tests.api.working import claim
 from tests.conftest import Client
-from tests.importers.test_nodetool import ASSET, JOB, Nodetool, nodetool
-
-__all__ = ["nodetool"]  # a fixture
+from tests.importers.databases import ASSET, JOB, Nodetool
+from tests.importers.told import assets, counted
 
 SAMPLES = Path(__file__).parents[2] / "docs" / "samples"
 AN_HOUR_AGO = datetime(2023, 11, 14, 22, 13, 20, 250_000, UTC)
-
-
-@pytest.fixture
-def session(services: Services, client: Client) -> Session:
-    """The ledger's own session with the client's tenant."""
-    return own_session(services, client.tenant_id)
-
-
-@pytest.fixture
-def importing(services: Services, session: Session) -> Callable[..., Importing]:
-    """Makes an importer into the client's tenant."""
-
-    def make(source: str = "folder", *, store: ContentStore = services.store, most: int | None = None) -> Importing:
-        rules = replace(services.rules, most=most) if most else services.rules
-        return Importing(Contents(Ledger(replace(session, store=store)), rules), source, "USD")
-
-    return make
-
-
-def counted(outcomes: Iterator[Outcome]) -> Counter[str]:
-    return Counter(outcome.what for outcome in outcomes)
-
-
-def assets(client: Client) -> dict[str, dict[str, Any]]:
-    """The client's assets by their place at the source."""
-    return {asset["imported"]["place"]: asset for asset in client.page(limit=200)["items"] if asset["imported"]}
 
 
 def test_a_folder_is_brought_in_with_its_bytes_and_its_times(

@@ -1,0 +1,162 @@
+"""Records the jobs that an import finds: how each of them ended, and what was imported of what it made."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
+from itertools import islice
+from typing import Literal, Self, TypeVar, cast
+from uuid import UUID
+
+import orjson
+from pydantic import ValidationError
+
+from api.importers.items import JobItem
+from api.importers.outcomes import Outcome, refused
+from api.session import Session
+from domain.errors import EntryTooLargeError
+from domain.job.events import Cost, JobEvent
+from domain.job.past import PastJob, past_job_id, record
+from domain.media import MediaKind
+from domain.reference import Reference
+from domain.values import Imported
+
+GROUP = 200
+"""What is recorded together."""
+MOST_ERROR = 10_000
+MOST_ERROR_JSON = 4 * MOST_ERROR + len('""')
+"""Bytes: as many as so many characters have, unless JSON writes them out, as it does control characters."""
+NANO = Decimal("1e-9")
+_ENDED: dict[str | None, Literal["succeeded", "failed"]] = {
+    "completed": "succeeded",
+    "succeeded": "succeeded",
+    "failed": "failed",
+    "error": "failed",
+}
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """A job as it was, the assets to name in it, and what of it is left out."""
+
+    id: UUID
+    job: PastJob
+    made: Sequence[UUID]
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str:
+        return self.job.imported.place
+
+    def unnamed(self) -> Self:
+        """The same without the names of its assets, which refer to it."""
+        told = f"its {len(self.made):,} assets refer to it, but are too many to be named in it"
+        return replace(self, job=self.job.model_copy(update={"remark": told}), made=(), left_out=(*self.left_out, told))
+
+
+class PastJobs:
+    """The jobs of one import, recorded last, when it is known what was imported of what they made."""
+
+    def __init__(self, session: Session, source: str, currency: str, reason: str | None) -> None:
+        self._session = session
+        self._source = source
+        self._currency = currency
+        self._reason = reason
+        self._found: dict[str, JobItem] = {}
+        self._made: dict[str, list[tuple[UUID, MediaKind]]] = {}
+
+    def add(self, item: JobItem) -> None:
+        """Note a job to record."""
+        self._found[item.place] = item
+
+    def made(self, item: JobItem, asset_id: UUID, media_kind: MediaKind) -> None:
+        """Note that the job made an asset that is recorded."""
+        self._made.setdefault(item.place, []).append((asset_id, media_kind))
+
+    def id_of(self, item: JobItem) -> UUID:
+        """The id that the job has here."""
+        return past_job_id(self._session.identity, self._where(item))[0]
+
+    def record(self) -> Iterator[Outcome]:
+        """Record all that were noted and are not known yet, and tell of each what became of it."""
+        for group in in_groups(self._found.values()):
+            past = []
+            for item in group:
+                try:
+                    past.append(self._past(item))
+                except (ValidationError, InvalidOperation):
+                    yield Outcome(item.place, "refused", f"a job cannot have cost {item.cost}")
+            yield from self._record(past)
+
+    def _record(self, past: Sequence[_Past]) -> list[Outcome]:
+        """Record them in one append; what does not fit in an entry is found by halving.
+
+        What makes a job large is the list of its assets: it is recorded without.
+        """
+        try:
+            return self._session.atomically(lambda: self._append(past)) if past else []
+        except EntryTooLargeError as error:
+            if len(past) > 1:
+                half = len(past) // 2
+                return self._record(past[:half]) + self._record(past[half:])
+            (one,) = past
+            return self._record([one.unnamed()]) if one.made else [refused(one.place, error)]
+
+    def _append(self, past: Sequence[_Past]) -> list[Outcome]:
+        known = recorded(self._session, (one.id for one in past))
+        self._session.log.record(*(event for one in past if one.id not in known for event in self._events(one)))
+        return [
+            Outcome(one.place, "known" if one.id in known else "imported", "; ".join(one.left_out) or None)
+            for one in past
+        ]
+
+    def _events(self, one: _Past) -> Sequence[JobEvent]:
+        session = self._session
+        return record(session.context(self._reason), session.tenant_id, session.identity, one.job, one.made)
+
+    def _where(self, item: JobItem) -> Imported:
+        return Imported(source=self._source, place=item.place, started_at=item.started_at, finished_at=item.finished_at)
+
+    def _past(self, item: JobItem) -> _Past:
+        """The job as it was, and what was imported of what it made.
+
+        ValidationError or InvalidOperation for a cost that cannot be.
+        """
+        made = self._made.get(item.place, [])
+        named = {"run": item.run, "workflow": item.workflow}
+        error = item.error and beginning(item.error)
+        cut = () if error == item.error else (f"its error is cut to {len(error or ''):,} characters",)
+        cost = None if item.cost is None else Cost(amount=item.cost.quantize(NANO), currency=self._currency)
+        job = PastJob(
+            imported=self._where(item),
+            media_kind=made[0][1] if made else "file",
+            references=tuple(Reference(kind=kind, id=id_) for kind, id_ in named.items() if id_),
+            outcome=_ENDED.get((item.status or "").lower(), "cancelled"),
+            error=error,
+            cost=cost,
+            subject=item.subject,
+        )
+        return _Past(self.id_of(item), job, [id_ for id_, _ in made], cut)
+
+
+def beginning(text: str) -> str:
+    """As much of the text as an entry has room for."""
+    text = text[:MOST_ERROR]
+    while len(orjson.dumps(text)) > MOST_ERROR_JSON:
+        text = text[: len(text) // 2]
+    return text
+
+
+def recorded(session: Session, ids: Iterable[UUID]) -> set[UUID]:
+    """Those of the ids that something is recorded under."""
+    asked = dict.fromkeys(ids, 1)
+    entries = session.log.recorder.select_streams(asked) if asked else []
+    return {cast("UUID", entry.originator_id) for entry in entries}
+
+
+def in_groups(items: Iterable[T]) -> Iterator[list[T]]:
+    """The items in lists of as many as are recorded together."""
+    waiting = iter(items)
+    while group := list(islice(waiting, GROUP)):
+        yield group

@@ -1,0 +1,39 @@
+"""Jobs that were over elsewhere are recorded as they were, and what is odd about one harms no other."""
+
+from collections.abc import Callable
+
+from api.importers.nodetool import read
+from api.importers.outcomes import Outcome
+from api.importing import Importing
+from tests.conftest import Client
+from tests.importers.databases import ASSET, JOB, Nodetool
+from tests.importers.told import assets, counted, end_of, jobs
+
+
+def test_a_job_that_made_too_many_assets_to_name_is_recorded_without_their_names(
+    client: Client, importing: Callable[..., Importing], nodetool: Nodetool
+) -> None:
+    many = 1_700
+    nodetool.insert("jobs", JOB, JOB | {"id": "j2"}, JOB | {"id": "j3"})
+    nodetool.insert("assets", *(ASSET | {"id": f"a{number}", "job_id": "j2"} for number in range(many)))
+    told = {outcome.place: outcome for outcome in importing().run(read(nodetool.path))}
+    reason = "its 1,700 assets refer to it, but are too many to be named in it"
+    assert told["job:j2"] == Outcome("job:j2", "imported", reason)
+    assert (told["job:j1"].reason, told["job:j3"].reason) == (None, None)
+    assert counted(told.values()) == {"imported": many + 3}
+    job = jobs(client)["job:j2"]
+    assert (job["status"], job["assets"], job["costs"][0]["amount"]) == ("succeeded", [], "0.100000000")
+    assert end_of(client, job)["reason"] == reason
+    assert f"job:{job['id']}" in next(iter(assets(client).values()))["origin"]
+    assert counted(importing().run(read(nodetool.path))) == {"known": many + 3}
+
+
+def test_an_error_is_kept_as_far_as_an_entry_has_room(
+    client: Client, importing: Callable[..., Importing], nodetool: Nodetool
+) -> None:
+    errors = ["\x01" * 10_000, "\U0001f3f0" * 11_000, "x" * 11_000]
+    nodetool.insert("jobs", *(JOB | {"id": f"j{n}", "status": "failed", "error": e} for n, e in enumerate(errors)))
+    cut = [outcome.reason for outcome in importing().run(read(nodetool.path))]
+    assert cut == [f"its error is cut to {length} characters" for length in ("5,000", "10,000", "10,000")]
+    kept = [jobs(client)[f"job:j{number}"]["error_message"] for number in range(3)]
+    assert kept == ["\x01" * 5_000, "\U0001f3f0" * 10_000, "x" * 10_000]
