@@ -65,26 +65,39 @@ class Importing:
         self._contents = contents
         self._source = source
         self._reason = reason
+        self._places: set[str] = set()
         self._jobs = PastJobs(self._session, source, currency, reason)
 
     def run(self, found: Iterable[Found]) -> Iterator[Outcome]:
-        """Bring in everything, and tell of each thing what became of it; jobs come last, with what they made.
+        """Bring in everything, and tell of each thing once what became of it; jobs come last, with what they made.
 
         ServiceUnavailableError: what was told of is safe, and another run goes on from there.
         """
         with ThreadPoolExecutor(THREADS, "importing") as pool, ThreadPoolExecutor(SIDE_BY_SIDE, "recording") as groups:
             under_way: deque[Future[list[Outcome]]] = deque()
             for group in in_groups(found):
-                for job in (one for one in group if isinstance(one, JobItem)):
+                distinct = [self._first(one) for one in group]
+                yield from (
+                    Outcome(one.place, "refused", one.reason) for one in distinct if isinstance(one, Unreadable)
+                )
+                for job in (one for one in distinct if isinstance(one, JobItem)):
                     self._jobs.add(job)
-                yield from (Outcome(one.place, "refused", one.reason) for one in group if isinstance(one, Unreadable))
-                items = [one for one in group if isinstance(one, Item)]
+                items = [one for one in distinct if isinstance(one, Item)]
                 under_way.append(groups.submit(lambda items: list(self._bring(pool, items)), items))
                 if len(under_way) > SIDE_BY_SIDE:
                     yield from under_way.popleft().result()
             for bringing in under_way:
                 yield from bringing.result()
         yield from self._jobs.record()
+
+    def _first(self, found: Found) -> Found:
+        """What was found itself, unless something else was found at its place before."""
+        if isinstance(found, Unreadable):
+            return found
+        if found.place in self._places:
+            return Unreadable(found.place, "has the same id as an earlier one")
+        self._places.add(found.place)
+        return found
 
     @property
     def _session(self) -> Session:
@@ -93,7 +106,7 @@ class Importing:
     def _bring(self, pool: ThreadPoolExecutor, items: Sequence[Item]) -> Iterator[Outcome]:
         identified = _each(pool, self._identified, items)
         yield from (one for one in identified if isinstance(one, Outcome))
-        wanted = list({one.asset_id: one for one in identified if isinstance(one, _Wanted)}.values())
+        wanted = [one for one in identified if isinstance(one, _Wanted)]
         known = recorded(self._session, (one.asset_id for one in wanted))
         stored = _each(pool, self._stored, self._begun([one for one in wanted if one.asset_id not in known]))
         yield from (one for one in stored if isinstance(one, Outcome))

@@ -1,5 +1,6 @@
 """A file of JSON lines: each line is an asset, written as for the API, and where its content is."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -19,6 +20,7 @@ from api.importers.items import (
 
 MOST_BYTES = 1_000_000
 NO_OBJECT = "is not a JSON object"
+_LINE = re.compile(r"line \d+")
 
 
 def read(file: Path, files: Path | None = None) -> Iterator[Item | Unreadable]:
@@ -74,10 +76,14 @@ def _described(place: str, members: dict[str, Any], files: Path) -> Item:
 
 
 def _id(value: object) -> str:
+    """The id that a line gives, a number like the text of its digits; ValueError if it is none."""
     try:
-        return outside_id(str(value) if isinstance(value, str | int) else "")
+        id_ = outside_id(str(value) if isinstance(value, str | int) and not isinstance(value, bool) else "")
     except ValueError as error:
         raise ValueError(f"id: {error}") from error
+    if _LINE.fullmatch(id_):
+        raise ValueError("id: is what a line without an id is called")
+    return id_
 
 
 def _inside(folder: Path, path: object) -> Path:

@@ -32,7 +32,7 @@ from tests.api.content.test_content import with_content
 from tests.api.content.test_purging import store_down
 from tests.api.working import claim
 from tests.conftest import Client
-from tests.importers.databases import ASSET, JOB, Nodetool
+from tests.importers.databases import ASSET, JOB, SCHEMA, Nodetool
 from tests.importers.told import assets, counted
 
 SAMPLES = Path(__file__).parents[2] / "docs" / "samples"
@@ -133,6 +133,40 @@ def test_a_run_that_was_cut_short_is_gone_on_with(
     assert (found.orphans, found.missing) == ([], [])
 
 
+def test_each_thing_that_is_found_has_one_outcome(
+    client: Client, importing: Callable[..., Importing], tmp_path: Path
+) -> None:
+    file: dict[str, Any] = {"media": {"media_kind": "file"}}
+    early: list[dict[str, Any]] = [
+        {"id": "p1", "name": "first"},
+        {"id": "p1", "name": "second"},
+        {"id": 1},
+        {"id": "1"},
+        {},
+    ]
+    late = [{"id": f"in between {number}"} for number in range(GROUP)] + [{"id": "p1", "name": "third"}]
+    path = tmp_path / "lines.jsonl"
+    path.write_bytes(b"\n".join(orjson.dumps(file | line) for line in early + late))
+    outcomes = list(importing("jsonl").run(jsonl.read(path)))
+    assert len(outcomes) == len(early) + len(late)
+    refusals = [(outcome.place, outcome.reason) for outcome in outcomes if outcome.what == "refused"]
+    assert sorted(refusals) == [(place, "has the same id as an earlier one") for place in ("1", "p1", "p1")]
+    assert client.call("GET", "/v1/assets", params={"name": "first", "min_position": client.head()}).json()["items"]
+    assert counted(importing("jsonl").run(jsonl.read(path))) == {"known": GROUP + 3, "refused": 3}
+
+
+def test_a_row_that_is_there_twice_is_told_of_twice(importing: Callable[..., Importing], tmp_path: Path) -> None:
+    nodetool = Nodetool(tmp_path, SCHEMA.replace(" PRIMARY KEY", ""))
+    nodetool.insert("jobs", JOB, JOB)
+    nodetool.insert("assets", ASSET, ASSET)
+    assert sorted(outcome[:2] for outcome in importing().run(read(nodetool.path))) == [
+        ("asset:a1", "imported"),
+        ("asset:a1", "refused"),
+        ("job:j1", "imported"),
+        ("job:j1", "refused"),
+    ]
+
+
 def test_when_the_store_fails_nothing_of_the_group_is_recorded(
     client: Client, services: Services, importing: Callable[..., Importing], tmp_path: Path
 ) -> None:
@@ -205,7 +239,7 @@ def test_however_often_and_however_far_it_runs_each_item_is_there_once(
         return list(folder.read(root))
 
     for _ in range(data.draw(st.integers(min_value=1, max_value=3))):
-        some = data.draw(st.lists(st.sampled_from(items()), max_size=20))
+        some = data.draw(st.lists(st.sampled_from(items()), max_size=20, unique_by=lambda item: item.place))
         importer = Importing(Contents(Ledger(session), services.rules), "folder", "USD")
         assert "refused" not in counted(importer.run(some))
     importer = Importing(Contents(Ledger(session), services.rules), "folder", "USD")

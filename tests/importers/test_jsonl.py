@@ -99,6 +99,8 @@ def test_a_path_stays_in_the_folder(tmp_path: Path, path: object, reason: str) -
         (b'{"media": {"media_kind": "file"}, "colour": 1}', "colour: Extra inputs are not permitted"),
         (b'{"media": {"media_kind": "file"}, "id": ""}', "id: must have 1 to 512 characters"),
         (b'{"media": {"media_kind": "file"}, "id": [1]}', "id: must have 1 to 512 characters"),
+        (b'{"media": {"media_kind": "file"}, "id": true}', "id: must have 1 to 512 characters"),
+        (b'{"media": {"media_kind": "file"}, "id": "line 4"}', "id: is what a line without an id is called"),
         (b'{"media": {"media_kind": "file"}, "created_at": "soon"}', "created_at: is not a time"),
         (b'{"media": {"media_kind": "file"}, "created_at": 1e300}', "created_at: is not a time"),
         (b'{"media": {"media_kind": "file"}, "created_at": "0001-01-01T00:00+14:00"}', "created_at: is not a time"),
