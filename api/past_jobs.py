@@ -4,18 +4,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from itertools import islice
-from typing import Literal, Self, TypeVar, cast
+from typing import Self, TypeVar, cast
 from uuid import UUID
 
 import orjson
 from pydantic import ValidationError
 
-from api.importers.items import JobItem
+from api.importers.items import JobItem, one_line
 from api.importers.outcomes import Outcome, refused
 from api.session import Session
 from domain.errors import EntryTooLargeError
+from domain.event import Event
 from domain.job.events import Cost, JobEvent
-from domain.job.past import PastJob, past_job_id, record
+from domain.job.past import EVENTS, Ending, PastJob, differ, past_job_id, record
 from domain.media import MediaKind
 from domain.reference import Reference
 from domain.values import Imported
@@ -26,12 +27,15 @@ MOST_ERROR = 10_000
 MOST_ERROR_JSON = 4 * MOST_ERROR + len('""')
 """Bytes: as many as so many characters have, unless JSON writes them out, as it does control characters."""
 NANO = Decimal("1e-9")
-_ENDED: dict[str | None, Literal["succeeded", "failed"]] = {
+_ENDED: dict[str, Ending] = {
     "completed": "succeeded",
     "succeeded": "succeeded",
     "failed": "failed",
     "error": "failed",
+    "cancelled": "cancelled",
+    "canceled": "cancelled",
 }
+_UNDER_WAY = frozenset("scheduled pending queued starting running suspended paused recovering".split())
 
 T = TypeVar("T")
 
@@ -79,10 +83,16 @@ class PastJobs:
         return past_job_id(self._session.identity, self._where(item))[0]
 
     def record(self) -> Iterator[Outcome]:
-        """Record all that were noted and are not known yet, and tell of each what became of it."""
+        """Record all that are over and not known yet, and tell of each that was noted what became of it.
+
+        A job that is not over is for a later run: then it is recorded as it ended.
+        """
         for group in in_groups(self._found.values()):
             past = []
             for item in group:
+                if not _is_over(item):
+                    yield Outcome(item.place, "unfinished", f"its status is {one_line(item.status)}")
+                    continue
                 try:
                     past.append(self._past(item))
                 except (ValidationError, InvalidOperation):
@@ -104,12 +114,21 @@ class PastJobs:
             return self._record([one.unnamed()]) if one.made else [refused(one.place, error)]
 
     def _append(self, past: Sequence[_Past]) -> list[Outcome]:
-        known = recorded(self._session, (one.id for one in past))
+        known = self._known(past)
         self._session.log.record(*(event for one in past if one.id not in known for event in self._events(one)))
-        return [
-            Outcome(one.place, "known" if one.id in known else "imported", "; ".join(one.left_out) or None)
-            for one in past
-        ]
+        return [self._outcome(one, known.get(one.id)) for one in past]
+
+    def _known(self, past: Sequence[_Past]) -> dict[UUID, list[Event]]:
+        """The events of those that are recorded already."""
+        known: dict[UUID, list[Event]] = {}
+        for event, *_ in self._session.log.histories({one.id: EVENTS for one in past}):
+            known.setdefault(event.originator_id, []).append(event)
+        return known
+
+    def _outcome(self, one: _Past, known: Sequence[Event] | None) -> Outcome:
+        if known and differ(known, self._events(one)):
+            return Outcome(one.place, "differs", "its source tells otherwise than when it was imported")
+        return Outcome(one.place, "known" if known else "imported", "; ".join(one.left_out) or None)
 
     def _events(self, one: _Past) -> Sequence[JobEvent]:
         session = self._session
@@ -132,12 +151,22 @@ class PastJobs:
             imported=self._where(item),
             media_kind=made[0][1] if made else "file",
             references=tuple(Reference(kind=kind, id=id_) for kind, id_ in named.items() if id_),
-            outcome=_ENDED.get((item.status or "").lower(), "cancelled"),
+            outcome=_ENDED.get(_status(item), "cancelled"),
             error=error,
             cost=cost,
             subject=item.subject,
         )
         return _Past(self.id_of(item), job, [id_ for id_, _ in made], cut)
+
+
+def _is_over(item: JobItem) -> bool:
+    """Whether the job has come to its end: its status says so, or else the time it has for that."""
+    status = _status(item)
+    return status in _ENDED or (status not in _UNDER_WAY and item.finished_at is not None)
+
+
+def _status(item: JobItem) -> str:
+    return (item.status or "").lower()
 
 
 def beginning(text: str) -> str:

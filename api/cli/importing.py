@@ -19,6 +19,9 @@ from api.importing import Found, Importing
 from api.ledger import Ledger
 
 Kind = Literal["folder", "nodetool", "jsonl"]
+ALWAYS = {"imported": "imported", "known": "known already", "refused": "refused"}
+RARE = {"unfinished": "not over yet", "differs": "different now"}
+LISTED = {"refused": "refused"} | RARE
 SQLITE = b"SQLite format 3\x00"
 
 
@@ -78,18 +81,21 @@ def run_import(importing: Importing, there: Source, console: Console) -> int:
             counted[outcome.what] += 1
             bar.advance(task)
             if outcome.reason:
-                listed += 1
+                listed += outcome.what != "unfinished"
                 _list(outcome, console)
-    console.print(
-        f"{counted['imported']:,} imported, {counted['known']:,} known already, {counted['refused']:,} refused",
-        highlight=False,
-    )
+    console.print(_sum(counted), highlight=False)
     return listed
 
 
 def _list(outcome: Outcome, console: Console) -> None:
-    told = "in part" if outcome.what in ("imported", "known") else outcome.what
+    told = LISTED.get(outcome.what, "in part")
     console.print(f"{told}  {outcome.place}: {outcome.reason}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _sum(counted: Counter[str]) -> str:
+    """How many of each; what is rare is only told of where there is some."""
+    always = [f"{counted[what]:,} {told}" for what, told in ALWAYS.items()]
+    return ", ".join(always + [f"{counted[what]:,} {told}" for what, told in RARE.items() if counted[what]])
 
 
 def _kind(path: Path) -> Kind:

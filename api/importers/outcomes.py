@@ -9,11 +9,12 @@ from domain.errors import ContentMismatchError
 class Outcome(NamedTuple):
     """What became of one thing: it was imported, is known from an earlier time, or cannot be.
 
-    The reason says why it cannot be; of a thing that was imported, what of it could not be, and why.
+    A job that is known may differ from what it was then; one that is unfinished is for a later time. The reason says
+    why something cannot be; of a thing that was imported, what of it could not be, and why.
     """
 
     place: str
-    what: Literal["imported", "known", "refused"]
+    what: Literal["imported", "known", "differs", "unfinished", "refused"]
     reason: str | None = None
 
 

@@ -1,16 +1,21 @@
 """Jobs that were over before they were recorded here."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
-from domain.event import Context, Envelope
+from domain.event import Context, Envelope, Event
 from domain.identity import Identity, derived_id
 from domain.job.events import Cost, JobCancelled, JobEvent, JobFailed, JobRequested, JobStarted, JobSucceeded
 from domain.job.job import first_of
 from domain.media import MediaKind
 from domain.reference import Reference
 from domain.values import Frozen, Imported
+
+Ending = Literal["succeeded", "failed", "cancelled"]
+EVENTS: Final = 3
+"""How many events are recorded of a past job."""
+_MADE = {"assets", "completion_digest", "media_kind"}
 
 
 class PastJob(Frozen):
@@ -19,7 +24,7 @@ class PastJob(Frozen):
     imported: Imported
     media_kind: MediaKind
     references: tuple[Reference, ...]
-    outcome: Literal["succeeded", "failed", "cancelled"]
+    outcome: Ending
     error: str | None = None
     cost: Cost | None = None
     subject: str | None = None
@@ -30,10 +35,7 @@ class PastJob(Frozen):
 def record(
     context: Context, tenant_id: UUID, identity: Identity, past: PastJob, made: Sequence[UUID]
 ) -> tuple[JobEvent, ...]:
-    """The events of a job that was over before it was recorded here: what it was, and how its one attempt ended.
-
-    One that never came to its end is cancelled: no worker is to begin it now.
-    """
+    """The events of a job that was over before it was recorded here: what it was, and how its one attempt ended."""
     id_, digest = past_job_id(identity, past.imported)
     requested = JobRequested(
         envelope=Envelope.of(context, tenant_id, id_, 1, past.subject),
@@ -57,6 +59,18 @@ def _ended(last: Envelope, identity: Identity, past: PastJob, made: Sequence[UUI
             return JobFailed(envelope=last, attempt=1, code="imported", message=past.error, cost=past.cost)
         case "cancelled":
             return JobCancelled(envelope=last, attempt=1)
+
+
+def differ(recorded: Sequence[Event], told: Sequence[Event]) -> bool:
+    """Whether the events tell otherwise of a past job than those that are recorded of it.
+
+    What it made does not count, since each of the assets says so itself, nor do the circumstances of recording.
+    """
+    return list(map(_told, recorded)) != list(map(_told, told))
+
+
+def _told(event: Event) -> dict[str, Any]:
+    return {"topic": event.TOPIC, **event.model_dump(exclude={"envelope", *_MADE})}
 
 
 def past_job_id(identity: Identity, imported: Imported) -> tuple[UUID, str]:

@@ -70,6 +70,11 @@ class Nodetool:
                 query = f"INSERT INTO nodetool_{table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"  # noqa: S608
                 connection.execute(query, tuple(row.values()))
 
+    def change(self, table: str, id_: str, **members: Any) -> None:
+        with closing(sqlite3.connect(self.path)) as connection, connection:
+            query = f"UPDATE nodetool_{table} SET {', '.join(f'{name} = ?' for name in members)} WHERE id = ?"  # noqa: S608
+            connection.execute(query, (*members.values(), id_))
+
     def asset(self, **members: Any) -> Item:
         """The one asset, with these members."""
         self.insert("assets", ASSET | members)

@@ -187,11 +187,11 @@ def test_nodetool_is_brought_in_with_its_jobs_and_what_they_cost(
         "jobs",
         JOB | {"cost": 0.25},
         JOB | {"id": "j2", "status": "failed", "error": "out of memory", "cost": None},
-        JOB | {"id": "j3", "status": "running", "finished_at": None},
+        JOB | {"id": "j3", "status": "cancelled", "finished_at": None},
         JOB | {"id": "j4", "cost": 1e30},
     )
     outcomes = list(importing("nodetool").run(read(nodetool.path, nodetool.files)))
-    assert counted(iter(outcomes)) == {"imported": 4, "refused": 1}
+    assert counted(outcomes) == {"imported": 4, "refused": 1}
     assert [outcome.place for outcome in outcomes if outcome.what == "refused"] == ["job:j4"]
     assert counted(importing("nodetool").run(read(nodetool.path, nodetool.files))) == {"known": 4, "refused": 1}
     asset = assets(client)["asset:a1"]

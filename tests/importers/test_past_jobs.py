@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from api.importers.nodetool import read
 from api.importers.outcomes import Outcome
 from api.importing import Importing
@@ -37,3 +39,54 @@ def test_an_error_is_kept_as_far_as_an_entry_has_room(
     assert cut == [f"its error is cut to {length} characters" for length in ("5,000", "10,000", "10,000")]
     kept = [jobs(client)[f"job:j{number}"]["error_message"] for number in range(3)]
     assert kept == ["\x01" * 5_000, "\U0001f3f0" * 10_000, "x" * 10_000]
+
+
+@pytest.mark.parametrize(
+    ("status", "finished_at", "over"),
+    [
+        ("running", None, False),
+        ("Scheduled", None, False),
+        ("paused", "2025-04-28T21:20:10", False),
+        ("dozing", None, False),
+        (None, None, False),
+        ("dozing", "2025-04-28T21:20:10", True),
+        (None, "2025-04-28T21:20:10", True),
+        ("cancelled", None, True),
+    ],
+)
+def test_a_job_that_is_not_over_is_left_for_later(
+    importing: Callable[..., Importing], nodetool: Nodetool, status: str | None, finished_at: str | None, over: bool
+) -> None:
+    nodetool.insert("jobs", JOB | {"status": status, "finished_at": finished_at})
+    (outcome,) = importing().run(read(nodetool.path))
+    assert outcome.what == ("imported" if over else "unfinished")
+    assert over or outcome.reason == f"its status is {status}"
+
+
+def test_a_job_is_recorded_once_it_is_over_with_what_was_imported_before(
+    client: Client, importing: Callable[..., Importing], nodetool: Nodetool
+) -> None:
+    nodetool.insert("jobs", JOB | {"status": "running", "finished_at": None, "cost": None})
+    nodetool.insert("assets", ASSET)
+    assert counted(importing().run(read(nodetool.path))) == {"imported": 1, "unfinished": 1}
+    assert jobs(client) == {}
+    nodetool.change("jobs", "j1", status="completed", finished_at="2025-04-28T21:20:10", cost=4.5)
+    nodetool.insert("assets", ASSET | {"id": "a2"})
+    assert counted(importing().run(read(nodetool.path))) == {"known": 1, "imported": 2}
+    job, made = jobs(client)["job:j1"], assets(client)
+    assert (job["status"], job["costs"][0]["amount"]) == ("succeeded", "4.500000000")
+    assert sorted(job["assets"]) == sorted(asset["id"] for asset in made.values())
+    assert all(f"job:{job['id']}" in asset["origin"] for asset in made.values())
+
+
+def test_a_known_job_that_is_another_at_its_source_is_listed(
+    importing: Callable[..., Importing], nodetool: Nodetool
+) -> None:
+    nodetool.insert("jobs", JOB, JOB | {"id": "j2"}, JOB | {"id": "j3", "status": "failed", "error": "no memory"})
+    assert counted(importing().run(read(nodetool.path))) == {"imported": 3}
+    nodetool.insert("assets", ASSET)  # what it made is told by the assets
+    nodetool.change("jobs", "j2", cost=0.2)
+    nodetool.change("jobs", "j3", status="completed", error=None)
+    told = {outcome.place: outcome for outcome in importing().run(read(nodetool.path))}
+    assert (told["job:j1"].what, told["job:j2"].what, told["job:j3"].what) == ("known", "differs", "differs")
+    assert told["job:j2"].reason == "its source tells otherwise than when it was imported"
