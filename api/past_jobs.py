@@ -2,13 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal, InvalidOperation
 from itertools import islice
 from typing import Self, TypeVar, cast
 from uuid import UUID
 
 import orjson
-from pydantic import ValidationError
 
 from api.importers.items import JobItem, one_line
 from api.importers.outcomes import Outcome, refused
@@ -26,7 +24,6 @@ GROUP = 200
 MOST_ERROR = 10_000
 MOST_ERROR_JSON = 4 * MOST_ERROR + len('""')
 """Bytes: as many as so many characters have, unless JSON writes them out, as it does control characters."""
-NANO = Decimal("1e-9")
 _ENDED: dict[str, Ending] = {
     "completed": "succeeded",
     "succeeded": "succeeded",
@@ -88,16 +85,10 @@ class PastJobs:
         A job that is not over is for a later run: then it is recorded as it ended.
         """
         for group in in_groups(self._found.values()):
-            past = []
             for item in group:
                 if not _is_over(item):
                     yield Outcome(item.place, "unfinished", f"its status is {one_line(item.status)}")
-                    continue
-                try:
-                    past.append(self._past(item))
-                except (ValidationError, InvalidOperation):
-                    yield Outcome(item.place, "refused", f"a job cannot have cost {item.cost}")
-            yield from self._record(past)
+            yield from self._record([self._past(item) for item in group if _is_over(item)])
 
     def _record(self, past: Sequence[_Past]) -> list[Outcome]:
         """Record them in one append; what does not fit in an entry is found by halving.
@@ -138,25 +129,29 @@ class PastJobs:
         return Imported(source=self._source, place=item.place, started_at=item.started_at, finished_at=item.finished_at)
 
     def _past(self, item: JobItem) -> _Past:
-        """The job as it was, and what was imported of what it made.
-
-        ValidationError or InvalidOperation for a cost that cannot be.
-        """
+        """The job as it was, and what was imported of what it made."""
         made = self._made.get(item.place, [])
         named = {"run": item.run, "workflow": item.workflow}
-        error = item.error and beginning(item.error)
-        cut = () if error == item.error else (f"its error is cut to {len(error or ''):,} characters",)
-        cost = None if item.cost is None else Cost(amount=item.cost.quantize(NANO), currency=self._currency)
+        outcome, error = _ENDED.get(_status(item), "cancelled"), item.error and beginning(item.error)
+        cut = None if error == item.error else f"its error is cut to {len(error or ''):,} characters"
         job = PastJob(
             imported=self._where(item),
             media_kind=made[0][1] if made else "file",
             references=tuple(Reference(kind=kind, id=id_) for kind, id_ in named.items() if id_),
-            outcome=_ENDED.get(_status(item), "cancelled"),
+            outcome=outcome,
             error=error,
-            cost=cost,
+            cost=None if item.cost is None else Cost(amount=item.cost, currency=self._currency),
             subject=item.subject,
+            remark=_why_cancelled(item, error) if outcome == "cancelled" else None,
         )
-        return _Past(self.id_of(item), job, [id_ for id_, _ in made], cut)
+        named_assets = [id_ for id_, _ in made] if outcome == "succeeded" else ()
+        return _Past(self.id_of(item), job, named_assets, tuple(filter(None, (item.problem, cut))))
+
+
+def _why_cancelled(item: JobItem, error: str | None) -> str | None:
+    """What the source says of a job that came to no end of its own: its status, if that is none we know, its error."""
+    status = None if _status(item) in _ENDED else f"its status is {item.status}"
+    return ": ".join(filter(None, (status, error))) or None
 
 
 def _is_over(item: JobItem) -> bool:

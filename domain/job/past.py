@@ -58,7 +58,7 @@ def _ended(last: Envelope, identity: Identity, past: PastJob, made: Sequence[UUI
         case "failed":
             return JobFailed(envelope=last, attempt=1, code="imported", message=past.error, cost=past.cost)
         case "cancelled":
-            return JobCancelled(envelope=last, attempt=1)
+            return JobCancelled(envelope=last, attempt=1, cost=past.cost)
 
 
 def differ(recorded: Sequence[Event], told: Sequence[Event]) -> bool:

@@ -78,6 +78,6 @@ class Nodetool:
     def asset(self, **members: Any) -> Item:
         """The one asset, with these members."""
         self.insert("assets", ASSET | members)
-        *_, item = read(self.path, self.files)
+        *_, item = read(self.path, self.files if any(self.files.iterdir()) else None)
         assert isinstance(item, Item)
         return item

@@ -155,6 +155,17 @@ def test_each_thing_that_is_found_has_one_outcome(
     assert counted(importing("jsonl").run(jsonl.read(path))) == {"known": GROUP + 3, "refused": 3}
 
 
+def test_an_asset_whose_file_comes_later_is_one_asset_with_its_bytes(
+    client: Client, importing: Callable[..., Importing], nodetool: Nodetool
+) -> None:
+    nodetool.insert("assets", ASSET)
+    assert counted(importing().run(read(nodetool.path, nodetool.files))) == {"refused": 1}
+    shutil.copy(SAMPLES / "castle.png", nodetool.files / "a1.png")
+    assert counted(importing().run(read(nodetool.path, nodetool.files))) == {"imported": 1}
+    (asset,) = client.page(limit=200)["items"]
+    assert (asset["status"], asset["content"]["version"]) == ("ready", 1)
+
+
 def test_a_row_that_is_there_twice_is_told_of_twice(importing: Callable[..., Importing], tmp_path: Path) -> None:
     nodetool = Nodetool(tmp_path, SCHEMA.replace(" PRIMARY KEY", ""))
     nodetool.insert("jobs", JOB, JOB)
@@ -191,14 +202,16 @@ def test_nodetool_is_brought_in_with_its_jobs_and_what_they_cost(
         JOB | {"id": "j4", "cost": 1e30},
     )
     outcomes = list(importing("nodetool").run(read(nodetool.path, nodetool.files)))
-    assert counted(outcomes) == {"imported": 4, "refused": 1}
-    assert [outcome.place for outcome in outcomes if outcome.what == "refused"] == ["job:j4"]
-    assert counted(importing("nodetool").run(read(nodetool.path, nodetool.files))) == {"known": 4, "refused": 1}
+    assert counted(outcomes) == {"imported": 5}
+    told = [outcome[::2] for outcome in outcomes if outcome.reason]
+    assert told == [("job:j4", "its cost 1e+30 is no amount")]
+    assert counted(importing("nodetool").run(read(nodetool.path, nodetool.files))) == {"known": 5}
     asset = assets(client)["asset:a1"]
     assert asset["imported"]["created_at"] == "2025-04-28T21:20:09.500000Z"
     found = client.page("/v1/jobs")["items"]
-    one, other, third = sorted(found, key=lambda job: str(job["imported"]["place"]))
-    assert [job["status"] for job in (one, other, third)] == ["succeeded", "failed", "cancelled"]
+    one, other, third, fourth = sorted(found, key=lambda job: str(job["imported"]["place"]))
+    assert [job["status"] for job in (one, other, third, fourth)] == ["succeeded", "failed", "cancelled", "succeeded"]
+    assert fourth["costs"] == []
     assert one["assets"] == [asset["id"]]
     assert f"job:{one['id']}" in asset["origin"]
     assert one["media_kind"] == "image"

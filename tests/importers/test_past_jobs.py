@@ -90,3 +90,23 @@ def test_a_known_job_that_is_another_at_its_source_is_listed(
     told = {outcome.place: outcome for outcome in importing().run(read(nodetool.path))}
     assert (told["job:j1"].what, told["job:j2"].what, told["job:j3"].what) == ("known", "differs", "differs")
     assert told["job:j2"].reason == "its source tells otherwise than when it was imported"
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "reason"),
+    [
+        ("cancelled", None, None),
+        ("cancelled", "the window was closed", "the window was closed"),
+        ("interrupted", None, "its status is interrupted"),
+        ("interrupted", "the window was closed", "its status is interrupted: the window was closed"),
+    ],
+)
+def test_a_cancelled_job_keeps_its_cost_and_what_was_said_of_its_end(
+    client: Client, importing: Callable[..., Importing], nodetool: Nodetool, status: str, error: str, reason: str
+) -> None:
+    nodetool.insert("jobs", JOB | {"status": status, "error": error, "cost": 2.5})
+    assert counted(importing().run(read(nodetool.path))) == {"imported": 1}
+    job = jobs(client)["job:j1"]
+    assert job["status"] == "cancelled"
+    assert job["costs"] == [{"attempt": 1, "amount": "2.500000000", "currency": "USD"}]
+    assert end_of(client, job)["reason"] == reason
