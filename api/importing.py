@@ -117,11 +117,13 @@ class Importing:
                 yield Outcome(one.item.place, "known")
 
     def _identified(self, item: Item) -> _Wanted | Outcome:
-        """The asset that the item is. Refused if its file cannot be read or is not taken."""
+        """The asset that the item is. Refused if its file cannot be read, is not taken, or is not as announced."""
         try:
             content = None if item.path is None else self._read(item.path)
         except (OSError, LedgerError) as error:
             return refused(item.place, error)
+        if content and item.announced and (problem := _differences(content, item.announced)):
+            return Outcome(item.place, "refused", problem)
         digest = self._session.identity.digest(
             "import", [self._source, item.place, content.sha256 if content else None]
         )
@@ -196,7 +198,8 @@ class Importing:
 
     def _events(self, one: _Wanted) -> list[Event]:
         """What is recorded of the asset: where it comes from, and its content."""
-        context, new = self._session.context(self._reason), one.new
+        new = one.new
+        context = self._session.context(new.reason or self._reason)
         if one.item.job:
             new = new.model_copy(update={"job_id": str(self._jobs.id_of(one.item.job))})
         imported = Imported(source=self._source, place=one.item.place, created_at=one.item.created_at)
@@ -207,6 +210,15 @@ class Importing:
     def _note(self, one: _Wanted) -> None:
         if one.item.job:
             self._jobs.made(one.item.job, one.asset_id, one.new.media.media_kind)
+
+
+def _differences(content: Content, announced: Content) -> str | None:
+    """How the content is not what was announced of it, if it is not."""
+    if announced.size not in (None, content.size):
+        return f"content: the file has {content.size:,} bytes, not {announced.size:,}"
+    if announced.sha256 not in (None, content.sha256):
+        return f"content: the file has the SHA-256 {content.sha256}, not {announced.sha256}"
+    return None
 
 
 def _each(pool: ThreadPoolExecutor, work: Callable[[S], T], items: Iterable[S]) -> list[T]:

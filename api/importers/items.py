@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from domain.asset.events import Content
 from domain.asset.inputs import NewAsset
 from domain.documents import check_sizes
 from domain.errors import DocumentTooLargeError, LedgerError
@@ -52,7 +53,7 @@ class Item:
     """An asset elsewhere: what to record of it, the local file with its content, when and by which job it was made.
 
     `place` is the item's stable identity at its source. What `new` says of media and content is the source's word:
-    media of the kind `file` means that the source does not know.
+    media of the kind `file` means that the source does not know. What is `announced` of the content has to be so.
     """
 
     place: str
@@ -60,6 +61,7 @@ class Item:
     path: Path | None = None
     created_at: datetime | None = None
     job: JobItem | None = None
+    announced: Content | None = None
 
 
 @dataclass(frozen=True, slots=True)

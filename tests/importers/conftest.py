@@ -27,9 +27,15 @@ def session(services: Services, client: Client) -> Session:
 def importing(services: Services, session: Session) -> Callable[..., Importing]:
     """Makes an importer into the client's tenant."""
 
-    def make(source: str = "folder", *, store: ContentStore = services.store, most: int | None = None) -> Importing:
+    def make(
+        source: str = "folder",
+        *,
+        store: ContentStore = services.store,
+        most: int | None = None,
+        reason: str | None = None,
+    ) -> Importing:
         rules = replace(services.rules, most=most) if most else services.rules
-        return Importing(Contents(Ledger(replace(session, store=store)), rules), source, "USD")
+        return Importing(Contents(Ledger(replace(session, store=store)), rules), source, "USD", reason)
 
     return make
 
