@@ -1,12 +1,12 @@
 """Brings in what importers read: bytes into the store, assets and past jobs into the log, each once."""
 
 import hashlib
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from threading import Lock
+from typing import IO, TypeVar
 from uuid import UUID
 
 import uuid6
@@ -15,7 +15,7 @@ from api.arriving import BLOCK, Arriving
 from api.contents import Contents, to_record
 from api.importers.items import Item, JobItem, Unreadable
 from api.importers.outcomes import Outcome, refused
-from api.past_jobs import PastJobs, in_groups, recorded
+from api.past_jobs import GROUP, PastJobs, recorded
 from api.session import Session
 from domain.asset import asset as aggregate
 from domain.asset.events import Content
@@ -27,6 +27,8 @@ from domain.media import File
 from domain.values import Imported
 from infra.content.uploads import Upload, object_key
 
+GROUP_BYTES = 64 * 1024 * 1024
+"""What is recorded together has no more bytes, unless one file alone has: so much is done again after a kill."""
 SIDE_BY_SIDE = 2
 """While one group is recorded, the files of the next are stored."""
 THREADS = 4
@@ -59,13 +61,18 @@ class _Wanted:
 
 
 class Importing:
-    """Imports into one tenant. A second run records nothing twice: ids follow from source, place and digest."""
+    """Imports into one tenant. A second run records nothing twice: ids follow from source, place and digest.
+
+    `bytes_read` grows while files are hashed, and again while they are stored.
+    """
 
     def __init__(self, contents: Contents, source: str, currency: str, reason: str | None = None) -> None:
         self._contents = contents
         self._source = source
         self._reason = reason
         self._places: set[str] = set()
+        self._counting = Lock()
+        self.bytes_read = 0
         self._jobs = PastJobs(self._session, source, currency, reason)
 
     def run(self, found: Iterable[Found]) -> Iterator[Outcome]:
@@ -74,8 +81,8 @@ class Importing:
         ServiceUnavailableError: what was told of is safe, and another run goes on from there.
         """
         with ThreadPoolExecutor(THREADS, "importing") as pool, ThreadPoolExecutor(SIDE_BY_SIDE, "recording") as groups:
-            under_way: deque[Future[list[Outcome]]] = deque()
-            for group in in_groups(found):
+            under_way: set[Future[list[Outcome]]] = set()
+            for group in in_bounds(found):
                 distinct = [self._first(one) for one in group]
                 yield from (
                     Outcome(one.place, "refused", one.reason) for one in distinct if isinstance(one, Unreadable)
@@ -83,11 +90,9 @@ class Importing:
                 for job in (one for one in distinct if isinstance(one, JobItem)):
                     self._jobs.add(job)
                 items = [one for one in distinct if isinstance(one, Item)]
-                under_way.append(groups.submit(lambda items: list(self._bring(pool, items)), items))
-                if len(under_way) > SIDE_BY_SIDE:
-                    yield from under_way.popleft().result()
-            for bringing in under_way:
-                yield from bringing.result()
+                under_way.add(groups.submit(lambda items: list(self._bring(pool, items)), items))
+                yield from _done(under_way, SIDE_BY_SIDE)
+            yield from _done(under_way, 0)
         yield from self._jobs.record()
 
     def _first(self, found: Found) -> Found:
@@ -132,8 +137,18 @@ class Importing:
     def _read(self, path: Path) -> Content:
         size = path.stat().st_size
         self._contents.rules.check_size(size)
+        digest = hashlib.sha256()
         with path.open("rb") as file:
-            return Content(size=size, sha256=hashlib.file_digest(file, "sha256").hexdigest())
+            for block in self._blocks(file):
+                digest.update(block)
+        return Content(size=size, sha256=digest.hexdigest())
+
+    def _blocks(self, file: IO[bytes]) -> Iterator[bytes]:
+        """The file's bytes, counted as they are read."""
+        while block := file.read(BLOCK):
+            with self._counting:
+                self.bytes_read += len(block)
+            yield block
 
     def _begun(self, wanted: Sequence[_Wanted]) -> list[_Wanted]:
         """The same with an upload for each that has bytes: rows are there before the first byte."""
@@ -150,7 +165,7 @@ class Importing:
         key = object_key(self._session.tenant_id, one.asset_id, one.upload.content_id)
         try:
             with path.open("rb") as file:
-                arriving = Arriving(iter(lambda: file.read(BLOCK), b""), one.content, contents.rules)
+                arriving = Arriving(self._blocks(file), one.content, contents.rules)
                 contents.store.write(key, arriving)
             stored = contents.inspected(path, key, one.upload, arriving, path.name)
         except ServiceUnavailableError:
@@ -210,6 +225,42 @@ class Importing:
     def _note(self, one: _Wanted) -> None:
         if one.item.job:
             self._jobs.made(one.item.job, one.asset_id, one.new.media.media_kind)
+
+
+def in_bounds(found: Iterable[Found]) -> Iterator[list[Found]]:
+    """What is found in lists of as much as is recorded together: not too many things, and not too many bytes."""
+    group: list[Found] = []
+    size = 0
+    for one in found:
+        more = _size(one)
+        if group and (len(group) == GROUP or size + more > GROUP_BYTES):
+            yield group
+            group, size = [], 0
+        group.append(one)
+        size += more
+    if group:
+        yield group
+
+
+def _size(one: Found) -> int:
+    """The bytes of its file, 0 if there is none: that is for whoever reads it to say."""
+    if not isinstance(one, Item) or one.path is None:
+        return 0
+    try:
+        return one.path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _done(under_way: set[Future[list[Outcome]]], most: int) -> Iterator[Outcome]:
+    """The outcomes of those that are done, each as soon as it is, until no more than so many are under way."""
+    while under_way:
+        done, _ = wait(under_way, None if len(under_way) > most else 0, FIRST_COMPLETED)
+        if not done:
+            return
+        under_way -= done
+        for group in done:
+            yield from group.result()
 
 
 def _differences(content: Content, announced: Content) -> str | None:

@@ -84,7 +84,7 @@ class PastJobs:
 
         A job that is not over is for a later run: then it is recorded as it ended.
         """
-        for group in in_groups(self._found.values()):
+        for group in _in_groups(self._found.values()):
             for item in group:
                 if not _is_over(item):
                     yield Outcome(item.place, "unfinished", f"its status is {one_line(item.status)}")
@@ -179,8 +179,7 @@ def recorded(session: Session, ids: Iterable[UUID]) -> set[UUID]:
     return {cast("UUID", entry.originator_id) for entry in entries}
 
 
-def in_groups(items: Iterable[T]) -> Iterator[list[T]]:
-    """The items in lists of as many as are recorded together."""
+def _in_groups(items: Iterable[T]) -> Iterator[list[T]]:
     waiting = iter(items)
     while group := list(islice(waiting, GROUP)):
         yield group

@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.filesize import decimal
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from api.cli.opening import ReasonOption, TenantOption, opened, operated, tenant_or_only
 from api.contents import Contents
@@ -31,6 +33,17 @@ class Source:
 
     read: Callable[[], Iterator[Found]]
     count: Callable[[], int]
+
+
+class BytesRead(ProgressColumn):
+    """The bytes that were read so far: they move while large files keep the count waiting."""
+
+    def __init__(self, importing: Importing) -> None:
+        super().__init__()
+        self._importing = importing
+
+    def render(self, task: Task) -> Text:  # noqa: ARG002 - rich's signature
+        return Text(f"{decimal(self._importing.bytes_read)} read")
 
 
 def import_(
@@ -75,7 +88,7 @@ def run_import(importing: Importing, there: Source, console: Console) -> int:
     counted: Counter[str] = Counter()
     listed = 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with Progress(*columns, BytesRead(importing), console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("importing", total=there.count() if console.is_terminal else None)
         for outcome in importing.run(there.read()):
             counted[outcome.what] += 1
