@@ -15,7 +15,7 @@ from rich.text import Text
 from api.cli.opening import ReasonOption, TenantOption, opened, operated, tenant_or_only
 from api.contents import Contents
 from api.importers import folder, jsonl, nodetool
-from api.importers.items import SourceUnreadableError
+from api.importers.items import SourceUnreadableError, one_line
 from api.importers.outcomes import Outcome
 from api.importing import Found, Importing
 from api.ledger import Ledger
@@ -70,7 +70,7 @@ def import_(
     imported is listed with its reason, and the command ends with 1; everything else is there.
     """
     console = Console()
-    kind = _kind(path)
+    kind = kind_of(path)
     if len(currency) != 3 or not currency.isascii() or not currency.isupper():
         raise typer.BadParameter("an ISO 4217 code has three capital letters, such as USD", param_hint="--currency")
     there = _source(kind, path, files)
@@ -96,29 +96,36 @@ def run_import(importing: Importing, there: Source, console: Console) -> int:
             if outcome.reason:
                 listed += outcome.what != "unfinished"
                 _list(outcome, console)
-    console.print(_sum(counted), highlight=False)
+    console.print(_sum(counted), highlight=False, soft_wrap=True)
     return listed
 
 
 def _list(outcome: Outcome, console: Console) -> None:
     told = LISTED.get(outcome.what, "in part")
-    console.print(f"{told}  {outcome.place}: {outcome.reason}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{told}  {one_line(outcome.place)}: {outcome.reason}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _sum(counted: Counter[str]) -> str:
-    """How many of each; what is rare is only told of where there is some."""
+    """How many of each, if anything was found; what is rare is only told of where there is some."""
+    if not counted:
+        return "nothing found"
     always = [f"{counted[what]:,} {told}" for what, told in ALWAYS.items()]
     return ", ".join(always + [f"{counted[what]:,} {told}" for what, told in RARE.items() if counted[what]])
 
 
-def _kind(path: Path) -> Kind:
+def kind_of(path: Path) -> Kind:
+    """What there is to import from. SourceUnreadableError if it is nothing that can be."""
     if path.is_dir():
         return "folder"
     try:
         with path.open("rb") as file:
-            return "nodetool" if file.read(len(SQLITE)) == SQLITE else "jsonl"
+            if file.read(len(SQLITE)) == SQLITE:
+                return "nodetool"
+        if jsonl.is_one(path):
+            return "jsonl"
     except OSError as error:
         raise SourceUnreadableError(f"{path} cannot be read: {error.strerror}.") from error
+    raise SourceUnreadableError(f"{path} is neither a folder, nor an SQLite database, nor a file of JSON lines.")
 
 
 def read_by(read: Callable[[], Iterator[Found]]) -> Source:

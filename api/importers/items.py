@@ -100,8 +100,10 @@ def outside_id(text: str) -> str:
 
 
 def one_line(text: object) -> str:
-    """The text without line breaks, not longer than a line should be, with what cannot be stored written out."""
-    return " ".join(written_out(str(text)).split())[:500]
+    """The text without line breaks, not longer than a line should be, with what cannot be seen written out."""
+    words = " ".join(written_out(str(text)).split())
+    seen = (sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in words)
+    return "".join(seen)[:500]
 
 
 def written_out(text: str) -> str:

@@ -20,6 +20,8 @@ from api.importers.items import (
 
 MOST_BYTES = 1_000_000
 NO_OBJECT = "is not a JSON object"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+BEGINNING = 65_536
 _LINE = re.compile(r"line \d+")
 
 
@@ -35,11 +37,18 @@ def read(file: Path, files: Path | None = None) -> Iterator[Item | Unreadable]:
     try:
         with file.open("rb") as lines:
             for number, line in enumerate(_lines(lines), 1):
-                content = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+                content = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
                 if content.strip() or len(content) > MOST_BYTES:
                     yield _item(f"line {number}", content, files or file.parent)
     except OSError as error:
         raise SourceUnreadableError(f"{file} cannot be read: {error.strerror}.") from error
+
+
+def is_one(file: Path) -> bool:
+    """Whether the file begins as one of JSON lines does: with an object, or with nothing at all. OSError."""
+    with file.open("rb") as lines:
+        beginning = lines.read(BEGINNING).removeprefix(BYTE_ORDER_MARK).lstrip()
+    return beginning.startswith(b"{") or not beginning
 
 
 def _lines(lines: IO[bytes]) -> Iterator[bytes]:
