@@ -83,3 +83,12 @@ def test_what_came_in_in_part_or_is_for_later_is_listed(
 def test_an_empty_source_is_told(told: Callable[..., tuple[list[str], int]], tmp_path: Path) -> None:
     (tmp_path / "lines").write_bytes(b"\n \n")
     assert told(lambda: jsonl.read(tmp_path / "lines")) == (["nothing found"], 0)
+
+
+def test_whoever_watches_sees_how_much_is_done_and_read(importing: Callable[..., Importing], tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a" * 1_500)
+    printed = io.StringIO()
+    watched = Console(file=printed, width=100, force_terminal=True, color_system=None)
+    assert run_import(importing(), read_by(lambda: folder.read(tmp_path)), watched) == 0
+    assert "1/1" in printed.getvalue()
+    assert "3.0 kB read" in printed.getvalue()
