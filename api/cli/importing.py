@@ -8,16 +8,22 @@ from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.filesize import decimal
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from api.cli.opening import ReasonOption, TenantOption, opened, operated, tenant_or_only
 from api.contents import Contents
 from api.importers import folder, jsonl, nodetool
-from api.importers.items import SourceUnreadableError
+from api.importers.items import SourceUnreadableError, one_line
+from api.importers.outcomes import Outcome
 from api.importing import Found, Importing
 from api.ledger import Ledger
 
 Kind = Literal["folder", "nodetool", "jsonl"]
+ALWAYS = {"imported": "imported", "known": "known already", "refused": "refused"}
+RARE = {"unfinished": "not over yet", "differs": "different now"}
+LISTED = {"refused": "refused"} | RARE
 SQLITE = b"SQLite format 3\x00"
 
 
@@ -27,6 +33,17 @@ class Source:
 
     read: Callable[[], Iterator[Found]]
     count: Callable[[], int]
+
+
+class BytesRead(ProgressColumn):
+    """The bytes that were read so far: they move while large files keep the count waiting."""
+
+    def __init__(self, importing: Importing) -> None:
+        super().__init__()
+        self._importing = importing
+
+    def render(self, task: Task) -> Text:  # noqa: ARG002 - rich's signature
+        return Text(f"{decimal(self._importing.bytes_read)} read")
 
 
 def import_(
@@ -53,7 +70,7 @@ def import_(
     imported is listed with its reason, and the command ends with 1; everything else is there.
     """
     console = Console()
-    kind = _kind(path)
+    kind = kind_of(path)
     if len(currency) != 3 or not currency.isascii() or not currency.isupper():
         raise typer.BadParameter("an ISO 4217 code has three capital letters, such as USD", param_hint="--currency")
     there = _source(kind, path, files)
@@ -61,39 +78,54 @@ def import_(
         services.store.check()
         contents = Contents(Ledger(operated(services, tenant_or_only(services, tenant))), services.rules)
         importing = Importing(contents, source or kind, currency, reason)
-        refused = run_import(importing, there, console)
-    if refused:
+        listed = run_import(importing, there, console)
+    if listed:
         raise typer.Exit(1)
 
 
 def run_import(importing: Importing, there: Source, console: Console) -> int:
     """Import with a progress bar, list what cannot be imported, and sum up; returns how much that was."""
     counted: Counter[str] = Counter()
+    listed = 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with Progress(*columns, BytesRead(importing), console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("importing", total=there.count() if console.is_terminal else None)
         for outcome in importing.run(there.read()):
             counted[outcome.what] += 1
             bar.advance(task)
-            if outcome.what == "refused":
-                console.print(
-                    f"refused  {outcome.place}: {outcome.reason}", markup=False, highlight=False, soft_wrap=True
-                )
-    console.print(
-        f"{counted['imported']:,} imported, {counted['known']:,} known already, {counted['refused']:,} refused",
-        highlight=False,
-    )
-    return counted["refused"]
+            if outcome.reason:
+                listed += outcome.what != "unfinished"
+                _list(outcome, console)
+    console.print(_sum(counted), highlight=False, soft_wrap=True)
+    return listed
 
 
-def _kind(path: Path) -> Kind:
+def _list(outcome: Outcome, console: Console) -> None:
+    told = LISTED.get(outcome.what, "in part")
+    console.print(f"{told}  {one_line(outcome.place)}: {outcome.reason}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _sum(counted: Counter[str]) -> str:
+    """How many of each, if anything was found; what is rare is only told of where there is some."""
+    if not counted:
+        return "nothing found"
+    always = [f"{counted[what]:,} {told}" for what, told in ALWAYS.items()]
+    return ", ".join(always + [f"{counted[what]:,} {told}" for what, told in RARE.items() if counted[what]])
+
+
+def kind_of(path: Path) -> Kind:
+    """What there is to import from. SourceUnreadableError if it is nothing that can be."""
     if path.is_dir():
         return "folder"
     try:
         with path.open("rb") as file:
-            return "nodetool" if file.read(len(SQLITE)) == SQLITE else "jsonl"
+            if file.read(len(SQLITE)) == SQLITE:
+                return "nodetool"
+        if jsonl.is_one(path):
+            return "jsonl"
     except OSError as error:
         raise SourceUnreadableError(f"{path} cannot be read: {error.strerror}.") from error
+    raise SourceUnreadableError(f"{path} is neither a folder, nor an SQLite database, nor a file of JSON lines.")
 
 
 def read_by(read: Callable[[], Iterator[Found]]) -> Source:

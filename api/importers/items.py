@@ -4,12 +4,13 @@ import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from domain.asset.events import Content
 from domain.asset.inputs import NewAsset
 from domain.documents import check_sizes
 from domain.errors import DocumentTooLargeError, LedgerError
@@ -19,6 +20,8 @@ UNKNOWN_MEDIA = {"media_kind": "file"}
 """The media of what only a look at its content can tell."""
 MOST_PROBLEMS = 3
 MOST_CHARACTERS = 512
+MOST_COST = Decimal(10) ** 11
+BILLIONTH = Decimal("1e-9")
 _NUMBER = re.compile(r"\d{9,}(\.\d+)?")
 
 
@@ -30,7 +33,7 @@ class SourceUnreadableError(LedgerError):
 class JobItem:
     """A job elsewhere: its run, whose it was, how and when it ended, and its cost in the source's own unit.
 
-    `place` is the job's stable identity at its source.
+    `place` is the job's stable identity at its source, `problem` what of it could not be read, and why.
     """
 
     place: str
@@ -42,6 +45,7 @@ class JobItem:
     error: str | None = None
     cost: Decimal | None = None
     subject: str | None = None
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Item:
     """An asset elsewhere: what to record of it, the local file with its content, when and by which job it was made.
 
     `place` is the item's stable identity at its source. What `new` says of media and content is the source's word:
-    media of the kind `file` means that the source does not know.
+    media of the kind `file` means that the source does not know. What is `announced` of the content has to be so.
     """
 
     place: str
@@ -57,6 +61,7 @@ class Item:
     path: Path | None = None
     created_at: datetime | None = None
     job: JobItem | None = None
+    announced: Content | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +100,26 @@ def outside_id(text: str) -> str:
 
 
 def one_line(text: object) -> str:
-    """The text without line breaks, not longer than a line should be, with what cannot be stored written out."""
-    return " ".join(str(text).encode(errors="backslashreplace").decode().replace("\0", "\\0").split())[:500]
+    """The text without line breaks, not longer than a line should be, with what cannot be seen written out."""
+    words = " ".join(written_out(str(text)).split())
+    seen = (sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in words)
+    return "".join(seen)[:500]
+
+
+def written_out(text: str) -> str:
+    """The text with what cannot be stored written out."""
+    return text.encode(errors="backslashreplace").decode().replace("\0", "\\0")
+
+
+def amount(value: object) -> Decimal:
+    """What something cost, to a billionth; ValueError if nothing costs that."""
+    try:
+        cost = Decimal(str(value).strip()).quantize(BILLIONTH)
+    except InvalidOperation:
+        cost = Decimal("NaN")
+    if cost.is_nan() or not 0 <= cost < MOST_COST:
+        raise ValueError(f"{one_line(value)} is no amount")
+    return abs(cost)  # 0 may have a sign
 
 
 def moment(value: object) -> datetime | None:

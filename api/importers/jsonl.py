@@ -1,5 +1,6 @@
 """A file of JSON lines: each line is an asset, written as for the API, and where its content is."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -19,24 +20,35 @@ from api.importers.items import (
 
 MOST_BYTES = 1_000_000
 NO_OBJECT = "is not a JSON object"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+BEGINNING = 65_536
+_LINE = re.compile(r"line \d+")
 
 
 def read(file: Path, files: Path | None = None) -> Iterator[Item | Unreadable]:
     """Every line's asset, in order; lines of white space alone are none.
 
-    A line is a JSON object (RFC 8259) with the members of a new asset and these of its own, all optional: `id`, the
-    item's place (else `line <number>`); `path`, a file in `files` or else in the folder of the file itself, which
-    stands in for `media`; `created_at`, in UTC if it names no zone. Other lines, and those with more than a million
-    bytes, are Unreadable at `line <number>`. SourceUnreadableError, when the first is asked for, if there is no file.
+    A line is a JSON object (RFC 8259) with the members of a new asset and these of its own, all optional: `path`, a
+    file in `files` or else in the folder of the file itself, which stands in for `media`; `id`, the item's place, which
+    otherwise is the path as it is written, or `line <number>`; `created_at`, in UTC if it names no zone. What a line
+    says of its `content` is what the file has to have. Other lines, and those with more than a million bytes, are
+    Unreadable at `line <number>`. SourceUnreadableError, when the first is asked for, if there is no file.
     """
     try:
         with file.open("rb") as lines:
             for number, line in enumerate(_lines(lines), 1):
-                content = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+                content = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
                 if content.strip() or len(content) > MOST_BYTES:
                     yield _item(f"line {number}", content, files or file.parent)
     except OSError as error:
         raise SourceUnreadableError(f"{file} cannot be read: {error.strerror}.") from error
+
+
+def is_one(file: Path) -> bool:
+    """Whether the file begins as one of JSON lines does: with an object, or with nothing at all. OSError."""
+    with file.open("rb") as lines:
+        beginning = lines.read(BEGINNING).removeprefix(BYTE_ORDER_MARK).lstrip()
+    return beginning.startswith(b"{") or not beginning
 
 
 def _lines(lines: IO[bytes]) -> Iterator[bytes]:
@@ -70,14 +82,25 @@ def _described(place: str, members: dict[str, Any], files: Path) -> Item:
         time = moment(created_at)
     except ValueError as error:
         raise ValueError(f"created_at: {error}") from error
-    return Item(place if id_ is None else _id(id_), new_asset(members), found, time)
+    new = new_asset(members)
+    named = _id(id_) if id_ is not None else None if path is None else _place("path", str(path))
+    return Item(named or place, new, found, time, announced=new.content)
 
 
 def _id(value: object) -> str:
+    """The id that a line gives, a number like the text of its digits; ValueError if it is none."""
+    return _place("id", str(value) if isinstance(value, str | int) and not isinstance(value, bool) else "")
+
+
+def _place(member: str, text: str) -> str:
+    """The text itself; ValueError if it cannot be a place."""
     try:
-        return outside_id(str(value) if isinstance(value, str | int) else "")
+        place = outside_id(text)
     except ValueError as error:
-        raise ValueError(f"id: {error}") from error
+        raise ValueError(f"{member}: {error}") from error
+    if _LINE.fullmatch(place):
+        raise ValueError(f"{member}: is what a line without an id is called")
+    return place
 
 
 def _inside(folder: Path, path: object) -> Path:

@@ -38,7 +38,8 @@ def read(database: Path, files: Path | None = None) -> Iterator[JobItem | Item |
 
     All of it is as of one moment, even while nodetool goes on writing. Folders are no assets and are left out: an
     asset in one has the reference `folder:<id>`. The asset's content is the regular file `<id>` or `<id>.<ending>`
-    right in `files`. Raises SourceUnreadableError, when the first is asked for, if database or folder cannot be read.
+    right in `files`; an asset without one is Unreadable, unless no `files` are given. Raises SourceUnreadableError,
+    when the first is asked for, if database or folder cannot be read.
     """
     with _opened(database) as connection:
         source = _Source(connection, files)
@@ -105,7 +106,10 @@ class _Source:
             id_, new = id_of(row), asset_of(row)
         except ValueError as error:
             return Unreadable(f"asset:{one_line(row.get('id'))}", one_line(error))
-        return Item(f"asset:{id_}", new, self._content(id_, suffix_of(row)), made_at(row), self._job(new.run))
+        content = self._content(id_, suffix_of(row))
+        if self._files and content is None:
+            return Unreadable(f"asset:{id_}", "there is no file with its content")
+        return Item(f"asset:{id_}", new, content, made_at(row), self._job(new.run))
 
     def _job(self, id_: str | None) -> JobItem | None:
         """The job with this id; None if there is none, or it is Unreadable."""

@@ -8,9 +8,8 @@ from typing import Any, Final
 
 import orjson
 
-from api.importers.items import UNKNOWN_MEDIA, JobItem, moment, new_asset, outside_id
+from api.importers.items import UNKNOWN_MEDIA, JobItem, amount, moment, new_asset, outside_id, written_out
 from domain.asset.inputs import NewAsset
-from domain.values import storable
 
 Row = dict[str, Any]
 FORMATS: Final = {
@@ -75,8 +74,9 @@ def asset_of(row: Row) -> NewAsset:
 
 
 def job_of(row: Row) -> JobItem:
-    """The job of a row; ValueError for an id or a text that cannot be stored."""
+    """The job of a row; ValueError for an id that cannot be stored."""
     id_ = id_of(row)
+    cost, problem = _cost(row)
     return JobItem(
         f"job:{id_}",
         id_,
@@ -84,9 +84,10 @@ def job_of(row: Row) -> JobItem:
         status=_short(row, "status"),
         started_at=_time(row, "started_at"),
         finished_at=_time(row, "finished_at"),
-        error=storable(_text(row, "error") or "") or None,
-        cost=_cost(row.get("cost")),
+        error=written_out(_text(row, "error") or "") or None,
+        cost=cost,
         subject=_short(row, "user_id"),
+        problem=problem,
     )
 
 
@@ -140,8 +141,13 @@ def _size(value: object) -> int | None:
     return int(size) if size is not None and size.is_integer() and size < 2**53 else None
 
 
-def _cost(value: object) -> Decimal | None:
-    return None if _amount(value) is None else Decimal(str(value))
+def _cost(row: Row) -> tuple[Decimal | None, str | None]:
+    """What the job cost, as far as that is known, or why it is not."""
+    text = _text(row, "cost")
+    try:
+        return (None if text is None else amount(text)), None
+    except ValueError as error:
+        return None, f"its cost {error}"
 
 
 def _amount(value: object) -> float | None:

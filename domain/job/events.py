@@ -85,6 +85,7 @@ class JobCancelled(Event):
     TOPIC: ClassVar[str] = "job.cancelled"
 
     attempt: int
+    cost: Cost | None = None
 
 
 RequeueCause = Literal["lease_lost", "requested"]

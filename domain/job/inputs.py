@@ -1,6 +1,6 @@
 """What a caller may say of a job."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
@@ -10,7 +10,7 @@ from domain.job.events import Cost
 from domain.job.prompts import PromptSpec
 from domain.media import MediaKind
 from domain.reference import Reference, ReferenceAliases, ReferenceInput, distinct
-from domain.values import Document, Frozen, Imported, OutsideId, Text, example
+from domain.values import Document, OutsideId, Text, example
 
 Attempt = Annotated[
     int, Field(ge=1, lt=2**31, description="Which attempt this is about: a worker that lost one cannot end the next.")
@@ -56,18 +56,6 @@ class NewJob(Reasoned, ReferenceAliases):
             "references": sorted(map(str, self.given())),
             "snapshot": self.snapshot,
         }
-
-
-class PastJob(Frozen):
-    """A job that was over before it was recorded here, as its source tells of it."""
-
-    imported: Imported
-    media_kind: MediaKind
-    references: tuple[Reference, ...]
-    outcome: Literal["succeeded", "failed", "cancelled"]
-    error: str | None = None
-    cost: Cost | None = None
-    subject: str | None = None
 
 
 class AttemptCommand(Reasoned):

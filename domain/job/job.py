@@ -23,10 +23,9 @@ from domain.job.events import (
     JobSucceeded,
     RequeueCause,
 )
-from domain.job.inputs import Completion, Failure, NewJob, PastJob
+from domain.job.inputs import Completion, Failure, NewJob
 from domain.media import MediaKind
 from domain.reference import Reference, distinct
-from domain.values import Imported
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,58 +162,15 @@ def request(context: Context, tenant_id: UUID, identity: Identity, new: NewJob, 
         input_digest=digest,
         media_kind=new.media_kind,
         scope=new.scope,
-        provider=_first(given, "provider"),
-        model=_first(given, "model"),
+        provider=first_of(given, "provider"),
+        model=first_of(given, "model"),
         references=given,
-        run=_first(given, "run"),
+        run=first_of(given, "run"),
         priority=new.priority,
         key_digest=key_digest,
         prompt_spec=new.prompt_spec,
         snapshot=new.snapshot,
     )
-
-
-def record(
-    context: Context, tenant_id: UUID, identity: Identity, past: PastJob, made: Sequence[UUID]
-) -> tuple[JobEvent, ...]:
-    """The events of a job that was over before it was recorded here: what it was, and how its one attempt ended.
-
-    One that never came to its end is cancelled: no worker is to begin it now.
-    """
-    id_, digest = past_job_id(identity, past.imported)
-    one = JobRequested(
-        envelope=Envelope.of(context, tenant_id, id_, 1, past.subject),
-        input_digest=digest,
-        media_kind=past.media_kind,
-        references=past.references,
-        run=_first(past.references, "run"),
-        imported=past.imported,
-    )
-    started = JobStarted(envelope=Envelope.of(context, tenant_id, id_, 2, past.subject), attempt=1)
-    last = Envelope.of(context, tenant_id, id_, 3, past.subject)
-    match past.outcome:
-        case "succeeded":
-            digest = identity.digest("completion", sorted(map(str, made)))
-            assets = tuple(made)
-            return (
-                one,
-                started,
-                JobSucceeded(envelope=last, attempt=1, assets=assets, completion_digest=digest, cost=past.cost),
-            )
-        case "failed":
-            return (
-                one,
-                started,
-                JobFailed(envelope=last, attempt=1, code="imported", message=past.error, cost=past.cost),
-            )
-        case "cancelled":
-            return one, started, JobCancelled(envelope=last, attempt=1)
-
-
-def past_job_id(identity: Identity, imported: Imported) -> tuple[UUID, str]:
-    """The id that follows from where the job was, and its digest."""
-    digest = identity.digest("import", [imported.source, imported.place])
-    return derived_id("job", "import", digest), digest
 
 
 def requested(event: JobRequested) -> Job:
@@ -268,5 +224,6 @@ def distinct_ids(ids: tuple[UUID, ...]) -> tuple[UUID, ...]:
     return tuple(dict.fromkeys(ids))
 
 
-def _first(references: tuple[Reference, ...], kind: str) -> str | None:
+def first_of(references: tuple[Reference, ...], kind: str) -> str | None:
+    """The id of the first reference of the kind; None if there is none."""
     return next((reference.id for reference in references if reference.kind == kind), None)

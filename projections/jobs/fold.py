@@ -146,7 +146,7 @@ def _new_values(row: JobRow, event: JobEvent, at: datetime) -> dict[str, Any]:
                 "costs": _costs(row, event.cost),
             }
         case JobCancelled():
-            return {"status": "cancelled", "finished_at": at}
+            return {"status": "cancelled", "finished_at": at, "costs": _costs(row, event.cost)}
         case JobRequeued():
             nothing = dict.fromkeys(("started_at", "finished_at", "error_code", "error_message", "error_search"))
             return {"status": "queued", "attempt": event.attempt, **nothing}

@@ -2,9 +2,7 @@
 
 import shutil
 import zlib
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import islice
 from os import utime
@@ -22,49 +20,23 @@ from api.contents import Contents
 from api.importers import folder, jsonl
 from api.importers.items import Item
 from api.importers.nodetool import read
-from api.importing import GROUP, Found, Importing, Outcome
+from api.importers.outcomes import Outcome
+from api.importing import Found, Importing
 from api.ledger import Ledger
+from api.past_jobs import GROUP
 from api.purging import Purging
 from api.session import Session
 from api.watching import own_session
 from domain.errors import ServiceUnavailableError
-from infra.content.store import ContentStore
 from tests.api.content.test_content import with_content
 from tests.api.content.test_purging import store_down
 from tests.api.working import claim
 from tests.conftest import Client
-from tests.importers.test_nodetool import ASSET, JOB, Nodetool, nodetool
-
-__all__ = ["nodetool"]  # a fixture
+from tests.importers.databases import ASSET, JOB, SCHEMA, Nodetool
+from tests.importers.told import assets, counted
 
 SAMPLES = Path(__file__).parents[2] / "docs" / "samples"
 AN_HOUR_AGO = datetime(2023, 11, 14, 22, 13, 20, 250_000, UTC)
-
-
-@pytest.fixture
-def session(services: Services, client: Client) -> Session:
-    """The ledger's own session with the client's tenant."""
-    return own_session(services, client.tenant_id)
-
-
-@pytest.fixture
-def importing(services: Services, session: Session) -> Callable[..., Importing]:
-    """Makes an importer into the client's tenant."""
-
-    def make(source: str = "folder", *, store: ContentStore = services.store, most: int | None = None) -> Importing:
-        rules = replace(services.rules, most=most) if most else services.rules
-        return Importing(Contents(Ledger(replace(session, store=store)), rules), source, "USD")
-
-    return make
-
-
-def counted(outcomes: Iterator[Outcome]) -> Counter[str]:
-    return Counter(outcome.what for outcome in outcomes)
-
-
-def assets(client: Client) -> dict[str, dict[str, Any]]:
-    """The client's assets by their place at the source."""
-    return {asset["imported"]["place"]: asset for asset in client.page(limit=200)["items"] if asset["imported"]}
 
 
 def test_a_folder_is_brought_in_with_its_bytes_and_its_times(
@@ -161,6 +133,51 @@ def test_a_run_that_was_cut_short_is_gone_on_with(
     assert (found.orphans, found.missing) == ([], [])
 
 
+def test_each_thing_that_is_found_has_one_outcome(
+    client: Client, importing: Callable[..., Importing], tmp_path: Path
+) -> None:
+    file: dict[str, Any] = {"media": {"media_kind": "file"}}
+    early: list[dict[str, Any]] = [
+        {"id": "p1", "name": "first"},
+        {"id": "p1", "name": "second"},
+        {"id": 1},
+        {"id": "1"},
+        {},
+    ]
+    late = [{"id": f"in between {number}"} for number in range(GROUP)] + [{"id": "p1", "name": "third"}]
+    path = tmp_path / "lines.jsonl"
+    path.write_bytes(b"\n".join(orjson.dumps(file | line) for line in early + late))
+    outcomes = list(importing("jsonl").run(jsonl.read(path)))
+    assert len(outcomes) == len(early) + len(late)
+    refusals = [(outcome.place, outcome.reason) for outcome in outcomes if outcome.what == "refused"]
+    assert sorted(refusals) == [(place, "has the same id as an earlier one") for place in ("1", "p1", "p1")]
+    assert client.call("GET", "/v1/assets", params={"name": "first", "min_position": client.head()}).json()["items"]
+    assert counted(importing("jsonl").run(jsonl.read(path))) == {"known": GROUP + 3, "refused": 3}
+
+
+def test_an_asset_whose_file_comes_later_is_one_asset_with_its_bytes(
+    client: Client, importing: Callable[..., Importing], nodetool: Nodetool
+) -> None:
+    nodetool.insert("assets", ASSET)
+    assert counted(importing().run(read(nodetool.path, nodetool.files))) == {"refused": 1}
+    shutil.copy(SAMPLES / "castle.png", nodetool.files / "a1.png")
+    assert counted(importing().run(read(nodetool.path, nodetool.files))) == {"imported": 1}
+    (asset,) = client.page(limit=200)["items"]
+    assert (asset["status"], asset["content"]["version"]) == ("ready", 1)
+
+
+def test_a_row_that_is_there_twice_is_told_of_twice(importing: Callable[..., Importing], tmp_path: Path) -> None:
+    nodetool = Nodetool(tmp_path, SCHEMA.replace(" PRIMARY KEY", ""))
+    nodetool.insert("jobs", JOB, JOB)
+    nodetool.insert("assets", ASSET, ASSET)
+    assert sorted(outcome[:2] for outcome in importing().run(read(nodetool.path))) == [
+        ("asset:a1", "imported"),
+        ("asset:a1", "refused"),
+        ("job:j1", "imported"),
+        ("job:j1", "refused"),
+    ]
+
+
 def test_when_the_store_fails_nothing_of_the_group_is_recorded(
     client: Client, services: Services, importing: Callable[..., Importing], tmp_path: Path
 ) -> None:
@@ -181,18 +198,20 @@ def test_nodetool_is_brought_in_with_its_jobs_and_what_they_cost(
         "jobs",
         JOB | {"cost": 0.25},
         JOB | {"id": "j2", "status": "failed", "error": "out of memory", "cost": None},
-        JOB | {"id": "j3", "status": "running", "finished_at": None},
+        JOB | {"id": "j3", "status": "cancelled", "finished_at": None},
         JOB | {"id": "j4", "cost": 1e30},
     )
     outcomes = list(importing("nodetool").run(read(nodetool.path, nodetool.files)))
-    assert counted(iter(outcomes)) == {"imported": 4, "refused": 1}
-    assert [outcome.place for outcome in outcomes if outcome.what == "refused"] == ["job:j4"]
-    assert counted(importing("nodetool").run(read(nodetool.path, nodetool.files))) == {"known": 4, "refused": 1}
+    assert counted(outcomes) == {"imported": 5}
+    told = [outcome[::2] for outcome in outcomes if outcome.reason]
+    assert told == [("job:j4", "its cost 1e+30 is no amount")]
+    assert counted(importing("nodetool").run(read(nodetool.path, nodetool.files))) == {"known": 5}
     asset = assets(client)["asset:a1"]
     assert asset["imported"]["created_at"] == "2025-04-28T21:20:09.500000Z"
     found = client.page("/v1/jobs")["items"]
-    one, other, third = sorted(found, key=lambda job: str(job["imported"]["place"]))
-    assert [job["status"] for job in (one, other, third)] == ["succeeded", "failed", "cancelled"]
+    one, other, third, fourth = sorted(found, key=lambda job: str(job["imported"]["place"]))
+    assert [job["status"] for job in (one, other, third, fourth)] == ["succeeded", "failed", "cancelled", "succeeded"]
+    assert fourth["costs"] == []
     assert one["assets"] == [asset["id"]]
     assert f"job:{one['id']}" in asset["origin"]
     assert one["media_kind"] == "image"
@@ -233,7 +252,7 @@ def test_however_often_and_however_far_it_runs_each_item_is_there_once(
         return list(folder.read(root))
 
     for _ in range(data.draw(st.integers(min_value=1, max_value=3))):
-        some = data.draw(st.lists(st.sampled_from(items()), max_size=20))
+        some = data.draw(st.lists(st.sampled_from(items()), max_size=20, unique_by=lambda item: item.place))
         importer = Importing(Contents(Ledger(session), services.rules), "folder", "USD")
         assert "refused" not in counted(importer.run(some))
     importer = Importing(Contents(Ledger(session), services.rules), "folder", "USD")

@@ -33,11 +33,14 @@ def test_a_line_says_what_the_api_takes(tmp_path: Path) -> None:
     assert (item.path, item.created_at, item.job) == (None, None, None)
 
 
-def test_an_id_is_the_place(tmp_path: Path) -> None:
-    assert [item.place for item in found(tmp_path, IMAGE | {"id": "a:1"}, IMAGE | {"id": 7}, IMAGE)] == [
+def test_the_place_is_the_id_or_else_the_path_or_else_the_line(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"x")
+    lines: list[dict[str, Any]] = [{"id": "a:1", "path": "a.png"}, {"id": 7}, {}, {"path": "./a.png"}]
+    assert [item.place for item in found(tmp_path, *(IMAGE | line for line in lines))] == [
         "a:1",
         "7",
         "line 3",
+        "./a.png",
     ]
 
 
@@ -99,6 +102,8 @@ def test_a_path_stays_in_the_folder(tmp_path: Path, path: object, reason: str) -
         (b'{"media": {"media_kind": "file"}, "colour": 1}', "colour: Extra inputs are not permitted"),
         (b'{"media": {"media_kind": "file"}, "id": ""}', "id: must have 1 to 512 characters"),
         (b'{"media": {"media_kind": "file"}, "id": [1]}', "id: must have 1 to 512 characters"),
+        (b'{"media": {"media_kind": "file"}, "id": true}', "id: must have 1 to 512 characters"),
+        (b'{"media": {"media_kind": "file"}, "id": "line 4"}', "id: is what a line without an id is called"),
         (b'{"media": {"media_kind": "file"}, "created_at": "soon"}', "created_at: is not a time"),
         (b'{"media": {"media_kind": "file"}, "created_at": 1e300}', "created_at: is not a time"),
         (b'{"media": {"media_kind": "file"}, "created_at": "0001-01-01T00:00+14:00"}', "created_at: is not a time"),
@@ -158,6 +163,13 @@ JSON = st.recursive(
 MEMBERS = st.sampled_from(["id", "path", "created_at", "media", "name", "tags", "references", "metadata", "content"])
 WRITTEN = st.dictionaries(MEMBERS, JSON).map(lambda members: json.dumps(members).encode())
 DEEP = st.integers(1, 5_000).map(lambda depth: b'{"metadata":' + b'{"a":' * depth + b"1" + b"}" * depth + b"}")
+
+
+def test_a_path_that_could_be_a_line_needs_an_id(tmp_path: Path) -> None:
+    (tmp_path / "line 1").write_bytes(b"x")
+    reason = "path: is what a line without an id is called"
+    assert found(tmp_path, {"path": "line 1"}) == [Unreadable("line 1", reason)]
+    assert [item.place for item in found(tmp_path, {"path": "line 1", "id": "a"})] == ["a"]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

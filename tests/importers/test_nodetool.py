@@ -15,78 +15,7 @@ from hypothesis import strategies as st
 
 from api.importers.items import Item, JobItem, SourceUnreadableError, Unreadable
 from api.importers.nodetool import Counts, count, read
-
-SCHEMA = """
-CREATE TABLE nodetool_assets (
-    id TEXT PRIMARY KEY, user_id TEXT, workflow_id TEXT, parent_id TEXT, file_id TEXT, name TEXT, content_type TEXT,
-    size REAL, metadata TEXT, created_at TEXT, duration REAL, node_id TEXT, job_id TEXT
-);
-CREATE TABLE nodetool_jobs (
-    id TEXT PRIMARY KEY, user_id TEXT, job_type TEXT, status TEXT, workflow_id TEXT, started_at TEXT,
-    finished_at TEXT, graph TEXT, error TEXT, cost REAL
-);
-"""
-ASSET = {
-    "id": "a1",
-    "user_id": "u1",
-    "workflow_id": "w7",
-    "parent_id": "f1",
-    "name": "castle.png",
-    "content_type": "image/png",
-    "size": 12.0,
-    "metadata": '{"seed": 5}',
-    "created_at": "2025-04-28T21:20:09.500000",
-    "node_id": "n3",
-    "job_id": "j1",
-}
-JOB = {
-    "id": "j1",
-    "user_id": "u1",
-    "status": "completed",
-    "workflow_id": "w7",
-    "started_at": "2025-04-28T21:20:00",
-    "finished_at": "2025-04-28T23:20:10+02:00",
-    "cost": 0.1,
-}
-THE_JOB = JobItem(
-    "job:j1",
-    "j1",
-    workflow="w7",
-    status="completed",
-    started_at=datetime(2025, 4, 28, 21, 20, tzinfo=UTC),
-    finished_at=datetime(2025, 4, 28, 21, 20, 10, tzinfo=UTC),
-    cost=Decimal("0.1"),
-    subject="u1",
-)
-
-
-class Nodetool:
-    """A database of nodetool's and its folder of content."""
-
-    def __init__(self, folder: Path, schema: str = SCHEMA) -> None:
-        self.path = folder / "no#de tool?.sqlite3"
-        self.files = folder / "assets"
-        self.files.mkdir()
-        with closing(sqlite3.connect(self.path)) as connection:
-            connection.executescript(schema)
-
-    def insert(self, table: str, *rows: dict[str, Any]) -> None:
-        with closing(sqlite3.connect(self.path)) as connection, connection:
-            for row in rows:
-                query = f"INSERT INTO nodetool_{table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"  # noqa: S608
-                connection.execute(query, tuple(row.values()))
-
-    def asset(self, **members: Any) -> Item:
-        """The one asset, with these members."""
-        self.insert("assets", ASSET | members)
-        *_, item = read(self.path, self.files)
-        assert isinstance(item, Item)
-        return item
-
-
-@pytest.fixture
-def nodetool(tmp_path: Path) -> Nodetool:
-    return Nodetool(tmp_path)
+from tests.importers.databases import ASSET, JOB, THE_JOB, Nodetool
 
 
 def test_an_asset_comes_with_its_content_its_job_and_where_it_was_made(nodetool: Nodetool) -> None:
@@ -188,21 +117,62 @@ def test_a_time_is_text_or_a_number_or_unknown(nodetool: Nodetool, written: obje
         (["a1", "a1.png"], "a1"),
         (["a1.jpg", "a1.png"], "a1.png"),
         (["a1.jpg", "a1.webp"], "a1.jpg"),
-        (["a1_thumb.jpg", "a10.png", "b.a1"], None),
-        ([], None),
     ],
 )
-def test_the_content_is_in_the_file_with_the_id(nodetool: Nodetool, names: list[str], chosen: str | None) -> None:
+def test_the_content_is_in_the_file_with_the_id(nodetool: Nodetool, names: list[str], chosen: str) -> None:
     for name in names:
         (nodetool.files / name).write_bytes(b"x")
     (nodetool.files / os.fsdecode(b"\xff")).write_bytes(b"x")
-    assert nodetool.asset().path == (nodetool.files / chosen if chosen else None)
+    assert nodetool.asset().path == nodetool.files / chosen
 
 
-def test_neither_links_nor_folders_are_content(nodetool: Nodetool) -> None:
+def test_an_asset_whose_content_is_not_there_is_listed(nodetool: Nodetool) -> None:
+    for name in ("a1_thumb.jpg", "a10.png", "b.a1"):
+        (nodetool.files / name).write_bytes(b"x")
     (nodetool.files / "a1").mkdir()
     (nodetool.files / "a1.png").symlink_to(nodetool.path)
-    assert nodetool.asset().path is None
+    nodetool.insert("assets", ASSET)
+    assert list(read(nodetool.path, nodetool.files)) == [
+        Unreadable("asset:a1", "there is no file with its content"),
+    ]
+    assert [item.place for item in read(nodetool.path) if isinstance(item, Item)] == ["asset:a1"]
+
+
+@pytest.mark.parametrize(
+    ("written", "cost", "problem"),
+    [
+        (0.1, Decimal("0.1"), None),
+        (2, Decimal(2), None),
+        ("0.75", Decimal("0.75"), None),
+        (" 1e-3 ", Decimal("0.001"), None),
+        (b"0.75", Decimal("0.75"), None),
+        (1e-12, Decimal(0), None),
+        (-0.0, Decimal(0), None),
+        (None, None, None),
+        ("", None, None),
+        ("0,75", None, "its cost 0,75 is no amount"),
+        (-1.0, None, "its cost -1.0 is no amount"),
+        (float("inf"), None, "its cost inf is no amount"),
+        ("NaN", None, "its cost NaN is no amount"),
+        (1e300, None, "its cost 1e+300 is no amount"),
+        (99999999999.9999999999, None, "its cost 100000000000.0 is no amount"),
+        ("1e-999999999999999999999", Decimal(0), None),
+    ],
+)
+def test_a_cost_is_an_amount_or_told_as_none(
+    nodetool: Nodetool, written: object, cost: Decimal | None, problem: str | None
+) -> None:
+    nodetool.insert("jobs", JOB | {"cost": written})
+    (job,) = read(nodetool.path)
+    assert isinstance(job, JobItem)
+    assert (job.cost, job.problem) == (cost, problem)
+
+
+def test_what_no_text_can_hold_of_an_error_is_written_out(nodetool: Nodetool) -> None:
+    nodetool.insert("jobs", JOB | {"status": "failed", "error": b"boom\xff\x00\n at node n3"})
+    (job,) = read(nodetool.path)
+    assert isinstance(job, JobItem)
+    assert job.error == "boom\\udcff\\0\n at node n3"
 
 
 def test_columns_and_even_jobs_may_be_missing(tmp_path: Path) -> None:
