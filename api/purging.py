@@ -1,6 +1,6 @@
-"""Removes bytes for good: content that is purged, and what uploads have left behind. And tells what does not match."""
+"""Removes bytes for good: content that is purged, and what uploads have left behind."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -11,31 +11,16 @@ from eventsourcing.application import AggregateNotFoundError
 from api.session import Session
 from domain.asset import asset as aggregate
 from domain.asset.asset import Asset
-from domain.documents import kept_for
 from domain.errors import AssetNotFoundError, ContentHeldError, ServiceUnavailableError
 from infra.content.purges import Purge, Purges
 from infra.content.store import ContentStore
-from infra.content.uploads import LANDING, Uploads, discard, object_key, remove
+from infra.content.uploads import Uploads, discard, object_key, remove
 from projections.assets.fold import AssetRow
 from projections.assets.read import AssetFilter, every_asset
-from projections.contents.read import due_for_purge, known_contents, superseded
+from projections.contents.read import due_for_purge, superseded
 
 MOST_SWEPT = 100
 RETENTION = "the retention time is over"
-YOUNG = timedelta(hours=1)
-"""An object that nobody knows is left alone for so long: what is written right now may be recorded yet."""
-
-
-@dataclass(frozen=True)
-class Mismatch:
-    """What store and log disagree about."""
-
-    orphans: list[str] = field(default_factory=list)
-    """Keys of objects that the log does not know."""
-    missing: list[tuple[UUID, int]] = field(default_factory=list)
-    """Content versions, by asset, whose objects are gone."""
-    missing_documents: list[tuple[UUID, UUID]] = field(default_factory=list)
-    """Documents, by asset or job, whose objects are gone."""
 
 
 @dataclass
@@ -160,35 +145,6 @@ class Purging:
                 self.uploads.end(upload.content_id)
         return len(expired)
 
-    def reconcile(self) -> Mismatch:
-        """What is in the store but not in the log, and the other way round. Reads both from end to end."""
-        found = Mismatch()
-        under_way = self.uploads.under_way()
-        begun = self.session.clock()
-        recorded = {content_id: (asset_id, number) for content_id, asset_id, number in self._recorded()}
-        documents = {
-            id_: event.originator_id for event, *_ in self.session.log.with_documents() for id_ in kept_for(event)
-        }
-        known, seen = recorded.keys() | documents.keys(), set[UUID | None]()
-        for key, stat in self.store.objects(f"{self.session.tenant_id}/"):
-            content_id, derived = _content_id(key)
-            if content_id in known and derived != LANDING:
-                if not derived:
-                    seen.add(content_id)
-            elif content_id not in under_way and stat.modified_at < begun - YOUNG:
-                found.orphans.append(key)
-        found.missing.extend(place for content_id, place in recorded.items() if content_id not in seen)
-        found.missing_documents.extend((of, id_) for id_, of in documents.items() if id_ not in seen)
-        return found
-
-    def remove_orphans(self, found: Mismatch) -> None:
-        """Remove the objects that the log does not know."""
-        for key in found.orphans:
-            self.store.delete(key)
-
-    def _recorded(self) -> Iterator[tuple[UUID, UUID, int]]:
-        return known_contents(self.session.database, self.session.tenant_id)
-
     def _next(self) -> Purge | None:
         with self.session.database.transaction(self.session.tenant_id):
             return self.purges.next_due()
@@ -213,12 +169,3 @@ class Purging:
             return self.session.log.load(asset_id, aggregate.project)
         except AggregateNotFoundError:
             raise AssetNotFoundError from None
-
-
-def _content_id(key: str) -> tuple[UUID | None, str]:
-    """The content that an object is, or that it is derived from as the ending says; None if it is none of ours."""
-    name, _, ending = key.rsplit("/", 1)[-1].partition(".")
-    try:
-        return UUID(name), ending
-    except ValueError:
-        return None, ending

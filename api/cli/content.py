@@ -10,6 +10,8 @@ from api.cli.importing import import_
 from api.cli.opening import ReasonOption, TenantOption, opened, operated, tenant_or_only
 from api.composition import Services
 from api.purging import Purging
+from api.reconciling import Reconciling
+from api.session import Session
 from domain.errors import FilterMissingError
 from domain.reference import Reference
 from projections.assets.read import AssetFilter
@@ -57,7 +59,7 @@ def purge(
         )
         if wanted == AssetFilter():
             raise FilterMissingError
-        purging = _purging(services, tenant)
+        purging = Purging(_session(services, tenant))
         found = purging.request_all(wanted, reason, dry_run=dry_run)
         show(f"{'would purge' if dry_run else 'purging'} {found.assets:,} assets with {found.bytes:,} bytes")
         if found.held:
@@ -78,29 +80,27 @@ def reconcile(
     Objects younger than an hour are left alone: they may be on their way into the log.
     """
     with opened() as services:
-        compare(_purging(services, tenant), repair=repair)
+        compare(_session(services, tenant), repair=repair)
 
 
-def compare(purging: Purging, *, repair: bool) -> None:
+def compare(session: Session, *, repair: bool) -> None:
     """Compare, list what does not match, and sum up."""
-    swept = purging.sweep()
-    found = purging.reconcile()
+    swept, reconciling = Purging(session).sweep(), Reconciling(session)
+    found = reconciling.compare()
     for key in found.orphans:
         show(f"orphan   {key}")
     for asset_id, version in found.missing:
         show(f"missing  asset {asset_id}, content version {version}")
     for originator_id, document_id in found.missing_documents:
         show(f"missing  document {document_id} of {originator_id}")
-    if repair:
-        purging.remove_orphans(found)
-    done = "removed" if repair else "found"
+    orphans = f"removed {reconciling.remove(found.orphans):,}" if repair else f"found {len(found.orphans):,}"
     missing = len(found.missing) + len(found.missing_documents)
-    show(f"{done} {len(found.orphans):,} orphans, {missing:,} missing, {swept:,} uploads swept")
+    show(f"{orphans} orphans, {missing:,} missing, {swept:,} uploads swept")
 
 
-def _purging(services: Services, tenant: str | None) -> Purging:
+def _session(services: Services, tenant: str | None) -> Session:
     services.store.check()
-    return Purging(operated(services, tenant_or_only(services, tenant)))
+    return operated(services, tenant_or_only(services, tenant))
 
 
 def _reference(text: str) -> Reference:

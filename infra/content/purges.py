@@ -44,6 +44,10 @@ class Purges:
         """Whether content of the asset is about to go."""
         return bool(self._run("pending", asset_id=asset_id)[0][0])
 
+    def going(self) -> set[tuple[UUID, int]]:
+        """Every content version that is about to go, by asset."""
+        return {(row[0], row[1]) for row in self._run("going")}
+
     def next_due(self) -> Purge | None:
         """The next one whose time has come, locked for the transaction around; None if there is none."""
         due = self._run("due")

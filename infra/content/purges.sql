@@ -7,6 +7,9 @@ SELECT %(tenant_id)s, %(asset_id)s, v.number, v.id, %(actor_id)s, %(actor_type)s
 -- pending: whether content of the asset is about to go
 SELECT EXISTS (SELECT FROM ledger.purges WHERE tenant_id = %(tenant_id)s AND asset_id = %(asset_id)s)
 
+-- going: every content version that is about to go
+SELECT asset_id, content_version FROM ledger.purges WHERE tenant_id = %(tenant_id)s
+
 -- due: an asset with content whose time to go has come
 SELECT asset_id FROM ledger.purges WHERE tenant_id = %(tenant_id)s AND try_at <= clock_timestamp()
  ORDER BY try_at LIMIT 1 FOR UPDATE SKIP LOCKED

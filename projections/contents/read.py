@@ -1,6 +1,5 @@
-"""Reads `contents`: what is to be purged, and what should be in the store."""
+"""Reads `contents`: what is to be purged."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from uuid import UUID
 
@@ -22,13 +21,6 @@ def superseded(database: Database, tenant_id: UUID, before: datetime, most: int)
     with database.transaction(tenant_id) as connection:
         rows = connection.execute(_SQL["superseded"], {"before": before, "most": most}).fetchall()
     return [(asset_id, numbers) for asset_id, numbers in rows]
-
-
-def known_contents(database: Database, tenant_id: UUID) -> Iterator[tuple[UUID, UUID, int]]:
-    """Every content that is recorded and not purged: its id, the asset, the version."""
-    with database.transaction(tenant_id) as connection:
-        for row in connection.execute(_SQL["known"]).fetchall():
-            yield row[0], row[1], row[2]
 
 
 def tenants_with_old_content(projector: Database, before: datetime) -> list[UUID]:

@@ -2,24 +2,22 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from api.composition import Services, utc_now
+from api.composition import Services
 from api.content_watch import ContentWatch
 from api.ledger import Ledger
-from api.purging import YOUNG, Purging
+from api.purging import Purging
 from api.stored_contents import StoredContents
 from api.watching import own_session
 from domain.errors import ContentMissingError
 from infra.content.directory import DirectoryStore
 from infra.content.s3 import S3Store
 from infra.content.store import ContentStore
-from infra.content.uploads import landing_key, object_key
 from tests.api.content.test_content import CASTLE, pending, put, streamed, with_content
 from tests.api.content.test_uploads import begin, send
 from tests.conftest import Client
@@ -182,27 +180,3 @@ def test_an_upload_that_was_not_finished_in_time_is_swept(client: Client, servic
     for gone in (upload, parts):
         path = f"/v1/assets/{gone['asset_id']}/uploads/{gone['id']}/complete"
         assert client.call("POST", path).status_code == 404
-
-
-def test_what_store_and_log_disagree_about_is_told_and_orphans_are_removed(
-    client: Client, services: Services, purging: Purging
-) -> None:
-    whole, robbed = with_content(client), with_content(client)
-    assert client.call("GET", f"/v1/assets/{robbed}/thumbnail", follow_redirects=True).status_code == 200
-    content_id = min(key for key in objects(services, client) if robbed in key)
-    services.store.delete(content_id)
-    late = landing_key(next(key for key in objects(services, client) if whole in key))
-    orphan = object_key(client.tenant_id, UUID(whole), UUID(int=17))
-    for key in (orphan, late):
-        services.store.write(key, [b"nobody knows me"])
-    client.page()
-    young = purging.reconcile()
-    assert (young.orphans, young.missing) == ([], [(UUID(robbed), 1)])
-    later = replace(purging, session=replace(purging.session, clock=lambda: utc_now() + 2 * YOUNG))
-    found = later.reconcile()
-    assert sorted(found.orphans) == sorted([orphan, late])
-    later.remove_orphans(found)
-    assert later.reconcile().orphans == []
-    gone = client.get(f"/v1/assets/{robbed}/content")
-    assert gone.status_code == 404
-    assert "gone from the store" in gone.json()["detail"]
