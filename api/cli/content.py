@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 from rich import print as show
+from rich.console import Console
+from rich.progress import Progress
 
 from api.cli.importing import import_
 from api.cli.opening import ReasonOption, TenantOption, opened, operated, tenant_or_only
@@ -14,8 +16,12 @@ from api.reconciling import Reconciling
 from api.session import Session
 from domain.errors import FilterMissingError
 from domain.reference import Reference
+from projections.asset_references.fold import ASSET_REFERENCES
+from projections.assets.fold import ASSETS
 from projections.assets.read import AssetFilter
+from projections.running import fold_until
 
+SELECTED_BY = (ASSETS, ASSET_REFERENCES)
 app = typer.Typer(
     help="Bring in media, purge the bytes of assets, and compare the store with the log.", no_args_is_help=True
 )
@@ -59,7 +65,9 @@ def purge(
         )
         if wanted == AssetFilter():
             raise FilterMissingError
-        purging = Purging(_session(services, tenant))
+        session = _session(services, tenant)
+        _catch_up(services, session)
+        purging = Purging(session)
         found = purging.request_all(wanted, reason, dry_run=dry_run)
         show(f"{'would purge' if dry_run else 'purging'} {found.assets:,} assets with {found.bytes:,} bytes")
         if found.held:
@@ -96,6 +104,18 @@ def compare(session: Session, *, repair: bool) -> None:
     orphans = f"removed {reconciling.remove(found.orphans):,}" if repair else f"found {len(found.orphans):,}"
     missing = len(found.missing) + len(found.missing_documents)
     show(f"{orphans} orphans, {missing:,} missing, {swept:,} uploads swept")
+
+
+def _catch_up(services: Services, session: Session) -> None:
+    """Have what a purge selects by up to date, though nobody may serve just now."""
+    head = session.log.recorder.head()
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("catching up with the log", total=None)
+
+        def show_progress(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        fold_until(services.engine, services.database, session.tenant_id, SELECTED_BY, head, show_progress)
 
 
 def _session(services: Services, tenant: str | None) -> Session:
