@@ -1,17 +1,18 @@
 """Removes bytes for good: content that is purged, and what uploads have left behind."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError
 
 from api.session import Session
 from domain.asset import asset as aggregate
-from domain.asset.asset import Asset
-from domain.errors import AssetNotFoundError, ContentHeldError, ServiceUnavailableError
+from domain.asset.asset import Asset, ContentVersion
+from domain.errors import AssetNotFoundError, ContentHeldError, ContentInUseError, ServiceUnavailableError
+from domain.event import Context
 from infra.content.purges import Purge, Purges
 from infra.content.store import ContentStore
 from infra.content.uploads import Uploads, discard, object_key, remove
@@ -21,6 +22,7 @@ from projections.contents.read import due_for_purge, superseded
 
 MOST_SWEPT = 100
 RETENTION = "the retention time is over"
+REFUSALS = (AssetNotFoundError, ContentHeldError, ContentInUseError)
 
 
 @dataclass
@@ -55,25 +57,32 @@ class Purging:
 
         Raises AssetNotFoundError, ContentHeldError.
         """
-        context = self.session.context(reason)
 
-        def work() -> int:
-            self.session.log.recorder.lock_head()
-            asset = self._load(asset_id)
+        def going(asset: Asset, context: Context) -> tuple[ContentVersion, ...]:
             self.session.log.record(*(deleted := asset.soft_delete(context)))
             for event in deleted:
                 asset = aggregate.evolve(asset, event)
-            going = asset.purgeable()
-            self.purges.request(context, asset_id, going)
-            return len(going)
+            return asset.purgeable()
 
-        return self.session.atomically(work)
+        return self._decide(asset_id, reason, going)
+
+    def request_deleted(self, asset_id: UUID, reason: str | None = None, before: datetime | None = None) -> int:
+        """The same for an asset that is deleted already, since before a time if one is given.
+
+        Raises AssetNotFoundError, ContentHeldError, ContentInUseError if it is live or was deleted later.
+        """
+        return self._decide(asset_id, reason, lambda asset, _: asset.purgeable(before))
+
+    def request_superseded(self, asset_id: UUID, numbers: Collection[int], reason: str | None = None) -> int:
+        """The same for some content versions in whose place newer ones are. AssetNotFoundError, ContentHeldError."""
+        return self._decide(asset_id, reason, lambda asset, _: asset.superseded(numbers))
 
     def request_all(self, wanted: AssetFilter, reason: str | None, *, dry_run: bool) -> Selection:
         """Decide it for every asset that the filter finds, deleted or not, with content in the store.
 
-        A dry run decides nothing, and tells what would go.
+        Where deleted assets are asked for, what is live by now is left alone. A dry run only tells what would go.
         """
+        request = self.request_deleted if wanted.status == "deleted" else self.request
         selection = Selection()
         for row in self._found(wanted):
             if not row.stored:
@@ -83,9 +92,11 @@ class Purging:
                 continue
             try:
                 if not dry_run:
-                    self.request(row.asset_id, reason)
+                    request(row.asset_id, reason)
             except ContentHeldError:
                 selection.held.append(row.asset_id)
+            except ContentInUseError:
+                continue
             else:
                 selection.assets += 1
                 selection.bytes += (row.content or {}).get("size") or 0
@@ -100,27 +111,34 @@ class Purging:
     def request_due(self, retention: timedelta, most: int = MOST_SWEPT) -> int:
         """Decide it for assets that were deleted, and for content that was superseded, longer ago than they are kept.
 
-        Returns of how many assets.
+        Returns of how many assets. What lists say may be out of date: the log decides, and nothing live is deleted.
         """
         database, tenant_id = self.session.database, self.session.tenant_id
         before, requested = self.session.clock() - retention, 0
         for asset_id in due_for_purge(database, tenant_id, before, most):
-            with suppress(ContentHeldError, AssetNotFoundError):
-                self.request(asset_id, RETENTION)
-                requested += 1
+            with suppress(*REFUSALS):
+                requested += self.request_deleted(asset_id, RETENTION, before) > 0
         for asset_id, numbers in superseded(database, tenant_id, before, most):
-            with suppress(ContentHeldError, AssetNotFoundError):
-                self._request_superseded(asset_id, numbers)
-                requested += 1
+            with suppress(*REFUSALS):
+                requested += self.request_superseded(asset_id, numbers, RETENTION) > 0
         return requested
 
-    def _request_superseded(self, asset_id: UUID, numbers: Sequence[int]) -> None:
-        def work() -> None:
-            self.session.log.recorder.lock_head()
-            going = self._load(asset_id).superseded(numbers)
-            self.purges.request(self.session.context(RETENTION), asset_id, going)
+    def _decide(
+        self,
+        asset_id: UUID,
+        reason: str | None,
+        going: Callable[[Asset, Context], Collection[ContentVersion]],
+    ) -> int:
+        """Decide on an asset, as the log says it is, what goes of it; returns how many versions."""
+        context = self.session.context(reason)
 
-        self.session.atomically(work)
+        def work() -> int:
+            self.session.log.recorder.lock_head()
+            versions = going(self._load(asset_id), context)
+            self.purges.request(context, asset_id, versions)
+            return len(versions)
+
+        return self.session.atomically(work)
 
     def carry_out(self) -> int:
         """Remove what is due, until nothing is; returns of how many assets. What fails is tried again later."""
