@@ -1,4 +1,7 @@
-"""What a key may look like. Keys are chosen by us, so a key that may not be is a mistake of ours."""
+"""What a key may look like. Keys are chosen by us, so a key that may not be is a mistake of ours.
+
+But others may have put something beside our objects: it is listed as it is named, and can be deleted.
+"""
 
 import re
 
@@ -15,5 +18,12 @@ def checked_key(key: str) -> str:
     """
     parts = key.split("/")
     if len(key) > LONGEST or not all(_PART.fullmatch(part) and part not in {".", ".."} for part in parts):
+        raise ValueError(f"not a key of an object: {key!r}")
+    return key
+
+
+def listed_key(key: str) -> str:
+    """The key of whatever a store lists, ours or not. ValueError if it could lead out of the store."""
+    if not key or key.startswith("/") or "\0" in key or not {".", ".."}.isdisjoint(key.split("/")):
         raise ValueError(f"not a key of an object: {key!r}")
     return key

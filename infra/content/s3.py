@@ -18,7 +18,7 @@ from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
 from urllib3.exceptions import HTTPError
 
 from infra.content.multipart import Multipart
-from infra.content.object_keys import checked_key
+from infra.content.object_keys import checked_key, listed_key
 from infra.content.store import ObjectNotFoundError, Part, PartsRefusedError, Stat, StoreUnavailableError, check_parts
 from infra.forking import after_fork
 
@@ -133,7 +133,7 @@ class S3Store:
 
         StoreUnavailableError while a retention or a legal hold of the bucket keeps a version.
         """
-        name = self._name(key)
+        name = self._prefix + listed_key(key)
         with _answering():
             for version in self._versions(name):
                 self._client.remove_object(self._bucket, name, version)
