@@ -48,7 +48,8 @@ class ContentWatch(Watch):
             _LOG.warning("content not looked after", reason=str(error))
             return
         for tenant_id in tenants:
-            self._look_after(tenant_id, retention=retention)
+            with self.surviving(tenant_id=str(tenant_id)):
+                self._look_after(tenant_id, retention=retention)
         if retention:
             self._look_after_store()
 
