@@ -1,5 +1,6 @@
 """Removes bytes for good: content that is purged, and what uploads have left behind."""
 
+import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,7 @@ from eventsourcing.application import AggregateNotFoundError
 from api.session import Session
 from domain.asset import asset as aggregate
 from domain.asset.asset import Asset, ContentVersion
-from domain.errors import AssetNotFoundError, ContentHeldError, ContentInUseError, ServiceUnavailableError
+from domain.errors import AssetNotFoundError, ContentHeldError, ContentInUseError, LedgerError
 from domain.event import Context
 from infra.content.purges import Purge, Purges
 from infra.content.store import ContentStore
@@ -21,6 +22,10 @@ from projections.assets.read import AssetFilter, every_asset
 from projections.contents.read import due_for_purge, superseded
 
 MOST_SWEPT = 100
+MOST_FAILURES = 3
+"""After so many in a row the store is taken to be down."""
+LONGEST = 10.0
+"""Seconds after which one tenant's purges let others have their turn, and a request have its answer."""
 RETENTION = "the retention time is over"
 REFUSALS = (AssetNotFoundError, ContentHeldError, ContentInUseError)
 
@@ -140,19 +145,29 @@ class Purging:
 
         return self.session.atomically(work)
 
-    def carry_out(self) -> int:
-        """Remove what is due, until nothing is; returns of how many assets. What fails is tried again later."""
-        done = 0
-        while (purge := self._next()) is not None:
+    def carry_out(self, seconds: float = LONGEST) -> int:
+        """Remove what is due now, each asset's once; returns of how many assets.
+
+        What fails, and all that is left after a while or when the store fails again and again, is tried again later.
+        """
+        ends, until = time.monotonic() + seconds, self.purges.clock()
+        done = failures = 0
+        while failures < MOST_FAILURES and (purge := self._next(until)) is not None:
             try:
-                for version in purge.versions:
-                    remove(self.store, object_key(self.session.tenant_id, purge.asset_id, version.id))
-            except ServiceUnavailableError as error:
+                self._carry_out(purge)
+            except LedgerError as error:
                 self.purges.failed(purge, str(error))
-                continue
-            self._record(purge)
-            done += 1
+                failures += 1
+            else:
+                done, failures = done + 1, 0
+            if time.monotonic() > ends:
+                break
         return done
+
+    def _carry_out(self, purge: Purge) -> None:
+        for version in purge.versions:
+            remove(self.store, object_key(self.session.tenant_id, purge.asset_id, version.id))
+        self._record(purge)
 
     def sweep(self) -> int:
         """Remove what uploads have left behind whose time is over, documents among them; returns how many."""
@@ -163,9 +178,9 @@ class Purging:
                 self.uploads.end(upload.content_id)
         return len(expired)
 
-    def _next(self) -> Purge | None:
+    def _next(self, until: datetime) -> Purge | None:
         with self.session.database.transaction(self.session.tenant_id):
-            return self.purges.next_due()
+            return self.purges.next_due(until)
 
     def _record(self, purge: Purge) -> None:
         gone = [version.number for version in purge.versions]

@@ -72,7 +72,8 @@ def purge(
         show(f"{'would purge' if dry_run else 'purging'} {found.assets:,} assets with {found.bytes:,} bytes")
         if found.held:
             show(f"{len(found.held):,} assets stay, since they are under a legal hold")
-        purging.carry_out()
+        while purging.carry_out():
+            pass
         left, failure = purging.purges.count()
         if left:
             show(f"{left:,} content versions are not gone yet and will be tried again: {failure}")

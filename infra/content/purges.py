@@ -1,7 +1,8 @@
 """Purges that were decided: a row is there until the bytes are gone and the event is in the log."""
 
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from datetime import datetime
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from domain.asset.asset import ContentVersion
@@ -48,9 +49,14 @@ class Purges:
         """Every content version that is about to go, by asset."""
         return {(row[0], row[1]) for row in self._run("going")}
 
-    def next_due(self) -> Purge | None:
-        """The next one whose time has come, locked for the transaction around; None if there is none."""
-        due = self._run("due")
+    def clock(self) -> datetime:
+        """What the times of purges go by."""
+        ((now,),) = self._run("clock")
+        return cast("datetime", now)
+
+    def next_due(self, until: datetime) -> Purge | None:
+        """The next one whose time had come by then, locked for the transaction around; None if there is none."""
+        due = self._run("due", until=until)
         return self.of_asset(due[0][0]) if due else None
 
     def of_asset(self, asset_id: UUID) -> Purge | None:

@@ -10,8 +10,11 @@ SELECT EXISTS (SELECT FROM ledger.purges WHERE tenant_id = %(tenant_id)s AND ass
 -- going: every content version that is about to go
 SELECT asset_id, content_version FROM ledger.purges WHERE tenant_id = %(tenant_id)s
 
--- due: an asset with content whose time to go has come
-SELECT asset_id FROM ledger.purges WHERE tenant_id = %(tenant_id)s AND try_at <= clock_timestamp()
+-- clock: the time, as it is written here
+SELECT clock_timestamp()
+
+-- due: an asset with content whose time to go had come by a time
+SELECT asset_id FROM ledger.purges WHERE tenant_id = %(tenant_id)s AND try_at <= %(until)s
  ORDER BY try_at LIMIT 1 FOR UPDATE SKIP LOCKED
 
 -- of_asset: what is about to go of an asset, locked

@@ -11,7 +11,7 @@ import pytest
 from api.composition import Services
 from api.content_watch import ContentWatch
 from api.ledger import Ledger
-from api.purging import Purging
+from api.purging import MOST_FAILURES, Purging
 from api.stored_contents import StoredContents
 from api.watching import own_session
 from domain.errors import ContentMissingError
@@ -43,6 +43,12 @@ def purge(client: Client, **wanted: object) -> dict[str, object]:
 
 def topics(client: Client, asset_id: str) -> list[str]:
     return [event["topic"] for event in client.history(asset_id)]
+
+
+def attempts(services: Services, client: Client) -> list[int]:
+    """How often what is about to go was tried in vain."""
+    with services.database.transaction(client.tenant_id) as connection:
+        return [row[0] for row in connection.execute("SELECT attempts FROM ledger.purges ORDER BY 1").fetchall()]
 
 
 @contextmanager
@@ -116,6 +122,38 @@ def test_while_the_store_is_down_a_purge_is_accepted_and_later_done_once(
     assert topics(client, asset_id)[-1] == "asset.content_purged"
     assert topics(client, asset_id).count("asset.content_purged") == 1
     assert objects(services, client) == []
+
+
+def test_while_the_store_is_down_a_purge_gives_up_soon_and_each_asset_is_tried_once(
+    client: Client, services: Services, purging: Purging
+) -> None:
+    for number in range(MOST_FAILURES + 2):
+        with_content(client, b"%d" % number, node_id="n1")
+    with store_down(services.store, client):
+        assert purge(client, node_id="n1")["assets"] == MOST_FAILURES + 2
+        assert attempts(services, client) == [0] * 2 + [1] * MOST_FAILURES
+        purging.carry_out()
+        assert attempts(services, client)[:2] == [1, 1]
+    with services.database.transaction(client.tenant_id) as connection:
+        connection.execute("UPDATE ledger.purges SET try_at = clock_timestamp()")
+    assert purging.carry_out() == MOST_FAILURES + 2
+    assert objects(services, client) == []
+
+
+def test_an_asset_whose_purge_fails_holds_up_no_other_one(client: Client, services: Services, purging: Purging) -> None:
+    asset_ids = [UUID(with_content(client, node_id="n1")) for _ in range(2)]
+    for asset_id in asset_ids:
+        purging.request(asset_id)
+    with services.database.transaction(client.tenant_id) as connection:
+        connection.execute("UPDATE ledger.purges SET asset_id = %s WHERE asset_id = %s", (UUID(int=5), asset_ids[0]))
+    assert purging.carry_out() == 1
+    assert attempts(services, client) == [1]
+
+
+def test_a_long_purge_is_gone_on_with_later(client: Client, purging: Purging) -> None:
+    for _ in range(2):
+        purging.request(UUID(with_content(client)))
+    assert [purging.carry_out(seconds=0) for _ in range(3)] == [1, 1, 0]
 
 
 def test_a_picture_that_is_drawn_while_its_content_is_purged_does_not_stay(
