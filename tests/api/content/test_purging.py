@@ -117,11 +117,15 @@ def test_while_the_store_is_down_a_purge_is_accepted_and_later_done_once(
         assert failure is not None
         assert "asset.content_purged" not in topics(client, asset_id)
         assert client.call("PUT", f"/v1/assets/{asset_id}/holds/late").status_code == 409
+        late = client.call("POST", f"/v1/assets/{asset_id}/restore")
+        assert (late.status_code, late.json()["title"]) == (409, "Content being purged")
+        assert topics(client, asset_id)[-1] == "asset.soft_deleted"
     while purging.purges.count()[0]:
         purging.carry_out()
     assert topics(client, asset_id)[-1] == "asset.content_purged"
     assert topics(client, asset_id).count("asset.content_purged") == 1
     assert objects(services, client) == []
+    assert client.call("POST", f"/v1/assets/{asset_id}/restore").status_code == 200
 
 
 def test_while_the_store_is_down_a_purge_gives_up_soon_and_each_asset_is_tried_once(
