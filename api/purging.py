@@ -15,6 +15,7 @@ from domain.asset.asset import Asset, ContentVersion
 from domain.errors import AssetNotFoundError, ContentHeldError, ContentInUseError, LedgerError
 from domain.event import Context
 from infra.content.purges import Purge, Purges
+from infra.content.sealed import seal, unseal
 from infra.content.store import ContentStore
 from infra.content.uploads import Uploads, discard, object_key, remove
 from projections.assets.fold import AssetRow
@@ -139,8 +140,9 @@ class Purging:
 
         def work() -> int:
             self.session.log.recorder.lock_head()
-            versions = going(self._load(asset_id), context)
-            self.purges.request(context, asset_id, versions)
+            asset = self._load(asset_id)
+            versions = going(asset, context)
+            self.purges.request(context, asset_id, versions, self._sealed(asset, reason))
             return len(versions)
 
         return self.session.atomically(work)
@@ -184,21 +186,36 @@ class Purging:
 
     def _record(self, purge: Purge) -> None:
         gone = [version.number for version in purge.versions]
-        context = self.session.context().model_copy(
-            update={"actor": purge.actor, "correlation_id": purge.correlation_id}
-        )
 
         def work() -> None:
-            if self.purges.of_asset(purge.asset_id) is None:
-                return
-            asset = self._load(purge.asset_id)
-            self.purges.done(purge)
-            self.session.log.record(*asset.purge_content(context, gone))
+            if self.purges.done(purge):
+                asset = self._load(purge.asset_id)
+                said = {
+                    "actor": purge.actor,
+                    "correlation_id": purge.correlation_id,
+                    "reason": self._opened(asset, purge.reason),
+                }
+                self.session.log.record(*asset.purge_content(self.session.context().model_copy(update=said), gone))
 
         self.session.atomically(work)
+
+    def _sealed(self, asset: Asset, reason: str | None) -> bytes | None:
+        if reason is None:
+            return None
+        return seal(self.session.keys.sealing(asset.tenant_id, asset.subject), reason.encode(), _place(asset))
+
+    def _opened(self, asset: Asset, reason: bytes | None) -> str | None:
+        if reason is None:
+            return None
+        return unseal(self.session.keys.opening(asset.tenant_id, asset.subject), reason, _place(asset)).decode()
 
     def _load(self, asset_id: UUID) -> Asset:
         try:
             return self.session.log.load(asset_id, aggregate.project)
         except AggregateNotFoundError:
             raise AssetNotFoundError from None
+
+
+def _place(asset: Asset) -> str:
+    """What the reason of an asset's purge is sealed for."""
+    return f"purge of {asset.tenant_id}/{asset.id}"

@@ -14,12 +14,14 @@ _SQL = beside(__file__, "purges.sql")
 
 
 class Purge(NamedTuple):
-    """Content of an asset that is about to go, and who asked for it."""
+    """Content of an asset that is about to go, and who asked for it, by which request, and why."""
 
     asset_id: UUID
     versions: tuple[ContentVersion, ...]
     actor: Actor
     correlation_id: str
+    reason: bytes | None
+    """Sealed for the asset's subject."""
 
 
 class Purges:
@@ -29,8 +31,10 @@ class Purges:
         self._database = database
         self._tenant_id = tenant_id
 
-    def request(self, context: Context, asset_id: UUID, versions: Collection[ContentVersion]) -> None:
-        """Note, as part of the transaction around, that content is to go."""
+    def request(
+        self, context: Context, asset_id: UUID, versions: Collection[ContentVersion], reason: bytes | None
+    ) -> None:
+        """Note, as part of the transaction around, that content is to go, with the sealed reason."""
         self._run(
             "request",
             asset_id=asset_id,
@@ -39,6 +43,7 @@ class Purges:
             actor_id=context.actor.id,
             actor_type=context.actor.type,
             correlation_id=context.correlation_id,
+            reason=reason,
         )
 
     def pending(self, asset_id: UUID) -> bool:
@@ -57,20 +62,12 @@ class Purges:
     def next_due(self, until: datetime) -> Purge | None:
         """The next one whose time had come by then, locked for the transaction around; None if there is none."""
         due = self._run("due", until=until)
-        return self.of_asset(due[0][0]) if due else None
+        return self._first_of(due[0][0]) if due else None
 
-    def of_asset(self, asset_id: UUID) -> Purge | None:
-        """What is about to go of an asset, locked for the transaction around."""
-        rows = self._run("of_asset", asset_id=asset_id)
-        if not rows:
-            return None
-        *_, actor_id, actor_type, correlation_id = rows[0]
-        versions = tuple(ContentVersion(row[0], row[1]) for row in rows)
-        return Purge(asset_id, versions, Actor(id=actor_id, type=actor_type), correlation_id)
-
-    def done(self, purge: Purge) -> None:
-        """Note, as part of the transaction around, that the bytes are gone."""
-        self._run("done", asset_id=purge.asset_id, numbers=[version.number for version in purge.versions])
+    def done(self, purge: Purge) -> bool:
+        """Note, as part of the transaction around, that the bytes are gone; returns whether nobody had noted it."""
+        numbers = [version.number for version in purge.versions]
+        return bool(self._run("done", asset_id=purge.asset_id, numbers=numbers))
 
     def failed(self, purge: Purge, failure: str) -> None:
         """Note that it did not work, and has to be tried again."""
@@ -80,6 +77,15 @@ class Purges:
         """How many content versions are about to go, and why one of them has not gone yet."""
         ((number, failure),) = self._run("count")
         return number, failure
+
+    def _first_of(self, asset_id: UUID) -> Purge | None:
+        """What was asked for first of an asset, by one request alone; None if all of it has gone just now."""
+        rows = self._run("of_asset", asset_id=asset_id)
+        if not rows:
+            return None
+        *_, actor_id, actor_type, correlation_id, reason = rows[0]
+        versions = tuple(ContentVersion(row[0], row[1]) for row in rows if row[4] == correlation_id)
+        return Purge(asset_id, versions, Actor(id=actor_id, type=actor_type), correlation_id, reason)
 
     def _run(self, statement: str, **parameters: object) -> Sequence[tuple[Any, ...]]:
         with self._database.transaction(self._tenant_id) as connection:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -11,10 +12,11 @@ import pytest
 from api.composition import Services
 from api.content_watch import ContentWatch
 from api.ledger import Ledger
-from api.purging import MOST_FAILURES, Purging
+from api.purging import MOST_FAILURES, RETENTION, Purging
 from api.stored_contents import StoredContents
 from api.watching import own_session
 from domain.errors import ContentMissingError
+from domain.event import Actor
 from infra.content.directory import DirectoryStore
 from infra.content.s3 import S3Store
 from infra.content.store import ContentStore
@@ -128,6 +130,38 @@ def test_while_the_store_is_down_a_purge_is_accepted_and_later_done_once(
     assert client.call("POST", f"/v1/assets/{asset_id}/restore").status_code == 200
 
 
+def test_the_reason_of_a_purge_is_in_its_event_and_until_then_nowhere_in_the_clear(
+    client: Client, services: Services, purging: Purging
+) -> None:
+    asset_id = with_content(client, node_id="n1", subject="u_ann")
+    client.call("DELETE", f"/v1/assets/{asset_id}")
+    with store_down(services.store, client):
+        purge(client, node_id="n1", reason="Ann asked for it")
+        with services.database.transaction(client.tenant_id) as connection:
+            (row,) = connection.execute("SELECT * FROM ledger.purges").fetchall()
+        assert b"Ann" not in repr(row).encode()
+    while purging.purges.count()[0]:
+        purging.carry_out()
+    last = client.history(asset_id)[-1]
+    assert (last["topic"], last["reason"]) == ("asset.content_purged", "Ann asked for it")
+
+
+def test_each_request_is_said_to_have_removed_what_it_asked_for(client: Client, purging: Purging) -> None:
+    asset_id = with_content(client, b"first")
+    put(client, asset_id, b"second")
+    purging.request_superseded(UUID(asset_id), [1], RETENTION)
+    asked = Purging(replace(purging.session, actor=Actor(id="bob", type="user"), correlation_id="r-17"))
+    asked.request(UUID(asset_id), "the client asked")
+    assert purging.carry_out() == 2
+    told = [
+        (event["actor"]["id"], event["correlation_id"], event["reason"])
+        for event in client.history(asset_id)
+        if event["topic"] == "asset.content_purged"
+    ]
+    own = purging.session.correlation_id
+    assert told == [("ledger", own, RETENTION), ("bob", "r-17", "the client asked")]
+
+
 def test_while_the_store_is_down_a_purge_gives_up_soon_and_each_asset_is_tried_once(
     client: Client, services: Services, purging: Purging
 ) -> None:
@@ -184,7 +218,8 @@ def test_what_was_deleted_longer_ago_than_it_is_kept_is_purged(
     assert purging.request_due(timedelta(days=1)) == 0
     ContentWatch(services, timedelta(0)).look()
     assert [key.split("/")[1] for key in objects(services, client)] == [kept]
-    assert topics(client, deleted)[-1] == "asset.content_purged"
+    last = client.history(deleted)[-1]
+    assert (last["topic"], last["reason"]) == ("asset.content_purged", RETENTION)
 
 
 def test_content_that_was_superseded_longer_ago_than_it_is_kept_is_purged_and_the_newest_stays(
