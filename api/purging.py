@@ -20,7 +20,7 @@ from infra.content.store import ContentStore
 from infra.content.uploads import Uploads, discard, object_key, remove
 from projections.assets.fold import AssetRow
 from projections.assets.read import AssetFilter, every_asset
-from projections.contents.read import due_for_purge, superseded
+from projections.contents.read import bytes_there, due_for_purge, superseded
 
 MOST_SWEPT = 100
 MOST_FAILURES = 3
@@ -88,31 +88,36 @@ class Purging:
 
         Where deleted assets are asked for, what is live by now is left alone. A dry run only tells what would go.
         """
-        request = self.request_deleted if wanted.status == "deleted" else self.request
-        selection = Selection()
-        for row in self._found(wanted):
-            if not row.stored:
-                continue
+        found, selection = self._found(wanted), Selection()
+        sizes = bytes_there(self.session.database, self.session.tenant_id, [row.asset_id for row in found])
+        for row in found:
             if row.holds:
                 selection.held.append(row.asset_id)
                 continue
             try:
                 if not dry_run:
-                    request(row.asset_id, reason)
+                    self._request_by(wanted, row.asset_id, reason)
             except ContentHeldError:
                 selection.held.append(row.asset_id)
             except ContentInUseError:
                 continue
             else:
                 selection.assets += 1
-                selection.bytes += (row.content or {}).get("size") or 0
+                selection.bytes += sizes.get(row.asset_id, 0)
         return selection
 
     def _found(self, wanted: AssetFilter) -> list[AssetRow]:
         """Live assets, and then deleted ones; both lists are read to the end before anything is decided."""
-        either = [wanted, replace(wanted, status="deleted")] if wanted.status is None else [wanted]
+        either = [wanted, replace(wanted, status="deleted")] if _takes_live(wanted) else [wanted]
         session = self.session
-        return [row for one in either for row in every_asset(session.database, session.tenant_id, one)]
+        every = (row for one in either for row in every_asset(session.database, session.tenant_id, one))
+        return [row for row in every if row.stored]
+
+    def _request_by(self, wanted: AssetFilter, asset_id: UUID, reason: str | None) -> None:
+        if wanted.status == "deleted" or wanted.deleted_before:
+            self.request_deleted(asset_id, reason, wanted.deleted_before)
+        else:
+            self.request(asset_id, reason)
 
     def request_due(self, retention: timedelta, most: int = MOST_SWEPT) -> int:
         """Decide it for assets that were deleted, and for content that was superseded, longer ago than they are kept.
@@ -214,6 +219,11 @@ class Purging:
             return self.session.log.load(asset_id, aggregate.project)
         except AggregateNotFoundError:
             raise AssetNotFoundError from None
+
+
+def _takes_live(wanted: AssetFilter) -> bool:
+    """Whether a filter says nothing of being deleted, so that it means live assets and deleted ones."""
+    return wanted.status is None and wanted.deleted_before is None
 
 
 def _place(asset: Asset) -> str:

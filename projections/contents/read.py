@@ -1,5 +1,6 @@
-"""Reads `contents`: what is to be purged."""
+"""Reads `contents`: what is to be purged, and how much that is."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -21,6 +22,12 @@ def superseded(database: Database, tenant_id: UUID, before: datetime, most: int)
     with database.transaction(tenant_id) as connection:
         rows = connection.execute(_SQL["superseded"], {"before": before, "most": most}).fetchall()
     return [(asset_id, numbers) for asset_id, numbers in rows]
+
+
+def bytes_there(database: Database, tenant_id: UUID, asset_ids: Collection[UUID]) -> dict[UUID, int]:
+    """How many bytes all the content versions that are not purged have, of those of the assets that have some."""
+    with database.transaction(tenant_id) as connection:
+        return dict(connection.execute(_SQL["bytes"], {"asset_ids": list(asset_ids)}).fetchall())
 
 
 def tenants_with_old_content(projector: Database, before: datetime) -> list[UUID]:

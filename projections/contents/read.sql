@@ -13,6 +13,10 @@ SELECT c.asset_id, array_agg(c.content_version) FROM queries.contents_v1 AS c JO
    AND NOT EXISTS (SELECT FROM ledger.purges AS p WHERE p.tenant_id = c.tenant_id AND p.asset_id = c.asset_id)
  GROUP BY c.asset_id LIMIT %(most)s
 
+-- bytes: how many there are of some assets
+SELECT asset_id, coalesce(sum(size), 0)::bigint FROM queries.contents_v1
+ WHERE asset_id = ANY (%(asset_ids)s) AND purged_at IS NULL GROUP BY asset_id
+
 -- tenants_with_old: where content may be there still of assets that were deleted, or of versions that were superseded,
 -- before a time
 SELECT DISTINCT c.tenant_id FROM read_models.contents_v1 AS c JOIN read_models.assets_v2 AS a USING (tenant_id, asset_id)

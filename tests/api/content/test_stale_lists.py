@@ -108,6 +108,23 @@ def test_a_purge_of_deleted_assets_never_deletes_one(tenant: Tenant, restored: U
     assert tenant.topics(deleted)[-1] == "asset.content_purged"
 
 
+def test_a_purge_of_what_was_deleted_before_a_time_goes_by_the_deletion(tenant: Tenant, restored: UUID) -> None:
+    changed = tenant.asset()
+    tenant.delete(changed)
+    before = utc_now()
+    tenant.at(utc_now).hold_asset(changed, "case-17", None, None)
+    tenant.at(utc_now).change_asset(changed, lambda a, context: a.release_hold(context, "case-17"), None, None)
+    tenant.delete(restored)
+    tenant.fold()
+    wanted = AssetFilter(deleted_before=before)
+    assert tenant.purging.request_all(wanted, None, dry_run=True).assets == 1
+    tenant.restore(changed)
+    assert tenant.purging.request_all(wanted, None, dry_run=False).assets == 0
+    tenant.delete(changed)
+    assert tenant.purging.request_all(wanted, None, dry_run=False).assets == 0
+    assert tenant.purging.purges.count() == (0, None)
+
+
 def test_a_purge_that_does_not_ask_for_deleted_assets_deletes_live_ones(tenant: Tenant, restored: UUID) -> None:
     found = tenant.purging.request_all(AssetFilter(created_before=utc_now()), "the client asked", dry_run=False)
     assert found.assets == 1
