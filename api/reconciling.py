@@ -1,8 +1,9 @@
 """Compares the store with the log: objects that nobody knows, and what is recorded but gone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
@@ -13,11 +14,21 @@ from domain.asset.events import AssetContentPurged, AssetContentStored
 from domain.documents import kept_for
 from domain.event import Recorded
 from infra.content.purges import Purges
+from infra.content.store import Stat
 from infra.content.uploads import LANDING, Uploads, object_key
 
 YOUNG = timedelta(hours=1)
 """An object that nobody knows is left alone for so long: what is written right now may be recorded yet."""
 TOPICS = (AssetContentStored.TOPIC, AssetContentPurged.TOPIC)
+
+
+class Damage(NamedTuple):
+    """A content version whose object has another size: how many bytes were recorded, and how many are there."""
+
+    asset_id: UUID
+    content_version: int
+    recorded: int | None
+    there: int
 
 
 @dataclass(frozen=True)
@@ -28,41 +39,44 @@ class Mismatch:
     """Keys of objects that the log does not know."""
     missing: list[tuple[UUID, int]] = field(default_factory=list)
     """Content versions, by asset, whose objects are gone."""
+    damaged: list[Damage] = field(default_factory=list)
+    """Content versions whose objects have another size than was recorded."""
     missing_documents: list[tuple[UUID, UUID]] = field(default_factory=list)
     """Documents, by asset or job, whose objects are gone."""
 
 
 class Expected(NamedTuple):
-    """An object that should be there, as the log says: whose it is, since which position."""
+    """An object that should be there, as the log says: its key, since which position, with how many bytes if known."""
 
-    originator_id: UUID
-    content_id: UUID
+    key: str
     position: int
+    size: int | None = None
 
 
 @dataclass
 class Inventory:
-    """What should be in the store: content by asset and version, and documents by their ids."""
+    """What should be in the store: content by asset and version, documents by asset or job and by their ids."""
 
     contents: dict[tuple[UUID, int], Expected] = field(default_factory=dict)
-    documents: dict[UUID, Expected] = field(default_factory=dict)
+    documents: dict[tuple[UUID, UUID], Expected] = field(default_factory=dict)
 
     def note(self, recorded: Iterable[Recorded]) -> None:
         """Take in what some events say, in the order of positions."""
         for event, position, _ in recorded:
-            of = event.originator_id
+            of, key = event.originator_id, partial(object_key, event.envelope.tenant_id, event.originator_id)
             match event:
                 case AssetContentStored():
-                    self.contents[of, event.content_version] = Expected(of, event.content_id, position)
+                    expected = Expected(key(event.content_id), position, event.content.size)
+                    self.contents[of, event.content_version] = expected
                 case AssetContentPurged():
                     for number in event.content_versions:
                         self.contents.pop((of, number), None)
-            self.documents.update((id_, Expected(of, id_, position)) for id_ in kept_for(event))
+            self.documents.update(((of, id_), Expected(key(id_), position)) for id_ in kept_for(event))
 
-    def keys(self, tenant_id: UUID) -> set[str]:
+    @property
+    def known(self) -> set[str]:
         """The keys of all of it."""
-        every = (*self.contents.values(), *self.documents.values())
-        return {object_key(tenant_id, one.originator_id, one.content_id) for one in every}
+        return {one.key for one in (*self.contents.values(), *self.documents.values())}
 
 
 @dataclass(frozen=True)
@@ -76,28 +90,27 @@ class Reconciling:
 
     def compare(self) -> Mismatch:
         """What is in the store but not in the log, and the other way round. Reads both from end to end."""
-        log, tenant_id = self.session.log, self.session.tenant_id
+        log = self.session.log
         # In this order, so that whatever becomes known or goes meanwhile is seen by one of the reads after it did.
         under_way, begun, head = self._uploads.under_way(), self.session.clock(), log.recorder.head()
-        there = dict(self.session.store.objects(f"{tenant_id}/"))
+        there = dict(self.session.store.objects(f"{self.session.tenant_id}/"))
         going = self._purges.going()
         inventory = Inventory()
         inventory.note(log.of_topics(TOPICS))
         inventory.note(log.with_documents())
-        known = inventory.keys(tenant_id)
+        known, contents = inventory.known, inventory.contents.items()
 
         def is_gone(one: Expected) -> bool:
-            return one.position <= head and object_key(tenant_id, one.originator_id, one.content_id) not in there
+            return one.position <= head and one.key not in there
+
+        def is_orphan(named: Named) -> bool:
+            return named.content_id not in under_way and (named.whole not in known or named.ending == LANDING)
 
         return Mismatch(
-            orphans=[
-                key
-                for key, stat in there.items()
-                if (of := Named.of(key)).whole not in known or of.ending == LANDING
-                if of.content_id not in under_way and stat.modified_at < begun - YOUNG
-            ],
-            missing=[place for place, one in inventory.contents.items() if place not in going and is_gone(one)],
-            missing_documents=[(one.originator_id, id_) for id_, one in inventory.documents.items() if is_gone(one)],
+            [key for key, stat in there.items() if stat.modified_at < begun - YOUNG and is_orphan(Named.of(key))],
+            [place for place, one in contents if place not in going and is_gone(one)],
+            [Damage(*place, one.size, there[one.key].size) for place, one in contents if _is_damaged(one, there)],
+            [place for place, one in inventory.documents.items() if is_gone(one)],
         )
 
     def remove(self, orphans: Iterable[str]) -> int:
@@ -127,7 +140,7 @@ class Reconciling:
             inventory.note(self.session.log.history(named.originator_id))
         except AggregateNotFoundError:
             return False
-        return named.ending != LANDING and named.whole in inventory.keys(self.session.tenant_id)
+        return named.ending != LANDING and named.whole in inventory.known
 
 
 class Named(NamedTuple):
@@ -144,6 +157,10 @@ class Named(NamedTuple):
         above, _, last = key.rpartition("/")
         name, _, ending = last.partition(".")
         return cls(f"{above}/{name}", _id(above.rpartition("/")[2]), _id(name), ending)
+
+
+def _is_damaged(one: Expected, there: Mapping[str, Stat]) -> bool:
+    return one.key in there and one.size not in (None, there[one.key].size)
 
 
 def _id(text: str) -> UUID | None:

@@ -8,7 +8,7 @@ import pytest
 from api.composition import Services, utc_now
 from api.contents import Contents
 from api.ledger import Ledger
-from api.reconciling import YOUNG, Mismatch, Reconciling
+from api.reconciling import YOUNG, Damage, Mismatch, Reconciling
 from api.watching import own_session
 from domain.asset.events import Content
 from infra.content.uploads import landing_key, object_key
@@ -87,6 +87,15 @@ def test_what_has_become_known_since_it_was_found_is_not_removed(
         services.store.write(key, [b"bytes"])
     assert reconciling.remove([*kept, under_way, orphan]) == 1
     assert objects(services, client) == sorted([*kept, under_way])
+
+
+def test_an_object_of_another_size_than_was_recorded_is_damaged(
+    client: Client, services: Services, reconciling: Reconciling
+) -> None:
+    asset_id = UUID(with_content(client, b"twelve bytes"))
+    (key,) = objects(services, client)
+    services.store.write(key, [b"cut"])
+    assert reconciling.compare() == Mismatch(damaged=[Damage(asset_id, 1, 12, 3)])
 
 
 def test_what_is_about_to_be_purged_or_was_is_not_missing(
