@@ -4,8 +4,9 @@ import hashlib
 import hmac
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 from uuid import UUID
 
 import uuid6
@@ -29,6 +30,17 @@ from projections.engine import Engine
 from projections.running import Follower
 
 
+class Watched(Protocol):
+    """A thread that looks after something."""
+
+    name: str
+
+    @property
+    def works(self) -> bool:
+        """Whether it does what it is there for."""
+        ...
+
+
 @dataclass(frozen=True)
 class Services:
     """What requests and commands are served with."""
@@ -43,6 +55,8 @@ class Services:
     store: ContentStore
     signer: UrlSigner
     rules: ContentRules
+    watches: list[Watched] = field(default_factory=list)
+    """Those that run in this process."""
 
     def session(
         self, tenant_id: UUID, actor: Actor, correlation_id: str | None = None, causation_id: str | None = None

@@ -46,7 +46,8 @@ class ContentWatch(Watch):
     def look(self, *, retention: bool = True, store: bool = True) -> None:
         """Do all that is due now. What fails is logged, and tried again next time."""
         for tenant_id in self._tenants(retention=retention):
-            self._look_after(tenant_id, retention=retention)
+            with self.surviving(tenant_id=str(tenant_id)):
+                self._look_after(tenant_id, retention=retention)
         if store:
             self._look_after_store()
 

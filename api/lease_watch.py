@@ -36,7 +36,11 @@ class LeaseWatch(Watch):
         except (LedgerError, psycopg.Error) as error:
             _LOG.warning("lost jobs not looked for", reason=str(error))
             return 0
-        return sum(self._take_back(tenant_id) for tenant_id in tenants)
+        taken = 0
+        for tenant_id in tenants:
+            with self.surviving(tenant_id=str(tenant_id)):
+                taken += self._take_back(tenant_id)
+        return taken
 
     def _take_back(self, tenant_id: UUID) -> int:
         try:

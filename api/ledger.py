@@ -122,6 +122,21 @@ class Ledger:
 
         return self.session.atomically(work)
 
+    def restore_asset(self, asset_id: UUID, reason: str | None, expected_revision: int | None) -> AssetRow:
+        """Bring a deleted asset back. ContentBeingPurgedError if its content is about to go."""
+        purges = Purges(self.session.database, self.tenant_id)
+
+        def restored(asset: Asset, context: Context) -> Sequence[AssetEvent]:
+            if asset.deleted and purges.pending(asset_id):
+                raise ContentBeingPurgedError
+            return asset.restore(context)
+
+        def work() -> AssetRow:
+            self.log.recorder.lock_head()
+            return self.change_asset(asset_id, restored, reason, expected_revision)
+
+        return self.session.atomically(work)
+
     def asset(self, asset_id: UUID, revision: int | None = None, as_of: int | None = None) -> AssetRow:
         """The asset now, at a revision, or at a position: what a client saw then."""
         history = self._history(asset_id, revision)

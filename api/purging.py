@@ -1,10 +1,11 @@
-"""Removes bytes for good: content that is purged, and what uploads have left behind. And tells what does not match."""
+"""Removes bytes for good: content that is purged, and what uploads have left behind."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from itertools import chain, takewhile
+from datetime import datetime, timedelta
+from itertools import takewhile
 from uuid import UUID
 
 import structlog
@@ -12,34 +13,32 @@ from eventsourcing.application import AggregateNotFoundError
 
 from api.session import Session
 from domain.asset import asset as aggregate
-from domain.asset.asset import Asset
-from domain.documents import kept_for
-from domain.errors import AssetNotFoundError, ContentHeldError, LedgerError, ServiceUnavailableError
+from domain.asset.asset import Asset, ContentVersion
+from domain.errors import (
+    AssetNotFoundError,
+    ContentHeldError,
+    ContentInUseError,
+    LedgerError,
+    ServiceUnavailableError,
+)
+from domain.event import Context
 from infra.content.purges import Purge, Purges
+from infra.content.sealed import seal, unseal
 from infra.content.store import ContentStore
-from infra.content.uploads import Uploads, discard, landing_key, object_key, remove
+from infra.content.uploads import Uploads, discard, object_key, remove
 from projections.assets.fold import AssetRow
 from projections.assets.read import AssetFilter, every_asset
-from projections.contents.read import due_for_purge, known_contents, superseded
+from projections.contents.read import bytes_there, due_for_purge, superseded
 
 _LOG = structlog.get_logger()
 
 MOST_SWEPT = 100
+MOST_FAILURES = 3
+"""After so many in a row the store is taken to be down."""
+LONGEST = 10.0
+"""Seconds after which one tenant's purges let others have their turn, and a request have its answer."""
 RETENTION = "the retention time is over"
-YOUNG = timedelta(hours=1)
-"""An object that nobody knows is left alone for so long: what is written right now may be recorded yet."""
-
-
-@dataclass(frozen=True)
-class Mismatch:
-    """What store and log disagree about."""
-
-    orphans: list[str] = field(default_factory=list)
-    """Keys of objects that the log does not know."""
-    missing: list[tuple[UUID, int]] = field(default_factory=list)
-    """Content versions, by asset, whose objects are gone."""
-    missing_documents: list[tuple[UUID, UUID]] = field(default_factory=list)
-    """Documents, by asset or job, whose objects are gone."""
+REFUSALS = (AssetNotFoundError, ContentHeldError, ContentInUseError)
 
 
 @dataclass
@@ -74,63 +73,75 @@ class Purging:
 
         Raises AssetNotFoundError, ContentHeldError.
         """
-        context = self.session.context(reason)
 
-        def work() -> int:
-            self.session.log.recorder.lock_head()
-            asset = self._load(asset_id)
+        def going(asset: Asset, context: Context) -> tuple[ContentVersion, ...]:
             self.session.log.record(*(deleted := asset.soft_delete(context)))
             for event in deleted:
                 asset = aggregate.evolve(asset, event)
-            going = asset.purgeable()
-            self.purges.request(context, asset_id, going)
-            return len(going)
+            return asset.purgeable()
 
-        return self.session.atomically(work)
+        return self._decide(asset_id, reason, going)
+
+    def request_deleted(self, asset_id: UUID, reason: str | None = None, before: datetime | None = None) -> int:
+        """The same for an asset that is deleted already, since before a time if one is given.
+
+        Raises AssetNotFoundError, ContentHeldError, ContentInUseError if it is live or was deleted later.
+        """
+        return self._decide(asset_id, reason, lambda asset, _: asset.purgeable(before))
+
+    def request_superseded(self, asset_id: UUID, numbers: Collection[int], reason: str | None = None) -> int:
+        """The same for some content versions in whose place newer ones are. AssetNotFoundError, ContentHeldError."""
+        return self._decide(asset_id, reason, lambda asset, _: asset.superseded(numbers))
 
     def request_all(self, wanted: AssetFilter, reason: str | None, *, dry_run: bool) -> Selection:
         """Decide it for every asset that the filter finds, deleted or not, with content in the store.
 
-        A dry run decides nothing, and tells what would go.
+        Where deleted assets are asked for, what is live by now is left alone. A dry run only tells what would go.
         """
-        selection = Selection()
-        for row in self._found(wanted):
-            if not row.stored:
-                continue
+        found, selection = self._found(wanted), Selection()
+        sizes = bytes_there(self.session.database, self.session.tenant_id, [row.asset_id for row in found])
+        for row in found:
             if row.holds:
                 selection.held.append(row.asset_id)
                 continue
             try:
                 if not dry_run:
-                    self.request(row.asset_id, reason)
+                    self._request_by(wanted, row.asset_id, reason)
             except ContentHeldError:
                 selection.held.append(row.asset_id)
+            except ContentInUseError:
+                continue
             else:
                 selection.assets += 1
-                selection.bytes += (row.content or {}).get("size") or 0
+                selection.bytes += sizes.get(row.asset_id, 0)
         return selection
 
     def _found(self, wanted: AssetFilter) -> list[AssetRow]:
         """Live assets, and then deleted ones; both lists are read to the end before anything is decided."""
-        either = [wanted, replace(wanted, status="deleted")] if wanted.status is None else [wanted]
+        either = [wanted, replace(wanted, status="deleted")] if _takes_live(wanted) else [wanted]
         session = self.session
-        return [row for one in either for row in every_asset(session.database, session.tenant_id, one)]
+        every = (row for one in either for row in every_asset(session.database, session.tenant_id, one))
+        return [row for row in every if row.stored]
+
+    def _request_by(self, wanted: AssetFilter, asset_id: UUID, reason: str | None) -> None:
+        if wanted.status == "deleted" or wanted.deleted_before:
+            self.request_deleted(asset_id, reason, wanted.deleted_before)
+        else:
+            self.request(asset_id, reason)
 
     def request_due(self, retention: timedelta, most: int = MOST_SWEPT) -> int:
         """Decide it for assets that were deleted, and for content that was superseded, longer ago than they are kept.
 
-        Returns of how many assets.
+        Returns of how many assets. What lists say may be out of date: the log decides, and nothing live is deleted.
         """
         database, tenant_id = self.session.database, self.session.tenant_id
         before, requested = self.session.clock() - retention, 0
         for asset_id in due_for_purge(database, tenant_id, before, most):
             with self._alone(asset_id):
-                self.request(asset_id, RETENTION)
-                requested += 1
+                requested += self.request_deleted(asset_id, RETENTION, before) > 0
         for asset_id, numbers in superseded(database, tenant_id, before, most):
             with self._alone(asset_id):
-                self._request_superseded(asset_id, numbers)
-                requested += 1
+                requested += self.request_superseded(asset_id, numbers, RETENTION) > 0
         return requested
 
     @contextmanager
@@ -140,32 +151,52 @@ class Purging:
             yield
         except ServiceUnavailableError:
             raise
-        except (ContentHeldError, AssetNotFoundError):
+        except REFUSALS:
             pass
         except LedgerError as error:
             self._log("retention not looked after", error, asset_id=asset_id)
 
-    def _request_superseded(self, asset_id: UUID, numbers: Sequence[int]) -> None:
-        def work() -> None:
+    def _decide(
+        self,
+        asset_id: UUID,
+        reason: str | None,
+        going: Callable[[Asset, Context], Collection[ContentVersion]],
+    ) -> int:
+        """Decide on an asset, as the log says it is, what goes of it; returns how many versions."""
+        context = self.session.context(reason)
+
+        def work() -> int:
             self.session.log.recorder.lock_head()
-            going = self._load(asset_id).superseded(numbers)
-            self.purges.request(self.session.context(RETENTION), asset_id, going)
+            asset = self._load(asset_id)
+            versions = going(asset, context)
+            self.purges.request(context, asset_id, versions, self._sealed(asset, reason))
+            return len(versions)
 
-        self.session.atomically(work)
+        return self.session.atomically(work)
 
-    def carry_out(self) -> int:
-        """Remove what is due, until nothing is; returns of how many assets. What fails is tried again later."""
-        done = 0
-        while (purge := self._next()) is not None:
+    def carry_out(self, seconds: float = LONGEST) -> int:
+        """Remove what is due now, each asset's once; returns of how many assets.
+
+        What fails, and all that is left after a while or when the store fails again and again, is tried again later.
+        """
+        ends, until = time.monotonic() + seconds, self.purges.clock()
+        done = failures = 0
+        while failures < MOST_FAILURES and (purge := self._next(until)) is not None:
             try:
-                for version in purge.versions:
-                    remove(self.store, object_key(self.session.tenant_id, purge.asset_id, version.id))
-                self._record(purge)
+                self._carry_out(purge)
             except LedgerError as error:
                 self.purges.failed(purge, str(error))
-                continue
-            done += 1
+                failures += 1
+            else:
+                done, failures = done + 1, 0
+            if time.monotonic() > ends:
+                break
         return done
+
+    def _carry_out(self, purge: Purge) -> None:
+        for version in purge.versions:
+            remove(self.store, object_key(self.session.tenant_id, purge.asset_id, version.id))
+        self._record(purge)
 
     def sweep(self) -> int:
         """Remove what uploads have left behind whose time is over, documents among them; returns how many.
@@ -200,58 +231,38 @@ class Purging:
             except LedgerError as error:
                 self._log("what landed late not swept", error, upload_id=content_id)
 
-    def reconcile(self) -> Mismatch:
-        """What is in the store but not in the log, and the other way round. Reads both from end to end."""
-        found = Mismatch()
-        under_way = self.uploads.under_way()
-        begun = self.session.clock()
-        recorded = {content_id: (asset_id, number) for content_id, asset_id, number in self._recorded()}
-        documents = {
-            id_: event.originator_id for event, *_ in self.session.log.with_documents() for id_ in kept_for(event)
-        }
-        known, seen = recorded.keys() | documents.keys(), set[UUID | None]()
-        place = f"{self.session.tenant_id}/"
-        for key, stat in chain(self.store.objects(place), self.store.objects(landing_key(place))):
-            content_id, derived = _content_id(key)
-            if content_id in known and key.startswith(place):
-                if not derived:
-                    seen.add(content_id)
-            elif content_id not in under_way and stat.modified_at < begun - YOUNG:
-                found.orphans.append(key)
-        found.missing.extend(version for content_id, version in recorded.items() if content_id not in seen)
-        found.missing_documents.extend((of, id_) for id_, of in documents.items() if id_ not in seen)
-        return found
-
-    def remove_orphans(self, found: Mismatch) -> None:
-        """Remove the objects that the log does not know."""
-        for key in found.orphans:
-            self.store.delete(key)
-
-    def _recorded(self) -> Iterator[tuple[UUID, UUID, int]]:
-        return known_contents(self.session.database, self.session.tenant_id)
-
-    def _next(self) -> Purge | None:
+    def _next(self, until: datetime) -> Purge | None:
         with self.session.database.transaction(self.session.tenant_id):
-            return self.purges.next_due()
+            return self.purges.next_due(until)
 
     def _record(self, purge: Purge) -> None:
         gone = [version.number for version in purge.versions]
-        context = self.session.context().model_copy(
-            update={"actor": purge.actor, "correlation_id": purge.correlation_id}
-        )
 
         def work() -> None:
-            if self.purges.of_asset(purge.asset_id) is None:
-                return
-            asset = self._load(purge.asset_id)
-            self.purges.done(purge)
-            self.session.log.record(*asset.purge_content(context, gone))
+            if self.purges.done(purge):
+                asset = self._load(purge.asset_id)
+                said = {
+                    "actor": purge.actor,
+                    "correlation_id": purge.correlation_id,
+                    "reason": self._opened(asset, purge.reason),
+                }
+                self.session.log.record(*asset.purge_content(self.session.context().model_copy(update=said), gone))
 
         self.session.atomically(work)
 
     def _log(self, what: str, error: LedgerError, **of: UUID) -> None:
         named = {name: str(id_) for name, id_ in of.items()}
         _LOG.warning(what, tenant_id=str(self.session.tenant_id), **named, reason=str(error))
+
+    def _sealed(self, asset: Asset, reason: str | None) -> bytes | None:
+        if reason is None:
+            return None
+        return seal(self.session.keys.sealing(asset.tenant_id, asset.subject), reason.encode(), _place(asset))
+
+    def _opened(self, asset: Asset, reason: bytes | None) -> str | None:
+        if reason is None:
+            return None
+        return unseal(self.session.keys.opening(asset.tenant_id, asset.subject), reason, _place(asset)).decode()
 
     def _load(self, asset_id: UUID) -> Asset:
         try:
@@ -260,10 +271,11 @@ class Purging:
             raise AssetNotFoundError from None
 
 
-def _content_id(key: str) -> tuple[UUID | None, str]:
-    """The content that an object is, or that it is derived from as the ending says; None if it is none of ours."""
-    name, _, ending = key.rsplit("/", 1)[-1].partition(".")
-    try:
-        return UUID(name), ending
-    except ValueError:
-        return None, ending
+def _takes_live(wanted: AssetFilter) -> bool:
+    """Whether a filter says nothing of being deleted, so that it means live assets and deleted ones."""
+    return wanted.status is None and wanted.deleted_before is None
+
+
+def _place(asset: Asset) -> str:
+    """What the reason of an asset's purge is sealed for."""
+    return f"purge of {asset.tenant_id}/{asset.id}"

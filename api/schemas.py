@@ -245,12 +245,15 @@ class FieldProblem(BaseModel):
 
 
 class Health(BaseModel):
-    """Whether the service works, and where projections have stopped."""
+    """Whether the service works, where projections have stopped, and which watches have."""
 
-    model_config = example(status="ok", failures=[])
+    model_config = example(status="ok", failures=[], watches=[])
 
     status: Literal["ok", "failing"]
     failures: list["ProjectionFailure"]
+    watches: list[str] = Field(
+        description="What of this process has ended, or fails again and again: `lease-watch`, `content-watch`."
+    )
 
 
 class ProjectionFailure(BaseModel):

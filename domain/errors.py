@@ -37,7 +37,7 @@ class ContentInUseError(LedgerError):
 
 
 class ContentBeingPurgedError(LedgerError):
-    """The asset's content is being purged: it is too late for a legal hold."""
+    """The asset's content is being purged: it is too late to keep it. Wait until it is gone."""
 
 
 class FilterMissingError(LedgerError):

@@ -88,13 +88,22 @@ class Engine:
         found = {(name, version): flags for name, version, *flags in rows}
         return [Work(p, *map(bool, found.get((p.name, p.version), (False,) * 3))) for p in self.projections]
 
-    def step(self, projection: Projection[Any], limit: int = FOLLOW_BATCH, *, waiting: bool = True) -> int:
+    def step(
+        self,
+        projection: Projection[Any],
+        limit: int = FOLLOW_BATCH,
+        *,
+        waiting: bool = True,
+        only: UUID | None = None,
+    ) -> int:
         """Fold one batch of at most about `limit` events; returns how many were folded, 0 if there are no news.
+
+        They are of any tenants, or of one alone.
 
         An event whose row the database refuses for good stops its tenant, as one does that cannot be folded.
         """
         try:
-            return self._step(projection, limit, waiting=waiting)
+            return self._step(projection, limit, waiting=waiting, only=only)
         except _Refused as refused:
             return sum(self._isolate(projection, tenant_id, limit) for tenant_id in refused.places)
 

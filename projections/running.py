@@ -2,16 +2,19 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self
+from uuid import UUID
 
 import psycopg
 import structlog
 
 from domain.errors import LedgerError
+from infra.database import Database
 from projections.collecting import collector_at_rest
 from projections.engine import FOLLOW_BATCH, REBUILD_BATCH, Engine, Work
 from projections.projection import Projection
+from projections.query import reached
 
 _LOG = structlog.get_logger()
 
@@ -122,6 +125,27 @@ def rebuild(
     return done
 
 
+def fold_until(
+    engine: Engine,
+    database: Database,
+    tenant_id: UUID,
+    projections: Sequence[Projection[Any]],
+    head: int,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> None:
+    """Have one tenant's log folded up to a position by all the projections, here or by whoever is faster.
+
+    Tells `progress` how many events are folded of how many. Raises ProjectionStoppedError if one cannot be.
+    """
+    engine.enrol()
+    for number, projection in enumerate(projections):
+        while (position := reached(database, tenant_id, [projection])) < head:
+            progress(number * head + position, len(projections) * head)
+            if not engine.step(projection, HELPING_BATCH, only=tenant_id):
+                _check(engine, projection, tenant_id)
+                time.sleep(PAUSE_FOR_OTHERS)
+
+
 def _carry_on(engine: Engine, projection: Projection[Any], progress: Callable[[int, int], None]) -> int:
     """Fold until the end of the logs as it was when the read model had its indexes; returns how many events."""
     done, total, _ = engine.done(projection)
@@ -143,7 +167,7 @@ def _carry_on(engine: Engine, projection: Projection[Any], progress: Callable[[i
             time.sleep(PAUSE_FOR_OTHERS)
 
 
-def _check(engine: Engine, projection: Projection[Any]) -> None:
+def _check(engine: Engine, projection: Projection[Any], only: UUID | None = None) -> None:
     for name, _, tenant_id, position, failure in engine.failures():
-        if name == projection.name:
+        if name == projection.name and only in (None, tenant_id):
             raise ProjectionStoppedError(f"{name} stopped at position {position + 1} of tenant {tenant_id}: {failure}")

@@ -1,71 +1,21 @@
 """`content`: look after the bytes of assets."""
 
-from datetime import timedelta
 from typing import Annotated
 
 import typer
-from rich import print as show
 
 from api.cli.importing import import_
-from api.cli.opening import ReasonOption, TenantOption, opened, operated, tenant_or_only
-from api.composition import Services
+from api.cli.opening import TenantOption, opened, operated, say, tenant_or_only
+from api.cli.purging import purge
 from api.purging import Purging
-from domain.errors import FilterMissingError
-from domain.reference import Reference
-from projections.assets.read import AssetFilter
+from api.reconciling import Mismatch, Reconciling
+from api.session import Session
 
 app = typer.Typer(
     help="Bring in media, purge the bytes of assets, and compare the store with the log.", no_args_is_help=True
 )
 app.command("import")(import_)
-
-
-@app.command()
-def purge(
-    tenant: TenantOption = None,
-    deleted_days: Annotated[
-        float | None, typer.Option(help="Assets that were deleted at least so many days ago.", min=0)
-    ] = None,
-    older_days: Annotated[
-        float | None, typer.Option(help="Assets that were recorded at least so many days ago.", min=0)
-    ] = None,
-    node: Annotated[list[str] | None, typer.Option(help="Assets that this workflow node made.")] = None,
-    workflow: Annotated[list[str] | None, typer.Option(help="Assets that this workflow made.")] = None,
-    job: Annotated[list[str] | None, typer.Option(help="Assets of this job, by its id or its run.")] = None,
-    ref: Annotated[list[str] | None, typer.Option(help="Assets with this reference, written kind:id.")] = None,
-    reason: ReasonOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
-) -> None:
-    """Let the bytes of assets go for good; what is recorded of them stays.
-
-    All that is given must hold. Live assets are deleted first; those under a legal hold keep their bytes. The same is
-    done by `serve` for assets that were deleted longer ago than the retention time.
-    """
-    with opened() as services:
-        now = services.clock()
-        before, deleted = (None if days is None else now - timedelta(days=days) for days in (older_days, deleted_days))
-        named = [
-            *(Reference(kind="node", id=n) for n in node or ()),
-            *(Reference(kind="workflow", id=w) for w in workflow or ()),
-        ]
-        wanted = AssetFilter(
-            status="deleted" if deleted else None,
-            created_before=before,
-            updated_before=deleted,
-            jobs=tuple(job or ()),
-            references=(*named, *map(_reference, ref or ())),
-        )
-        if wanted == AssetFilter():
-            raise FilterMissingError
-        purging = _purging(services, tenant)
-        found = purging.request_all(wanted, reason, dry_run=dry_run)
-        show(f"{'would purge' if dry_run else 'purging'} {found.assets:,} assets with {found.bytes:,} bytes")
-        if found.held:
-            show(f"{len(found.held):,} assets stay, since they are under a legal hold")
-        purging.carry_out()
-        left, failure = purging.purges.count()
-        if left:
-            show(f"{left:,} content versions are not gone yet and will be tried again: {failure}")
+app.command()(purge)
 
 
 @app.command()
@@ -73,38 +23,44 @@ def reconcile(
     tenant: TenantOption = None,
     repair: Annotated[bool, typer.Option("--repair", help="Remove what the log does not know.")] = False,
 ) -> None:
-    """Compare the store with the log: objects that nobody knows, and content and documents whose object is gone.
+    """Compare the store with the log.
 
-    Objects younger than an hour are left alone: they may be on their way into the log.
+    Lists objects that nobody knows (orphans), and content and documents whose object is gone (missing) or has another
+    size than was recorded (damaged). Ends with 1 if anything of that is left: `--repair` removes orphans, but nothing
+    brings back what is missing or damaged. Objects younger than an hour are left alone: they may be on their way into
+    the log.
     """
     with opened() as services:
-        compare(_purging(services, tenant), repair=repair)
+        services.store.check()
+        if not compare(operated(services, tenant_or_only(services, tenant)), repair=repair):
+            raise typer.Exit(1)
 
 
-def compare(purging: Purging, *, repair: bool) -> None:
-    """Compare, list what does not match, and sum up."""
-    swept = purging.sweep()
-    found = purging.reconcile()
-    for key in found.orphans:
-        show(f"orphan   {key}")
-    for asset_id, version in found.missing:
-        show(f"missing  asset {asset_id}, content version {version}")
-    for originator_id, document_id in found.missing_documents:
-        show(f"missing  document {document_id} of {originator_id}")
-    if repair:
-        purging.remove_orphans(found)
-    done = "removed" if repair else "found"
-    missing = len(found.missing) + len(found.missing_documents)
-    show(f"{done} {len(found.orphans):,} orphans, {missing:,} missing, {swept:,} uploads swept")
+def compare(session: Session, *, repair: bool) -> bool:
+    """Compare, list what does not match, and sum up; returns whether store and log match now."""
+    swept, reconciling = Purging(session).sweep(), Reconciling(session)
+    found = reconciling.compare()
+    for line in _lines(found):
+        say(line)
+    orphans = f"removed {reconciling.remove(found.orphans):,}" if repair else f"found {len(found.orphans):,}"
+    missing, damaged = len(found.missing) + len(found.missing_documents), len(found.damaged)
+    say(f"{orphans} orphans, {missing:,} missing, {damaged:,} damaged, {swept:,} uploads swept")
+    if missing or damaged:
+        say("what is missing or damaged cannot be repaired from here: bring it back from a backup of the store")
+    return not (missing or damaged or (found.orphans and not repair))
 
 
-def _purging(services: Services, tenant: str | None) -> Purging:
-    services.store.check()
-    return Purging(operated(services, tenant_or_only(services, tenant)))
-
-
-def _reference(text: str) -> Reference:
-    try:
-        return Reference.parse(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--ref") from None
+def _lines(found: Mismatch) -> list[str]:
+    """One line for everything that does not match."""
+    return [
+        *(f"orphan   {key}" for key in found.orphans),
+        *(f"missing  asset {asset_id}, content version {version}" for asset_id, version in found.missing),
+        *(
+            f"missing  document {document_id} of {originator_id}"
+            for originator_id, document_id in found.missing_documents
+        ),
+        *(
+            f"damaged  asset {asset_id}, content version {version}: {there:,} bytes instead of {recorded:,}"
+            for asset_id, version, recorded, there in found.damaged
+        ),
+    ]

@@ -29,7 +29,6 @@ from api.importers import folder
 from api.importing import Importing
 from api.lease_watch import LeaseWatch
 from api.ledger import Ledger
-from api.purging import Purging
 from api.serving import ServingError, listening, serving, wait_for_signal
 from domain.errors import TenantNotFoundError
 from domain.event import Actor
@@ -92,7 +91,7 @@ def _import_samples(services: Services, tenant_id: UUID, console: Console) -> No
 
 def _reconcile(services: Services, tenant_id: UUID, console: Console) -> None:
     console.print("\n[bold]asset-ledger content reconcile[/]", highlight=False)
-    compare(Purging(operated(services, tenant_id)), repair=False)
+    compare(operated(services, tenant_id), repair=False)
 
 
 def _keep_serving(console: Console, url: str, key: str, asset_id: str) -> None:

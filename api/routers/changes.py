@@ -78,12 +78,12 @@ def soft_delete_asset(
     seen(response, Asset.of(ledger.change_asset(asset_id, Aggregate.soft_delete, reason, if_match)))
 
 
-@router.post("/restore", responses=documented(*ALWAYS))
+@router.post("/restore", responses=documented(*ALWAYS, ContentBeingPurgedError))
 def restore_asset(
     asset_id: UUID, ledger: CallerLedger, if_match: IfMatch, response: Response, why: Reasoned | None = None
 ) -> Asset:
-    """Bring a deleted asset back. Restoring a live one changes nothing."""
-    row = ledger.change_asset(asset_id, Aggregate.restore, why.reason if why else None, if_match)
+    """Bring a deleted asset back, unless its content is about to go. Restoring a live one changes nothing."""
+    row = ledger.restore_asset(asset_id, why.reason if why else None, if_match)
     return seen(response, Asset.of(ledger.shown(row)))
 
 

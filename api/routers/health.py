@@ -12,12 +12,17 @@ from api.schemas import Health, ProjectionFailure
 router = APIRouter(route_class=Rendered, tags=["health"])
 
 
-@router.get("/health", responses={503: {"model": Health, "description": "A projection has stopped."}})
+@router.get("/health", responses={503: {"model": Health, "description": "A projection or a watch has stopped."}})
 def health(services: Annotated[Services, Depends(services)], response: Response) -> Health:
-    """Tell whether the database answers and every projection follows. Needs no key, and names no tenant's data."""
+    """Tell whether the database answers, every projection follows, and what goes on in the background works.
+
+    Needs no key, and names no tenant's data.
+    """
     failures = [
         ProjectionFailure(projection=name, version=version, tenant_id=tenant_id, position=position + 1)
         for name, version, tenant_id, position, _ in services.engine.failures()
     ]
-    response.status_code = 503 if failures else 200
-    return Health(status="failing" if failures else "ok", failures=failures)
+    watches = [watch.name for watch in tuple(services.watches) if not watch.works]
+    failing = bool(failures or watches)
+    response.status_code = 503 if failing else 200
+    return Health(status="failing" if failing else "ok", failures=failures, watches=watches)

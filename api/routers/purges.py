@@ -17,6 +17,7 @@ from domain.errors import FilterMissingError
 from projections.asset_references.fold import ASSET_REFERENCES
 from projections.assets.fold import ASSETS
 from projections.assets.read import AssetFilter
+from projections.contents.fold import CONTENTS
 from projections.query import SearchTooShortError
 
 router = APIRouter(route_class=Rendered, prefix="/v1/assets", tags=["content"])
@@ -33,7 +34,7 @@ class PurgeQuery(AssetFilterQuery):
     "/purge",
     status_code=202,
     responses=documented(FilterMissingError, SearchTooShortError),
-    dependencies=[Depends(at_least(ASSETS, ASSET_REFERENCES))],
+    dependencies=[Depends(at_least(ASSETS, ASSET_REFERENCES, CONTENTS))],
 )
 def purge_assets(purging: CallerPurging, query: Annotated[PurgeQuery, Depends(queried(PurgeQuery))]) -> PurgeReport:
     """Let the bytes of all assets go that a filter finds; live assets are deleted first. Legal holds keep theirs.

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -60,7 +61,7 @@ class Asset:
     tags: tuple[str, ...]
     metadata: dict[str, Any] | None
     prompt_spec: dict[str, Any] | None
-    deleted: bool = False
+    deleted_at: datetime | None = None
     holds: frozenset[str] = frozenset()
     request_digest: str | None = None
     content_version: int = 0
@@ -96,14 +97,15 @@ class Asset:
         )
         return (stored,)
 
-    def purgeable(self) -> tuple[ContentVersion, ...]:
-        """The content versions that may be purged: all of a deleted asset.
+    def purgeable(self, deleted_before: datetime | None = None) -> tuple[ContentVersion, ...]:
+        """The content versions that may be purged: all of a deleted asset, of one deleted before a time if given.
 
-        Raises ContentHeldError under a legal hold, ContentInUseError if the asset is live.
+        Raises ContentHeldError under a legal hold, ContentInUseError if the asset is live or was deleted later.
         """
-        if self.contents:
-            self._must_not_be_held()
-        if self.contents and not self.deleted:
+        if not self.contents:
+            return ()
+        self._must_not_be_held()
+        if self.deleted_at is None or (deleted_before is not None and self.deleted_at >= deleted_before):
             raise ContentInUseError
         return self.contents
 
@@ -167,6 +169,11 @@ class Asset:
         if hold not in self.holds:
             raise HoldNotFoundError(f"The asset is under no hold {hold!r}.")
         return (AssetHoldReleased(envelope=self._next(context), hold=hold),)
+
+    @property
+    def deleted(self) -> bool:
+        """Whether the asset is hidden."""
+        return self.deleted_at is not None
 
     @property
     def media_kind(self) -> MediaKind:
@@ -259,9 +266,9 @@ def evolve(asset: Asset, event: AssetEvent) -> Asset:
         case AssetUnlinked():
             return replace(asset, links=asset.links.difference(event.references))
         case AssetSoftDeleted():
-            return replace(asset, deleted=True)
+            return replace(asset, deleted_at=event.envelope.recorded_at)
         case AssetRestored():
-            return replace(asset, deleted=False)
+            return replace(asset, deleted_at=None)
         case AssetHeld():
             return replace(asset, holds=asset.holds | {event.hold})
         case AssetHoldReleased():

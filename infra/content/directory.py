@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from infra.content.files import answering, finding, listed, read, stat, sync
 from infra.content.incoming import Incoming
-from infra.content.object_keys import checked_key
+from infra.content.object_keys import checked_key, listed_key
 from infra.content.signing import Grant, UrlSigner
 from infra.content.store import ObjectNotFoundError, Part, Stat, StoreUnavailableError
 
@@ -66,11 +66,7 @@ class DirectoryStore:
 
     def stat(self, key: str) -> Stat:
         """Size and time. ObjectNotFoundError."""
-        path = self._path(key)
-        with finding():
-            if not S_ISREG(path.stat().st_mode):
-                raise ObjectNotFoundError
-            return stat(path)
+        return _stat(self._path(key))
 
     def move(self, key: str, to: str) -> None:
         """Give the object another key, in place of what has that. ObjectNotFoundError."""
@@ -80,7 +76,7 @@ class DirectoryStore:
 
     def delete(self, key: str) -> None:
         """Remove the object for good, and directories that are empty then; nothing happens if it is not there."""
-        path = self._path(key)
+        path = self._objects / listed_key(key)
         with suppress(ObjectNotFoundError), finding():
             path.unlink()
         self._leave(path)
@@ -174,4 +170,11 @@ class DirectoryStore:
                 yield from self._walk(folder / name, key, prefix)
             elif not name.endswith("/") and key.startswith(prefix):
                 with suppress(ObjectNotFoundError):
-                    yield key, self.stat(key)
+                    yield key, _stat(folder / name)
+
+
+def _stat(path: Path) -> Stat:
+    with finding():
+        if not S_ISREG(path.stat().st_mode):
+            raise ObjectNotFoundError
+        return stat(path)

@@ -1,4 +1,7 @@
-"""What a key may look like. Keys are chosen by us, so a key that may not be is a mistake of ours."""
+"""What a key may look like. Keys are chosen by us, so a key that may not be is a mistake of ours.
+
+But others may have put something beside our objects: it is listed as it is named, and can be deleted.
+"""
 
 import re
 
@@ -23,3 +26,10 @@ def checked_key(key: str) -> str:
 def is_under_id(key: str) -> bool:
     """Whether the key begins with an id, as all do of what belongs to a tenant."""
     return _ID.match(key) is not None
+
+
+def listed_key(key: str) -> str:
+    """The key of whatever a store lists, ours or not. ValueError if it could lead out of the store."""
+    if not key or key.startswith("/") or "\0" in key or not {".", ".."}.isdisjoint(key.split("/")):
+        raise ValueError(f"not a key of an object: {key!r}")
+    return key

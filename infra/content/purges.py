@@ -1,7 +1,8 @@
 """Purges that were decided: a row is there until the bytes are gone and the event is in the log."""
 
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from datetime import datetime
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from domain.asset.asset import ContentVersion
@@ -13,12 +14,14 @@ _SQL = beside(__file__, "purges.sql")
 
 
 class Purge(NamedTuple):
-    """Content of an asset that is about to go, and who asked for it."""
+    """Content of an asset that is about to go, and who asked for it, by which request, and why."""
 
     asset_id: UUID
     versions: tuple[ContentVersion, ...]
     actor: Actor
     correlation_id: str
+    reason: bytes | None
+    """Sealed for the asset's subject."""
 
 
 class Purges:
@@ -28,8 +31,10 @@ class Purges:
         self._database = database
         self._tenant_id = tenant_id
 
-    def request(self, context: Context, asset_id: UUID, versions: Collection[ContentVersion]) -> None:
-        """Note, as part of the transaction around, that content is to go."""
+    def request(
+        self, context: Context, asset_id: UUID, versions: Collection[ContentVersion], reason: bytes | None
+    ) -> None:
+        """Note, as part of the transaction around, that content is to go, with the sealed reason."""
         self._run(
             "request",
             asset_id=asset_id,
@@ -38,29 +43,31 @@ class Purges:
             actor_id=context.actor.id,
             actor_type=context.actor.type,
             correlation_id=context.correlation_id,
+            reason=reason,
         )
 
     def pending(self, asset_id: UUID) -> bool:
         """Whether content of the asset is about to go."""
         return bool(self._run("pending", asset_id=asset_id)[0][0])
 
-    def next_due(self) -> Purge | None:
-        """The next one whose time has come, locked for the transaction around; None if there is none."""
-        due = self._run("due")
-        return self.of_asset(due[0][0]) if due else None
+    def going(self) -> set[tuple[UUID, int]]:
+        """Every content version that is about to go, by asset."""
+        return {(row[0], row[1]) for row in self._run("going")}
 
-    def of_asset(self, asset_id: UUID) -> Purge | None:
-        """What is about to go of an asset, locked for the transaction around."""
-        rows = self._run("of_asset", asset_id=asset_id)
-        if not rows:
-            return None
-        *_, actor_id, actor_type, correlation_id = rows[0]
-        versions = tuple(ContentVersion(row[0], row[1]) for row in rows)
-        return Purge(asset_id, versions, Actor(id=actor_id, type=actor_type), correlation_id)
+    def clock(self) -> datetime:
+        """What the times of purges go by."""
+        ((now,),) = self._run("clock")
+        return cast("datetime", now)
 
-    def done(self, purge: Purge) -> None:
-        """Note, as part of the transaction around, that the bytes are gone."""
-        self._run("done", asset_id=purge.asset_id, numbers=[version.number for version in purge.versions])
+    def next_due(self, until: datetime) -> Purge | None:
+        """The next one whose time had come by then, locked for the transaction around; None if there is none."""
+        due = self._run("due", until=until)
+        return self._first_of(due[0][0]) if due else None
+
+    def done(self, purge: Purge) -> bool:
+        """Note, as part of the transaction around, that the bytes are gone; returns whether nobody had noted it."""
+        numbers = [version.number for version in purge.versions]
+        return bool(self._run("done", asset_id=purge.asset_id, numbers=numbers))
 
     def failed(self, purge: Purge, failure: str) -> None:
         """Note that it did not work, and has to be tried again."""
@@ -70,6 +77,15 @@ class Purges:
         """How many content versions are about to go, and why one of them has not gone yet."""
         ((number, failure),) = self._run("count")
         return number, failure
+
+    def _first_of(self, asset_id: UUID) -> Purge | None:
+        """What was asked for first of an asset, by one request alone; None if all of it has gone just now."""
+        rows = self._run("of_asset", asset_id=asset_id)
+        if not rows:
+            return None
+        *_, actor_id, actor_type, correlation_id, reason = rows[0]
+        versions = tuple(ContentVersion(row[0], row[1]) for row in rows if row[4] == correlation_id)
+        return Purge(asset_id, versions, Actor(id=actor_id, type=actor_type), correlation_id, reason)
 
     def _run(self, statement: str, **parameters: object) -> Sequence[tuple[Any, ...]]:
         with self._database.transaction(self._tenant_id) as connection:

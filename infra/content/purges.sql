@@ -1,23 +1,31 @@
 -- request: content is to go; asking again changes nothing
-INSERT INTO ledger.purges (tenant_id, asset_id, content_version, content_id, actor_id, actor_type, correlation_id)
-SELECT %(tenant_id)s, %(asset_id)s, v.number, v.id, %(actor_id)s, %(actor_type)s, %(correlation_id)s
+INSERT INTO ledger.purges
+       (tenant_id, asset_id, content_version, content_id, actor_id, actor_type, correlation_id, reason)
+SELECT %(tenant_id)s, %(asset_id)s, v.number, v.id, %(actor_id)s, %(actor_type)s, %(correlation_id)s, %(reason)s
   FROM unnest(%(numbers)s::integer[], %(ids)s::uuid[]) AS v (number, id)
     ON CONFLICT DO NOTHING
 
 -- pending: whether content of the asset is about to go
 SELECT EXISTS (SELECT FROM ledger.purges WHERE tenant_id = %(tenant_id)s AND asset_id = %(asset_id)s)
 
--- due: an asset with content whose time to go has come
-SELECT asset_id FROM ledger.purges WHERE tenant_id = %(tenant_id)s AND try_at <= clock_timestamp()
+-- going: every content version that is about to go
+SELECT asset_id, content_version FROM ledger.purges WHERE tenant_id = %(tenant_id)s
+
+-- clock: the time, as it is written here
+SELECT clock_timestamp()
+
+-- due: an asset with content whose time to go had come by a time
+SELECT asset_id FROM ledger.purges WHERE tenant_id = %(tenant_id)s AND try_at <= %(until)s
  ORDER BY try_at LIMIT 1 FOR UPDATE SKIP LOCKED
 
--- of_asset: what is about to go of an asset, locked
-SELECT content_version, content_id, actor_id, actor_type, correlation_id FROM ledger.purges
- WHERE tenant_id = %(tenant_id)s AND asset_id = %(asset_id)s ORDER BY content_version FOR UPDATE
+-- of_asset: what is about to go of an asset, what was asked for first before the rest, locked
+SELECT content_version, content_id, actor_id, actor_type, correlation_id, reason FROM ledger.purges
+ WHERE tenant_id = %(tenant_id)s AND asset_id = %(asset_id)s ORDER BY requested_at, content_version FOR UPDATE
 
 -- done: these are gone
 DELETE FROM ledger.purges
  WHERE tenant_id = %(tenant_id)s AND asset_id = %(asset_id)s AND content_version = ANY (%(numbers)s)
+RETURNING true
 
 -- failed: try again later, ever less often, once an hour at least
 UPDATE ledger.purges

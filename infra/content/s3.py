@@ -18,7 +18,7 @@ from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
 from infra.content.files import answering as on_disk
 from infra.content.files import temporary_file
 from infra.content.multipart import Multipart
-from infra.content.object_keys import checked_key, is_under_id
+from infra.content.object_keys import checked_key, is_under_id, listed_key
 from infra.content.s3_errors import UNSUPPORTED, answering, code_of
 from infra.content.store import ObjectNotFoundError, Part, Stat, StoreUnavailableError, check_parts
 from infra.forking import after_fork
@@ -138,7 +138,7 @@ class S3Store:
 
         StoreUnavailableError while a retention or a legal hold of the bucket keeps a version.
         """
-        name = self._name(key)
+        name = self._prefix + listed_key(key)
         with answering():
             for version in self._versions(name):
                 self._client.remove_object(self._bucket, name, version)

@@ -1,12 +1,13 @@
-"""Objects that hold personal data: sealed like the personal part of an event, so that they are lost with its key.
+"""What holds personal data beside the log: sealed like the personal part of an event, so that it is lost with its key.
 
-An object is a nonce and then what AES-256-GCM (NIST SP 800-38D) makes of the bytes; its key in the store is the
-additional data, so that it opens nowhere else.
+It is a nonce and then what AES-256-GCM (NIST SP 800-38D) makes of the bytes; where it is kept, such as its key in the
+store, is the additional data, so that it opens nowhere else.
 """
 
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from domain.errors import CorruptEntryError
 from infra.content.store import ContentStore
@@ -24,17 +25,24 @@ class SealedObjects:
 
     def write(self, key: str, subject: str | None, content: bytes) -> None:
         """Store an object under the subject's key."""
-        once = nonce()
-        sealed = self._keys.sealing(self._tenant_id, subject).encrypt(once, content, key.encode())
-        self._store.write(key, [once, sealed])
+        self._store.write(key, [seal(self._keys.sealing(self._tenant_id, subject), content, key)])
 
     def read(self, key: str, subject: str | None) -> bytes:
         """What is in an object. ObjectNotFoundError if it is gone, CorruptEntryError if its seal does not open."""
         with self._store.open(key) as chunks:
             box = b"".join(chunks)
-        try:
-            return self._keys.opening(self._tenant_id, subject).decrypt(
-                box[:NONCE_BYTES], box[NONCE_BYTES:], key.encode()
-            )
-        except (InvalidTag, ValueError):  # a nonce that is cut short is a ValueError
-            raise CorruptEntryError(f"the seal of object {key} does not open") from None
+        return unseal(self._keys.opening(self._tenant_id, subject), box, key)
+
+
+def seal(key: AESGCM, content: bytes, place: str) -> bytes:
+    """The content sealed for the place that it is kept in."""
+    once = nonce()
+    return once + key.encrypt(once, content, place.encode())
+
+
+def unseal(key: AESGCM, box: bytes, place: str) -> bytes:
+    """What is sealed in a place. CorruptEntryError if its seal does not open."""
+    try:
+        return key.decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], place.encode())
+    except (InvalidTag, ValueError):  # a nonce that is cut short is a ValueError
+        raise CorruptEntryError(f"the seal of {place} does not open") from None

@@ -82,11 +82,14 @@ class ContentStore(Protocol):
         ...
 
     def delete(self, key: str) -> None:
-        """Remove the object for good, older versions of it included; nothing happens if it is not there."""
+        """Remove the object for good, older versions of it included; nothing happens if it is not there.
+
+        It takes any key that is listed, ours or not.
+        """
         ...
 
     def objects(self, prefix: str = "") -> Iterator[tuple[str, Stat]]:
-        """Every object whose key begins with the prefix, in the order of keys."""
+        """Every object whose key begins with the prefix, in the order of keys; what others put there too."""
         ...
 
     def sign_get(

@@ -129,6 +129,11 @@ class TenantLog(Application[UUID]):
         for after in range(0, self.recorder.head(), span):
             yield from self._decode(self.recorder.select_with_documents(after, after + span))
 
+    def of_topics(self, topics: Sequence[str], span: int = SPAN) -> Iterator[Recorded]:
+        """Every event of some topics, read from end to end in short transactions."""
+        for after in range(0, self.recorder.head(), span):
+            yield from self.page(after, after + span, span, topics)
+
     def page(self, after: int, until: int, limit: int, topics: Sequence[str] = ()) -> list[Recorded]:
         """At most `limit` events after one position and up to another, of some topics or of all."""
         entries = self.recorder.select_notifications(after, limit, until, topics, inclusive_of_start=False)

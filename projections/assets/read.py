@@ -31,6 +31,7 @@ class AssetFilter:
     created_before: datetime | None = None
     updated_after: datetime | None = None
     updated_before: datetime | None = None
+    deleted_before: datetime | None = None
     name: str | None = None
     jobs: tuple[str, ...] = ()
     references: tuple[Reference, ...] = ()
@@ -74,11 +75,11 @@ def count_assets(database: Database, tenant_id: UUID, wanted: AssetFilter) -> in
 def asset_select(wanted: AssetFilter, order: Order = NEWEST_FIRST) -> Select:
     """The list as it is asked of the database. SearchTooShortError."""
     select = Select(_SQL["assets"], _SQL[order.name])
-    if wanted.status is None:
+    if wanted.status is None and wanted.deleted_before is None:
         select.where(_SQL["live"])
     for name in ("status", "media_kind", "creator", "subject", "sha256"):
         select.where_given(_SQL[name], name, getattr(wanted, name))
-    for name in ("created_after", "created_before", "updated_after", "updated_before"):
+    for name in ("created_after", "created_before", "updated_after", "updated_before", "deleted_before"):
         select.where_given(_SQL[name], name, getattr(wanted, name))
     if wanted.content_type is not None:
         select.where(_SQL["content_type"], content_type=prefix_pattern(wanted.content_type.lower()))

@@ -64,6 +64,9 @@ a.position > ledger.position_at(ledger.current_tenant(), %(updated_after)s)
 -- updated_before: last changed before a time
 a.position <= ledger.position_at(ledger.current_tenant(), %(updated_before)s - interval '1 microsecond')
 
+-- deleted_before: deleted since before a time
+a.deleted_at < %(deleted_before)s
+
 -- name: whose name contains a text
 a.name_search LIKE %(name)s
 

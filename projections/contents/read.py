@@ -1,6 +1,6 @@
-"""Reads `contents`: what is to be purged, and what should be in the store."""
+"""Reads `contents`: what is to be purged, and how much that is."""
 
-from collections.abc import Iterator
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -24,11 +24,10 @@ def superseded(database: Database, tenant_id: UUID, before: datetime, most: int)
     return [(asset_id, numbers) for asset_id, numbers in rows]
 
 
-def known_contents(database: Database, tenant_id: UUID) -> Iterator[tuple[UUID, UUID, int]]:
-    """Every content that is recorded and not purged: its id, the asset, the version."""
+def bytes_there(database: Database, tenant_id: UUID, asset_ids: Collection[UUID]) -> dict[UUID, int]:
+    """How many bytes all the content versions that are not purged have, of those of the assets that have some."""
     with database.transaction(tenant_id) as connection:
-        for row in connection.execute(_SQL["known"]).fetchall():
-            yield row[0], row[1], row[2]
+        return dict(connection.execute(_SQL["bytes"], {"asset_ids": list(asset_ids)}).fetchall())
 
 
 def tenants_with_old_content(projector: Database, before: datetime) -> list[UUID]:

@@ -13,8 +13,9 @@ SELECT c.asset_id, array_agg(c.content_version) FROM queries.contents_v1 AS c JO
    AND NOT EXISTS (SELECT FROM ledger.purges AS p WHERE p.tenant_id = c.tenant_id AND p.asset_id = c.asset_id)
  GROUP BY c.asset_id LIMIT %(most)s
 
--- known: content that is recorded and not purged
-SELECT content_id, asset_id, content_version FROM queries.contents_v1 WHERE purged_at IS NULL
+-- bytes: how many there are of some assets
+SELECT asset_id, coalesce(sum(size), 0)::bigint FROM queries.contents_v1
+ WHERE asset_id = ANY (%(asset_ids)s) AND purged_at IS NULL GROUP BY asset_id
 
 -- tenants_with_old: where content may be there still of assets that were deleted, or of versions that were superseded,
 -- before a time

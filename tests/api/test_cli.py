@@ -139,17 +139,6 @@ def test_a_policy_is_shown_set_and_set_again_from_what_was_shown(environment: di
     assert told(environment, "tenant", "policy", "careful") == shown
 
 
-def test_content_is_purged_and_compared_with_the_log(environment: dict[str, str], tmp_path: Path) -> None:
-    environment |= {"ASSET_LEDGER_CONTENT_STORE": tmp_path.as_uri()}
-    told(environment, "tenant", "create", "bytes")
-    refused = run(environment, "content", "purge", "--tenant", "bytes")
-    assert (refused.returncode, "Say which assets" in refused.stderr) == (1, True)
-    purged = told(environment, "content", "purge", "--tenant", "bytes", "--workflow", "w1", "--dry-run")
-    assert purged == "would purge 0 assets with 0 bytes"
-    compared = told(environment, "content", "reconcile", "--tenant", "bytes")
-    assert compared == "found 0 orphans, 0 missing, 0 uploads swept"
-
-
 def test_a_folder_is_imported_and_what_cannot_be_is_listed(environment: dict[str, str], tmp_path: Path) -> None:
     environment |= {"ASSET_LEDGER_CONTENT_STORE": (tmp_path / "store").as_uri()}
     told(environment, "tenant", "create", "brought")

@@ -11,6 +11,7 @@ import pytest
 from api.composition import Services
 from api.documents import Keeping, NotKeptError
 from api.purging import Purging
+from api.reconciling import Reconciling
 from api.session import Session
 from api.watching import own_session
 from domain.asset import asset as assets
@@ -74,7 +75,7 @@ def test_what_is_gone_or_damaged_is_shown_by_its_reference(client: Client, servi
 
 
 def test_a_document_that_is_gone_is_told_by_reconcile_and_one_that_is_there_is_no_orphan(
-    client: Client, services: Services, purging: Purging, settings: Settings
+    client: Client, services: Services, session: Session, settings: Settings
 ) -> None:
     kept, robbed = client.create(metadata=METADATA), client.create(metadata=METADATA)
     client.call("PATCH", path(kept), json={"metadata": {"small": 1}})
@@ -82,10 +83,10 @@ def test_a_document_that_is_gone_is_told_by_reconcile_and_one_that_is_there_is_n
     (key,) = [key for key in objects(services, client) if robbed["id"] in key]
     services.store.delete(key)
     age(settings, client)
-    found = purging.reconcile()
+    found = Reconciling(session).compare()
     assert (found.orphans, found.missing) == ([], [])
     assert found.missing_documents == [(UUID(robbed["id"]), UUID(key.rsplit("/", 1)[1]))]
-    purging.remove_orphans(found)
+    assert Reconciling(session).remove(found.orphans) == 0
     assert client.get(path(kept), revision=1).json()["metadata"] == METADATA
     assert read(client, job)["snapshot"] == METADATA
 

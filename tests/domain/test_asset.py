@@ -1,7 +1,7 @@
 """Given what happened, when something is asked of an asset, then this happens."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -90,6 +90,16 @@ def purgeable(asset: Asset) -> Sequence[AssetEvent]:
     return ()
 
 
+def purgeable_if_deleted_before(moment: datetime) -> Command:
+    """Decides nothing, but says whether the content may go, unless it was deleted later."""
+
+    def command(asset: Asset) -> Sequence[AssetEvent]:
+        asset.purgeable(moment)
+        return ()
+
+    return command
+
+
 def hold(name: str) -> Command:
     return lambda asset: asset.put_hold(CONTEXT, name)
 
@@ -141,6 +151,7 @@ def test_what_is_asked_happens_once_and_says_only_what_changed(
         ([delete], purge(1)),
         ([hold("case-17")], purgeable),
         ([store(7), delete], purgeable),
+        ([store(7), delete], purgeable_if_deleted_before(CONTEXT.recorded_at + timedelta(seconds=1))),
     ],
 )
 def test_what_is_so_already_makes_no_event(given_: list[Command], command: Command) -> None:
@@ -158,6 +169,8 @@ def test_what_is_so_already_makes_no_event(given_: list[Command], command: Comma
         ([], release("case-17"), HoldNotFoundError),
         ([delete], store(7), AssetDeletedError),
         ([store(7)], purgeable, ContentInUseError),
+        ([store(7), delete, restore], purgeable, ContentInUseError),
+        ([store(7), delete], purgeable_if_deleted_before(CONTEXT.recorded_at), ContentInUseError),
         ([store(7), delete, hold("case-17")], purgeable, ContentHeldError),
         ([], describe(metadata={"x": "y" * 2**20}), DocumentTooLargeError),
     ],

@@ -24,7 +24,7 @@ from api.importers.outcomes import Outcome
 from api.importing import Found, Importing
 from api.ledger import Ledger
 from api.past_jobs import GROUP
-from api.purging import Purging
+from api.reconciling import Reconciling
 from api.session import Session
 from api.watching import own_session
 from domain.errors import ServiceUnavailableError
@@ -129,7 +129,7 @@ def test_a_run_that_was_cut_short_is_gone_on_with(
     assert whole["known"] >= GROUP + 10
     assert whole["imported"] + whole["known"] == 5 * GROUP
     assert counted(importing().run(folder.read(tmp_path))) == {"known": 5 * GROUP}
-    found = Purging(session).reconcile()
+    found = Reconciling(session).compare()
     assert (found.orphans, found.missing) == ([], [])
 
 

@@ -23,7 +23,7 @@ from projections.assets.fold import ASSETS, AssetRow
 from projections.audit_trail.fold import AUDIT_TRAIL
 from projections.engine import Engine
 from projections.projection import Changes, Key, Projection
-from projections.running import Follower, ProjectionStoppedError, rebuild
+from projections.running import Follower, ProjectionStoppedError, fold_until, rebuild
 from tests.conftest import KEK, context, new_tenant
 from tests.projections.tables import all_contents, catch_up, contents
 
@@ -146,3 +146,21 @@ def test_a_key_that_cannot_be_had_holds_back_its_tenant_only_until_it_is_there(
         engine.step(ASSETS)
     assert positions(quiet, ASSETS) == {tenant: 2, other: 2}
     assert engine.failures() == []
+
+
+def test_one_tenant_catches_up_with_a_position_and_no_other_one_does(quiet: Services) -> None:
+    wanted, other = new_tenant(quiet), new_tenant(quiet)
+    for tenant_id in (wanted, other):
+        record(quiet, tenant_id, 3)
+    told: list[tuple[int, int]] = []
+    fold_until(quiet.engine, quiet.database, wanted, [ASSETS], 4, lambda *progress: told.append(progress))
+    assert (positions(quiet, ASSETS), told) == ({wanted: 4, other: 0}, [(0, 4)])
+
+
+def test_a_tenant_that_has_stopped_does_not_catch_up_and_says_where(
+    quiet: Services, poisoned: tuple[UUID, UUID]
+) -> None:
+    sick, healthy = poisoned
+    with pytest.raises(ProjectionStoppedError, match=r"assets stopped at position 3 of"):
+        fold_until(quiet.engine, quiet.database, sick, [ASSETS], 4)
+    fold_until(quiet.engine, quiet.database, healthy, [ASSETS], 4)

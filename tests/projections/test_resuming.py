@@ -3,6 +3,7 @@
 import threading
 from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 import pytest
 import uuid6
@@ -85,7 +86,14 @@ class Helped(Engine):
 
     others: Engine
 
-    def step(self, projection: Projection[Any], limit: int = FOLLOW_BATCH, *, waiting: bool = True) -> int:  # noqa: ARG002
+    def step(
+        self,
+        projection: Projection[Any],  # noqa: ARG002
+        limit: int = FOLLOW_BATCH,  # noqa: ARG002
+        *,
+        waiting: bool = True,  # noqa: ARG002
+        only: UUID | None = None,  # noqa: ARG002
+    ) -> int:
         return 0
 
     def left(self, projection: Projection[Any]) -> int:

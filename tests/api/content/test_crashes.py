@@ -20,7 +20,8 @@ import pytest
 from api.app import create_app
 from api.composition import Services, connected, utc_now
 from api.content_watch import ContentWatch
-from api.purging import YOUNG, Mismatch, Purging
+from api.purging import Purging
+from api.reconciling import YOUNG, Mismatch, Reconciling
 from api.serving import listening, serving
 from api.watching import own_session
 from domain.event import Actor
@@ -131,7 +132,7 @@ def check(services: Services, tenant_id: UUID, key: str, assets: list[Mine]) -> 
         client.page()
         session = replace(own_session(services, tenant_id), clock=lambda: utc_now() + 2 * YOUNG)
         purging = Purging(session)
-        assert purging.reconcile() == Mismatch()
+        assert Reconciling(session).compare() == Mismatch()
         assert (purging.uploads.under_way(), purging.purges.count()[0]) == (set(), 0)
         for mine in assets:
             check_asset(client, mine)

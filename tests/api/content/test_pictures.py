@@ -9,12 +9,12 @@ import pytest
 
 from api.composition import Services, utc_now
 from api.ledger import Ledger
-from api.purging import YOUNG, Purging
 from api.stored_contents import NO_PICTURE, StoredContents
 from api.watching import own_session
 from domain.errors import ContentNotFoundError
 from tests.api.content.test_content import CASTLE, SAMPLES, pending, put, with_content
 from tests.api.content.test_purging import objects, purge
+from tests.api.content.test_reconciling import later
 from tests.conftest import Client
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="20" height="10"/>'
@@ -90,8 +90,7 @@ def test_that_there_is_no_picture_is_forgotten_with_the_content(client: Client, 
     assert client.get(f"/v1/assets/{asset_id}/thumbnail").status_code == 404
     assert len(objects(services, client)) == 2
     client.page()
-    session = replace(own_session(services, client.tenant_id), clock=lambda: utc_now() + 2 * YOUNG)
-    found = Purging(session).reconcile()
+    found = later(services, client.tenant_id).compare()
     assert (found.orphans, found.missing) == ([], [])
 
     assert purge(client, node_id="n1")["assets"] == 1

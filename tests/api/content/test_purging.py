@@ -5,28 +5,25 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
-from psycopg.sql import SQL, Identifier
-from structlog.testing import capture_logs
 
-from api.composition import Services, utc_now
+from api.composition import Services
 from api.content_watch import ContentWatch
 from api.ledger import Ledger
-from api.purging import YOUNG, Purging
+from api.purging import MOST_FAILURES, RETENTION, Purging
 from api.stored_contents import StoredContents
 from api.watching import own_session
 from domain.asset.asset import ContentVersion
 from domain.errors import ContentMissingError
+from domain.event import Actor
 from infra.content.directory import DirectoryStore
 from infra.content.s3 import S3Store
 from infra.content.store import ContentStore
-from infra.content.uploads import landing_key, object_key
-from tests.api.content.test_content import CASTLE, pending, put, streamed, with_content
-from tests.api.content.test_uploads import begin, complete, send
+from infra.content.uploads import landing_key
+from tests.api.content.test_content import CASTLE, put, streamed, with_content
 from tests.conftest import Client, context
-from tests.infra.embedding import eventually
 
 
 @pytest.fixture
@@ -50,6 +47,12 @@ def purge(client: Client, **wanted: object) -> dict[str, object]:
 
 def topics(client: Client, asset_id: str) -> list[str]:
     return [event["topic"] for event in client.history(asset_id)]
+
+
+def attempts(services: Services, client: Client) -> list[int]:
+    """How often what is about to go was tried in vain."""
+    with services.database.transaction(client.tenant_id) as connection:
+        return [row[0] for row in connection.execute("SELECT attempts FROM ledger.purges ORDER BY 1").fetchall()]
 
 
 @contextmanager
@@ -81,13 +84,6 @@ def folder_down(store: ContentStore, key: str) -> Iterator[None]:
         away.rename(folder)
 
 
-def let_pass(services: Services, client: Client, column: str) -> None:
-    """Let a time of all uploads of the client's tenant be over."""
-    command = SQL("UPDATE ledger.uploads SET {} = clock_timestamp()").format(Identifier(column))
-    with services.database.transaction(client.tenant_id) as connection:
-        connection.execute(command)
-
-
 def test_a_purge_removes_every_version_and_says_so_once(client: Client, services: Services) -> None:
     asset_id = with_content(client, workflow_id="w1")
     put(client, asset_id, b"the second")
@@ -95,7 +91,7 @@ def test_a_purge_removes_every_version_and_says_so_once(client: Client, services
     assert purge(client, workflow_id="w1", dry_run=True)["assets"] == 1
     assert len(objects(services, client)) == 3
     report = purge(client, workflow_id="w1", reason="the client asked for it")
-    assert report == {"dry_run": False, "assets": 1, "bytes": len(b"the second"), "held": []}
+    assert report == {"dry_run": False, "assets": 1, "bytes": len(CASTLE + b"the second"), "held": []}
     assert [key.split("/")[1] for key in objects(services, client)] == [other]
     wanted = ["asset.created", *["asset.content_stored"] * 2, "asset.soft_deleted", "asset.content_purged"]
     assert topics(client, asset_id) == wanted
@@ -132,11 +128,79 @@ def test_while_the_store_is_down_a_purge_is_accepted_and_later_done_once(
         assert failure is not None
         assert "asset.content_purged" not in topics(client, asset_id)
         assert client.call("PUT", f"/v1/assets/{asset_id}/holds/late").status_code == 409
+        late = client.call("POST", f"/v1/assets/{asset_id}/restore")
+        assert (late.status_code, late.json()["title"]) == (409, "Content being purged")
+        assert topics(client, asset_id)[-1] == "asset.soft_deleted"
     while purging.purges.count()[0]:
         purging.carry_out()
     assert topics(client, asset_id)[-1] == "asset.content_purged"
     assert topics(client, asset_id).count("asset.content_purged") == 1
     assert objects(services, client) == []
+    assert client.call("POST", f"/v1/assets/{asset_id}/restore").status_code == 200
+
+
+def test_the_reason_of_a_purge_is_in_its_event_and_until_then_nowhere_in_the_clear(
+    client: Client, services: Services, purging: Purging
+) -> None:
+    asset_id = with_content(client, node_id="n1", subject="u_ann")
+    client.call("DELETE", f"/v1/assets/{asset_id}")
+    with store_down(services.store, client):
+        purge(client, node_id="n1", reason="Ann asked for it")
+        with services.database.transaction(client.tenant_id) as connection:
+            (row,) = connection.execute("SELECT * FROM ledger.purges").fetchall()
+        assert b"Ann" not in repr(row).encode()
+    while purging.purges.count()[0]:
+        purging.carry_out()
+    last = client.history(asset_id)[-1]
+    assert (last["topic"], last["reason"]) == ("asset.content_purged", "Ann asked for it")
+
+
+def test_each_request_is_said_to_have_removed_what_it_asked_for(client: Client, purging: Purging) -> None:
+    asset_id = with_content(client, b"first")
+    put(client, asset_id, b"second")
+    purging.request_superseded(UUID(asset_id), [1], RETENTION)
+    asked = Purging(replace(purging.session, actor=Actor(id="bob", type="user"), correlation_id="r-17"))
+    asked.request(UUID(asset_id), "the client asked")
+    assert purging.carry_out() == 2
+    told = [
+        (event["actor"]["id"], event["correlation_id"], event["reason"])
+        for event in client.history(asset_id)
+        if event["topic"] == "asset.content_purged"
+    ]
+    own = purging.session.correlation_id
+    assert told == [("ledger", own, RETENTION), ("bob", "r-17", "the client asked")]
+
+
+def test_while_the_store_is_down_a_purge_gives_up_soon_and_each_asset_is_tried_once(
+    client: Client, services: Services, purging: Purging
+) -> None:
+    for number in range(MOST_FAILURES + 2):
+        with_content(client, b"%d" % number, node_id="n1")
+    with store_down(services.store, client):
+        assert purge(client, node_id="n1")["assets"] == MOST_FAILURES + 2
+        assert attempts(services, client) == [0] * 2 + [1] * MOST_FAILURES
+        purging.carry_out()
+        assert attempts(services, client)[:2] == [1, 1]
+    with services.database.transaction(client.tenant_id) as connection:
+        connection.execute("UPDATE ledger.purges SET try_at = clock_timestamp()")
+    assert purging.carry_out() == MOST_FAILURES + 2
+    assert objects(services, client) == []
+
+
+def test_an_asset_whose_purge_fails_holds_up_no_other_one(client: Client, services: Services, purging: Purging) -> None:
+    asset_ids = [UUID(with_content(client, node_id="n1")) for _ in range(2)]
+    for asset_id in asset_ids:
+        purging.request(asset_id)
+    with services.database.transaction(client.tenant_id) as connection:
+        connection.execute("UPDATE ledger.purges SET asset_id = %s WHERE asset_id = %s", (UUID(int=5), asset_ids[0]))
+    assert purging.carry_out() == 1
+    assert attempts(services, client) == [1]
+
+
+def test_a_long_purge_is_gone_on_with_later(client: Client, purging: Purging) -> None:
+    for _ in range(2):
+        purging.request(UUID(with_content(client)))
+    assert [purging.carry_out(seconds=0) for _ in range(3)] == [1, 1, 0]
 
 
 def test_a_picture_that_is_drawn_while_its_content_is_purged_does_not_stay(
@@ -163,7 +227,8 @@ def test_what_was_deleted_longer_ago_than_it_is_kept_is_purged(
     assert purging.request_due(timedelta(days=1)) == 0
     ContentWatch(services, timedelta(0)).look()
     assert [key.split("/")[1] for key in objects(services, client)] == [kept]
-    assert topics(client, deleted)[-1] == "asset.content_purged"
+    last = client.history(deleted)[-1]
+    assert (last["topic"], last["reason"]) == ("asset.content_purged", RETENTION)
 
 
 def test_content_that_was_superseded_longer_ago_than_it_is_kept_is_purged_and_the_newest_stays(
@@ -188,97 +253,10 @@ def test_content_that_was_superseded_longer_ago_than_it_is_kept_is_purged_and_th
     assert purging.request_due(timedelta(0)) == 0
 
 
-def test_an_upload_that_was_not_finished_in_time_is_swept(client: Client, services: Services, purging: Purging) -> None:
-    upload = begin(client, pending(client))
-    parts = begin(client, pending(client), part_size=5 * 2**20)
-    send(upload, b"left behind")
-    assert purging.sweep() == 0
-    let_pass(services, client, "expires_at")
-    assert len(objects(services, client)) == 1
-    assert purging.sweep() == 2
-    assert objects(services, client) == []
-    for gone in (upload, parts):
-        path = f"/v1/assets/{gone['asset_id']}/uploads/{gone['id']}/complete"
-        assert client.call("POST", path).status_code == 404
-
-
-def test_what_comes_to_a_signed_url_after_its_upload_is_over_is_swept(client: Client, services: Services) -> None:
-    completed, aborted, under_way = (begin(client, pending(client)) for _ in range(3))
-    for upload in (completed, aborted, under_way):
-        assert send(upload, CASTLE).status_code == 200
-    assert complete(client, completed).status_code == 200
-    assert client.call("DELETE", f"/v1/assets/{aborted['asset_id']}/uploads/{aborted['id']}").status_code == 204
-    assert len(objects(services, client)) == 2
-    for late in (completed, aborted):
-        assert send(late, b"too late").status_code == 200
-    foreign = landing_key(object_key(uuid4(), UUID(int=1), UUID(int=2)))
-    services.store.write(foreign, [b"of another ledger"])
-    ContentWatch(services, timedelta(days=1)).look()
-    stored, landed = objects(services, client)
-    assert (stored.endswith(completed["id"]), landed.endswith(under_way["id"])) == (True, True)
-    assert services.store.stat(foreign).size
-    assert complete(client, under_way).status_code == 200
-    assert streamed(client, completed["asset_id"]).content == CASTLE
-
-
-@pytest.mark.parametrize("served", ["directory"], indirect=True)
-def test_what_cannot_be_removed_is_tried_again_later_and_keeps_nothing_else_from_going(
-    client: Client, services: Services, purging: Purging
-) -> None:
-    stuck, other = begin(client, pending(client)), begin(client, pending(client))
-    purged, deleted = with_content(client, node_id="n1"), with_content(client)
-    for upload in (stuck, other):
-        send(upload, b"left behind")
-    client.call("DELETE", f"/v1/assets/{deleted}")
-    client.page()
-    let_pass(services, client, "expires_at")
-    with store_down(services.store, client):
-        purge(client, node_id="n1")
-
-    def looked_after() -> bool:
-        ContentWatch(services, timedelta(0)).look()
-        return {topics(client, one)[-1] for one in (purged, deleted)} == {"asset.content_purged"}
-
-    landing = landing_key(f"{client.tenant_id}/{stuck['asset_id']}")
-    with folder_down(services.store, landing), capture_logs() as logged:
-        eventually(looked_after)
-        assert purging.uploads.under_way() == {UUID(stuck["id"])}
-        assert purging.sweep() == 0
-    (told,) = [one for one in logged if one["event"] == "upload not swept"]
-    assert (told["tenant_id"], told["upload_id"]) == (str(client.tenant_id), stuck["id"])
-    let_pass(services, client, "sweep_at")
-    assert purging.sweep() == 1
-    assert objects(services, client) == []
-
-
 def test_a_purge_that_cannot_be_recorded_keeps_no_other_from_being_done(client: Client, purging: Purging) -> None:
-    purging.purges.request(context(), UUID(int=1), [ContentVersion(1, UUID(int=2))])
+    purging.purges.request(context(), UUID(int=1), [ContentVersion(1, UUID(int=2))], None)
     asset_id = with_content(client)
     purging.request(UUID(asset_id))
     assert purging.carry_out() == 1
     assert topics(client, asset_id)[-1] == "asset.content_purged"
     assert purging.purges.count() == (1, "There is no such asset.")
-
-
-def test_what_store_and_log_disagree_about_is_told_and_orphans_are_removed(
-    client: Client, services: Services, purging: Purging
-) -> None:
-    whole, robbed = with_content(client), with_content(client)
-    assert client.call("GET", f"/v1/assets/{robbed}/thumbnail", follow_redirects=True).status_code == 200
-    content_id = min(key for key in objects(services, client) if robbed in key)
-    services.store.delete(content_id)
-    late = landing_key(next(key for key in objects(services, client) if whole in key))
-    orphan = object_key(client.tenant_id, UUID(whole), UUID(int=17))
-    for key in (orphan, late):
-        services.store.write(key, [b"nobody knows me"])
-    client.page()
-    young = purging.reconcile()
-    assert (young.orphans, young.missing) == ([], [(UUID(robbed), 1)])
-    later = replace(purging, session=replace(purging.session, clock=lambda: utc_now() + 2 * YOUNG))
-    found = later.reconcile()
-    assert sorted(found.orphans) == sorted([orphan, late])
-    later.remove_orphans(found)
-    assert later.reconcile().orphans == []
-    gone = client.get(f"/v1/assets/{robbed}/content")
-    assert gone.status_code == 404
-    assert "gone from the store" in gone.json()["detail"]

@@ -160,12 +160,18 @@ def test_objects_are_listed_by_any_prefix(store: ContentStore, prefix: str) -> N
 
 @pytest.mark.parametrize("key", BAD_KEYS)
 def test_a_key_that_we_would_never_choose_is_refused(store: ContentStore, key: str) -> None:
-    for use in (store.stat, store.delete, store.begin, lambda key: store.write(key, [b"x"])):
+    for use in (store.stat, store.begin, lambda key: store.write(key, [b"x"])):
         with pytest.raises(ValueError, match="not a key"):
             use(key)
     with pytest.raises(ValueError, match="not a key"), store.open(key):
         pass
     assert checked_key("Az09.-_/..a/a..") == "Az09.-_/..a/a.."
+
+
+@pytest.mark.parametrize("key", ["", "/a", ".", "..", "a/../b", "a/./b", "../a", "a/..", "a\0"])
+def test_nothing_outside_the_store_is_deleted(store: ContentStore, key: str) -> None:
+    with pytest.raises(ValueError, match="not a key"):
+        store.delete(key)
 
 
 def test_parts_are_joined_in_their_order(store: ContentStore) -> None:
