@@ -1,14 +1,15 @@
 """Answers bytes of the store: whole or in ranges (RFC 9110), under a name that survives (RFC 6266, RFC 8187)."""
 
 import re
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Generator
+from contextlib import ExitStack, closing
 from typing import Final
 from urllib.parse import quote
 from uuid import uuid4
 
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from api.ranges import Range, ranges
 from domain.errors import ContentMissingError
@@ -22,6 +23,22 @@ SAFE: Final = {
 """Whatever the bytes are, a browser runs nothing of them."""
 _SHOWN = ("image/", "video/", "audio/", "application/pdf", "text/plain")
 _UNSAFE_IN_QUOTES = re.compile(r"[^ !#-\[\]-~]")
+
+
+Blocks = Generator[bytes, None, None]
+
+
+class BlocksResponse(StreamingResponse):
+    """Blocks that are read while they are sent. What they come from is closed with the answer, however that ends."""
+
+    def __init__(self, blocks: Blocks, status: int, headers: dict[str, str], media_type: str) -> None:
+        super().__init__(blocks, status, headers, media_type)
+        self._blocks = blocks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send them. No thread reads any more when this ends, even where it is cancelled."""
+        with closing(self._blocks):
+            await super().__call__(scope, receive, send)
 
 
 def disposition(file_name: str, content_type: str) -> str:
@@ -66,7 +83,7 @@ def download(
     if asked:
         status, headers = 206, headers | {"Content-Range": one.of(size)}
     headers["Content-Length"] = str(one.length)
-    return StreamingResponse(_opened(store, key, one), status, headers, media_type=content_type)
+    return BlocksResponse(_opened(store, key, one), status, headers, content_type)
 
 
 def _range(request: Request, etag: str | None) -> str | None:
@@ -74,7 +91,7 @@ def _range(request: Request, etag: str | None) -> str | None:
     return request.headers.get("Range") if condition in {None, etag} else None
 
 
-def _opened(store: ContentStore, key: str, one: Range) -> Iterator[bytes]:
+def _opened(store: ContentStore, key: str, one: Range) -> Blocks:
     """The range's bytes; opened at once, so that what is missing is told before the answer begins."""
     stack = ExitStack()
     try:
@@ -82,7 +99,7 @@ def _opened(store: ContentStore, key: str, one: Range) -> Iterator[bytes]:
     except ObjectNotFoundError:
         raise ContentMissingError from None
 
-    def read() -> Iterator[bytes]:
+    def read() -> Blocks:
         with stack:
             yield from chunks
 
@@ -101,7 +118,7 @@ def _several(
     end = f"--{boundary}--\r\n".encode()
     length = sum(len(head) + one.length + len(b"\r\n") for head, one in zip(heads, asked, strict=True)) + len(end)
 
-    def written() -> Iterator[bytes]:
+    def written() -> Blocks:
         for head, one in zip(heads, asked, strict=True):
             yield head
             yield from _opened(store, key, one)
@@ -109,4 +126,4 @@ def _several(
         yield end
 
     headers["Content-Length"] = str(length)
-    return StreamingResponse(written(), 206, headers, media_type=f"multipart/byteranges; boundary={boundary}")
+    return BlocksResponse(written(), 206, headers, f"multipart/byteranges; boundary={boundary}")

@@ -1,7 +1,7 @@
 """Packs contents into a zip (PKWARE APPNOTE) that is sent while it is made: nobody holds more than a block of it."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -40,7 +40,7 @@ class _Sink:
         return taken
 
 
-def zipped(store: ContentStore, files: Iterable[Packed]) -> Iterator[bytes]:
+def zipped(store: ContentStore, files: Iterable[Packed]) -> Generator[bytes, None, None]:
     """The zip, block by block, each file under a name of its own. Those that are gone are listed in `missing.txt`."""
     sink, names, missing = _Sink(), UniqueNames({MISSING}), []
     with ZipFile(sink, "w", ZIP_STORED) as archive:  # type: ignore[call-overload]  # asks for no more

@@ -6,14 +6,13 @@ from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from api.batch import attempt
 from api.callers import CallerContents
 from api.contents import Contents
 from api.declared import queried
-from api.downloads import SAFE
+from api.downloads import SAFE, BlocksResponse
 from api.policies import CREATING
 from api.problems import documented, problem_of
 from api.rendering import Rendered
@@ -141,7 +140,7 @@ def zip_assets(contents: CallerContents, query: Annotated[ZipQuery, Depends(quer
         raise FilterMissingError
     files = _named(contents, query.id) if query.id else _listed(contents, wanted)
     headers = SAFE | {"Content-Disposition": 'attachment; filename="assets.zip"'}
-    return StreamingResponse(zipped(contents.store, files), 200, headers, media_type="application/zip")
+    return BlocksResponse(zipped(contents.store, files), 200, headers, "application/zip")
 
 
 def _named(contents: Contents, ids: list[UUID]) -> list[Packed]:
