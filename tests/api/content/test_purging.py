@@ -59,11 +59,10 @@ def attempts(services: Services, client: Client) -> list[int]:
 def store_down(store: ContentStore, client: Client) -> Iterator[None]:
     """The store refuses to change anything of the tenant."""
     if isinstance(store, S3Store):
-        bucket, store._bucket = store._bucket, "not-there"
-        try:
+        with pytest.MonkeyPatch.context() as patched:
+            for each in (store, store._multipart):
+                patched.setattr(each, "_bucket", "not-there")
             yield
-        finally:
-            store._bucket = bucket
     else:
         with folder_down(store, str(client.tenant_id)):
             yield
