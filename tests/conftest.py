@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import hypothesis
 import psycopg
 import pytest
 import uuid6
@@ -34,6 +35,9 @@ QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 KEK = bytes(range(32))
 logs.configure(logging.WARNING)
 _numbers = count(1)
+# A property says what holds, not how fast: a busy machine must not make it fail.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")

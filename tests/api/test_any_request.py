@@ -24,7 +24,7 @@ def test_no_request_meets_a_fault(label: str, client: Client, url: str) -> None:
     client.call("POST", "/v1/jobs", json={"media_kind": "image"})
     headers = {"Authorization": client.http.headers["Authorization"]}
 
-    @settings(max_examples=8, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=8, database=None, suppress_health_check=list(HealthCheck))
     @given(case=OPERATIONS[label].as_strategy())
     def any_request(case: Any) -> None:
         for waiting in ("wait", "min_position"):

@@ -167,7 +167,7 @@ def test_repeated_tags_are_kept_once_in_the_order_given(client: Client) -> None:
     assert client.create(tags=["b", "a", "b", "B"])["tags"] == ["b", "a", "B"]
 
 
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=STORABLE, tag=STORABLE.filter(lambda text: len(text) <= 100), key=STORABLE)
 def test_any_words_that_can_be_stored_come_back_unchanged(client: Client, words: str, tag: str, key: str) -> None:
     asset = client.create(name=words, description=words, tags=[tag], metadata={key: words})

@@ -143,7 +143,7 @@ def test_words_are_found_wherever_people_wrote_them(clients: Callable[..., Clien
 def test_any_part_of_any_words_finds_them_in_any_case(client: Client) -> None:
     text = st.text(st.characters(exclude_categories=["Cs", "Cc", "Mn"]), min_size=2, max_size=12)
 
-    @settings(deadline=None, max_examples=40)
+    @settings(max_examples=40)
     @given(text, st.data())
     def finds(name: str, data: st.DataObject) -> None:
         asset = client.create(name=name, reason=name)["id"]

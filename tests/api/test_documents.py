@@ -242,7 +242,7 @@ sizes = st.none() | st.integers(0, 30) | st.integers(20_000, 42_000) | st.intege
 def test_whatever_the_sizes_the_event_fits_and_what_is_read_is_what_was_given(quiet: Services) -> None:
     session = own_session(quiet, new_tenant(quiet))
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40, suppress_health_check=list(HealthCheck))
     @given(st.tuples(sizes, sizes, sizes), st.sampled_from(["x", "ä", '"', "\n"]), st.none() | st.just("u_ann"))
     def check(of: tuple[int | None, int | None, int | None], sign: str, subject: str | None) -> None:
         one, two, three = (None if size is None else {sign: sign * (size // len(f"{sign!r}"))} for size in of)

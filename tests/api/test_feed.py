@@ -103,7 +103,7 @@ def test_batches_of_any_size_and_topics_are_the_log_without_gaps(clients: Callab
     assert positions(log) == list(range(1, client.head() + 1))
     assert {event["source"] for event in log} == {f"urn:asset-ledger:tenant:{client.tenant_id}"}
 
-    @settings(deadline=None, max_examples=60)
+    @settings(max_examples=60)
     @given(
         st.integers(0, len(log)),
         st.integers(1, 7) | st.just(200),

@@ -108,7 +108,7 @@ def test_any_filters_together_find_exactly_the_assets_that_meet_all_of_them(clie
         "limit": st.sampled_from([1, 3, 200]),
     }
 
-    @settings(deadline=None, max_examples=100)
+    @settings(max_examples=100)
     @given(
         st.fixed_dictionaries(order),
         st.lists(st.sampled_from(sorted(filters)), max_size=3, unique=True).flatmap(

@@ -39,7 +39,7 @@ def test_an_id_of_any_characters_finds_what_has_exactly_it(clients: Callable[...
 def test_made_up_ids_find_what_has_them(clients: Callable[..., Client]) -> None:
     client, other = clients(), clients()
 
-    @settings(deadline=None, max_examples=40)
+    @settings(max_examples=40)
     @given(some.text)
     def finds(id_: str) -> None:
         for caller in (other, client):

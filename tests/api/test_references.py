@@ -103,7 +103,7 @@ def test_an_id_from_outside_is_any_text(client: Client, id_: str) -> None:
     assert client.ids(conversation_id=id_, ref=[f"claim:{id_}", f"shot:{id_}"]) == [asset["id"]]
 
 
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(id_=STORABLE)
 def test_any_id_that_can_be_stored_finds_exactly_its_own(client: Client, id_: str) -> None:
     asset = client.create(message_id=id_)

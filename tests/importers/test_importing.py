@@ -235,7 +235,7 @@ def test_what_does_not_fit_in_an_entry_is_found_among_the_others(
     assert sorted(assets(client)) == ["line-0", "line-1", "line-3", "line-4"]
 
 
-@hypothesis.settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis.settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_however_often_and_however_far_it_runs_each_item_is_there_once(
     data: st.DataObject, clients: Callable[..., Client], services: Services, tmp_path: Path

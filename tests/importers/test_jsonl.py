@@ -172,7 +172,7 @@ def test_a_path_that_could_be_a_line_needs_an_id(tmp_path: Path) -> None:
     assert [item.place for item in found(tmp_path, {"path": "line 1", "id": "a"})] == ["a"]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary() | WRITTEN | DEEP)
 def test_no_line_ends_the_reading(tmp_path: Path, line: bytes) -> None:
     last = found(tmp_path, line, IMAGE | {"id": "the last"})[-1]

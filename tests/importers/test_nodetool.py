@@ -245,7 +245,7 @@ VALUES = (
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(st.data())
 def test_no_row_ends_the_reading(nodetool: Nodetool, data: st.DataObject) -> None:
     columns = ["id", "user_id", "parent_id", "name", "content_type", "size", "metadata", "created_at", "duration"]

@@ -53,7 +53,7 @@ TABLE = """CREATE TEMP TABLE copied (ordinal serial, a text, b text[], c json, d
     g boolean, h float8, i numeric, j bytea)"""
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(rows, max_size=8))
 def test_what_is_copied_in_reads_back_as_it_was(cluster: EmbeddedCluster, given_rows: list[Copied]) -> None:
     with psycopg.connect(cluster.conninfo("postgres")) as connection:

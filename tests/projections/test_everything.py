@@ -261,6 +261,6 @@ def test_whatever_is_done_log_queue_and_read_models_agree_and_rebuild_to_the_byt
         services = quiet
 
     profile = settings(
-        max_examples=16, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+        max_examples=16, stateful_step_count=30, suppress_health_check=[HealthCheck.too_slow]
     )
     run_state_machine_as_test(OnThisLedger, settings=profile)

@@ -61,7 +61,7 @@ def everything(path: Path) -> Inspection:
 
 @pytest.mark.parametrize("beginning", BEGINNINGS)
 @given(data=st.binary(max_size=600))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_any_bytes_can_be_looked_at(beginning: bytes, data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file"
@@ -71,7 +71,7 @@ def test_any_bytes_can_be_looked_at(beginning: bytes, data: bytes) -> None:
 
 @pytest.mark.parametrize("name", ["castle.png", "portrait.jpg", "chime.wav", "flight.webm", "brief.pdf"])
 @given(flips=st.lists(st.tuples(st.integers(0, 2**31), st.integers(0, 255)), min_size=1, max_size=20))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_damaged_files_can_be_looked_at(name: str, flips: list[tuple[int, int]]) -> None:
     data = bytearray((SAMPLES / name).read_bytes())
     for place, value in flips:
