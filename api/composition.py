@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
-import uuid6
+from uuid_utils.compat import uuid7
 
 from api.session import Session
 from domain.event import Actor
@@ -68,7 +68,7 @@ class Services:
             keys=self.keys,
             store=self.store,
             actor=actor,
-            correlation_id=correlation_id or str(uuid6.uuid7()),
+            correlation_id=correlation_id or str(uuid7()),
             causation_id=causation_id,
             clock=self.clock,
         )

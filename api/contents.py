@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 import orjson
-import uuid6
+from uuid_utils.compat import uuid7
 
 from api.arriving import Arriving
 from api.bodies import said_type
@@ -76,7 +76,7 @@ class Contents:
         What the asset is follows from the bytes, if the caller does not say. Under a key it is recorded once.
         """
         identity = self.ledger.session.identity
-        asset_id = derived_id("asset", "key", identity.digest("key", key)) if key else uuid6.uuid7()
+        asset_id = derived_id("asset", "key", identity.digest("key", key)) if key else uuid7()
         with self._arrived(asset_id, chunks, announced, file_name) as (upload, arrived):
             wanted = to_record(new, arrived.media, file_name, source_url)
             said = {**wanted.identity(), "sha256": arrived.content.sha256}
@@ -120,7 +120,7 @@ class Contents:
         """
         self.rules.check(announced)
         seconds = self.rules.upload_time.total_seconds()
-        upload = self.uploads.begin(uuid6.uuid7(), asset_id, announced, seconds)
+        upload = self.uploads.begin(uuid7(), asset_id, announced, seconds)
         key, arriving = self.key(upload.asset_id, upload.content_id), Arriving(chunks, announced, self.rules)
         try:
             yield upload, self.looked_at(key, upload, arriving, partial(self.store.write, key), file_name)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 import structlog
-import uuid6
+from uuid_utils.compat import uuid7
 
 from domain.asset.events import Content
 from domain.documents import DOCUMENTS, StoredDocument, kept_for, referred, referring, too_large
@@ -88,7 +88,7 @@ class Documents:
 
         Where it is not known whether it was recorded, it is left to the sweep to find out.
         """
-        stored = {keeping: StoredDocument.of(uuid6.uuid7(), keeping.json) for keeping in missing}
+        stored = {keeping: StoredDocument.of(uuid7(), keeping.json) for keeping in missing}
         with self.database.transaction(self.tenant_id):
             for keeping, document in stored.items():
                 self._uploads.begin(document.id, keeping.originator_id, Content(), SECONDS_TO_RECORD)

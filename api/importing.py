@@ -9,7 +9,7 @@ from threading import Lock
 from typing import IO, TypeVar
 from uuid import UUID
 
-import uuid6
+from uuid_utils.compat import uuid7
 
 from api.arriving import BLOCK, Arriving
 from api.contents import Contents, to_record
@@ -152,7 +152,7 @@ class Importing:
 
     def _begun(self, wanted: Sequence[_Wanted]) -> list[_Wanted]:
         """The same with an upload for each that has bytes: rows are there before the first byte."""
-        ids: dict[UUID, UUID] = {uuid6.uuid7(): one.asset_id for one in wanted if one.content}
+        ids: dict[UUID, UUID] = {uuid7(): one.asset_id for one in wanted if one.content}
         seconds = self._contents.rules.upload_time.total_seconds()
         begun = {upload.asset_id: upload for upload in self._contents.uploads.begin_each(ids, seconds)} if ids else {}
         return [_Wanted(one.item, one.asset_id, one.content, begun.get(one.asset_id)) for one in wanted]

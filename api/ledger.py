@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
-import uuid6
 from eventsourcing.application import AggregateNotFoundError
+from uuid_utils.compat import uuid7
 
 from api.policies import Policies
 from api.session import Session
@@ -54,7 +54,7 @@ class Ledger:
         OtherRequestError if the key made something else, KeyOfDeletedAssetError.
         """
         if key is None:
-            event = self._creation(new, uuid6.uuid7())
+            event = self._creation(new, uuid7())
             return self.shown(_row(self.session.persistently(lambda: self._record(event)))), True
         identity = self.session.identity
         asset_id = derived_id("asset", "key", identity.digest("key", key))
@@ -216,7 +216,7 @@ class Ledger:
 
     def _decided(self, new: NewAsset) -> AssetCreated | LedgerError:
         try:
-            return self._creation(new, uuid6.uuid7())
+            return self._creation(new, uuid7())
         except LedgerError as refusal:
             return refusal
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple
-from uuid import uuid4
 
 import structlog
 from fastapi import Depends, Header, HTTPException, Query, Request, Response
@@ -14,6 +13,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uuid_utils.compat import uuid4
 
 from api.callers import REQUEST_ID, ledger, session
 from api.declared import checked, declares, queried

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from threading import BoundedSemaphore
 from uuid import UUID
 
-import uuid6
+from uuid_utils.compat import uuid7
 
 from api.arriving import Arriving
 from api.contents import Contents
@@ -50,7 +50,7 @@ class SignedUploads:
         contents = self.contents
         contents.ledger.asset(asset_id)
         contents.rules.check(announced)
-        content_id = uuid6.uuid7()
+        content_id = uuid7()
         parts = self.store.begin(contents.key(asset_id, content_id)) if part_size else None
         seconds = contents.rules.upload_time.total_seconds()
         return self.uploads.begin(content_id, asset_id, announced, seconds, parts, part_size)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import ClassVar, Literal
 from uuid import UUID
 
-import uuid6
+from uuid_utils.compat import uuid7
 
 from api.composition import utc_now
 from domain.asset import asset as aggregate
@@ -58,12 +58,12 @@ class AssetCreatedInClear(Event):
 
 def context() -> Context:
     """The circumstances of a command, now."""
-    return Context(actor=_ACTOR, recorded_at=utc_now(), correlation_id=str(uuid6.uuid7()))
+    return Context(actor=_ACTOR, recorded_at=utc_now(), correlation_id=str(uuid7()))
 
 
 def impersonal(tenant_id: UUID) -> AssetCreated:
     """An asset nothing of which is sealed."""
-    return aggregate.create(context(), tenant_id, uuid6.uuid7(), IMPERSONAL)
+    return aggregate.create(context(), tenant_id, uuid7(), IMPERSONAL)
 
 
 def taken(asset_id: UUID) -> Decide:
@@ -73,11 +73,11 @@ def taken(asset_id: UUID) -> Decide:
 
 def sealed(tenant_id: UUID) -> AssetCreated:
     """An asset with a name, tags and a prompt of one person. Made in two steps, because its peer is."""
-    event = aggregate.create(context(), tenant_id, uuid6.uuid7(), PERSONAL)
+    event = aggregate.create(context(), tenant_id, uuid7(), PERSONAL)
     return AssetCreated.model_construct(**dict(event))
 
 
 def in_clear(tenant_id: UUID) -> AssetCreatedInClear:
     """The same asset, its words left in the clear."""
-    event = aggregate.create(context(), tenant_id, uuid6.uuid7(), PERSONAL)
+    event = aggregate.create(context(), tenant_id, uuid7(), PERSONAL)
     return AssetCreatedInClear.model_construct(**dict(event))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import islice
 from uuid import UUID
 
-import uuid6
+from uuid_utils.compat import uuid7
 
 from api.composition import Services, utc_now
 from domain.asset.events import AssetCreated, AssetDescribed, AssetLinked
@@ -66,7 +66,7 @@ def _created(tenant_id: UUID, number: int) -> AssetCreated:
         }
     )
     return AssetCreated(
-        envelope=Envelope.of(_context(), tenant_id, uuid6.uuid7(), 1, None),
+        envelope=Envelope.of(_context(), tenant_id, uuid7(), 1, None),
         origin=new.aliased(),
         **{name: getattr(new, name) for name in _SAID},
     )
@@ -93,4 +93,4 @@ def _next(made: AssetCreated, version: int) -> Envelope:
 
 
 def _context() -> Context:
-    return Context(actor=_ACTOR, recorded_at=utc_now(), correlation_id=str(uuid6.uuid7()))
+    return Context(actor=_ACTOR, recorded_at=utc_now(), correlation_id=str(uuid7()))

@@ -12,8 +12,8 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-import uuid6
 from cachetools import TTLCache
+from uuid_utils.compat import uuid7
 
 from domain.errors import TenantExistsError, TenantNotFoundError
 from domain.event import Actor, Context
@@ -53,7 +53,7 @@ class Tenants:
 
     def create(self, context: Context, name: str) -> UUID:
         """Open a tenant and its log; returns its id. TenantExistsError if the name is taken."""
-        tenant_id = uuid6.uuid7()
+        tenant_id = uuid7()
         self._keys.make_secret(tenant_id)
         try:
             with self._database.transaction(tenant_id) as connection:
@@ -77,7 +77,7 @@ class Tenants:
 
     def issue_key(self, context: Context, tenant_id: UUID, holder: Actor) -> str:
         """Give the holder a key; returns the token, which is not kept and cannot be shown again."""
-        key_id, secret = uuid6.uuid7(), secrets.token_bytes(_SECRET_BYTES)
+        key_id, secret = uuid7(), secrets.token_bytes(_SECRET_BYTES)
         row = {
             "tenant_id": tenant_id,
             "key_id": key_id,

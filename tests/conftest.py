@@ -16,8 +16,8 @@ import httpx
 import hypothesis
 import psycopg
 import pytest
-import uuid6
 from psycopg import sql
+from uuid_utils.compat import uuid7
 
 from api import logs
 from api.app import create_app
@@ -122,13 +122,13 @@ def url(services: Services) -> Iterator[str]:
 def context(reason: str | None = None) -> Context:
     """The circumstances of a command, now."""
     return Context(
-        actor=Actor(id="tests", type="system"), recorded_at=utc_now(), correlation_id=str(uuid6.uuid7()), reason=reason
+        actor=Actor(id="tests", type="system"), recorded_at=utc_now(), correlation_id=str(uuid7()), reason=reason
     )
 
 
 def new_tenant(services: Services) -> UUID:
     """A tenant nobody else uses."""
-    return services.tenants.create(context(), f"tenant-{uuid6.uuid7()}")
+    return services.tenants.create(context(), f"tenant-{uuid7()}")
 
 
 @pytest.fixture
@@ -201,7 +201,7 @@ def client(clients: Callable[..., Client]) -> Client:
 
 def empty_log(services: Services) -> UUID:
     """A tenant whose log holds nothing yet, not even that it was created."""
-    tenant_id = uuid6.uuid7()
+    tenant_id = uuid7()
     with services.database.connection() as connection:
         connection.execute("SELECT ledger.open_log(%s, %s, now())", (tenant_id, f"empty-{tenant_id}"))
     return tenant_id

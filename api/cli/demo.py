@@ -10,8 +10,8 @@ from uuid import UUID
 
 import httpx
 import typer
-import uuid6
 from rich.console import Console
+from uuid_utils.compat import uuid7
 
 from api import logs
 from api.app import create_app
@@ -57,7 +57,7 @@ def demo(
         tenant_id = _tenant(made)
         key = made.tenants.issue_key(operator("demo"), tenant_id, Actor(id="pipeline", type="worker"))
         with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as http:
-            story = Story(http, console, run=str(uuid6.uuid7())[:18])
+            story = Story(http, console, run=str(uuid7())[:18])
             story.tell()
             ContentStory(http, console).tell(story.castle)
         _import_samples(made, tenant_id, console)

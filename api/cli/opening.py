@@ -7,7 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-import uuid6
+from uuid_utils.compat import uuid7
 
 from api.composition import Services, services, utc_now
 from api.session import Session
@@ -35,7 +35,7 @@ def operator(reason: str | None = None) -> Context:
     return Context(
         actor=Actor(id=getpass.getuser(), type="user"),
         recorded_at=utc_now(),
-        correlation_id=str(uuid6.uuid7()),
+        correlation_id=str(uuid7()),
         reason=reason,
     )
 

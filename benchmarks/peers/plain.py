@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal, cast
 from uuid import UUID
 
 import psycopg
-import uuid6
 import uvicorn
 from fastapi import Depends, FastAPI, HTTPException, Query, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -21,6 +20,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool
 from pydantic import BaseModel
+from uuid_utils.compat import uuid7
 
 from domain.asset.events import Content
 from domain.asset.inputs import NewAsset
@@ -75,7 +75,7 @@ def row_of(new: NewAsset) -> dict[str, Any]:
     references = dict.fromkeys(new.aliased() + new.references)
     return {
         **new.model_dump(include={"status", "name", "file_name", "description", "source_url", "subject"}),
-        "id": uuid6.uuid7(),
+        "id": uuid7(),
         "media_kind": new.media.media_kind,
         "media": Jsonb(new.media.model_dump()),
         "content": Jsonb(new.content.model_dump()) if new.content else None,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import uuid6
+from uuid_utils.compat import uuid7
 
 from api.composition import Services
 from tests.api.working import IMAGE, Json, act, ask, asked, body, done, events, head, read, topics
@@ -85,7 +85,7 @@ def test_the_same_completion_again_gives_the_same_answer_and_writes_nothing(
         {"assets": [IMAGE, IMAGE]},
         {"assets": []},
         {"assets": [IMAGE | {"name": "other"}]},
-        {"asset_ids": [str(uuid6.uuid7())]},
+        {"asset_ids": [str(uuid7())]},
         {"cost": {"amount": 1, "currency": "EUR"}},
     ],
 )
@@ -151,7 +151,7 @@ def test_unknown_and_deleted_assets_are_404_and_nothing_is_written(
     deleted = client.create(scope="world:w1")
     client.call("DELETE", f"/v1/assets/{deleted['id']}")
     before = head(services, client)
-    for id_ in (str(uuid6.uuid7()), running["id"], deleted["id"]):
+    for id_ in (str(uuid7()), running["id"], deleted["id"]):
         assert act(client, running, "succeed", attempt=1, assets=[IMAGE], asset_ids=[id_]).status_code == 404
     assert (read(client, running), head(services, client)) == (running, before)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-import uuid6
+from uuid_utils.compat import uuid7
 
 from tests.api.test_batches import IMAGE, name_of
 from tests.conftest import Client
@@ -66,7 +66,7 @@ def test_an_operation_that_fails_fails_alone_with_the_status_of_its_own_route(
         {"operation": "explode", "job_id": job},
         {"operation": "start", "job_id": job, "attempt": 2},
         {"operation": "fail", "job_id": job, "attempt": 1},
-        {"operation": "start", "job_id": str(uuid6.uuid7()), "attempt": 1},
+        {"operation": "start", "job_id": str(uuid7()), "attempt": 1},
         {"operation": "start", "job_id": job, "attempt": 1},
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 import psycopg
-import uuid6
+from uuid_utils.compat import uuid7
 
 from api.composition import Services, connected, utc_now
 from domain.errors import ServiceUnavailableError
@@ -58,7 +58,7 @@ class Plan:
 
 def context() -> Context:
     """The circumstances of a command, now."""
-    return Context(actor=Actor(id="chaos", type="system"), recorded_at=utc_now(), correlation_id=str(uuid6.uuid7()))
+    return Context(actor=Actor(id="chaos", type="system"), recorded_at=utc_now(), correlation_id=str(uuid7()))
 
 
 def until_told() -> threading.Event:

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import psycopg
 import pytest
-import uuid6
 from eventsourcing.persistence import StoredEvent
 from psycopg.conninfo import make_conninfo
+from uuid_utils.compat import uuid7
 
 from api.composition import Services
 from domain.asset import asset as aggregate
@@ -152,7 +152,7 @@ def test_what_a_killed_process_wrote_half_is_left_out(ledger: Ledger) -> None:
 def test_a_read_model_that_is_not_as_its_rebuild_makes_it_is_found(quiet: Services) -> None:
     tenant = new_tenant(quiet)
     new = NewAsset.model_validate({"media": {"media_kind": "image"}, "name": "Castle"})
-    quiet.log.of(tenant).record(aggregate.create(context(), tenant, uuid6.uuid7(), new))
+    quiet.log.of(tenant).record(aggregate.create(context(), tenant, uuid7(), new))
     catch_up(quiet)
     assert verify_read_models(quiet, [ASSETS, AUDIT_TRAIL]) == {}
     with quiet.projector.connection() as connection:

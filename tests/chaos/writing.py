@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Sequence
 from uuid import UUID, uuid5
 
-import uuid6
 from eventsourcing.application import AggregateNotFoundError
 from eventsourcing.persistence import IntegrityError
+from uuid_utils.compat import uuid7
 
 from api.composition import Services
 from domain.asset import asset as aggregate
@@ -70,14 +70,14 @@ class Writer:
             if share < self._size.batches:
                 self._batch()
             elif share < self._size.batches + (1 - self._size.batches) / 3 or not self._mine:
-                self._append([self._new(uuid6.uuid7())])
+                self._append([self._new(uuid7())])
             else:
                 self._change()
         except ServiceUnavailableError:
             self._records.count(UNAVAILABLE.upper())  # before anything was sent
 
     def _batch(self) -> None:
-        made = [self._new(uuid6.uuid7()) for _ in range(self._chance.randint(2, self._size.largest_batch))]
+        made = [self._new(uuid7()) for _ in range(self._chance.randint(2, self._size.largest_batch))]
         self._append(made)
 
     def _new(self, asset_id: UUID) -> AssetEvent:

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-import uuid6
+from uuid_utils.compat import uuid7
 
 from api.composition import Services
 from infra.event_log.appending import Append, Place
@@ -25,9 +25,7 @@ Answer = Future[Any]
 
 def entry(originator: UUID | None = None, revision: int = 1, state: bytes = b"", at: datetime | None = None) -> Any:
     """An entry, of its own originator and bytes unless they are given."""
-    return EntryToAppend(
-        originator or uuid6.uuid7(), revision, TOPIC, state or uuid6.uuid7().bytes, at or datetime.now(UTC)
-    )
+    return EntryToAppend(originator or uuid7(), revision, TOPIC, state or uuid7().bytes, at or datetime.now(UTC))
 
 
 def an_append(tenant: UUID, originator: UUID | None = None, under: int | None = None, **said: Any) -> Append:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-import uuid6
+from uuid_utils.compat import uuid7
 
 from api.composition import Services
 from domain.errors import ClockAheadError, TenantNotFoundError
@@ -49,14 +49,14 @@ def append(connection: psycopg.Connection[Any], *events: Given) -> list[int | No
 
 
 def test_a_group_gets_dense_positions_in_each_tenants_log(quiet: Services) -> None:
-    a, b, asset = empty_log(quiet), empty_log(quiet), uuid6.uuid7()
+    a, b, asset = empty_log(quiet), empty_log(quiet), uuid7()
     with quiet.database.connection() as connection:
         assert append(connection, (a, 1, asset, 1, NOW), (b, 2, asset, 1, NOW), (a, 3, asset, 2, NOW)) == [1, 1, 2]
         assert append(connection, (b, 1, asset, 2, NOW), (a, 2, asset, 3, NOW)) == [2, 3]
 
 
 def test_an_append_that_meets_a_taken_revision_is_left_out_whole_and_the_rest_stays_dense(quiet: Services) -> None:
-    tenant, taken, other, third = empty_log(quiet), uuid6.uuid7(), uuid6.uuid7(), uuid6.uuid7()
+    tenant, taken, other, third = empty_log(quiet), uuid7(), uuid7(), uuid7()
     with quiet.database.connection() as connection:
         assert append(connection, (tenant, 1, taken, 1, NOW)) == [1]
         positions = append(
@@ -72,26 +72,26 @@ def test_an_append_that_meets_a_taken_revision_is_left_out_whole_and_the_rest_st
 
 
 def test_of_two_appends_of_one_group_with_the_same_revision_the_first_wins(quiet: Services) -> None:
-    tenant, asset = empty_log(quiet), uuid6.uuid7()
+    tenant, asset = empty_log(quiet), uuid7()
     with quiet.database.connection() as connection:
         assert append(connection, (tenant, 1, asset, 1, NOW), (tenant, 2, asset, 1, NOW)) == [1, None]
 
 
 def test_an_append_for_a_tenant_without_a_log_is_refused_and_nothing_of_its_group_is_kept(quiet: Services) -> None:
-    tenant, asset = empty_log(quiet), uuid6.uuid7()
+    tenant, asset = empty_log(quiet), uuid7()
     with (
         quiet.database.connection() as connection,
         pytest.raises(psycopg.Error, match="no log") as refusal,
     ):
-        append(connection, (tenant, 1, asset, 1, NOW), (uuid6.uuid7(), 2, asset, 1, NOW))
+        append(connection, (tenant, 1, asset, 1, NOW), (uuid7(), 2, asset, 1, NOW))
     assert refusal.value.sqlstate == "AL001"
     assert quiet.log.of(tenant).recorder.head() == 0
     with pytest.raises(TenantNotFoundError):
-        quiet.log.of(uuid6.uuid7()).recorder.append([EntryToAppend(asset, 1, "test", b"{}", NOW)])
+        quiet.log.of(uuid7()).recorder.append([EntryToAppend(asset, 1, "test", b"{}", NOW)])
 
 
 def test_a_guard_sees_what_was_committed_while_it_waited_for_the_head(quiet: Services, databases: Servers) -> None:
-    tenant, asset = empty_log(quiet), uuid6.uuid7()
+    tenant, asset = empty_log(quiet), uuid7()
     with psycopg.connect(databases.service) as first, ThreadPoolExecutor(1) as others:
         assert append(first, (tenant, 1, asset, 1, NOW)) == [1]
         second = others.submit(_append_alone, databases, (tenant, 1, asset, 1, NOW), (tenant, 2, asset, 2, NOW))
@@ -118,7 +118,7 @@ def test_a_clock_more_than_five_seconds_ahead_is_refused(quiet: Services) -> Non
     recorder = quiet.log.of(empty_log(quiet)).recorder
     ahead = datetime.now(UTC) + timedelta(seconds=6)
     with pytest.raises(ClockAheadError):
-        recorder.append([EntryToAppend(uuid6.uuid7(), 1, "test", b"{}", ahead)])
+        recorder.append([EntryToAppend(uuid7(), 1, "test", b"{}", ahead)])
     assert recorder.head() == 0
 
 
@@ -126,7 +126,7 @@ def test_effective_time_never_falls_and_is_what_a_time_stands_for(quiet: Service
     recorder = quiet.log.of(empty_log(quiet)).recorder
     seconds = [10, 7, 12, 12, 11]
     entries = [
-        recorder.append([EntryToAppend(uuid6.uuid7(), 1, "test", b"{}", NOW - timedelta(minutes=1, seconds=-s))])[0]
+        recorder.append([EntryToAppend(uuid7(), 1, "test", b"{}", NOW - timedelta(minutes=1, seconds=-s))])[0]
         for s in seconds
     ]
     assert [e.effective_at.second for e in entries] == [10, 10, 12, 12, 12]
@@ -136,9 +136,9 @@ def test_effective_time_never_falls_and_is_what_a_time_stands_for(quiet: Service
 
 def test_an_entry_beyond_65535_bytes_is_refused_by_the_table_too(quiet: Services) -> None:
     recorder = quiet.log.of(empty_log(quiet)).recorder
-    recorder.append([EntryToAppend(uuid6.uuid7(), 1, "test", b"x" * 65_535, NOW)])
+    recorder.append([EntryToAppend(uuid7(), 1, "test", b"x" * 65_535, NOW)])
     with pytest.raises(psycopg.errors.CheckViolation):
-        recorder.append([EntryToAppend(uuid6.uuid7(), 1, "test", b"x" * 65_536, NOW)])
+        recorder.append([EntryToAppend(uuid7(), 1, "test", b"x" * 65_536, NOW)])
     assert recorder.head() == 1
 
 
@@ -159,7 +159,7 @@ def test_an_entry_beyond_65535_bytes_is_refused_by_the_table_too(quiet: Services
 def test_the_services_own_roles_can_write_the_log_only_by_the_append_function(
     quiet: Services, databases: Servers, role: str, statement: str
 ) -> None:
-    _append_alone(databases, (empty_log(quiet), 1, uuid6.uuid7(), 1, NOW))
+    _append_alone(databases, (empty_log(quiet), 1, uuid7(), 1, NOW))
     with psycopg.connect(getattr(databases, role)) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute(statement.encode())
 
@@ -175,7 +175,7 @@ def test_the_services_own_roles_can_write_the_log_only_by_the_append_function(
     ],
 )
 def test_even_the_owner_cannot_change_or_remove_an_event(quiet: Services, databases: Servers, statement: str) -> None:
-    _append_alone(databases, (empty_log(quiet), 1, uuid6.uuid7(), 1, NOW))
+    _append_alone(databases, (empty_log(quiet), 1, uuid7(), 1, NOW))
     with psycopg.connect(str(databases.owner)) as connection, pytest.raises(psycopg.Error) as refusal:
         connection.execute(statement.encode())
     assert refusal.value.sqlstate == "AL003"

@@ -7,9 +7,9 @@ from itertools import count
 from typing import NamedTuple
 from uuid import UUID
 
-import uuid6
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from uuid_utils.compat import uuid7
 
 from api.composition import Services
 from infra.event_log.appending import Append, Outcome, send
@@ -104,7 +104,7 @@ def test_any_groups_get_the_places_times_and_refusals_that_the_model_tells(quiet
     @given(steps)
     def check(steps: list[tuple[list[Said], bool] | Policy]) -> None:
         tenants = [empty_log(quiet) for _ in range(3)]
-        originators = [uuid6.uuid7() for _ in range(3)]
+        originators = [uuid7() for _ in range(3)]
         logs = {tenant: Log() for tenant in tenants}
         for step in steps:
             if isinstance(step, Policy):

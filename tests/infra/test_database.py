@@ -6,7 +6,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-import uuid6
+from uuid_utils.compat import uuid7
 
 from api.composition import Services
 from domain.errors import LogBusyError, ServiceUnavailableError
@@ -36,7 +36,7 @@ def test_a_transaction_inside_another_is_part_of_it(quiet: Services) -> None:
 
 
 def test_a_transaction_of_one_tenant_cannot_hold_anothers(quiet: Services) -> None:
-    with quiet.database.transaction(uuid6.uuid7()), pytest.raises(ValueError, match="one tenant"):
+    with quiet.database.transaction(uuid7()), pytest.raises(ValueError, match="one tenant"):
         quiet.log.of(UUID(int=1)).recorder.head()
 
 
@@ -76,7 +76,7 @@ def test_an_append_in_a_transaction_waits_for_a_locked_head_only_so_long(databas
 
 
 def test_rows_fetched_at_once_are_those_a_cursor_gives(databases: Servers) -> None:
-    one, other = uuid6.uuid7(), uuid6.uuid7()
+    one, other = uuid7(), uuid7()
     with Database(databases.service, size=1) as database, database.connection() as connection:
         made = fetch_at_once(
             connection, "SELECT id, now() FROM unnest($1::uuid[]) AS given (id)", [[one, other]], tuple[Any, ...]

@@ -11,9 +11,9 @@ from uuid import UUID
 import httpx
 import psycopg
 import pytest
-import uuid6
 from eventsourcing.persistence import IntegrityError
 from psycopg import sql
+from uuid_utils.compat import uuid7
 
 from api.app import create_app
 from api.composition import Services
@@ -91,7 +91,7 @@ def transactions(databases: Servers, tenants: list[UUID]) -> int:
 WRONG: dict[type[Exception], Any] = {
     IntegrityError: an_append,
     PolicyChangedError: lambda tenant, _: an_append(tenant, under=7),
-    TenantNotFoundError: lambda *_: an_append(uuid6.uuid7()),
+    TenantNotFoundError: lambda *_: an_append(uuid7()),
     ClockAheadError: lambda tenant, _: an_append(tenant, at=datetime.now(UTC) + timedelta(minutes=1)),
     psycopg.errors.CheckViolation: lambda tenant, _: an_append(tenant, state=b"x" * 65_536),
 }
@@ -101,7 +101,7 @@ WRONG: dict[type[Exception], Any] = {
 def test_in_one_group_each_refusal_is_its_own_and_the_rest_is_committed(
     quiet: Services, databases: Servers, patient: GroupWriter, kinds: list[type[Exception]]
 ) -> None:
-    tenant, taken = empty_log(quiet), uuid6.uuid7()
+    tenant, taken = empty_log(quiet), uuid7()
     patient.append(an_append(tenant, taken))
     right = [an_append(tenant, under=0), an_append(tenant), an_append(empty_log(quiet))]
     with held_up(databases, patient, empty_log(quiet)) as waiting:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-import uuid6
+from uuid_utils.compat import uuid7
 
 from api.composition import Services
 from domain.errors import KeyUnavailableError
@@ -17,7 +17,7 @@ from infra.servers import Servers
 from tests.conftest import new_tenant
 
 KEK = bytes(range(32))
-TENANT = uuid6.uuid7()
+TENANT = uuid7()
 
 
 def test_each_subject_has_a_key_of_its_own_that_any_process_finds_again(databases: Servers) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-import uuid6
 from eventsourcing.persistence import IntegrityError
+from uuid_utils.compat import uuid7
 
 from api.composition import Services
 from domain.errors import OutcomeUnknownError, ServiceUnavailableError
@@ -52,7 +52,7 @@ def writer(databases: Servers, cutter: Cutter) -> Iterator[GroupWriter]:
 def test_a_group_whose_answer_is_lost_is_committed_once_and_every_caller_gets_its_own_answer(
     quiet: Services, databases: Servers, cutter: Cutter, writer: GroupWriter, whens: list[When]
 ) -> None:
-    tenant, other, taken = empty_log(quiet), empty_log(quiet), uuid6.uuid7()
+    tenant, other, taken = empty_log(quiet), empty_log(quiet), uuid7()
     writer.append(an_append(tenant, taken))
     right = [an_append(tenant), Append(tenant, [entry(), entry()], 0), an_append(other)]
     with held_up(databases, writer, empty_log(quiet)) as waiting:
@@ -86,7 +86,7 @@ def test_an_append_that_is_committed_after_its_connection_was_lost_is_told_its_p
 def test_what_meets_other_bytes_when_it_is_sent_again_is_a_conflict(
     quiet: Services, databases: Servers, cutter: Cutter, writer: GroupWriter
 ) -> None:
-    tenant, originator = empty_log(quiet), uuid6.uuid7()
+    tenant, originator = empty_log(quiet), uuid7()
     with ThreadPoolExecutor(1) as caller, held(databases, tenant) as stranger:
         answer = caller.submit(writer.append, an_append(tenant, originator))
         until_blocked(databases, 1)

@@ -1,9 +1,9 @@
 """The library's own test cases for recorders, on the log. Only the constructor is adapted."""
 
 import pytest
-import uuid6
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.tests import persistence as cases
+from uuid_utils.compat import uuid7
 
 from api.composition import Services
 from infra.event_log.recorder import LogRecorder
@@ -37,7 +37,7 @@ class TestNonInterleavingPositions(OnTheLog, cases.NonInterleavingNotificationID
 def test_positions_are_notification_ids_and_each_tenant_has_its_own(quiet: Services) -> None:
     first, second = (quiet.log.of(empty_log(quiet)).recorder for _ in range(2))
     for recorder in (first, second, first):
-        event = StoredEvent(uuid6.uuid7(), 1, "topic", b"{}")
+        event = StoredEvent(uuid7(), 1, "topic", b"{}")
         recorder.insert_events([event])
     assert [entry.id for entry in first.select_notifications(None, 10)] == [1, 2]
     assert [entry.id for entry in second.select_notifications(None, 10)] == [1]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-import uuid6
+from uuid_utils.compat import uuid7
 
 from api.composition import Services
 from domain.errors import KeyNotFoundError, TenantExistsError, TenantNotFoundError
@@ -39,7 +39,7 @@ def test_an_unknown_tenant_is_not_found(quiet: Services, unknown: str) -> None:
     with pytest.raises(TenantNotFoundError):
         quiet.tenants.find(unknown)
     with pytest.raises(TenantNotFoundError):
-        quiet.tenants.find(str(uuid6.uuid7()))
+        quiet.tenants.find(str(uuid7()))
 
 
 def test_a_key_speaks_for_its_holder_until_it_is_revoked(quiet: Services) -> None:
@@ -56,7 +56,7 @@ def test_a_key_speaks_for_its_holder_until_it_is_revoked(quiet: Services) -> Non
 def test_a_key_that_was_never_issued_cannot_be_revoked(quiet: Services) -> None:
     tenant = quiet.tenants.create(context(), "acme")
     with pytest.raises(KeyNotFoundError):
-        quiet.tenants.revoke_key(context(), tenant, uuid6.uuid7())
+        quiet.tenants.revoke_key(context(), tenant, uuid7())
     assert topics(quiet, "acme") == ["tenant.created"]
 
 

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import psycopg
 import pytest
-import uuid6
 from eventsourcing.persistence import StoredEvent
+from uuid_utils.compat import uuid7
 
 from api.composition import Services
 from domain.asset import asset as aggregate
@@ -33,7 +33,7 @@ IMAGE = NewAsset.model_validate({"media": {"media_kind": "image"}, "name": "Cast
 def record(services: Services, tenant_id: UUID, count: int = 1) -> None:
     """Record assets in one tenant."""
     for _ in range(count):
-        services.log.of(tenant_id).record(aggregate.create(context(), tenant_id, uuid6.uuid7(), IMAGE))
+        services.log.of(tenant_id).record(aggregate.create(context(), tenant_id, uuid7(), IMAGE))
 
 
 def positions(services: Services, projection: Projection[Any]) -> dict[UUID, int]:
@@ -75,7 +75,7 @@ def poisoned(quiet: Services) -> tuple[UUID, UUID]:
     """A tenant whose third entry no version of the software ever wrote, and a healthy one."""
     sick, healthy = new_tenant(quiet), new_tenant(quiet)
     record(quiet, sick)
-    quiet.log.of(sick).recorder.insert_events([StoredEvent(uuid6.uuid7(), 1, "asset.exploded", b'{"topic":"?"}')])
+    quiet.log.of(sick).recorder.insert_events([StoredEvent(uuid7(), 1, "asset.exploded", b'{"topic":"?"}')])
     record(quiet, sick)
     record(quiet, healthy, 3)
     catch_up(quiet)

@@ -5,10 +5,10 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-import uuid6
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from uuid_utils.compat import uuid7
 
 from api.composition import Services
 from api.jobs import Decision, Jobs
@@ -124,7 +124,7 @@ class Everything(RuleBasedStateMachine):
     @rule(asset=assets, numbers=st.lists(st.integers(1, 3), max_size=2), problem=st.none() | st.just("cut short"))
     def fill(self, asset: Place, numbers: list[int], problem: str | None) -> None:
         content = Content(content_type="Image/PNG", size=3, sha256="a" * 64)
-        new = NewContent(content_id=uuid6.uuid7(), content=content, media=NewAsset.model_validate(IMAGE).media)
+        new = NewContent(content_id=uuid7(), content=content, media=NewAsset.model_validate(IMAGE).media)
         said = new.model_copy(update={"problem": problem, "embedded": {"steps": 30}})
         self.change(asset, lambda state, context: state.store_content(context, said))
         self.change(asset, lambda state, context: state.purge_content(context, numbers))
@@ -260,7 +260,5 @@ def test_whatever_is_done_log_queue_and_read_models_agree_and_rebuild_to_the_byt
     class OnThisLedger(Everything):
         services = quiet
 
-    profile = settings(
-        max_examples=16, stateful_step_count=30, suppress_health_check=[HealthCheck.too_slow]
-    )
+    profile = settings(max_examples=16, stateful_step_count=30, suppress_health_check=[HealthCheck.too_slow])
     run_state_machine_as_test(OnThisLedger, settings=profile)

@@ -6,8 +6,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-import uuid6
 from psycopg import sql
+from uuid_utils.compat import uuid7
 
 from api.composition import Services, connected
 from domain.asset import asset as aggregate
@@ -40,7 +40,7 @@ def new_asset(number: int) -> NewAsset:
     return NewAsset.model_validate(
         {
             "media": {"media_kind": ["image", "video", "audio", "document"][number % 4]},
-            "name": f"Asset {uuid6.uuid7()} number {number:05}",
+            "name": f"Asset {uuid7()} number {number:05}",
             "tags": ["common", f"tag-{number % 400}"],
             "content": {"content_type": f"image/x-{number % 200}", "sha256": f"{number % 1_000:064x}"},
             "subject": f"u_{number % 400}",

@@ -6,12 +6,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-import uuid6
 from eventsourcing.application import AggregateNotFoundError
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from psycopg import sql
+from uuid_utils.compat import uuid7
 
 from api.composition import Services
 from domain.asset import asset as aggregate
@@ -44,7 +44,7 @@ class Commands(RuleBasedStateMachine):
     @rule(target=assets, tenant=st.integers(0, 1), new=some.new_assets)
     def create(self, tenant: int, new: NewAsset) -> tuple[UUID, UUID]:
         log = self.services.log.of(self.tenants[tenant])
-        (recorded,) = log.record(aggregate.create(context(new.reason), log.tenant_id, uuid6.uuid7(), new))
+        (recorded,) = log.record(aggregate.create(context(new.reason), log.tenant_id, uuid7(), new))
         return log.tenant_id, recorded.event.originator_id
 
     @rule(asset=assets, new=some.new_descriptions)
@@ -105,9 +105,7 @@ def test_rebuilt_tables_are_byte_equal_to_the_live_ones_after_any_commands(quiet
     class OnThisLedger(Commands):
         services = quiet
 
-    profile = settings(
-        max_examples=25, stateful_step_count=25, suppress_health_check=[HealthCheck.too_slow]
-    )
+    profile = settings(max_examples=25, stateful_step_count=25, suppress_health_check=[HealthCheck.too_slow])
     run_state_machine_as_test(OnThisLedger, settings=profile)
 
 
@@ -121,7 +119,7 @@ def busy(quiet: Services) -> Services:
             new = NewAsset.model_validate(
                 {"media": {"media_kind": "image"}, "name": name, "references": [f"m:{number}"]}
             )
-            (recorded,) = log.record(aggregate.create(context(), tenant, uuid6.uuid7(), new))
+            (recorded,) = log.record(aggregate.create(context(), tenant, uuid7(), new))
             log.change(recorded.event.originator_id, aggregate.project, lambda asset: asset.soft_delete(context()))
     return quiet
 
@@ -160,7 +158,7 @@ def test_writes_during_a_rebuild_are_included(busy: Services) -> None:
         with suppress(AggregateNotFoundError):
             new = NewAsset.model_validate({"media": {"media_kind": "file"}})
             if busy.log.of(tenant).recorder.head() < 4:
-                busy.log.of(tenant).record(aggregate.create(context(), tenant, uuid6.uuid7(), new))
+                busy.log.of(tenant).record(aggregate.create(context(), tenant, uuid7(), new))
 
     rebuild(busy.engine, ASSETS, write)
     catch_up(busy)

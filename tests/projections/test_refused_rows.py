@@ -6,7 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import pytest
-import uuid6
+from uuid_utils.compat import uuid7
 
 from api.composition import Services
 from domain.asset import asset as aggregate
@@ -62,7 +62,7 @@ def names(tmp_path: Path) -> Projection[NameRow]:
 def record(services: Services, tenant_id: UUID, *given: dict[str, str]) -> None:
     """Record assets in one append."""
     news = [NewAsset.model_validate({"media": {"media_kind": "file"}, **each}) for each in given]
-    events = [aggregate.create(context(), tenant_id, uuid6.uuid7(), new) for new in news]
+    events = [aggregate.create(context(), tenant_id, uuid7(), new) for new in news]
     services.log.of(tenant_id).record(*events)
 
 
@@ -81,7 +81,7 @@ def poison(request: pytest.FixtureRequest) -> dict[str, str]:
 @pytest.fixture
 def engine(quiet: Services, names: Projection[NameRow]) -> Engine:
     """An engine with that read model alone."""
-    engine = Engine(quiet.projector, quiet.log.of(uuid6.uuid7()).mapper, [names])
+    engine = Engine(quiet.projector, quiet.log.of(uuid7()).mapper, [names])
     engine.install()
     return engine
 

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-import uuid6
+from uuid_utils.compat import uuid7
 
 from api.composition import Services
 from domain.asset import asset as aggregate
@@ -39,7 +39,7 @@ def cut_short_at(services: Services, point: str) -> Engine:
         if passed == point:
             raise CutShortError
 
-    return Engine(services.projector, services.log.of(uuid6.uuid7()).mapper, CATALOGUE, probe)
+    return Engine(services.projector, services.log.of(uuid7()).mapper, CATALOGUE, probe)
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -105,7 +105,7 @@ class Helped(Engine):
 
 def test_a_rebuild_that_others_bring_to_its_end_tells_how_much_was_folded(quiet: Services) -> None:
     record(quiet, new_tenant(quiet), 5)
-    helped = Helped(quiet.projector, quiet.log.of(uuid6.uuid7()).mapper, CATALOGUE)
+    helped = Helped(quiet.projector, quiet.log.of(uuid7()).mapper, CATALOGUE)
     helped.others = quiet.engine
     told: list[tuple[int, int]] = []
     assert rebuild(helped, ASSETS, lambda done, total: told.append((done, total))) == 6
@@ -119,7 +119,7 @@ def test_a_rebuild_while_somebody_writes_loses_and_repeats_nothing(quiet: Servic
 
     def write() -> None:
         while not stop.is_set():
-            (recorded,) = log.record(aggregate.create(context(), tenant, uuid6.uuid7(), new))
+            (recorded,) = log.record(aggregate.create(context(), tenant, uuid7(), new))
             log.change(recorded.event.originator_id, aggregate.project, lambda asset: asset.soft_delete(context()))
 
     writer = threading.Thread(target=write)
