@@ -155,13 +155,17 @@ class SignedUploads:
         return False
 
     def _refuse(self, upload: Upload, taken: int) -> None:
-        """Remove what was refused, unless something else was taken since or the upload is over."""
+        """Remove what was refused, unless something else was taken since or the upload is over.
+
+        Who has verified the same bytes cannot record them any more: that counts as another taking.
+        """
         session = self.contents.ledger.session
         with session.database.transaction(session.tenant_id):
             if self.uploads.lock(upload.content_id) != taken:
                 return
             if upload.parts is None:
                 self.store.delete(self._key(upload))
+                self.uploads.take(upload.content_id)
             else:
                 self.contents.abort(upload)
 

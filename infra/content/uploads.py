@@ -115,7 +115,7 @@ class Uploads:
         return rows[0][0] if rows else None
 
     def take(self, content_id: UUID) -> int:
-        """Note, as part of the transaction around that locked it, that bytes were taken; returns how often by now."""
+        """Note, as part of the transaction around that locked it, that its bytes are others now; returns how often."""
         ((taken,),) = self._run("take", content_id=content_id)
         return int(taken)
 

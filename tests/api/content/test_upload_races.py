@@ -18,6 +18,7 @@ from api.uploading import SignedUploads
 from api.watching import own_session
 from domain.errors import ContentMismatchError, UploadNotFoundError
 from infra.content.store import ContentStore
+from infra.content.uploads import landing_key, object_key
 from tests.api.content.test_content import CASTLE, pending, sha256, streamed
 from tests.api.content.test_uploads import begin, complete, part_urls, seen, send
 from tests.conftest import Client
@@ -120,6 +121,25 @@ def test_what_was_verified_is_not_recorded_once_other_bytes_have_taken_its_place
         completed(uploads(others), upload)
     assert complete(client, upload).json()["content"]["sha256"] == sha256(b"others")
     assert streamed(client, upload["asset_id"]).content == b"others"
+
+
+def test_what_was_verified_is_not_recorded_once_somebody_else_was_refused_and_removed_it(
+    client: Client, services: Services, uploads: Callable[..., SignedUploads]
+) -> None:
+    upload = begin(client, pending(client), size=len(CASTLE))
+    send(upload, CASTLE)
+    landing = landing_key(object_key(client.tenant_id, UUID(upload["asset_id"]), UUID(upload["id"])))
+
+    def refused() -> None:
+        services.store.write(landing, b"another size".splitlines())
+        assert complete(client, upload).status_code == 409
+
+    with pytest.raises((ContentMismatchError, UploadNotFoundError)):  # a directory finds nothing to look into any more
+        completed(uploads(refused), upload)
+    assert client.get(f"/v1/assets/{upload['asset_id']}").json()["status"] == "pending"
+    send(upload, CASTLE)
+    assert complete(client, upload).status_code == 200
+    assert streamed(client, upload["asset_id"]).content == CASTLE
 
 
 def test_bytes_sent_after_a_completion_that_was_not_recorded_are_the_ones_that_count(client: Client) -> None:
