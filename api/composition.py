@@ -41,6 +41,16 @@ class Watched(Protocol):
         ...
 
 
+class Check(Protocol):
+    """A condition under which this process must not be trusted, as `/health` reports it."""
+
+    name: str
+
+    def problem(self) -> str | None:
+        """The condition with its remedy, as last seen; None if all is well. Never waits, never raises."""
+        ...
+
+
 @dataclass(frozen=True)
 class Services:
     """What requests and commands are served with."""
@@ -57,6 +67,8 @@ class Services:
     rules: ContentRules
     watches: list[Watched] = field(default_factory=list)
     """Those that run in this process."""
+    checks: list[Check] = field(default_factory=list)
+    """Conditions that turn `/health` red."""
 
     def session(
         self, tenant_id: UUID, actor: Actor, correlation_id: str | None = None, causation_id: str | None = None
