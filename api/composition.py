@@ -104,7 +104,9 @@ def connected(settings: Settings, found: Servers) -> Iterator[Services]:
     found.check()
     size, prepare = settings.pool_size, settings.prepared_statements
     with ExitStack() as stack:
-        database = stack.enter_context(Database(found.service, size=size, prepare=prepare))
+        database = stack.enter_context(
+            Database(found.service, size=size, prepare=prepare, list_seconds=settings.list_seconds)
+        )
         projector = stack.enter_context(Database(found.projector, size=size, prepare=prepare))
         keys = stack.enter_context(Database(found.keys, size=size, prepare=prepare))
         store = KeyStore(keys, settings.kek())

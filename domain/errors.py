@@ -190,3 +190,15 @@ class OutcomeUnknownError(ServiceUnavailableError):
 
 class ProjectionLagError(ServiceUnavailableError):
     """The read model has not reached the asked position yet. Try again."""
+
+
+class ListTooSlowError(ServiceUnavailableError):
+    """The list took longer than lists may. Narrow it by a filter, or by times that are closer together."""
+
+
+class ListsBusyError(ServiceUnavailableError):
+    """Slow lists hold every connection that lists may have. Try again later."""
+
+
+class ReadModelRebuildingError(ServiceUnavailableError):
+    """A read model is being made anew and does not show everything yet. Try again once it is whole."""

@@ -16,6 +16,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from domain.errors import ServiceUnavailableError
 from infra.forking import after_fork
+from infra.list_places import ListPlaces
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -40,7 +41,17 @@ def _check(connection: Connection) -> None:
 class Database:
     """A pool of connections as one role. Close it, or use it as a context manager."""
 
-    def __init__(self, conninfo: str, *, size: int = 8, prepare: bool = True, timeout: float = 10) -> None:
+    def __init__(
+        self,
+        conninfo: str,
+        *,
+        size: int = 8,
+        prepare: bool = True,
+        timeout: float = 10,
+        list_seconds: float = 10,
+    ) -> None:
+        self.list_seconds = list_seconds
+        self._size = size
         self._make_pool = partial(
             ConnectionPool,
             conninfo,
@@ -61,6 +72,7 @@ class Database:
         # What the parent has is kept but never touched: to close it would say goodbye in the parent's name.
         self._pool = self._make_pool()
         self._pools.append(self._pool)
+        self.list_places = ListPlaces(self._size)
 
     @property
     def in_transaction(self) -> bool:

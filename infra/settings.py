@@ -82,6 +82,13 @@ class Settings(BaseSettings):
         "is kept before it is purged.",
     )
     pool_size: int = Field(default=16, ge=1, description="The most connections a process opens as one role.")
+    list_seconds: float = Field(
+        default=10,
+        ge=0.001,
+        le=3_600,
+        description="Seconds after which a list, a total or a page of the audit trail is given up with 503. Lists hold "
+        "at most half of the connections.",
+    )
     prepared_statements: bool = Field(default=True, description="Set to false behind a pooler in transaction mode.")
     follow: bool = Field(default=True, description="Whether `serve` keeps read models up to date itself.")
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 from uuid import UUID
@@ -140,10 +140,13 @@ class Engine:
         finds the event that made the row.
         """
         try:
-            return self._finish(projection)
+            finished = self._finish(projection)
         except RowsRefusedError:
             self.reset(projection, indexed=True)
             return False
+        if finished:
+            self._vacuum(projection)
+        return finished
 
     def done(self, projection: Projection[Any]) -> tuple[int, int, int]:
         """How many events are folded, of how many, and for how many tenants the projection has stopped."""
@@ -254,8 +257,14 @@ class Engine:
             with refusals():
                 for index in indexes(projection):
                     connection.execute(index)
+            connection.execute(composed.analyze(projection.table))
             connection.execute(_SQL["end_rebuild"], names)
         return True
+
+    def _vacuum(self, projection: Projection[Any]) -> None:
+        """Let indexes answer without a look at each row: PostgreSQL would do it by itself, some minutes later."""
+        with suppress(ServiceUnavailableError), self._database.connection() as connection:
+            connection.execute(composed.vacuum(projection.table))
 
 
 def _create(connection: Connection, projection: Projection[Any]) -> None:

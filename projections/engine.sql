@@ -114,3 +114,24 @@ UPDATE read_models.progress SET failed_position = NULL, failure = NULL
 
 -- reached: how far a projection has folded the session's tenant
 SELECT position FROM queries.progress WHERE projection = %(projection)s AND version = %(version)s
+
+-- begin_list: bound the statements of a list, tell the positions that its times stand for, and what is being made anew
+SELECT set_config('statement_timeout', %(milliseconds)s, true),
+       ARRAY(
+           SELECT ledger.position_at(%(tenant_id)s, m.at - interval '1 microsecond' * m.exclusive::integer)
+             FROM unnest(%(moments)s::timestamptz[], %(exclusive)s::boolean[])
+                  WITH ORDINALITY AS m (at, exclusive, ordinal)
+            ORDER BY m.ordinal
+       ),
+       ARRAY(
+           SELECT r.projection FROM queries.rebuilds AS r
+             JOIN unnest(%(projections)s::text[], %(versions)s::integer[]) AS w (projection, version)
+            USING (projection, version) ORDER BY 1
+       )
+
+-- rebuilding_of: which of some read models are being made anew
+SELECT ARRAY(
+    SELECT r.projection FROM queries.rebuilds AS r
+      JOIN unnest(%(projections)s::text[], %(versions)s::integer[]) AS w (projection, version)
+     USING (projection, version) ORDER BY 1
+)

@@ -8,7 +8,9 @@ from domain.reference import Reference
 from infra.database import Database
 from infra.event_log.log import TenantLog
 from infra.sql import beside
+from projections.audit_trail.fold import AUDIT_TRAIL
 from projections.history import Entry, entries
+from projections.list_transaction import list_transaction
 from projections.query import Keyset, Page, Select, page, search_pattern
 
 _SQL = beside(__file__, "read.sql")
@@ -37,21 +39,23 @@ def list_trail(
     select = trail_select(wanted)
     if cursor is not None:
         select.where(_SQL["after_cursor"], after=keyset.decode(cursor))
-    with database.transaction(log.tenant_id) as connection:
+    with list_transaction(database, log.tenant_id, select, (AUDIT_TRAIL,)) as (connection, rebuilding):
         found = page(select, connection, keyset, limit, position_column=0)
     shown = {position for position, _, _ in found.items}
     newest: dict[UUID, int] = {}
     for _, originator_id, revision in found.items:
         newest[originator_id] = max(revision, newest.get(originator_id, 0))
     told = [entry for entry in entries(log.histories(newest)) if entry.position in shown]
-    return Page(told[::-1], found.next)
+    return Page(told[::-1], found.next, rebuilding)
 
 
 def trail_select(wanted: AuditFilter) -> Select:
     """The trail as it is asked of the database. SearchTooShortError."""
     select = Select(_SQL["audit_trail"], _SQL["newest_first"])
-    for name in ("actor", "asset", "job", "since", "until", "correlation_id"):
+    for name in ("actor", "asset", "job", "correlation_id"):
         select.where_given(_SQL[name], name, getattr(wanted, name))
+    for name in ("since", "until"):
+        select.where_moment(_SQL[name], name, getattr(wanted, name), exclusive=True)
     if wanted.topics:
         select.where(_SQL["topics"], topics=list(wanted.topics))
     if wanted.references:

@@ -30,11 +30,11 @@ t.refs @> %(references)s::text[]
 -- text: whose words contain a text
 t.text_search LIKE %(text)s
 
--- since: from a time on (as a range of positions, which the order's index serves)
-t.position > ledger.position_at(ledger.current_tenant(), %(since)s - interval '1 microsecond')
+-- since: from a time on (the position of that time, which the order's index serves)
+t.position > %(since)s
 
 -- until: before a time
-t.position <= ledger.position_at(ledger.current_tenant(), %(until)s - interval '1 microsecond')
+t.position <= %(until)s
 
 -- correlation_id: what one request did
 t.correlation_id = %(correlation_id)s

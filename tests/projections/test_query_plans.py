@@ -26,6 +26,7 @@ from projections.assets.read import AssetFilter, asset_select
 from projections.audit_trail.read import AuditFilter, trail_select
 from projections.catalogue import PROJECTIONS
 from projections.jobs.read import JobFilter, job_select
+from projections.list_transaction import list_transaction
 from projections.query import Order, Select
 from tests.conftest import cloned, context, new_tenant
 from tests.projections.tables import catch_up
@@ -91,8 +92,8 @@ def full(cluster: EmbeddedCluster, template: Servers, settings: Settings) -> Ite
 def plan(full: tuple[Services, UUID], select: Select) -> list[dict[str, Any]]:
     """Every node of the plan of a page, asked for as the service's role in a transaction of the tenant."""
     services, tenant = full
-    explain = sql.SQL("EXPLAIN (FORMAT JSON) {}").format(select.query())
-    with services.database.transaction(tenant) as connection:
+    with list_transaction(services.database, tenant, select, ()) as (connection, _):
+        explain = sql.SQL("EXPLAIN (FORMAT JSON) {}").format(select.query())
         ((told,),) = connection.execute(explain, {**select.parameters, "limit": 51}).fetchall()
     return list(nodes(told[0]["Plan"]))
 
@@ -214,4 +215,5 @@ def test_the_lists_find_what_their_indexes_promise(full: tuple[Services, UUID]) 
     services, tenant = full
     for name, count in {"name": 1, "tag": 10, "sha256": 4, "reference": 8, "content type": 220, "subject": 10}.items():
         with services.database.transaction(tenant) as connection:
+            RARE[name].settle(connection)
             assert len(RARE[name].rows(connection, 1_000)) == count
