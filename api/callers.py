@@ -25,7 +25,7 @@ from api.uploading import SignedUploads
 from domain.event import Actor
 from infra.tenants import Caller
 
-REQUEST_ID: Final = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
+REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def services(request: Request) -> Services:
@@ -63,7 +63,7 @@ async def _session(request: Request) -> Session:
     if caller is None:
         raise UnauthenticatedError
     causation_id = request.headers.get("X-Causation-ID")
-    if causation_id is not None and not REQUEST_ID.match(causation_id):
+    if causation_id is not None and not REQUEST_ID.fullmatch(causation_id):
         raise BadHeaderError("X-Causation-ID must be 1 to 64 letters, digits, dots, hyphens or underscores.")
     actor = request.headers.get("X-Actor")
     return made_of.session(

@@ -27,9 +27,6 @@ HEARTBEAT_SECONDS = 15.0
 RECONNECT_MILLISECONDS = 1_000
 SHORTEST_PAUSE = 0.005
 LONGEST_PAUSE = 0.25
-WINDOW = 10_000
-"""How many positions one transaction looks through at the most for events of the topics asked for."""
-
 ENOUGH_BYTES = 1024 * 1024
 """A batch ends with the event that reaches this size: listeners who read slowly hold one each."""
 
@@ -152,18 +149,16 @@ class Feed:
     log: TenantLog
     topics: tuple[str, ...]
     limit: int
-    window: int = WINDOW
 
     def read(self, after: int) -> Batch:
         """The next events after a position. BeyondHeadError if the log does not reach that far."""
         head = self.log.recorder.head()
         if after > head:
             raise BeyondHeadError(f"The log ends at position {head}; there is no position {after} yet.")
-        until = min(head, after + self.window)
-        found = self.log.page(after, until, self.limit, self.topics) if after < head else []
+        found = self.log.page(after, head, self.limit, self.topics) if after < head else []
         events = tuple(_rendered(found))
         full = len(found) == self.limit or len(events) < len(found)
-        reached = events[-1][0] if full else until
+        reached = events[-1][0] if full else head
         return Batch(events, reached, reached < head)
 
     async def news(

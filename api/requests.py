@@ -21,7 +21,7 @@ from api.problems import BadHeaderError, BadMomentError
 from domain.errors import ProjectionLagError, ServiceUnavailableError
 from domain.values import OutsideId, Text, UtcTime
 from projections.projection import Projection
-from projections.query import Order
+from projections.query import Order, Page
 
 _LOG = structlog.get_logger()
 MAX_POSITION = 2**63 - 1
@@ -40,7 +40,7 @@ class RequestId:
             await self._app(scope, receive, send)
             return
         given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if REQUEST_ID.match(given) else str(uuid4())
+        request_id = given if REQUEST_ID.fullmatch(given) else str(uuid4())
         scope.setdefault("state", {})["request_id"] = request_id
         started = time.perf_counter()
 
@@ -243,6 +243,15 @@ IdempotencyKey = Annotated[str | None, Depends(idempotency_key)]
 AsOf = Annotated[int | None, Depends(as_of)]
 AskedVersion = Annotated[Version, Depends(version)]
 ActorText = Annotated[Text, Field(pattern="^(user|worker|system):.", examples=["user:u_42"])]
+
+
+REBUILDING = "Ledger-Rebuilding"
+
+
+def tell_rebuilding(response: Response, page: Page[Any]) -> None:
+    """Name the read models that are being made anew: until they are whole, the page may show less than there is."""
+    if page.rebuilding:
+        response.headers[REBUILDING] = ", ".join(page.rebuilding)
 
 
 class PageQuery(BaseModel):

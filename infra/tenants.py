@@ -30,7 +30,7 @@ _TOKEN_BYTES = 16 + 16 + _SECRET_BYTES
 KEY_SECONDS = 1.0
 """How long a key that was found good is taken for good: another process's revocation holds from then on."""
 KEYS_KNOWN = 4_096
-NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,14 +66,19 @@ class Engine:
         self.projections = tuple(projections)
 
     def install(self) -> None:
-        """Create the tables that are not there yet."""
+        """Create the tables that are not there yet. Where there are events already, the read model is made anew."""
         with self._database.connection() as connection:
             if not self._missing(connection):
                 return
         with self._database.transaction() as connection:
             connection.execute(_SQL["lock_progress"])
+            logged = connection.execute(_SQL["logged"]).fetchone() is not None
             for projection in self._missing(connection):
-                _create(connection, projection)
+                if logged:
+                    connection.execute(_SQL["begin_rebuild"], _named(projection))
+                    connection.execute(tables(projection))
+                else:
+                    _create(connection, projection)
 
     def enrol(self) -> None:
         """Let every tenant's log be followed."""
@@ -108,17 +113,16 @@ class Engine:
             return sum(self._isolate(projection, tenant_id, limit) for tenant_id in refused.places)
 
     def reset(self, projection: Projection[Any], *, indexed: bool = False) -> None:
-        """Start the read model over, with tables made anew; those of older versions go.
+        """Start the read model over, with tables made anew; those of other versions stay as they are.
 
         The indexes that only lists need are made at the end, unless they are asked for now.
         """
-        names = {"projection": projection.name, "version": projection.version}
+        names = _named(projection)
         with self._database.transaction() as connection:
             connection.execute(_SQL["none_enrol"])
             connection.execute(_SQL["begin_rebuild"], names)
             connection.execute(_SQL["hold"], names)
-            for version in range(1, projection.version + 1):
-                connection.execute(composed.drop(f"{projection.name}_v{version}"))
+            connection.execute(composed.drop(projection.table.name))
             if indexed:
                 _create(connection, projection)
                 connection.execute(_SQL["end_rebuild"], names)
@@ -127,9 +131,25 @@ class Engine:
             connection.execute(_SQL["reset"], names)
             connection.execute(_SQL["enrol"], {"projections": [projection.name], "versions": [projection.version]})
 
+    def drop_old(self, projection: Projection[Any]) -> list[str]:
+        """Drop the tables of older versions, which an older release may still serve from; returns their names."""
+        dropped = []
+        for version in range(1, projection.version):
+            name = f"{projection.name}_v{version}"
+            with self._database.transaction() as connection:
+                if connection.execute(_SQL["tables_present"], {"tables": [name]}).fetchone() is None:
+                    continue
+                names = {"projection": projection.name, "version": version}
+                connection.execute(_SQL["hold"], names)
+                connection.execute(composed.drop(name))
+                connection.execute(_SQL["reset"], names)
+                connection.execute(_SQL["forget_rebuild"], names)
+            dropped.append(name)
+        return dropped
+
     def rebuilding(self, projection: Projection[Any]) -> bool:
         """Whether the read model is being made anew and lacks its indexes."""
-        names = {"projection": projection.name, "version": projection.version}
+        names = _named(projection)
         with self._database.connection() as connection:
             return connection.execute(_SQL["rebuilding"], names).fetchone() is not None
 
@@ -150,14 +170,14 @@ class Engine:
 
     def done(self, projection: Projection[Any]) -> tuple[int, int, int]:
         """How many events are folded, of how many, and for how many tenants the projection has stopped."""
-        names = {"projection": projection.name, "version": projection.version}
+        names = _named(projection)
         with self._database.connection() as connection:
             row = connection.execute(_SQL["done"], names).fetchone()
         return cast(tuple[int, int, int], row)
 
     def left(self, projection: Projection[Any]) -> int:
         """How many events wait to be folded, without those that a failure holds back."""
-        names = {"projection": projection.name, "version": projection.version}
+        names = _named(projection)
         with self._database.connection() as connection:
             (row,) = connection.execute(_SQL["left"], names).fetchall()
         return int(row[0])
@@ -175,7 +195,7 @@ class Engine:
     def retry(self, projection: Projection[Any]) -> None:
         """Let the projection try again where it has stopped."""
         with self._database.transaction() as connection:
-            connection.execute(_SQL["retry"], {"projection": projection.name})
+            connection.execute(_SQL["retry"], _named(projection))
 
     def _names(self) -> dict[str, list[Any]]:
         return {
@@ -238,13 +258,13 @@ class Engine:
         return folded
 
     def _fail(self, projection: Projection[Any], refused: _Refused) -> None:
-        names = {"projection": projection.name, "version": projection.version, "failure": str(refused)}
+        names = {**_named(projection), "failure": str(refused)}
         ((tenant_id, position),) = refused.places.items()
         with self._database.connection() as connection:
             connection.execute(_SQL["fail"], {**names, "tenant_id": tenant_id, "position": position})
 
     def _finish(self, projection: Projection[Any]) -> bool:
-        names = {"projection": projection.name, "version": projection.version}
+        names = _named(projection)
         if self.left(projection) > NEARLY_DONE:
             return False
         with self._database.transaction() as connection:
@@ -267,6 +287,10 @@ class Engine:
             connection.execute(composed.vacuum(projection.table))
 
 
+def _named(projection: Projection[Any]) -> dict[str, Any]:
+    return {"projection": projection.name, "version": projection.version}
+
+
 def _create(connection: Connection, projection: Projection[Any]) -> None:
     connection.execute(literal(projection.tables_sql.read_text()))
 
@@ -278,6 +302,6 @@ def _advance(connection: Connection, projection: Projection[Any], batches: Itera
         moved["positions"].append(batch.position + batch.folded)
         moved["failed"].append(batch.failed_position)
         moved["failures"].append(batch.failure)
-    names = {"projection": projection.name, "version": projection.version}
+    names = _named(projection)
     if connection.execute(_SQL["advance"], names | moved).rowcount != len(moved["tenant_ids"]):
         raise ServiceUnavailableError("The read model was started over meanwhile.")

@@ -17,8 +17,9 @@ SELECT FROM read_models.rebuilds WHERE projection = %(projection)s AND version =
 -- end_rebuild: the read model is whole
 DELETE FROM read_models.rebuilds WHERE projection = %(projection)s AND version = %(version)s
 
--- hold: every tenant's place in a projection, so that nobody folds meanwhile
-SELECT FROM read_models.progress WHERE projection = %(projection)s ORDER BY version, tenant_id FOR UPDATE
+-- hold: every tenant's place in a version of a projection, so that nobody folds meanwhile
+SELECT FROM read_models.progress WHERE projection = %(projection)s AND version = %(version)s
+ ORDER BY tenant_id FOR UPDATE
 
 -- left: how many events wait to be folded, where nothing holds them back
 SELECT coalesce(sum(h.position - p.position), 0)::bigint
@@ -29,7 +30,13 @@ SELECT coalesce(sum(h.position - p.position), 0)::bigint
 SET LOCAL maintenance_work_mem = '256MB'
 
 -- reset: start over from the beginning of every log
-DELETE FROM read_models.progress WHERE projection = %(projection)s
+DELETE FROM read_models.progress WHERE projection = %(projection)s AND version = %(version)s
+
+-- forget_rebuild: a read model that is dropped is not made anew any more
+DELETE FROM read_models.rebuilds WHERE projection = %(projection)s AND version = %(version)s
+
+-- logged: whether any tenant has events
+SELECT FROM ledger.log_heads WHERE position > 0 LIMIT 1
 
 -- may_enrol: until the transaction ends, unless a read model is just being made anew
 SELECT pg_advisory_xact_lock_shared(7352)
@@ -110,7 +117,7 @@ SELECT p.projection, p.version, p.tenant_id, p.position, p.failure
 
 -- retry: let stopped projections try again
 UPDATE read_models.progress SET failed_position = NULL, failure = NULL
- WHERE projection = %(projection)s AND failed_position IS NOT NULL
+ WHERE projection = %(projection)s AND version = %(version)s AND failed_position IS NOT NULL
 
 -- reached: how far a projection has folded the session's tenant
 SELECT position FROM queries.progress WHERE projection = %(projection)s AND version = %(version)s

@@ -4,10 +4,10 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich import print as show
-from rich.table import Column, Table
+from rich.table import Column
 
 from api.cli.opening import ReasonOption, TenantArgument, opened, operator
+from api.cli.output import say, table
 from domain.event import Actor
 
 app = typer.Typer(help="Issue, list and revoke the keys that open the API for a tenant.", no_args_is_help=True)
@@ -39,16 +39,15 @@ def revoke(
     """Revoke a key. It opens nothing any more; in services that are running, within a second."""
     with opened() as services:
         services.tenants.revoke_key(operator(reason), services.tenants.find(tenant), key_id)
-    show(f"revoked {key_id}")
+    say(f"revoked {key_id}")
 
 
 @app.command("list")
 def list_(tenant: TenantArgument) -> None:
     """List a tenant's keys. The keys themselves are not kept."""
-    table = Table(Column("key id", no_wrap=True), "holder", "issued", "revoked")
     with opened() as services:
-        for key_id, type_, id_, issued_at, revoked_at in services.tenants.list_keys(services.tenants.find(tenant)):
-            table.add_row(
-                str(key_id), f"{type_}:{id_}", f"{issued_at:%Y-%m-%d}", f"{revoked_at:%Y-%m-%d}" if revoked_at else ""
-            )
-    show(table)
+        rows = [
+            (str(key_id), f"{type_}:{id_}", f"{issued_at:%Y-%m-%d}", f"{revoked_at:%Y-%m-%d}" if revoked_at else "")
+            for key_id, type_, id_, issued_at, revoked_at in services.tenants.list_keys(services.tenants.find(tenant))
+        ]
+    table([Column("key id", no_wrap=True), "holder", "issued", "revoked"], rows)

@@ -3,10 +3,10 @@
 import sys
 
 import typer
-from rich.console import Console
 
 from api import logs
 from api.cli import content, demo, keys, projections, replay, serve, tenants
+from api.cli.output import complain
 from api.serving import ServingError
 from domain.errors import LedgerError
 from infra.embedded import EmbeddedPostgresError
@@ -48,5 +48,5 @@ def main() -> None:
     try:
         app()
     except EXPECTED as error:
-        Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {error}", highlight=False)
+        complain(str(error))
         sys.exit(1)

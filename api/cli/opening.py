@@ -54,8 +54,3 @@ def tenant_or_only(services: Services, tenant: str | None) -> UUID:
         names = ", ".join(name for name, *_ in known[:10]) or "none yet: `asset-ledger tenant create NAME`"
         raise TenantNotFoundError(f"Say which tenant with --tenant. There are: {names}.")
     return known[0][1]
-
-
-def say(line: str) -> None:
-    """Print a line whole and as it is, whatever names it holds; what would do something to a terminal is escaped."""
-    typer.echo("".join(c if c.isprintable() else ascii(c)[1:-1] for c in line))

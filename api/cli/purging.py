@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
 from rich.progress import Progress
 
-from api.cli.opening import ReasonOption, TenantOption, opened, operated, say, tenant_or_only
+from api.cli.opening import ReasonOption, TenantOption, opened, operated, tenant_or_only
+from api.cli.output import console, say
 from api.composition import Services
 from api.purging import Purging
 from api.routers.assets import AssetFilterQuery
@@ -124,7 +124,7 @@ def _before(now: datetime, days: float | None, option: str) -> datetime | None:
 def _catch_up(services: Services, session: Session) -> None:
     """Have what a purge selects by up to date, though nobody may serve just now."""
     head = session.log.recorder.head()
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    with Progress(console=console(stderr=True), transient=True) as bar:
         task = bar.add_task("catching up with the log", total=None)
 
         def show_progress(done: int, total: int) -> None:

@@ -5,7 +5,9 @@ from typing import Any
 
 import httpx
 from rich.console import Console
+from rich.text import Text
 
+from api.cli.output import printable
 from infra.settings import SettingsError
 
 SAMPLES = Path(__file__).parents[2] / "docs" / "samples"
@@ -26,10 +28,10 @@ class Telling:
         return answer
 
     def _chapter(self, title: str) -> None:
-        self._console.print(f"\n[bold]{title}[/]", highlight=False)
+        self._console.print(Text(f"\n{printable(title)}", style="bold"))
 
     def _say(self, text: str) -> None:
-        self._console.print(f"  {text}", highlight=False)
+        self._console.print(f"  {printable(text)}")
 
 
 def sample(file_name: str) -> bytes:

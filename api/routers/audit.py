@@ -3,14 +3,14 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 from pydantic import AfterValidator, Field
 
 from api.callers import CallerLedger
 from api.declared import queried
 from api.problems import documented
 from api.rendering import Rendered
-from api.requests import ActorText, PageQuery, at_least
+from api.requests import ActorText, PageQuery, at_least, tell_rebuilding
 from api.schemas import EventEntry, EventPage
 from domain.event import event_types
 from domain.reference import ReferenceInput
@@ -72,7 +72,10 @@ class AuditQuery(PageQuery):
 
 
 @router.get("", responses=documented(CursorError, SearchTooShortError), dependencies=[Depends(at_least(AUDIT_TRAIL))])
-def list_audit_trail(ledger: CallerLedger, query: Annotated[AuditQuery, Depends(queried(AuditQuery))]) -> EventPage:
+def list_audit_trail(
+    ledger: CallerLedger, query: Annotated[AuditQuery, Depends(queried(AuditQuery))], response: Response
+) -> EventPage:
     """List what happened, the newest first, with before and after."""
     page = ledger.audit(query.filter(), query.limit, query.cursor)
+    tell_rebuilding(response, page)
     return EventPage(items=[EventEntry.of(entry) for entry in page.items], next=page.next)

@@ -92,7 +92,10 @@ class LogRecorder(ApplicationRecorder):
     ) -> list[LogEntry]:
         """The entries from a position on, in the order of positions."""
         first = (start or 0) + (not inclusive_of_start)
-        return self._select("page", start=first, stop=stop, topics=list(topics), limit=limit)
+        if not topics:
+            return self._select("page", start=first, stop=stop, limit=limit)
+        distinct = list(dict.fromkeys(topics))
+        return self._select("page_of_topics", start=first, stop=stop, topics=distinct, limit=limit)
 
     def select_with_documents(self, after: int, until: int) -> list[LogEntry]:
         """The entries after one position and up to another that refer to documents in the store."""

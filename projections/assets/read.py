@@ -10,7 +10,7 @@ from infra.database import Database
 from infra.sql import beside
 from projections.asset_references.fold import ASSET_REFERENCES
 from projections.assets.fold import ASSETS, AssetRow
-from projections.list_transaction import list_transaction, refuse_rebuilding
+from projections.list_transaction import list_transaction, refuse_rebuilding, require_whole
 from projections.query import (
     NEWEST_FIRST,
     Keyset,
@@ -73,8 +73,13 @@ def list_assets(
 def every_asset(database: Database, tenant_id: UUID, wanted: AssetFilter) -> Iterator[AssetRow]:
     """All that the filter finds, read page by page as they are taken.
 
-    SearchTooShortError; ReadModelRebuildingError where a page would not show everything.
+    ReadModelRebuildingError at once, or where a later page would not show everything; SearchTooShortError.
     """
+    require_whole(database, tenant_id, READ)
+    return _every(database, tenant_id, wanted)
+
+
+def _every(database: Database, tenant_id: UUID, wanted: AssetFilter) -> Iterator[AssetRow]:
     cursor = None
     while True:
         found = list_assets(database, tenant_id, wanted, _PAGE, cursor)

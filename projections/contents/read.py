@@ -6,6 +6,8 @@ from uuid import UUID
 
 from infra.database import Database
 from infra.sql import beside
+from projections.contents.fold import CONTENTS
+from projections.list_transaction import require_whole
 
 _SQL = beside(__file__, "read.sql")
 
@@ -25,7 +27,11 @@ def superseded(database: Database, tenant_id: UUID, before: datetime, most: int)
 
 
 def bytes_there(database: Database, tenant_id: UUID, asset_ids: Collection[UUID]) -> dict[UUID, int]:
-    """How many bytes all the content versions that are not purged have, of those of the assets that have some."""
+    """How many bytes all the content versions that are not purged have, of those of the assets that have some.
+
+    ReadModelRebuildingError.
+    """
+    require_whole(database, tenant_id, (CONTENTS,))
     with database.transaction(tenant_id) as connection:
         return dict(connection.execute(_SQL["bytes"], {"asset_ids": list(asset_ids)}).fetchall())
 

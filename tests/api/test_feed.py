@@ -119,14 +119,11 @@ def test_batches_of_any_size_and_topics_are_the_log_without_gaps(clients: Callab
     reads()
 
 
-@pytest.mark.parametrize("window", [1, 3, 7])
-def test_a_log_longer_than_one_look_is_looked_through_to_the_end(
-    client: Client, services: Services, window: int
-) -> None:
+def test_a_log_longer_than_one_batch_is_read_to_the_end(client: Client, services: Services) -> None:
     live_a_little(client)
     log = everything(client)
     for topics in (("job.requested",), ("asset.held",), ()):
-        feed = Feed(services.log.of(client.tenant_id), topics, 2, window)
+        feed = Feed(services.log.of(client.tenant_id), topics, 2)
         found, reached, more = [], 0, True
         while more:
             part = feed.read(reached)
@@ -136,8 +133,7 @@ def test_a_log_longer_than_one_look_is_looked_through_to_the_end(
         assert found == [int(event["position"]) for event in log if not topics or event["type"] in topics]
 
 
-@pytest.mark.parametrize("window", [1, 7])
-def test_a_batch_is_empty_only_at_the_end_of_the_log(client: Client, services: Services, window: int) -> None:
+def test_a_batch_is_empty_only_at_the_end_of_the_log(client: Client, services: Services) -> None:
     live_a_little(client)
     client.call("PUT", f"/v1/assets/{client.create()['id']}/holds/case-17")
     client.create()
@@ -145,7 +141,7 @@ def test_a_batch_is_empty_only_at_the_end_of_the_log(client: Client, services: S
     async def stays() -> bool:
         return False
 
-    feed = Feed(services.log.of(client.tenant_id), ("asset.held",), 2, window)
+    feed = Feed(services.log.of(client.tenant_id), ("asset.held",), 2)
     found = asyncio.run(feed.news(Batch((), 0, more=True), 0, Listeners(), stays))
     assert [position for position, _ in found.events] == [client.head() - 1]
     rest = asyncio.run(feed.news(Batch((), found.reached, more=True), 0, Listeners(), stays))

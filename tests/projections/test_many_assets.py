@@ -153,3 +153,15 @@ def test_a_list_asked_for_the_fifteenth_time_reads_no_more_pages_than_the_first_
     assert max(map(max, read)) <= shape.most
     for first, last in zip(read[0], read[-1], strict=True):
         assert last <= first
+
+
+@pytest.mark.parametrize("topics", [("asset.held",), ("asset.held", "asset.created"), ("asset.restored",), ()])
+def test_the_feed_of_a_topic_reads_few_pages_however_rare_it_is(full: Crowd, topics: tuple[str, ...]) -> None:
+    database, recorder = full.services.database, full.services.log.of(full.tenant).recorder
+    for after in (0, recorder.head() // 2):
+        for _ in range(TIMES):
+            with database.transaction(full.tenant) as connection:
+                ((before,),) = connection.execute(SQL["pages"]).fetchall()
+                recorder.select_notifications(after, 100, recorder.head(), topics)
+                ((now,),) = connection.execute(SQL["pages"]).fetchall()
+            assert now - (before or 0) <= FEW
