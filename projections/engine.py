@@ -131,22 +131,6 @@ class Engine:
             connection.execute(_SQL["reset"], names)
             connection.execute(_SQL["enrol"], {"projections": [projection.name], "versions": [projection.version]})
 
-    def drop_old(self, projection: Projection[Any]) -> list[str]:
-        """Drop the tables of older versions, which an older release may still serve from; returns their names."""
-        dropped = []
-        for version in range(1, projection.version):
-            name = f"{projection.name}_v{version}"
-            with self._database.transaction() as connection:
-                if connection.execute(_SQL["tables_present"], {"tables": [name]}).fetchone() is None:
-                    continue
-                names = {"projection": projection.name, "version": version}
-                connection.execute(_SQL["hold"], names)
-                connection.execute(composed.drop(name))
-                connection.execute(_SQL["reset"], names)
-                connection.execute(_SQL["forget_rebuild"], names)
-            dropped.append(name)
-        return dropped
-
     def rebuilding(self, projection: Projection[Any]) -> bool:
         """Whether the read model is being made anew and lacks its indexes."""
         names = _named(projection)

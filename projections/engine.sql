@@ -32,9 +32,6 @@ SET LOCAL maintenance_work_mem = '256MB'
 -- reset: start over from the beginning of every log
 DELETE FROM read_models.progress WHERE projection = %(projection)s AND version = %(version)s
 
--- forget_rebuild: a read model that is dropped is not made anew any more
-DELETE FROM read_models.rebuilds WHERE projection = %(projection)s AND version = %(version)s
-
 -- logged: whether any tenant has events
 SELECT FROM ledger.log_heads WHERE position > 0 LIMIT 1
 

@@ -19,7 +19,7 @@ from api.app import create_app
 from api.cli.content import compare
 from api.cli.importing import read_by, run_import
 from api.cli.opening import operated, operator
-from api.cli.output import console, printable
+from api.cli.output import console, say
 from api.cli.projections import rebuild_with_bar
 from api.cli.story import Story
 from api.cli.story_of_content import ContentStory
@@ -49,7 +49,7 @@ def demo(
     on = console()
     logs.configure(logging.WARNING)
     settings = Settings(data=data.resolve()) if data else Settings()
-    on.print(Text(f"PostgreSQL and keys live in {printable(str(settings.data))}", style="dim"))
+    say(f"PostgreSQL and keys live in {settings.data}", on, "dim")
     with (
         services(settings) as made,
         LeaseWatch(made),
@@ -64,7 +64,8 @@ def demo(
             ContentStory(http, on).tell(story.castle)
         _import_samples(made, tenant_id, on)
         _reconcile(made, tenant_id, on)
-        on.print(Text("\nasset-ledger projections rebuild assets", style="bold"))
+        on.print()
+        say("asset-ledger projections rebuild assets", on, "bold")
         rebuild_with_bar(made.engine, ASSETS, on)
         if not once:
             _keep_serving(on, url, key, story.castle)
@@ -86,13 +87,15 @@ def _tenant(services: Services) -> UUID:
 
 
 def _import_samples(services: Services, tenant_id: UUID, on: Console) -> None:
-    on.print(Text("\nasset-ledger content import docs/samples", style="bold"))
+    on.print()
+    say("asset-ledger content import docs/samples", on, "bold")
     contents = Contents(Ledger(operated(services, tenant_id)), services.rules)
     run_import(Importing(contents, "samples", "USD"), read_by(lambda: folder.read(SAMPLES)), on)
 
 
 def _reconcile(services: Services, tenant_id: UUID, on: Console) -> None:
-    on.print(Text("\nasset-ledger content reconcile", style="bold"))
+    on.print()
+    say("asset-ledger content reconcile", on, "bold")
     compare(operated(services, tenant_id), repair=False)
 
 
@@ -109,5 +112,5 @@ def _keep_serving(on: Console, url: str, key: str, asset_id: str) -> None:
         f'curl -s "$URL/v1/assets/{asset_id}/events" -H "Authorization: Bearer $KEY"',
     )
     for line in lines:
-        on.print(f"  {printable(line)}")
+        say(f"  {line}", on)
     wait_for_signal()

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from api.cli.opening import ReasonOption, TenantOption, opened, operated, tenant_or_only
-from api.cli.output import console, printable
+from api.cli.output import console, say
 from api.contents import Contents
 from api.importers import folder, jsonl, nodetool
 from api.importers.items import SourceUnreadableError, one_line
@@ -97,13 +97,13 @@ def run_import(importing: Importing, there: Source, on: Console) -> int:
             if outcome.reason:
                 listed += outcome.what != "unfinished"
                 _list(outcome, on)
-    on.print(_sum(counted))
+    say(_sum(counted), on)
     return listed
 
 
 def _list(outcome: Outcome, on: Console) -> None:
     told = LISTED.get(outcome.what, "in part")
-    on.print(printable(f"{told}  {one_line(outcome.place)}: {outcome.reason}"))
+    say(f"{told}  {one_line(outcome.place)}: {outcome.reason}", on)
 
 
 def _sum(counted: Counter[str]) -> str:

@@ -19,22 +19,22 @@ def printable(text: str) -> str:
 
 def console(*, stderr: bool = False) -> Console:
     """A console that takes no text for markup, an emoji's name, or something to colour."""
-    return Console(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
 
 
-def say(line: str) -> None:
+def say(line: str, on: Console | None = None, style: str = "") -> None:
     """Print a line, whole."""
-    console().print(printable(line))
+    (on or console()).print(Text(printable(line), style), soft_wrap=True)
 
 
 def warn(line: str) -> None:
     """Print a line that warns."""
-    console().print(Text.assemble(("warning:", "yellow"), f" {printable(line)}"))
+    console().print(Text.assemble(("warning:", "yellow"), f" {printable(line)}"), soft_wrap=True)
 
 
 def complain(line: str) -> None:
     """Print on standard error what was wrong, in one line."""
-    console(stderr=True).print(Text.assemble(("error:", "bold red"), f" {printable(line)}"))
+    console(stderr=True).print(Text.assemble(("error:", "bold red"), f" {printable(line)}"), soft_wrap=True)
 
 
 def say_json(value: Any, *, indented: bool = False) -> None:  # noqa: ANN401 - whatever JSON holds
@@ -48,7 +48,7 @@ def table(headings: Iterable[str | Column], rows: Iterable[Sequence[str]], on: C
     shown = Table(*headings)
     for row in rows:
         shown.add_row(*(Text(_lines(cell)) for cell in row))
-    (on or console()).print(shown, soft_wrap=False)
+    (on or console()).print(shown)
 
 
 def _lines(cell: str) -> str:

@@ -13,6 +13,7 @@ from api.cli.output import console, say, table
 from api.serving import wait_for_signal
 from projections.catalogue import PROJECTIONS
 from projections.engine import Engine
+from projections.old_versions import drop_old
 from projections.projection import Projection
 from projections.running import Follower, rebuild
 
@@ -68,14 +69,14 @@ def rebuild_with_bar(engine: Engine, projection: Projection[Any], on: Console, *
 
         def show_progress(done: int, total: int) -> None:
             if not begun and done:
-                on.print(f"resuming at event {done:,} of {total:,}")
+                say(f"resuming at event {done:,} of {total:,}", on)
             begun.append(done)
             bar.update(task, completed=done, total=total)
 
         folded = rebuild(engine, projection, show_progress, restart=restart)
     seconds = time.perf_counter() - started
     rate = (folded - begun[0]) / seconds
-    on.print(f"rebuilt {projection.name}: {folded:,} events in {seconds:.2f} s, {rate:,.0f} events/s")
+    say(f"rebuilt {projection.name}: {folded:,} events in {seconds:.2f} s, {rate:,.0f} events/s", on)
 
 
 @app.command()
@@ -103,13 +104,13 @@ def retry(name: NameArgument) -> None:
 
 
 @app.command("drop-old")
-def drop_old() -> None:
+def drop_old_() -> None:
     """Drop the tables of older versions of read models. Do it once no older release serves from them any more.
 
     Until then a rebuild leaves them as they are, so that an upgrade can roll over the services, and be taken back.
     """
     with opened() as services:
-        dropped = [name for projection in PROJECTIONS.values() for name in services.engine.drop_old(projection)]
+        dropped = [name for projection in PROJECTIONS.values() for name in drop_old(services.projector, projection)]
     for name in dropped:
         say(f"dropped {name}")
     if not dropped:

@@ -32,7 +32,7 @@ def replay(
         for entry in told:
             say_json(asdict(entry))
     else:
-        console().print(timeline(told))
+        console().print(timeline(told), soft_wrap=True)
 
 
 def timeline(told: Iterable[Entry]) -> Text:

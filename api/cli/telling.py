@@ -5,9 +5,8 @@ from typing import Any
 
 import httpx
 from rich.console import Console
-from rich.text import Text
 
-from api.cli.output import printable
+from api.cli.output import say
 from infra.settings import SettingsError
 
 SAMPLES = Path(__file__).parents[2] / "docs" / "samples"
@@ -28,10 +27,11 @@ class Telling:
         return answer
 
     def _chapter(self, title: str) -> None:
-        self._console.print(Text(f"\n{printable(title)}", style="bold"))
+        self._console.print()
+        say(title, self._console, "bold")
 
     def _say(self, text: str) -> None:
-        self._console.print(f"  {printable(text)}")
+        say(f"  {text}", self._console)
 
 
 def sample(file_name: str) -> bytes:
