@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from domain.errors import ListsBusyError
 
-PATIENCE = 0.5
+PATIENCE = 2.0
 """Seconds that a list waits for quicker ones. Where all that hold a place have run for longer, none is waited for."""
 
 

@@ -41,6 +41,17 @@ class Work(NamedTuple):
     rebuilding: bool
 
 
+class Pulse(NamedTuple):
+    """What changes whenever there may be something to do. Positions only grow, so their sum tells of every append."""
+
+    positions: int
+    tenants: int
+    rebuilds: int
+    failures: int
+    waiting: bool
+    """Whether a tenant waits for a key."""
+
+
 class _Refused(Exception):  # noqa: N818 - no error of its own: it carries one out of the transaction
     """A batch whose rows cannot be written: its tenants with their positions, and why."""
 
@@ -85,6 +96,12 @@ class Engine:
         with self._database.transaction() as connection:
             connection.execute(_SQL["may_enrol"])
             connection.execute(_SQL["enrol"], self._names())
+
+    def pulse(self) -> Pulse:
+        """Whether anything has changed is told by two pulses, in a hundredth of the time that `work` takes."""
+        with self._database.connection() as connection:
+            (row,) = connection.execute(_SQL["pulse"]).fetchall()
+        return Pulse(*row)
 
     def work(self, *, waiting: bool = True) -> list[Work]:
         """What there is to do; `waiting` says whether tenants that wait for a key are news."""

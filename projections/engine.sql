@@ -51,6 +51,13 @@ SELECT p.projection, p.version, h.tenant_id
  ORDER BY p.projection, p.version, h.tenant_id -- one order, so that two at once cannot deadlock
     ON CONFLICT DO NOTHING
 
+-- pulse: what changes with every append, new tenant, rebuild, stop and retry; and whether tenants wait for a key
+SELECT coalesce(sum(h.position), 0)::bigint, count(*),
+       (SELECT count(*) FROM read_models.rebuilds),
+       (SELECT count(*) FROM read_models.progress WHERE failure IS NOT NULL),
+       EXISTS (SELECT FROM read_models.progress WHERE failure IS NOT NULL AND failed_position IS NULL)
+  FROM ledger.log_heads AS h
+
 -- work: for each projection whether there are news, tenants that are not enrolled, a rebuild to end
 SELECT w.projection, w.version,
        bool_or(p.position < h.position AND p.failed_position IS NULL AND (%(waiting)s OR p.failure IS NULL)),

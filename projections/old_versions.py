@@ -12,13 +12,12 @@ _SQL = beside(__file__, "engine.sql")
 
 def drop_old(projector: Database, projection: Projection[Any]) -> list[str]:
     """Drop the tables of every older version, with its places in the logs; returns the tables' names."""
-    return [
-        name
-        for version in range(1, projection.version)
-        if _drop(
-            projector, name := f"{projection.name}_v{version}", {"projection": projection.name, "version": version}
-        )
-    ]
+    dropped = []
+    for version in range(1, projection.version):
+        name = f"{projection.name}_v{version}"
+        if _drop(projector, name, {"projection": projection.name, "version": version}):
+            dropped.append(name)
+    return dropped
 
 
 def _drop(projector: Database, table_name: str, names: dict[str, Any]) -> bool:

@@ -12,7 +12,7 @@ import structlog
 from domain.errors import LedgerError
 from infra.database import Database
 from projections.collecting import collector_at_rest
-from projections.engine import FOLLOW_BATCH, REBUILD_BATCH, Engine, Work
+from projections.engine import FOLLOW_BATCH, REBUILD_BATCH, Engine, Pulse, Work
 from projections.projection import Projection
 from projections.query import reached
 
@@ -25,6 +25,8 @@ GATHERING = 0.04
 PAUSE_AFTER_ERROR = 1.0
 PAUSE_OF_WAITING = 1.0
 """How often tenants that wait for a key are tried again."""
+LOOKING_ANYWAY = 10.0
+"""How often a follower looks for work although nothing seems to have changed."""
 PAUSE_FOR_OTHERS = 0.05
 """How long a rebuild waits where other processes are folding all that is left."""
 HELPING_BATCH = 5_000
@@ -34,8 +36,8 @@ HELPING_BATCH = 5_000
 class Follower:
     """A thread that keeps every projection up to date until it is stopped. A context manager.
 
-    An idle system is asked by one statement, ever less often, down to four times a second. Whoever records in the same
-    process wakes it.
+    An idle system is asked for its pulse by one statement, ever less often, down to four times a second: it takes less
+    than a millisecond for ten thousand tenants. Whoever records in the same process wakes it.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -44,6 +46,9 @@ class Follower:
         self._woken = threading.Event()
         self._thread = threading.Thread(target=self.run, name="follower")
         self._waiting_again = 0.0
+        self._idle: Pulse | None = None
+        """The pulse when there was nothing to do; None while there may be something."""
+        self._looking_again = 0.0
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -83,13 +88,18 @@ class Follower:
 
     def _round(self) -> int:
         """Fold what there is, once around the projections; returns how many events that were."""
-        waiting = time.monotonic() >= self._waiting_again
+        pulse, now = self._engine.pulse(), time.monotonic()
+        waiting = now >= self._waiting_again
+        if pulse == self._idle and not (pulse.waiting and waiting) and now < self._looking_again:
+            return 0
         if waiting:
-            self._waiting_again = time.monotonic() + PAUSE_OF_WAITING
+            self._waiting_again = now + PAUSE_OF_WAITING
+        self._looking_again = now + LOOKING_ANYWAY
         found = self._engine.work(waiting=waiting)
         if any(work.unenrolled for work in found):
             self._engine.enrol()
             found = self._engine.work(waiting=waiting)
+        self._idle = None if any(work.news or work.unenrolled or work.rebuilding for work in found) else pulse
         return sum(self._do(work, waiting=waiting) for work in found)
 
     def _do(self, work: Work, *, waiting: bool) -> int:

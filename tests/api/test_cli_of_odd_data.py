@@ -18,7 +18,7 @@ SHOWN = r"[/] [red] :smile: \x1b[2J \u202e end"
 @pytest.fixture
 def tenant(environment: dict[str, str], request: pytest.FixtureRequest) -> str:
     """A tenant of the test's own."""
-    name = request.node.name.replace("_", "-")[:60].strip("-")
+    name: str = request.node.name.replace("_", "-")[:60].strip("-")
     told(environment, "tenant", "create", name)
     return name
 
@@ -28,9 +28,8 @@ def test_holders_of_keys_are_listed_as_they_are(environment: dict[str, str], ten
     assert f"user:{SHOWN}" in told(environment, "key", "list", tenant)
 
 
-def test_why_a_projection_stopped_is_shown_as_it_is(
-    environment: dict[str, str], running: EmbeddedCluster, tenant: str
-) -> None:
+def test_why_a_projection_stopped_is_shown_as_it_is(environment: dict[str, str], running: EmbeddedCluster) -> None:
+    told(environment, "tenant", "create", "stopped")
     told(environment, "projections", "rebuild", "jobs")
     with psycopg.connect(running.conninfo("asset_ledger"), autocommit=True) as connection:
         changed = connection.execute(
