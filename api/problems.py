@@ -98,6 +98,9 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     errors.ClockAheadError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ServiceUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ProjectionLagError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.ListTooSlowError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.ListsBusyError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.ReadModelRebuildingError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 

@@ -61,6 +61,9 @@ never starts another. Batches take no such header; in a batch of jobs, an operat
 lag a few milliseconds behind. Give the position as `min_position` to a list, and it waits until it shows that write;
 after {wait:g} seconds it gives up with 503 and `Retry-After`. Reading an asset, a job or the policy is always current.
 
+**Ledger-Rebuilding** in the answer to a list names read models that are being made anew: until they are whole, items
+and total may be fewer than there are. Purges by a filter and zips of what a filter finds answer 503 meanwhile.
+
 **Paging.** A list takes `limit` (1 to 200, 50 if absent) and answers `items` and `next`. Give `next` as `cursor` for
 the next page; null is the end. What is inserted or deleted meanwhile neither repeats nor skips what was there. A
 cursor belongs to one tenant and one set of filters; anywhere else it is 400.

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -94,6 +94,15 @@ def _begin_to_sync(file: BinaryIO, start: int, length: int) -> None:
 
 def _for_the_owner(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
+
+
+def make_private(folder: Path, holding: Set[str]) -> None:
+    """Make the folder, if it is not there; nobody but its owner may enter it if it holds nothing else than named."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.stat()
+    ours = found.st_uid == os.geteuid()
+    if ours and found.st_mode & 0o077 and {entry.name for entry in folder.iterdir()} <= holding:
+        folder.chmod(0o700)
 
 
 def sync(folder: Path) -> None:

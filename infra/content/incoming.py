@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-from infra.content.files import answering, finding, landing, read, stat, sync
+from infra.content.files import answering, finding, landing, make_private, read, stat, sync
 from infra.content.store import ObjectNotFoundError, Part, PartsRefusedError, check_parts
 
 _MOST_PARTS = 10_000
 _NUMBER = re.compile(r"[0-9]+")
 _SEAL_BYTES = 32
+BESIDE = frozenset({"objects", "incoming"})
+"""What a store's folder holds."""
 
 
 class Incoming:
@@ -31,16 +33,21 @@ class Incoming:
     def landing(self, chunks: Iterable[bytes]) -> AbstractContextManager[Path]:
         """A new file of these bytes, to be moved where it belongs; else it is removed."""
         with answering():
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._make()
         return landing(self._folder, chunks)
 
     def begin(self, key: str) -> str:
         """Begin an upload; returns its id."""
         upload = f"{uuid4().hex}-{_name_of(key)}"
         with answering():
-            (self._folder / upload).mkdir(parents=True)
+            self._make()
+            (self._folder / upload).mkdir()
             sync(self._folder)
         return upload
+
+    def _make(self) -> None:
+        make_private(self._folder.parent, BESIDE)
+        self._folder.mkdir(exist_ok=True)
 
     def write_part(self, key: str, upload: str, number: int, chunks: Iterable[bytes]) -> Part:
         """Store a part, in place of one of this number; its tag is its SHA-256.

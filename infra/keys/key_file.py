@@ -50,6 +50,7 @@ def key_from_file(path: Path, *, create: bool) -> bytes:
 def _make(path: Path) -> None:
     """Write a new key beside its place and link it there, so that no reader ever sees half of one."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.parent.chmod(0o700)  # whatever it was made with, by whom
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     draft = Path(name)
     with os.fdopen(descriptor, "w") as file:
