@@ -126,10 +126,11 @@ UPDATE read_models.progress SET failed_position = NULL, failure = NULL
 -- reached: how far a projection has folded the session's tenant
 SELECT position FROM queries.progress WHERE projection = %(projection)s AND version = %(version)s
 
--- begin_list: bound the statements of a list, tell the positions that its times stand for, and what is being made anew
-SELECT set_config('statement_timeout', %(milliseconds)s, true),
+-- begin_list: name the tenant and bound the statements of a list; tell its times' positions, and what is made anew
+SELECT set_config('ledger.tenant_id', %(tenant_id)s::text, true),
+       set_config('statement_timeout', %(milliseconds)s, true),
        ARRAY(
-           SELECT ledger.position_at(%(tenant_id)s, m.at - interval '1 microsecond' * m.exclusive::integer)
+           SELECT ledger.position_at(%(tenant_id)s::uuid, m.at - interval '1 microsecond' * m.exclusive::integer)
              FROM unnest(%(moments)s::timestamptz[], %(exclusive)s::boolean[])
                   WITH ORDINALITY AS m (at, exclusive, ordinal)
             ORDER BY m.ordinal

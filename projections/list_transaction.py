@@ -31,7 +31,7 @@ def list_transaction(
 
     The times of the select become positions first: the planner then knows how many rows they span.
     """
-    with database.list_places.place(tenant_id), database.transaction(tenant_id) as connection:
+    with database.list_places.place(tenant_id), _begun(database, tenant_id) as connection:
         asked = {
             "milliseconds": str(max(1, int(database.list_seconds * 1_000))),
             "tenant_id": tenant_id,
@@ -40,7 +40,7 @@ def list_transaction(
             **_names(projections),
         }
         try:
-            ((_, positions, rebuilding),) = connection.execute(_SQL["begin_list"], asked).fetchall()
+            ((_, _, positions, rebuilding),) = connection.execute(_SQL["begin_list"], asked).fetchall()
             select.parameters |= dict(zip(select.moments, positions, strict=True))
             select.settle(connection)
             yield Opened(connection, tuple(rebuilding))
@@ -49,6 +49,17 @@ def list_transaction(
                 f"The list took longer than {database.list_seconds:g} s. Narrow it by a filter, or by times that are "
                 "closer together."
             ) from None
+
+
+@contextmanager
+def _begun(database: Database, tenant_id: UUID) -> Iterator[Connection]:
+    """A transaction whose first statement is to name the tenant: the list's own does, which saves a round trip."""
+    if database.in_transaction:
+        with database.transaction(tenant_id) as connection:
+            yield connection
+    else:
+        with database.connection() as connection, connection.transaction():
+            yield connection
 
 
 def require_whole(database: Database, tenant_id: UUID, projections: Sequence[Projection[Any]]) -> None:

@@ -70,13 +70,14 @@ def test_every_change_is_noticed_by_a_follower_that_nobody_wakes(quiet: Services
     engine = Counted(quiet.engine)
     with Follower(engine):  # type: ignore[arg-type]
         until(lambda: engine.pulses >= 3)
-        for change in (
+        changes: list[Callable[[], None]] = [
             lambda: record(quiet),
             lambda: enter(quiet),
             lambda: quiet.engine.reset(ASSETS),
             lambda: stop(quiet),
             lambda: quiet.engine.retry(ASSETS),
-        ):
+        ]
+        for change in changes:
             looks, pulses = engine.looks, engine.pulses
             change()
             until(lambda looks=looks: engine.looks > looks)  # type: ignore[misc]
