@@ -12,6 +12,7 @@ from infra.content.incoming import Incoming
 from infra.content.object_keys import checked_key, listed_key
 from infra.content.signing import Grant, UrlSigner
 from infra.content.store import ObjectNotFoundError, Part, Stat, StoreUnavailableError
+from infra.regular_files import open_regular
 
 _ATTEMPTS = 100
 
@@ -50,7 +51,7 @@ class DirectoryStore:
     def open(self, key: str, start: int = 0, length: int | None = None) -> Iterator[Iterator[bytes]]:
         """The object's bytes from an offset on, in chunks. ObjectNotFoundError on entering."""
         with finding():
-            file = self._path(key).open("rb", buffering=0)
+            file = open_regular(self._path(key))
         with file:
             yield read(file, start, length)
 
