@@ -1,18 +1,19 @@
 """Many requests in one: read each item on its own, carry it out on its own, answer in the order given."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
-from starlette.requests import ClientDisconnect
 
-from api.callers import session
 from api.problems import invalid, problem_of
 from api.schemas import Problem, is_none
+from api.strict_json import parse
 from domain.errors import LedgerError, ServiceUnavailableError
 
 MOST_ITEMS = 1_000
@@ -25,6 +26,7 @@ R = TypeVar("R")
 Refusal = LedgerError | RequestValidationError
 """Why one item was not carried out."""
 
+_LINE = re.compile(rb"[^\r\n]*[^\s][^\r\n]*")
 _ITEMS: TypeAdapter[list[Any]] = TypeAdapter(Annotated[list[Any], Field(min_length=1, max_length=MOST_ITEMS)])
 
 
@@ -49,7 +51,7 @@ class Batch:
     def read(self, item: TypeAdapter[T]) -> list[T | RequestValidationError]:
         """Each item, or why it is none. RequestValidationError if there are too many, none, or no list of them."""
         if self.in_lines:
-            lines = _some([line for line in self.body.splitlines() if line.strip()])
+            lines = _some([line[0] for line in islice(_LINE.finditer(self.body), MOST_ITEMS + 1)])
             return read(item, [_json(line, ("body", index)) for index, line in enumerate(lines)], ("body",))
         return read(item, _some(_json(self.body, ("body",))), ("body",))
 
@@ -119,18 +121,14 @@ def _some(values: object) -> list[Any]:
 
 def _json(text: bytes, place: tuple[str | int, ...]) -> Any:  # noqa: ANN401 - any JSON
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        return RequestValidationError([{"type": "json_invalid", "loc": place, "msg": f"not JSON: {error}"}])
+        return parse(text)
+    except json.JSONDecodeError as error:
+        return RequestValidationError([{"type": "json_invalid", "loc": place, "msg": f"not JSON: {error.msg}"}])
 
 
 async def batch(request: Request) -> Batch:
-    """The batch that a request brings, read only once the caller is known."""
-    await session(request)
-    try:
-        body = await request.body()
-    except ClientDisconnect:
-        raise HTTPException(400, "The body ended early.") from None
+    """The batch that a request brings."""
+    body = await request.body()
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     return Batch(body, media_type == NDJSON, request.state.request_id)
 

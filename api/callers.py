@@ -17,6 +17,7 @@ from api.contents import Contents
 from api.declared import parameters
 from api.jobs import Jobs
 from api.ledger import Ledger
+from api.places import Holder
 from api.problems import BadHeaderError, UnauthenticatedError
 from api.purging import Purging
 from api.session import Session
@@ -66,6 +67,8 @@ async def _session(request: Request) -> Session:
     if causation_id is not None and not REQUEST_ID.match(causation_id):
         raise BadHeaderError("X-Causation-ID must be 1 to 64 letters, digits, dots, hyphens or underscores.")
     actor = request.headers.get("X-Actor")
+    request.state.holders = Holder("tenant", str(caller.tenant_id)), Holder("key", hash(_token(request)))
+    request.state.held.enter_context(request.app.state.asking.place(*request.state.holders))
     return made_of.session(
         caller.tenant_id,
         parse_actor(actor) if actor is not None else caller.holder,
@@ -91,6 +94,12 @@ async def key_holds(request: Request) -> Callable[[], bool]:
     """Tells whether the request's key opens anything still: what stays open for long asks again and again."""
     tenants, token = services(request).tenants, _token(request)
     return lambda: token is not None and tenants.caller(token) is not None
+
+
+def holders(request: Request) -> tuple[Holder, ...]:
+    """Those whose share of what all callers use the request takes; none before the caller is known."""
+    known: tuple[Holder, ...] = getattr(request.state, "holders", ())
+    return known
 
 
 async def ledger(request: Request) -> Ledger:

@@ -176,6 +176,10 @@ class ServiceUnavailableError(LedgerError):
     """The ledger cannot answer right now. Try again."""
 
 
+class ShareUsedUpError(LedgerError):
+    """As many requests are under way as one tenant, one key or one URL may have at once. Try again."""
+
+
 class QueueFullError(ServiceUnavailableError):
     """Too many appends are waiting. Nothing was recorded; try again."""
 

@@ -55,7 +55,9 @@ class Settings(BaseSettings):
     s3_path_style: bool = Field(default=True, description="Whether the bucket is in the path instead of the host name.")
     public_url: str = Field(
         default="",
-        description="Where callers reach the ledger, for signed URLs of a directory. Absent: as they came.",
+        description="Where callers reach the ledger, such as `https://ledger.example.org`, for signed URLs of a "
+        "directory. Needed behind a proxy. Absent: the address that their connection reached. The Host header is never "
+        "trusted.",
     )
     content_most: int = Field(default=20 * 2**30, ge=1, description="The most bytes one content may have.")
     content_types: tuple[str, ...] = Field(

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.composition import Services
-from api.feed import Batch, Feed, Listeners, attribute
+from api.feed import Batch, Feed, KeyWatch, Listeners, attribute
 from tests.api.streams import batch, everything, streaming, told
 from tests.conftest import Client, new_tenant
 from tests.domain import strategies as some
@@ -146,9 +146,9 @@ def test_a_batch_is_empty_only_at_the_end_of_the_log(client: Client, services: S
         return False
 
     feed = Feed(services.log.of(client.tenant_id), ("asset.held",), 2, window)
-    found = asyncio.run(feed.news(Batch((), 0, more=True), 0, Listeners(), stays))
+    found = asyncio.run(feed.news(Batch((), 0, more=True), 0, Listeners(), stays, KeyWatch(lambda: True)))
     assert [position for position, _ in found.events] == [client.head() - 1]
-    rest = asyncio.run(feed.news(Batch((), found.reached, more=True), 0, Listeners(), stays))
+    rest = asyncio.run(feed.news(Batch((), found.reached, more=True), 0, Listeners(), stays, KeyWatch(lambda: True)))
     assert rest == Batch((), client.head(), more=False)
 
 
