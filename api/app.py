@@ -42,7 +42,7 @@ from api.threads import Threads
 from api.whole_body import MOST_MEMORY
 
 MOST_BODIES = 64
-MOST_FETCHING = 8
+MOST_FETCHING = 16
 MOST_WAITING = 256
 MOST_OF_A_URL = 32
 
