@@ -16,12 +16,14 @@ import domain.asset.events
 import domain.job.events
 import domain.tenant.events  # noqa: F401 - all of them define topics
 from api import requests
-from api.app import MAX_BODY, create_app
+from api.app import create_app
 from api.batch import MOST_ITEMS, NDJSON
 from api.cli.main import app as command_line
 from api.composition import Services
 from api.problems import STATUS
 from api.routers import batches, policies
+from api.strict_json import MOST_VALUES
+from api.whole_body import MAX_BODY
 from domain.documents import MOST, MOST_IN_EVENT
 from domain.errors import LedgerError
 from domain.event import Envelope, Event, event_types, personal_fields
@@ -118,6 +120,8 @@ def http() -> str:
     conventions = CONVENTIONS.format(
         wait=requests.WAIT_SECONDS,
         body=MAX_BODY,
+        values=MOST_VALUES,
+        headers=requests.MOST_HEADERS,
         items=MOST_ITEMS,
         larger=larger,
         document=MOST,
@@ -147,11 +151,13 @@ def _problems() -> str:
     rows += [
         (404, "`urn:asset-ledger:problem:not-found`", "There is no such route."),
         (405, "`urn:asset-ledger:problem:method-not-allowed`", "The route does not take this method."),
+        (413, "`urn:asset-ledger:problem:body-too-large`", "The body is larger than the route takes."),
         (422, "`urn:asset-ledger:problem:invalid-request`", "A field does not fit. `errors` says which, and why."),
+        (431, "`urn:asset-ledger:problem:header-too-large`", "The header has too many fields."),
         (500, "`urn:asset-ledger:problem:internal-error`", "A fault of the service. Its log has the request id."),
     ]
     rows.sort(key=lambda row: row[0])
-    return table(("status", "type", "meaning"), rows) + "\n\n503 comes with `Retry-After`."
+    return table(("status", "type", "meaning"), rows) + "\n\n429 and 503 come with `Retry-After`."
 
 
 def _problem(kind: type[Exception]) -> str:

@@ -34,7 +34,8 @@ All settings come from the environment. Without any, the ledger runs on a Postgr
 the five URLs and the key-encryption key: see [Use your own PostgreSQL](../how-to/your-own-postgresql.md)."""
 
 CONVENTIONS = """\
-The API speaks JSON. A running service describes itself at `/docs` and `/openapi.json`.
+The API speaks JSON (UTF-8, RFC 8259) in which no object has two members of one name (RFC 7493): a doubled member is
+422. A running service describes itself at `/docs` and `/openapi.json`.
 
 ## Conventions
 
@@ -95,6 +96,12 @@ No document of yours may have a member `$document` (422), so that a reference is
 **Limits.** A body has at most {body:,} bytes (413), but at these routes more:
 
 {larger}
+
+It has at most {values:,} values, counted at every depth (422); a header has at most {headers} fields (431). A key has a
+quarter, and a tenant half, of what all callers share: connections, places to wait, to bring content, to fetch. Beyond
+it the answer is 429 at once, and 503 where all is in use; both come with `Retry-After`. The key is asked for before a
+body is read. All bounds, and how long each step of a request may take:
+[What callers may take](../explanation/what-callers-may-take.md).
 
 ## Errors
 
