@@ -1,10 +1,12 @@
 """A request whose body is read whole: within its route's size, within a time, and within the memory of all bodies."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from fastapi import HTTPException, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.requests import ClientDisconnect
 
 from api.arriving import BLOCK, SLOWEST
 from api.callers import holders, services
@@ -40,26 +42,26 @@ class WholeBodyRequest(Request):
         declared = self.headers.get("Content-Length", "0")
         if declared.isdigit() and int(declared) > limit:
             raise _too_large(limit)
-        chunks, size, more = [], 0, True
-        idle, now = services(self).rules.idle_time.total_seconds(), asyncio.get_running_loop().time
-        started = now()
         try:
-            async with asyncio.timeout(idle) as patience:
-                while more:
-                    message = await self.receive()
-                    if message["type"] != "http.request":
-                        raise BodyCutShortError
-                    chunk, more = message.get("body", b""), message.get("more_body", False)
-                    size += len(chunk)
-                    if size > limit:
-                        raise _too_large(limit)
-                    self._hold(len(chunk))
-                    chunks.append(chunk)
-                    latest = started + SLOWEST * idle * (1 + size // BLOCK)
-                    patience.reschedule(min(now() + idle, latest))
+            chunks = [chunk async for chunk in self._arriving(limit)]
         except TimeoutError:
             raise BodyStalledError from None
+        except ClientDisconnect:
+            raise BodyCutShortError from None
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    async def _arriving(self, limit: int) -> AsyncIterator[bytes]:
+        idle, now, size = services(self).rules.idle_time.total_seconds(), asyncio.get_running_loop().time, 0
+        latest = now() + SLOWEST * idle
+        async with asyncio.timeout(idle) as patience:
+            async for chunk in self.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise _too_large(limit)
+                self._hold(len(chunk))
+                patience.reschedule(min(now() + idle, latest + SLOWEST * idle * (size // BLOCK)))
+                if chunk:
+                    yield chunk
 
     def _hold(self, size: int) -> None:
         """Count bytes as held until the request has been answered."""

@@ -148,6 +148,21 @@ def test_a_stop_waits_for_no_silent_connection_and_for_no_half_request(short: Se
     assert short.process.returncode == 0
 
 
+def test_a_stop_waits_for_no_reader_and_for_no_upload_that_stalls(client: Client, services: Services) -> None:
+    asset_id, key = with_content(client, bytes(32 << 20)), client.http.headers["Authorization"]
+    target = f"/v1/assets/{asset_id}/content"
+    upload = f"PUT {target} HTTP/1.1\r\nHost: x\r\nAuthorization: {key}\r\nContent-Length: 9\r\n\r\n1".encode()
+    with ExitStack() as stack:
+        app = create_app(lambda: nullcontext(services))
+        with serving(app, listening("127.0.0.1", 0)) as url:
+            stack.enter_context(closing(stops_reading(client, url, f"{target}?stream=1")))
+            stack.enter_context(closing(opened(url, upload)))
+            until(lambda: app.state.asking.present == 2)
+            asked = time.monotonic()
+        assert time.monotonic() - asked < STOP_SECONDS
+        assert app.state.asking.present == 0
+
+
 @pytest.mark.parametrize("sent", [b"", b"G", HEAD], ids=["nothing", "a letter", "half a header"])
 def test_a_connection_that_asks_for_nothing_is_closed(services: Services, sent: bytes) -> None:
     with soon(services) as url, closing(opened(url, sent)) as connection:
