@@ -192,12 +192,6 @@ class Connection(H11Protocol):
         self._late_at = float("inf")
         self._all.is_resumed(self)
 
-    def shutdown(self) -> None:
-        try:
-            super().shutdown()
-        except h11.LocalProtocolError:  # it was refused, and is being closed
-            self.transport.close()
-
     @property
     def unsent(self) -> int:
         """How many bytes of answers the caller has not taken."""

@@ -18,7 +18,7 @@ from api.connections import READ_OF_HEAD, Bounds, Connection, Connections, OnceA
 
 START_SECONDS = 60
 STOP_SECONDS = 10
-ANSWER_SECONDS = 5
+ANSWER_SECONDS = 3
 """How long requests under way may take once the service stops; what is left of the time is for the databases."""
 BACKLOG = 4_096
 ACCEPTED_AT_ONCE = 32
