@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 
 from api.session import Session
 from domain.event import Actor
+from infra.connections import PROJECTOR, WRITER
 from infra.content.choosing import open_store
 from infra.content.rules import ContentRules
 from infra.content.signing import UrlSigner
@@ -105,14 +106,14 @@ def connected(settings: Settings, found: Servers) -> Iterator[Services]:
     size, prepare = settings.pool_size, settings.prepared_statements
     with ExitStack() as stack:
         database = stack.enter_context(Database(found.service, size=size, prepare=prepare))
-        projector = stack.enter_context(Database(found.projector, size=size, prepare=prepare))
+        projector = stack.enter_context(Database(found.projector, size=size, prepare=prepare, bounds=PROJECTOR))
         keys = stack.enter_context(Database(found.keys, size=size, prepare=prepare))
         store = KeyStore(keys, settings.kek())
         store.check()
         mapper = SealingMapper(store)
         engine = Engine(projector, mapper, PROJECTIONS.values())
         engine.install()
-        writing = stack.enter_context(Database(found.service, size=1 + MOST_LANES, prepare=prepare))
+        writing = stack.enter_context(Database(found.service, size=1 + MOST_LANES, prepare=prepare, bounds=WRITER))
         follower = Follower(engine)
         writer = stack.enter_context(GroupWriter(writing, follower.wake))
         log = EventLog(database, writer, mapper)

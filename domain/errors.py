@@ -184,6 +184,14 @@ class LogBusyError(ServiceUnavailableError):
     """Somebody else keeps the tenant's log locked. Nothing was recorded; try again."""
 
 
+class TenantBusyError(ServiceUnavailableError):
+    """Too many requests of this tenant wait for the same lock already. Nothing was recorded; try again."""
+
+
+class StorageFullError(ServiceUnavailableError):
+    """The disk is full. Nothing was recorded. Whoever runs the service has to free or add space."""
+
+
 class OutcomeUnknownError(ServiceUnavailableError):
     """The connection was lost while recording: nobody knows whether it is recorded. Look before you try again."""
 

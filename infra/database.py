@@ -14,17 +14,18 @@ from psycopg.adapt import PyFormat, Transformer
 from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from domain.errors import ServiceUnavailableError
+from domain.errors import LogBusyError, ServiceUnavailableError, StorageFullError
+from infra.connections import SERVICE, Bounds, Connection, bounded
 from infra.forking import after_fork
-
-Connection = psycopg.Connection[tuple[Any, ...]]
+from infra.shares import Shares
 
 Row = TypeVar("Row")
 UNREACHABLE = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
-
-
-def _configure(connection: Connection) -> None:
-    set_json_loads(orjson.loads, connection)
+POOL_SECONDS = 4.0
+"""How long a caller waits for a connection that is free."""
+CLOSE_SECONDS = 1.0
+MOST_OF_A_TENANT = 8
+"""Transactions that one tenant has at once, of half the connections at the most: each keeps a thread of its caller."""
 
 
 def _check(connection: Connection) -> None:
@@ -38,17 +39,33 @@ def _check(connection: Connection) -> None:
 
 
 class Database:
-    """A pool of connections as one role. Close it, or use it as a context manager."""
+    """A pool of connections as one role. Close it, or use it as a context manager.
 
-    def __init__(self, conninfo: str, *, size: int = 8, prepare: bool = True, timeout: float = 10) -> None:
+    Without prepared statements a pooler may stand between: a session's settings would belong to nobody there, so the
+    server's own for the database hold.
+    """
+
+    def __init__(
+        self,
+        conninfo: str,
+        *,
+        size: int = 8,
+        prepare: bool = True,
+        timeout: float = POOL_SECONDS,
+        bounds: Bounds = SERVICE,
+    ) -> None:
+        self._bounds = bounds
+        self._share = max(1, min(size // 2, MOST_OF_A_TENANT))
+        self._settings = prepare
         self._make_pool = partial(
             ConnectionPool,
-            conninfo,
+            bounded(conninfo),
+            connection_class=Connection,
             min_size=0,
             max_size=size,
             timeout=timeout,
             open=True,
-            configure=_configure,
+            configure=self._configure,
             check=_check,
             kwargs={"autocommit": True, "prepare_threshold": 5 if prepare else None},
         )
@@ -61,6 +78,11 @@ class Database:
         # What the parent has is kept but never touched: to close it would say goodbye in the parent's name.
         self._pool = self._make_pool()
         self._pools.append(self._pool)
+        self._shares = Shares(self._share)
+
+    def _configure(self, connection: Connection) -> None:
+        set_json_loads(orjson.loads, connection)
+        connection.bound(self._bounds, settings=self._settings)
 
     @property
     def in_transaction(self) -> bool:
@@ -71,7 +93,7 @@ class Database:
     def connection(self) -> Iterator[Connection]:
         """A connection, that of the transaction around if there is one, else in autocommit.
 
-        Raises ServiceUnavailableError if there is none to be had.
+        Raises ServiceUnavailableError if there is none to be had, or while the server does not do its work.
         """
         around = self._around.get()
         if around is not None:
@@ -96,7 +118,7 @@ class Database:
                 raise ValueError("a transaction works for one tenant")
             yield around[0]
             return
-        with self.connection() as connection, connection.transaction():
+        with self._shares.place(tenant_id), self.connection() as connection, connection.transaction():
             if tenant_id is not None:
                 connection.execute("SELECT set_config('ledger.tenant_id', %s, true)", (str(tenant_id),))
             token = self._around.set((connection, tenant_id))
@@ -107,7 +129,7 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
-        self._pool.close()
+        self._pool.close(CLOSE_SECONDS)
 
     def __enter__(self) -> Self:
         return self
@@ -122,12 +144,14 @@ def fetch_at_once(
     """The rows of a statement with parameters `$1`, `$2` and so on, in binary.
 
     For many rows, read while other threads compute: it waits for the interpreter's lock once, where a cursor does at
-    every block that arrives. Nothing can interrupt it. Raises what a cursor raises.
+    every block that arrives. Only its being overdue can interrupt it. Raises what a cursor raises.
     """
     transformer = Transformer(connection)
     values = transformer.dump_sequence(parameters, [PyFormat.AUTO] * len(parameters))
     asked = connection.pgconn
-    result = asked.exec_params(statement.encode(), values, transformer.types, transformer.formats, pq.Format.BINARY)
+    command = statement.encode()
+    with connection.cut_when_overdue():
+        result = asked.exec_params(command, values, transformer.types, transformer.formats, pq.Format.BINARY)
     if asked.status != pq.ConnStatus.OK:
         raise psycopg.OperationalError(result.error_message.decode(errors="replace"))
     if result.status != pq.ExecStatus.TUPLES_OK:
@@ -138,4 +162,8 @@ def fetch_at_once(
 
 def unreachable(error: Exception) -> ServiceUnavailableError:
     """What callers are told when the database does not do its work."""
+    if isinstance(error, psycopg.errors.LockNotAvailable):
+        return LogBusyError()
+    if isinstance(error, psycopg.errors.DiskFull):
+        return StorageFullError()
     return ServiceUnavailableError(f"The database cannot be reached: {type(error).__name__}.")

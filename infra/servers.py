@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import psycopg
-
+from infra.connections import connect
 from infra.embedded import EmbeddedCluster, start
 from infra.migrations import check, migrate
 from infra.settings import Settings, SettingsError
@@ -69,7 +68,7 @@ def _given(settings: Settings) -> Servers:
 
 def embedded(cluster: EmbeddedCluster) -> Servers:
     """The databases of a cluster of ours, with their roles, created where they are not there yet."""
-    with psycopg.connect(cluster.conninfo("postgres"), autocommit=True) as connection:
+    with connect(cluster.conninfo("postgres"), autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(7351)")  # two first starts at once would both create
         connection.execute(_SQL["roles"])
         there = {row[0] for row in connection.execute(_SQL["databases"]).fetchall()}

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from domain.errors import ServiceUnavailableError
-from infra.database import Connection, Database
+from infra.connections import OWNER, Connection
+from infra.database import Database
 from infra.event_log.mapper import SealingMapper
 from infra.sql import beside, literal
 from projections import composed
@@ -251,7 +252,7 @@ class Engine:
             if self.left(projection) > NEARLY_DONE:
                 return False
             connection.execute(_SQL["roomy"])
-            with refusals():
+            with refusals(), connection.patient(OWNER.answer):
                 for index in indexes(projection):
                     connection.execute(index)
             connection.execute(_SQL["end_rebuild"], names)

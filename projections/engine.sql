@@ -25,8 +25,8 @@ SELECT coalesce(sum(h.position - p.position), 0)::bigint
   FROM read_models.progress AS p JOIN ledger.log_heads AS h USING (tenant_id)
  WHERE p.projection = %(projection)s AND p.version = %(version)s AND p.failure IS NULL
 
--- roomy: memory to make indexes in
-SET LOCAL maintenance_work_mem = '256MB'
+-- roomy: memory and time to make indexes in
+SELECT set_config('maintenance_work_mem', '256MB', true), set_config('statement_timeout', '6h', true)
 
 -- reset: start over from the beginning of every log
 DELETE FROM read_models.progress WHERE projection = %(projection)s

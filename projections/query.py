@@ -14,7 +14,8 @@ from psycopg.sql import Composable, Composed
 from domain.errors import LedgerError
 from domain.reference import Reference
 from domain.values import searchable
-from infra.database import Connection, Database
+from infra.connections import Connection
+from infra.database import Database
 from infra.sql import beside
 from projections import composed
 from projections.projection import Projection

@@ -15,7 +15,8 @@ from uuid import UUID
 import psycopg
 
 from domain.event import Recorded
-from infra.database import Connection, fetch_at_once
+from infra.connections import Connection
+from infra.database import fetch_at_once
 from infra.sql import beside
 from projections.projection import Projection
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 import psycopg
@@ -11,7 +11,6 @@ from eventsourcing.persistence import IntegrityError, StoredEvent
 
 from domain.errors import ClockAheadError, TenantNotFoundError
 from domain.values import iso_micros
-from infra.database import Connection
 from infra.event_log.mapper import EntryToAppend
 from infra.sql import beside
 
@@ -59,7 +58,11 @@ MESSAGES = {
 
 
 def send(
-    connection: Connection, appends: Sequence[Append], head_wait: int | None = None, *, again: bool = False
+    connection: psycopg.Connection[tuple[Any, ...]],
+    appends: Sequence[Append],
+    head_wait: int | None = None,
+    *,
+    again: bool = False,
 ) -> list[Outcome]:
     """Append the group in one statement; tells of each append what became of it.
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import psycopg
 
+from infra.connections import QUICK, connect
 from infra.sql import beside
 
 _SQL = beside(__file__, "runner.sql")
@@ -22,7 +23,7 @@ def migrate(conninfo: str, folder: str) -> list[str]:
     that ran before has been edited since, or came from a newer version of the software.
     """
     files = {path.name: path for path in sorted((FOLDERS / folder).glob("*.sql"))}
-    with psycopg.connect(conninfo) as connection:
+    with connect(conninfo) as connection:
         connection.execute(_SQL["one_at_a_time"])
         connection.execute(_SQL["create_history"])
         done: dict[str, str] = dict(connection.execute(_SQL["history"]).fetchall())
@@ -38,7 +39,7 @@ def check(conninfo: str, folder: str) -> None:
     """Refuse a database that has not had every migration, or has had others: MigrationError says what to do."""
     files = {path.name: path for path in FOLDERS.joinpath(folder).glob("*.sql")}
     try:
-        with psycopg.connect(conninfo) as connection:
+        with connect(conninfo, QUICK) as connection:
             done: dict[str, str] = dict(connection.execute(_SQL["history"]).fetchall())
     except psycopg.errors.UndefinedTable:
         done = {}
