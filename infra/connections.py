@@ -49,14 +49,14 @@ SERVICE = Bounds(
     20,
     {
         "statement_timeout": "15s",
-        "lock_timeout": "4s",
+        "lock_timeout": "3s",
         "idle_in_transaction_session_timeout": "5s",
         "transaction_timeout": "60s",
         **_ISOLATION,
     },
 )
-"""Requests. Who is frozen while it holds a tenant's head loses it before others have given up, and nobody waits for a
-lock twice as long as a caller waits for an answer."""
+"""Requests. A service that is frozen while it holds a tenant's head loses the head before those who wait for it have
+given up."""
 
 WRITER = Bounds(8, SERVICE.settings)
 """Appends in groups: what is overdue is sent again."""

@@ -166,4 +166,6 @@ def unreachable(error: Exception) -> ServiceUnavailableError:
         return LogBusyError()
     if isinstance(error, psycopg.errors.DiskFull):
         return StorageFullError()
+    if isinstance(error, psycopg.errors.QueryCanceled):
+        return ServiceUnavailableError("The database took too long. Try again, or ask for less.")
     return ServiceUnavailableError(f"The database cannot be reached: {type(error).__name__}.")

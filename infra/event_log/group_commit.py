@@ -63,6 +63,11 @@ class Patience:
     lane: int = LANE_WAIT
     resend: float = RESEND_SECONDS
 
+    @property
+    def each_lock(self) -> int:
+        """For each lock in a transaction of the caller's: who queues for a head waits twice, and then for a table."""
+        return min(self.lane, LANE_WAIT // 3)
+
 
 class _Waiting:
     """An append, and its caller, who waits for what becomes of it."""

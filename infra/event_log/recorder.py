@@ -53,7 +53,7 @@ class LogRecorder(ApplicationRecorder):
         """Append in the transaction around, which may be holding the head already."""
         with self._database.connection() as connection:
             try:
-                (outcome,) = send(connection, [append], self._writer.patience.lane)
+                (outcome,) = send(connection, [append], self._writer.patience.each_lock)
             except psycopg.errors.LockNotAvailable:
                 raise LogBusyError from None
         self._writer.committed()  # or about to be

@@ -1,5 +1,7 @@
 """A proxy before PostgreSQL's unix socket that cuts connections at a chosen place of a request (PostgreSQL, 54.2).
 
+It can freeze besides: then nothing passes any more, and nothing tells either side so.
+
 A request is what a client sends up to its Sync or Query message, and an answer all up to where the server waits for
 the client again. A client has one request on its way at a time, so both begin where the other ends.
 """
@@ -55,6 +57,9 @@ class Cutter:
         self._links: set[_Link] = set()
         self._closed = False
         self._refusing = False
+        self.flowing = threading.Event()
+        """Cleared while the proxy is frozen."""
+        self.flowing.set()
         self.made: Counter[When] = Counter()
         """How many cuts were made, by their kind."""
         self._listener = socket.socket(socket.AF_UNIX)
@@ -99,9 +104,18 @@ class Cutter:
         """Let connections through again."""
         self._refusing = False
 
+    def freeze(self) -> None:
+        """Let nothing through, in either direction, until `thaw`, as if the server's machine had stopped."""
+        self.flowing.clear()
+
+    def thaw(self) -> None:
+        """Let everything through again, what has gathered first."""
+        self.flowing.set()
+
     def close(self) -> None:
         """Cut every connection and listen no more."""
         self._closed = True
+        self.flowing.set()
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join()
@@ -185,6 +199,7 @@ class _Link:
         when = None
         with suppress(OSError):
             for request in requests(self._client):
+                self._cutter.flowing.wait()
                 when = self._cutter._when(request)
                 if when is When.BEFORE:
                     break
@@ -200,6 +215,7 @@ class _Link:
     def _answers(self) -> None:
         with suppress(OSError):
             while chunk := self._server.recv(CHUNK):
+                self._cutter.flowing.wait()
                 if self._withheld is None:
                     self._client.sendall(chunk)
                     continue

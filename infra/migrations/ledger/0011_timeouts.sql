@@ -9,7 +9,7 @@ BEGIN
     FOR bound IN
         SELECT * FROM (VALUES
             ('idle_in_transaction_session_timeout', '5s', '60s'),
-            ('lock_timeout', '4s', '60s'),
+            ('lock_timeout', '3s', '60s'),
             ('statement_timeout', '15s', '120s'),
             ('transaction_timeout', '60s', '0'), -- since PostgreSQL 17
             ('default_transaction_isolation', 'read committed', 'read committed')
