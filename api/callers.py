@@ -76,20 +76,21 @@ async def _session(request: Request) -> Session:
 
 async def _caller(services: Services, request: Request) -> Caller | None:
     """Who the key speaks for. Only a key that was not looked up just now takes a thread."""
-    token = _token(request)
+    token = bearer_token(request)
     if token is None:
         return None
     return services.tenants.known_caller(token) or await run_in_threadpool(services.tenants.caller, token)
 
 
-def _token(request: Request) -> str | None:
+def bearer_token(request: Request) -> str | None:
+    """The key that the request brings, as it is written."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
 
 
 async def key_holds(request: Request) -> Callable[[], bool]:
     """Tells whether the request's key opens anything still: what stays open for long asks again and again."""
-    tenants, token = services(request).tenants, _token(request)
+    tenants, token = services(request).tenants, bearer_token(request)
     return lambda: token is not None and tenants.caller(token) is not None
 
 

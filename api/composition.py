@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from api.health import Check, ContentFull, DatabaseFull, HealthProbe
 from api.session import Session
 from domain.event import Actor
-from infra.connections import PROJECTOR, WRITER
+from infra.connections import PROBE, PROJECTOR, WRITER
 from infra.content.choosing import open_store
 from infra.content.rules import ContentRules
 from infra.content.signing import UrlSigner
@@ -25,31 +25,11 @@ from infra.event_log.mapper import SealingMapper
 from infra.keys.store import KeyStore
 from infra.servers import Servers, servers
 from infra.settings import Settings, SettingsError
+from infra.supervision import SupervisedThread
 from infra.tenants import Tenants
 from projections.catalogue import PROJECTIONS
 from projections.engine import Engine
 from projections.running import Follower
-
-
-class Watched(Protocol):
-    """A thread that looks after something."""
-
-    name: str
-
-    @property
-    def works(self) -> bool:
-        """Whether it does what it is there for."""
-        ...
-
-
-class Check(Protocol):
-    """A condition under which this process must not be trusted, as `/health` reports it."""
-
-    name: str
-
-    def problem(self) -> str | None:
-        """The condition with its remedy, as last seen; None if all is well. Never waits, never raises."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -66,10 +46,17 @@ class Services:
     store: ContentStore
     signer: UrlSigner
     rules: ContentRules
-    watches: list[Watched] = field(default_factory=list)
-    """Those that run in this process."""
+    writer: GroupWriter
+    probe: HealthProbe
+    watches: list[SupervisedThread] = field(default_factory=list)
+    """Threads that look after something in this process."""
     checks: list[Check] = field(default_factory=list)
-    """Conditions that turn `/health` red."""
+    """Conditions that turn `/health` and `/health/ready` red: this process must not be trusted."""
+
+    @property
+    def threads(self) -> list[SupervisedThread]:
+        """Every thread of this process that works in the background."""
+        return [*self.watches, *self.writer.threads, self.probe.thread]
 
     def session(
         self, tenant_id: UUID, actor: Actor, correlation_id: str | None = None, causation_id: str | None = None
@@ -114,10 +101,17 @@ def connected(settings: Settings, found: Servers) -> Iterator[Services]:
         engine = Engine(projector, mapper, PROJECTIONS.values())
         engine.install()
         writing = stack.enter_context(Database(found.service, size=1 + MOST_LANES, prepare=prepare, bounds=WRITER))
+        signer = UrlSigner(_signing_secret(settings), settings.public_url)
+        content = _content_store(settings, signer)
+        asking, looking_up = (
+            stack.enter_context(Database(url, size=1, prepare=prepare, timeout=PROBE.answer, bounds=PROBE))
+            for url in (found.projector, found.service)
+        )
+        conditions = (DatabaseFull((database, writing, projector, keys)), ContentFull(content))
+        probe = HealthProbe(Engine(asking, mapper, PROJECTIONS.values()), asking, looking_up, conditions)
         follower = Follower(engine)
         writer = stack.enter_context(GroupWriter(writing, follower.wake))
         log = EventLog(database, writer, mapper)
-        signer = UrlSigner(_signing_secret(settings), settings.public_url)
         made = Services(
             database,
             projector,
@@ -126,12 +120,15 @@ def connected(settings: Settings, found: Servers) -> Iterator[Services]:
             Tenants(database, log, store),
             engine,
             utc_now,
-            _content_store(settings, signer),
+            content,
             signer,
             _rules(settings),
+            writer,
+            stack.enter_context(probe),
         )
         if settings.follow:
             stack.enter_context(follower)
+            made.watches.append(follower.thread)
         yield made
 
 

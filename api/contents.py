@@ -106,7 +106,9 @@ class Contents:
 
     def abort(self, upload: Upload) -> None:
         """Forget an upload and what has arrived of it. UploadNotFoundError if it is over, and perhaps recorded."""
-        with self.ledger.session.database.transaction(self.ledger.tenant_id):
+        database = self.ledger.session.database
+        with database.transaction(self.ledger.tenant_id):
+            database.allow_idle()
             self._end(upload.content_id)
             discard(self.store, self.ledger.tenant_id, upload)
 

@@ -134,6 +134,7 @@ class Documents:
     def _release(self, stored: Mapping[Keeping, StoredDocument]) -> None:
         """Remove those that the log does not know; what cannot be removed now is left to the sweep."""
         with suppress(ServiceUnavailableError), self.database.transaction(self.tenant_id):
+            self.database.allow_idle()
             for keeping, document in stored.items():
                 if self._uploads.end(document.id):
                     remove(self.store, object_key(self.tenant_id, keeping.originator_id, document.id))

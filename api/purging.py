@@ -209,6 +209,7 @@ class Purging:
     def _sweep_next(self) -> bool | None:
         """Whether what the next upload left behind could be removed; None if there is no other."""
         with self.session.database.transaction(self.session.tenant_id):
+            self.session.database.allow_idle()
             upload = self.uploads.next_expired()
             if upload is None:
                 return None

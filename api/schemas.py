@@ -245,15 +245,49 @@ class FieldProblem(BaseModel):
 
 
 class Health(BaseModel):
-    """Whether the service works, where projections have stopped, and which watches have."""
+    """Whether the service works; where projections have stopped; what goes on in the background of this process."""
 
-    model_config = example(status="ok", failures=[], watches=[])
+    model_config = example(
+        status="ok", failures=[], watches=[], problems=[], threads=[{"name": "follower", "works": True, "seconds": 0.2}]
+    )
 
     status: Literal["ok", "failing"]
     failures: list["ProjectionFailure"]
     watches: list[str] = Field(
-        description="What of this process has ended, or fails again and again: `lease-watch`, `content-watch`."
+        description="Threads of this process that have ended, are in trouble, or fail again and again, "
+        "such as `follower` or `lease-watch`."
     )
+    problems: list[str] = Field(
+        description="What else somebody has to look at, such as `database`, `following` (nobody folds what is "
+        "recorded) or `content-disk`. The service's log says more.",
+    )
+    threads: list["ThreadHealth"] = Field(description="The threads that work in the background of this process.")
+
+
+class Liveness(BaseModel):
+    """Whether this process works by itself: if not, it is to be started anew."""
+
+    model_config = example(status="ok", threads=[{"name": "follower", "works": True, "seconds": 0.2}])
+
+    status: Literal["ok", "failing"]
+    threads: list["ThreadHealth"]
+
+
+class Readiness(BaseModel):
+    """Whether this process can serve requests: if not, they are to go to others for now."""
+
+    model_config = example(status="ok", problems=[])
+
+    status: Literal["ok", "failing"]
+    problems: list[str] = Field(description="Why not, such as `database` or `schema`. The service's log says more.")
+
+
+class ThreadHealth(BaseModel):
+    """A thread that works in the background of this process."""
+
+    name: str
+    works: bool
+    seconds: float = Field(description="Since the last sign of life.")
 
 
 class ProjectionFailure(BaseModel):
@@ -261,5 +295,10 @@ class ProjectionFailure(BaseModel):
 
     projection: str
     version: int
-    tenant_id: UUID
-    position: int
+    tenants: int = Field(description="Of how many tenants.")
+    tenant_id: UUID | None = Field(
+        default=None, exclude_if=is_none, description="The tenant of the key that came with the request, if it is one."
+    )
+    position: int | None = Field(
+        default=None, exclude_if=is_none, description="The position in that tenant's log of the event it stopped at."
+    )

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 START_SECONDS = 60
-STOP_SECONDS = 10
+STOP_SECONDS = 5
 READ_AT_ONCE = 1 << 20
 
 

@@ -138,6 +138,7 @@ class SignedUploads:
         """
         session = self.contents.ledger.session
         with _TAKING, session.database.transaction(session.tenant_id):
+            session.database.allow_idle()
             taken = self.uploads.lock(upload.content_id)
             if taken is None:
                 raise UploadNotFoundError
@@ -161,6 +162,7 @@ class SignedUploads:
         """
         session = self.contents.ledger.session
         with session.database.transaction(session.tenant_id):
+            session.database.allow_idle()
             if self.uploads.lock(upload.content_id) != taken:
                 return
             if upload.parts is None:

@@ -75,6 +75,9 @@ PROJECTOR = Bounds(
 OWNER = Bounds(6 * 3_600)
 """Migrations, which take as long as the tables are large."""
 
+PROBE = Bounds(0.8, {"statement_timeout": "700ms", "lock_timeout": "700ms"})
+"""Looks whether the database answers, which is said within a second."""
+
 QUICK = Bounds(5)
 """A look that takes no lock."""
 

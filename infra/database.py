@@ -1,5 +1,6 @@
 """Connections to PostgreSQL: pooled, one short transaction at a time, each naming the tenant it works for."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,7 +19,9 @@ from domain.errors import LogBusyError, ServiceUnavailableError, StorageFullErro
 from infra.connections import SERVICE, Bounds, Connection, bounded
 from infra.forking import after_fork
 from infra.shares import Shares
+from infra.sql import beside
 
+_SQL = beside(__file__, "connections.sql")
 Row = TypeVar("Row")
 UNREACHABLE = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
 POOL_SECONDS = 4.0
@@ -54,6 +57,8 @@ class Database:
         timeout: float = POOL_SECONDS,
         bounds: Bounds = SERVICE,
     ) -> None:
+        self.disk_full: float | None = None
+        """When the server said last that its disk is full, by the monotonic clock."""
         self._bounds = bounds
         self._share = max(1, min(size // 2, MOST_OF_A_TENANT))
         self._settings = prepare
@@ -103,6 +108,8 @@ class Database:
             with self._pool.connection() as connection:
                 yield connection
         except UNREACHABLE as error:
+            if isinstance(error, psycopg.errors.DiskFull):
+                self.disk_full = time.monotonic()
             raise unreachable(error) from error
 
     @contextmanager
@@ -126,6 +133,11 @@ class Database:
                 yield connection
             finally:
                 self._around.reset(token)
+
+    def allow_idle(self) -> None:
+        """Let the transaction around stay idle while a content store works. It must hold no tenant's head."""
+        with self.connection() as connection:
+            connection.execute(_SQL["allow_idle"])
 
     def close(self) -> None:
         """Close every connection."""

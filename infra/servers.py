@@ -4,6 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import psycopg
+
+from domain.errors import ServiceUnavailableError
 from infra.connections import connect
 from infra.embedded import EmbeddedCluster, start
 from infra.migrations import check, migrate
@@ -32,9 +35,12 @@ class Servers:
         return migrate(self.owner, "ledger") + migrate(self.keys_owner, "keys")
 
     def check(self) -> None:
-        """Refuse databases that are not of this version: MigrationError."""
-        check(self.service, "ledger")
-        check(self.keys, "keys")
+        """Refuse databases that are not of this version: MigrationError. ServiceUnavailableError."""
+        try:
+            check(self.service, "ledger")
+            check(self.keys, "keys")
+        except psycopg.OperationalError as error:
+            raise ServiceUnavailableError(f"The database cannot be reached: {error}".strip()) from error
 
 
 @contextmanager

@@ -36,6 +36,8 @@ class SupervisedThread:
         self._overdue = overdue
         self._pause = pause
         self._failures = deque[float](maxlen=FAILURES)
+        self.trouble: str | None = None
+        """What keeps the work from going on just now, such as a database that is away."""
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self.beat()
 
@@ -68,9 +70,10 @@ class SupervisedThread:
 
     @property
     def works(self) -> bool:
-        """Whether the thread is alive, and has not failed again and again within the last minutes."""
+        """Whether the thread is alive and in no trouble, and has not failed again and again within the last minutes."""
         often = len(self._failures) == FAILURES
-        return self.alive and not (often and time.monotonic() - self._failures[0] < FAILING_SECONDS)
+        failing = often and time.monotonic() - self._failures[0] < FAILING_SECONDS
+        return self.alive and self.trouble is None and not failing
 
     def is_current(self) -> bool:
         """Whether this is the thread that asks."""

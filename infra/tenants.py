@@ -110,26 +110,28 @@ class Tenants:
 
     def caller(self, token: str) -> Caller | None:
         """Who the token speaks for; None if it is malformed, unknown or revoked."""
-        found = self._look_up(token)
+        found = look_up(self._database, token)
         if found is not None:
             with self._one_at_a_time:
                 self._callers[token] = found
         return found
 
-    def _look_up(self, token: str) -> Caller | None:
-        parts = _parse(token)
-        if parts is None:
-            return None
-        tenant_id, key_id, secret = parts
-        parameters = {"tenant_id": tenant_id, "key_id": key_id, "secret_hash": _hash(secret)}
-        with self._database.transaction(tenant_id) as connection:
-            row = connection.execute(_SQL["holder"], parameters).fetchone()
-        return Caller(tenant_id, Actor(id=row[0], type=row[1])) if row else None
-
     def list_keys(self, tenant_id: UUID) -> list[tuple[Any, ...]]:
         """Each key of a tenant: id, holder's type and id, when issued, when revoked."""
         with self._database.transaction(tenant_id) as connection:
             return connection.execute(_SQL["keys"], {"tenant_id": tenant_id}).fetchall()
+
+
+def look_up(database: Database, token: str) -> Caller | None:
+    """Who the token speaks for; None if it is malformed, unknown or revoked."""
+    parts = _parse(token)
+    if parts is None:
+        return None
+    tenant_id, key_id, secret = parts
+    parameters = {"tenant_id": tenant_id, "key_id": key_id, "secret_hash": _hash(secret)}
+    with database.transaction(tenant_id) as connection:
+        row = connection.execute(_SQL["holder"], parameters).fetchone()
+    return Caller(tenant_id, Actor(id=row[0], type=row[1])) if row else None
 
 
 def list_tenants(projector: Database) -> list[tuple[str, UUID, int, datetime]]:

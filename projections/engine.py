@@ -170,6 +170,15 @@ class Engine:
         with self._database.connection() as connection:
             return connection.execute(_SQL["failures"], self._names()).fetchall()
 
+    def waiting(self) -> tuple[int, float]:
+        """How many events are folded by all projections, and for how many seconds the first one that is not waits.
+
+        Without those that a failure or a rebuild holds back.
+        """
+        with self._database.connection() as connection:
+            row = connection.execute(_SQL["oldest_news"], self._names()).fetchone()
+        return cast(tuple[int, float], row)
+
     def retry(self, projection: Projection[Any]) -> None:
         """Let the projection try again where it has stopped."""
         with self._database.transaction() as connection:

@@ -1,5 +1,6 @@
 """A content store in a directory: objects are files, each renamed into its place when it is whole and on the disk."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -39,6 +40,14 @@ class DirectoryStore:
         except StoreUnavailableError as error:
             remedy = f"Let this user write in {self._root}, or name another directory."
             raise StoreUnavailableError(f"{error} {remedy}") from error
+
+    def room(self) -> int | None:
+        """How many bytes the disk has left; None if that cannot be told."""
+        try:
+            disk = os.statvfs(self._root)
+        except OSError:
+            return None
+        return disk.f_bavail * disk.f_frsize
 
     def write(self, key: str, chunks: Iterable[bytes]) -> None:
         """Store all the chunks as one object, durable once this returns; nothing is there if a chunk cannot be had."""

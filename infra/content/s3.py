@@ -83,6 +83,10 @@ class S3Store:
             remedy = _REMEDIES.get(code_of(error.__cause__), "Look whether the server runs, and where.")
             raise StoreUnavailableError(f"The bucket {self._bucket} cannot be used. {error} {remedy}") from error
 
+    def room(self) -> int | None:
+        """Nobody can tell."""
+        return None
+
     def write(self, key: str, chunks: Iterable[bytes]) -> None:
         """Store all the chunks as one object, durable once this returns; nothing is there if a chunk cannot be had.
 
