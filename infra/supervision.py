@@ -20,7 +20,8 @@ class SupervisedThread:
     """A thread that does one piece of work until that returns, and begins it again if it raises.
 
     The work gives a sign of life (`beat`) at least every `overdue` seconds. It ends by returning, once its owner has
-    told it to; `pause` is how the thread waits before it begins again.
+    told it to or, where it is `brief`, when nothing is left to do; `pause` is how the thread waits before it begins
+    again.
     """
 
     def __init__(
@@ -28,11 +29,14 @@ class SupervisedThread:
         name: str,
         work: Callable[[], None],
         *,
+        brief: bool = False,
         overdue: float = OVERDUE_SECONDS,
         pause: Callable[[float], object] = time.sleep,
     ) -> None:
         self.name = name
         self._work = work
+        self._brief = brief
+        self._done = False
         self._overdue = overdue
         self._pause = pause
         self._failures = deque[float](maxlen=FAILURES)
@@ -65,7 +69,11 @@ class SupervisedThread:
 
     @property
     def alive(self) -> bool:
-        """Whether the thread runs and gives signs of life."""
+        """Whether the thread runs and gives signs of life, or was brief and is done."""
+        return (self._brief and self._done) or self._running
+
+    @property
+    def _running(self) -> bool:
         return self._thread.is_alive() and time.monotonic() < self._next
 
     @property
@@ -89,4 +97,5 @@ class SupervisedThread:
                 _LOG.exception("thread failed", thread=self.name)
                 self._pause(PAUSE_AFTER_FAILURE)
             else:
+                self._done = True
                 return

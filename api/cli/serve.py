@@ -36,8 +36,8 @@ def serve(
         ContentWatch(made, timedelta(days=settings.retention_days)),
         serving(create_app(lambda: nullcontext(made)), listener) as url,
     ):
-        show(f"serving on {url}; the API is described at {url}/docs")
         _warn_of_the_store(made)
+        show(f"serving on {url}; the API is described at {url}/docs")
         wait_to_be_stopped()
 
 

@@ -22,7 +22,7 @@ from uuid import UUID
 import psycopg
 import structlog
 
-from domain.errors import LogBusyError, OutcomeUnknownError, QueueFullError, ServiceUnavailableError
+from domain.errors import LogBusyError, OutcomeUnknownError, QueueFullError, ServiceUnavailableError, StorageFullError
 from infra.database import UNREACHABLE, Database, unreachable
 from infra.event_log.appending import Append, HeadLockedError, Outcome, Place, send
 from infra.forking import after_fork
@@ -211,7 +211,8 @@ class GroupWriter:
         self._inbox.put(None)
 
     def _start(self, work: Callable[[], None], name: str) -> None:
-        thread = SupervisedThread(name, work, overdue=self.patience.resend + MARGIN_SECONDS)
+        """Start a thread, which ends when the writer is closed, or a lane when nobody waits in it."""
+        thread = SupervisedThread(name, work, brief=True, overdue=self.patience.resend + MARGIN_SECONDS)
         self._threads.add(thread)
         try:
             thread.start()
@@ -313,6 +314,8 @@ class GroupWriter:
         except psycopg.errors.LockNotAvailable:
             return list(group)
         except ServiceUnavailableError as error:
+            if isinstance(error, StorageFullError):
+                self._database.disk_full = time.monotonic()
             outcomes = [waiting.unanswered(error) for waiting in group]
         except Exception as error:  # noqa: BLE001 - every caller is answered, whatever it was
             if len(group) > 1:
