@@ -38,7 +38,7 @@ The API speaks JSON. A running service describes itself at `/docs` and `/openapi
 
 ## Conventions
 
-**Keys.** Send a key with every request but `/health`: `Authorization: Bearer KEY`. The key decides the tenant.
+**Keys.** Send a key with every request but those of health: `Authorization: Bearer KEY`. The key decides the tenant.
 `asset-ledger key issue` makes one. A missing, wrong or revoked key is 401.
 
 **X-Actor** says who acts, written `type:id`, such as `user:u_42`. The type is `user`, `worker` or `system`. Use a
