@@ -23,7 +23,13 @@ from infra.sql import beside
 
 _SQL = beside(__file__, "connections.sql")
 Row = TypeVar("Row")
-UNREACHABLE = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
+UNREACHABLE = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+    psycopg.errors.TransactionTimeout,
+    PoolTimeout,
+)
 POOL_SECONDS = 4.0
 """How long a caller waits for a connection that is free."""
 CLOSE_SECONDS = 1.0
