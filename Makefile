@@ -20,8 +20,8 @@ test-s3-full: $(VENV)/.installed  ## the tests of content on Ceph (Debian's pack
 	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing
 	ASSET_LEDGER_TEST_S3=ceph $(BIN)/python -m pytest tests/infra/content tests/api/content $(ARGS)
 
-bench: $(VENV)/.bench  ## measure against peers (SCALE=short|long, ROWS="append.* rebuild"); takes up to ten minutes
-	@$(BIN)/python -m benchmarks
+bench: $(VENV)/.bench  ## measure against peers (SCALE=short|long, ROWS="append.* rebuild"; AGAINST=COMMIT: an older build)
+	@$(BIN)/python -m benchmarks$(if $(AGAINST),.comparison)
 
 chaos: $(VENV)/.installed  ## the crash test (EVENTS=10000000 SEED=1 ROUNDS=30), on a PostgreSQL of its own
 	$(BIN)/python -m tests.chaos $(if $(EVENTS),--events $(EVENTS)) $(if $(SEED),--seed $(SEED)) \

@@ -62,6 +62,9 @@ TARGETS = {
     "idle.queries": Target(below=10),
 }
 
+LESS_IS_BETTER = frozenset({"rebuild.rss", "upload.rss", "follow.lag_ms", "idle.queries", "history.growth"})
+"""Rows whose smaller values are the better ones."""
+
 
 def write(results: Iterable[Result], path: Path) -> None:
     """Write the results as a list of JSON objects, numbers to four significant digits."""
