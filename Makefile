@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: demo test test-s3-full bench chaos lint lock golden clean
+.PHONY: demo test test-s3-full bench chaos rude lint lock golden clean
 
 demo: $(VENV)/.installed  ## start the service, tell its story over HTTP, keep serving (ONCE=1 exits; DATA=DIR)
 	@$(BIN)/asset-ledger demo $(if $(ONCE),--once) $(if $(DATA),--data "$(DATA)")
@@ -26,6 +26,9 @@ bench: $(VENV)/.bench  ## measure against peers (SCALE=short|long, ROWS="append.
 chaos: $(VENV)/.installed  ## the crash test (EVENTS=10000000 SEED=1 ROUNDS=30), on a PostgreSQL of its own
 	$(BIN)/python -m tests.chaos $(if $(EVENTS),--events $(EVENTS)) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(PROJECTIONS),--projections $(PROJECTIONS))
+
+rude: $(VENV)/.installed  ## callers that leave, stall and lie, for MINUTES=20: memory, threads and descriptors must stay flat
+	$(BIN)/python -m tests.rude $(if $(MINUTES),--minutes $(MINUTES))
 
 lint: $(VENV)/.installed  ## ruff, mypy strict, import contracts
 	$(BIN)/ruff check .
