@@ -39,11 +39,19 @@ def _headers(
         str | None,
         Header(
             alias="X-Actor",
-            description="Who acts, as `type:id` with the type user, worker or system. Default: the key's holder.",
+            description="Who acts, as `type:id` with the type user, worker or system; beyond ASCII in UTF-8. "
+            "Default: the key's holder.",
+            pattern=r"^(user|worker|system):[!-~]{1,512}$",
+            examples=["user:u_42"],
         ),
     ] = None,
     causation_id: Annotated[
-        str | None, Header(alias="X-Causation-ID", description="The id of what led to this request.")
+        str | None,
+        Header(
+            alias="X-Causation-ID",
+            description="The id of what led to this request.",
+            pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        ),
     ] = None,
 ) -> None:
     pass

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, computed_field
 from domain.asset.inputs import Reasoned, References
 from domain.event import Actor
 from domain.media import Media
+from domain.reference import ReferenceText
 from domain.stored import reader
 from domain.values import Imported, JsonObject, UtcTime, example
 from infra.media.thumbnails import has_thumbnail, has_waveform
@@ -213,7 +214,10 @@ class LinkRequest(Reasoned):
 class UnlinkQuery(Reasoned):
     """References to take away."""
 
-    ref: Annotated[References, Field(min_length=1, description="Written `kind:id`; repeat it for several.")]
+    ref: Annotated[
+        tuple[ReferenceText, ...],
+        Field(min_length=1, max_length=200, description="Written `kind:id`; repeat it for several."),
+    ]
 
 
 class Problem(BaseModel):
