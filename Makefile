@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: demo test test-s3-full bench chaos rude lint lock golden clean
+.PHONY: demo test test-s3-full bench chaos rude fuzz lint lock golden clean
 
 demo: $(VENV)/.installed  ## start the service, tell its story over HTTP, keep serving (ONCE=1 exits; DATA=DIR)
 	@$(BIN)/asset-ledger demo $(if $(ONCE),--once) $(if $(DATA),--data "$(DATA)")
@@ -29,6 +29,9 @@ chaos: $(VENV)/.installed  ## the crash test (EVENTS=10000000 SEED=1 ROUNDS=30),
 
 rude: $(VENV)/.installed  ## callers that leave, stall and lie, for MINUTES=20: memory, threads and descriptors must stay flat
 	$(BIN)/python -m tests.rude $(if $(MINUTES),--minutes $(MINUTES))
+
+fuzz: $(VENV)/.installed  ## random requests from the API's description, with all of Schemathesis' checks (CASES=20000 SEED=1)
+	$(BIN)/python -m tests.fuzz $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED))
 
 lint: $(VENV)/.installed  ## ruff, mypy strict, import contracts
 	$(BIN)/ruff check .
