@@ -30,7 +30,7 @@ from domain.values import JsonObject
 from infra.content.fetching import fetch
 from infra.content.looking import look_at
 from infra.content.rules import ContentRules
-from infra.content.store import ContentStore
+from infra.content.store import ContentStore, ObjectNotFoundError
 from infra.content.uploads import Upload, Uploads, discard, object_key
 from infra.media.inspecting import inspect
 from infra.media.inspection import Inspection
@@ -105,10 +105,21 @@ class Contents:
             return self.record(asset_id, arrived, revision)
 
     def abort(self, upload: Upload) -> None:
-        """Forget an upload and what has arrived of it. UploadNotFoundError if it is over, and perhaps recorded."""
+        """Forget an upload and what has arrived of it. UploadNotFoundError if it is over, and perhaps recorded.
+
+        What cannot be removed now is left to the sweep.
+        """
         with self.ledger.session.database.transaction(self.ledger.tenant_id):
-            self._end(upload.content_id)
+            if self.uploads.lock(upload.content_id) is None:
+                raise UploadNotFoundError
+            self.uploads.revoke(upload.content_id)
+        self.discard(upload)
+
+    def discard(self, upload: Upload) -> None:
+        """Remove what has arrived of a revoked upload; what cannot be removed now is left to the sweep."""
+        with suppress(ServiceUnavailableError):
             discard(self.store, self.ledger.tenant_id, upload)
+            self.uploads.forget(upload.content_id)
 
     @contextmanager
     def _arrived(
@@ -171,11 +182,13 @@ class Contents:
         """Record the content as the asset's next version, and end its upload, in one transaction.
 
         `taken` is how often bytes had been taken for the upload when they were verified. ContentMismatchError if
-        others were taken since, UploadNotFoundError if it has expired.
+        others were taken since, UploadNotFoundError if it has expired, or if somebody refused and removed the bytes.
         """
 
         def work() -> AssetRow:
             self._end(arrived.content_id, taken)
+            if taken:  # removed by somebody who could not note it any more; nobody can, while the upload is locked
+                self._must_be_there(asset_id, arrived.content_id)
             return self.ledger.change_asset(
                 asset_id, lambda asset, context: asset.store_content(context, arrived), None, revision
             )
@@ -185,6 +198,12 @@ class Contents:
     def key(self, asset_id: UUID, content_id: UUID) -> str:
         """Where in the store the content is."""
         return object_key(self.ledger.tenant_id, asset_id, content_id)
+
+    def _must_be_there(self, asset_id: UUID, content_id: UUID) -> None:
+        try:
+            self.store.stat(self.key(asset_id, content_id))
+        except ObjectNotFoundError:
+            raise UploadNotFoundError from None
 
     def _end(self, content_id: UUID, taken: int | None = None) -> None:
         """Note that an upload is over, for as often as bytes were taken for it if that is given."""

@@ -247,12 +247,15 @@ class FieldProblem(BaseModel):
 class Health(BaseModel):
     """Whether the service works, where projections have stopped, and which watches have."""
 
-    model_config = example(status="ok", failures=[], watches=[])
+    model_config = example(status="ok", failures=[], watches=[], problems={})
 
     status: Literal["ok", "failing"]
     failures: list["ProjectionFailure"]
     watches: list[str] = Field(
         description="What of this process has ended, or fails again and again: `lease-watch`, `content-watch`."
+    )
+    problems: dict[str, str] = Field(
+        description="Conditions under which this process must not be trusted, each with what to do: `clock`."
     )
 
 

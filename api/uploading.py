@@ -166,8 +166,9 @@ class SignedUploads:
             if upload.parts is None:
                 self.store.delete(self._key(upload))
                 self.uploads.take(upload.content_id)
-            else:
-                self.contents.abort(upload)
+                return
+            self.uploads.revoke(upload.content_id)
+        self.contents.discard(upload)
 
     def _key(self, upload: Upload) -> str:
         return self.contents.key(upload.asset_id, upload.content_id)

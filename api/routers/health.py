@@ -23,6 +23,7 @@ def health(services: Annotated[Services, Depends(services)], response: Response)
         for name, version, tenant_id, position, _ in services.engine.failures()
     ]
     watches = [watch.name for watch in tuple(services.watches) if not watch.works]
-    failing = bool(failures or watches)
+    problems = {check.name: problem for check in services.checks if (problem := check.problem())}
+    failing = bool(failures or watches or problems)
     response.status_code = 503 if failing else 200
-    return Health(status="failing" if failing else "ok", failures=failures, watches=watches)
+    return Health(status="failing" if failing else "ok", failures=failures, watches=watches, problems=problems)
