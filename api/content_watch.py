@@ -59,7 +59,7 @@ class ContentWatch(Watch):
             self._look_after_store()
 
     def _may_decide(self) -> bool:
-        with suppress(ClockApartError), _alone("content not looked after"):
+        with _alone("content not looked after"), suppress(ClockApartError):
             self._services.database_clock.ask()
             return True
         return False
@@ -101,7 +101,7 @@ class ContentWatch(Watch):
 
 @contextmanager
 def _alone(what: str, **of: str) -> Iterator[None]:
-    """What fails is logged, and keeps nothing else from being done, unless no time can be trusted."""
+    """What fails is logged, and keeps nothing else from being done."""
     try:
         yield
     except (LedgerError, psycopg.Error) as error:

@@ -3,7 +3,6 @@
 A purge is an event before a byte goes, and another when the bytes are gone. Read models only propose what may go.
 """
 
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -13,12 +12,12 @@ from typing import cast
 from uuid import UUID
 
 import structlog
-from eventsourcing.application import AggregateNotFoundError
 
-from api.session import LEDGER, Session
+from api.purge_removal import LONGEST, Removal, folded, history_of, sealed
+from api.session import Session
 from domain.asset import asset as aggregate
 from domain.asset.asset import Asset, ContentVersion
-from domain.asset.events import AssetContentPurged, AssetEvent, AssetPurgeRequested, PurgeBasis
+from domain.asset.events import AssetContentPurged, AssetPurgeRequested, PurgeBasis
 from domain.asset.retention import deleted_since, superseded_since
 from domain.errors import (
     AssetNotFoundError,
@@ -29,11 +28,9 @@ from domain.errors import (
     ServiceUnavailableError,
     StaleRevisionError,
 )
-from domain.event import Context, Recorded
-from infra.content.purges import Purge, Purges
-from infra.content.sealed import seal, unseal
+from domain.event import Recorded
+from infra.content.purges import Purges
 from infra.content.store import ContentStore
-from infra.content.uploads import object_key, remove
 from infra.event_log.log import expect_revision
 from projections.assets.fold import AssetRow
 from projections.assets.read import AssetFilter, every_asset
@@ -43,10 +40,6 @@ _LOG = structlog.get_logger()
 
 MOST_DUE = 100
 """So many assets at once are looked at whose content may be due."""
-MOST_FAILURES = 3
-"""After so many in a row the store is taken to be down."""
-LONGEST = 10.0
-"""Seconds after which one tenant's purges let others have their turn, and a request have its answer."""
 RETENTION = "the retention time is over"
 REFUSALS = (AssetNotFoundError, ContentHeldError, ContentInUseError)
 TOPICS = (AssetPurgeRequested.TOPIC, AssetContentPurged.TOPIC)
@@ -206,8 +199,8 @@ class Purging:
 
         def work() -> int:
             self.session.log.recorder.lock_head()
-            now, history = self.session.database_clock.ask(), self._history(asset_id)
-            context, asset = self.session.context(reason), _folded(history)
+            now, history = self.session.database_clock.ask(), history_of(self.session, asset_id)
+            context, asset = self.session.context(reason), folded(history)
             deleted = asset.soft_delete(context) if deletes else ()
             for event in deleted:
                 asset = aggregate.evolve(asset, event)
@@ -222,7 +215,7 @@ class Purging:
         """Queue what the log says is to go and has not gone."""
         for event in requests:
             if versions := [version for version in asset.contents if version.number in event.content_versions]:
-                self.purges.queue(event, versions, self._sealed(asset, event.envelope.reason))
+                self.purges.queue(event, versions, sealed(self.session, asset, event.envelope.reason))
 
     def requeue(self) -> int:
         """Queue again what is on the record, has not gone, and is not in the queue; returns of how many assets.
@@ -240,99 +233,12 @@ class Purging:
         return len(assets)
 
     def carry_out(self, seconds: float = LONGEST) -> int:
-        """Remove what is due now, each asset's once; returns of how many assets.
-
-        What fails, and all that is left after a while or when the store fails again and again, is tried again later.
-        """
-        ends, until = time.monotonic() + seconds, self.session.database_clock.ask()
-        done = failures = 0
-        while failures < MOST_FAILURES and (purge := self._next(until)) is not None:
-            try:
-                self._carry_out(purge)
-            except LedgerError as error:
-                self.purges.failed(purge, str(error))
-                failures += 1
-            else:
-                done, failures = done + 1, 0
-            if time.monotonic() > ends:
-                break
-        return done
-
-    def _carry_out(self, purge: Purge) -> None:
-        for version in self._on_record(purge):
-            remove(self.store, object_key(self.session.tenant_id, purge.asset_id, version.id))
-        self._record(purge)
-
-    def _next(self, until: datetime) -> Purge | None:
-        with self.session.database.transaction(self.session.tenant_id):
-            return self.purges.next_due(until)
-
-    def _on_record(self, purge: Purge) -> Sequence[ContentVersion]:
-        """What the log says is to go, of that which the queue names: nothing else is ever removed."""
-
-        def work() -> Sequence[ContentVersion]:
-            self.session.log.recorder.lock_head()
-            asset = _folded(self._history(purge.asset_id))
-            if purge.revision is None:
-                asset = self._put_on_record(asset, purge)
-            return asset.about_to_go(purge.numbers)
-
-        return self.session.atomically(work)
-
-    def _put_on_record(self, asset: Asset, purge: Purge) -> Asset:
-        """The asset after the event of a purge that was queued without one, as far as it may still be purged."""
-        may_go = () if asset.holds else asset.contents if asset.deleted else asset.superseded(purge.numbers)
-        versions = [version for version in may_go if version.number in purge.numbers]
-        requested = asset.request_purge(self._context_of(purge, asset), versions, _basis(purge, asset))
-        self.session.log.record(*requested)
-        for event in requested:
-            self.purges.put_on_record(purge, event.originator_version)
-            asset = aggregate.evolve(asset, event)
-        return asset
-
-    def _record(self, purge: Purge) -> None:
-        def work() -> None:
-            if self.purges.done(purge):
-                asset = _folded(self._history(purge.asset_id))
-                self.session.log.record(*asset.purge_content(self._context_of(purge, asset), purge.numbers))
-
-        self.session.atomically(work)
-
-    def _context_of(self, purge: Purge, asset: Asset) -> Context:
-        """The circumstances of what is recorded of a purge: who asked for it, and why."""
-        asked = {
-            "actor": purge.actor,
-            "correlation_id": purge.correlation_id,
-            "reason": self._opened(asset, purge.reason),
-        }
-        return self.session.context().model_copy(update=asked)
+        """Remove what is due now, each asset's once; returns of how many assets. What fails is tried again later."""
+        return Removal(self.session).carry_out(seconds)
 
     def _log(self, what: str, error: LedgerError, **of: UUID) -> None:
         named = {name: str(id_) for name, id_ in of.items()}
         _LOG.warning(what, tenant_id=str(self.session.tenant_id), **named, reason=str(error))
-
-    def _sealed(self, asset: Asset, reason: str | None) -> bytes | None:
-        if reason is None:
-            return None
-        return seal(self.session.keys.sealing(asset.tenant_id, asset.subject), reason.encode(), _place(asset))
-
-    def _opened(self, asset: Asset, reason: bytes | None) -> str | None:
-        if reason is None:
-            return None
-        return unseal(self.session.keys.opening(asset.tenant_id, asset.subject), reason, _place(asset)).decode()
-
-    def _history(self, asset_id: UUID) -> Sequence[Recorded]:
-        try:
-            return self.session.log.history(asset_id)
-        except AggregateNotFoundError:
-            raise AssetNotFoundError from None
-
-
-def _folded(history: Iterable[Recorded]) -> Asset:
-    asset = aggregate.project(None, (cast("AssetEvent", recorded.event) for recorded in history))
-    if asset is None:
-        raise AssetNotFoundError
-    return asset
 
 
 def _requests(history: Iterable[Recorded]) -> list[AssetPurgeRequested]:
@@ -353,18 +259,6 @@ def _all_of_deleted(
     return subject.asset.purgeable()
 
 
-def _basis(purge: Purge, asset: Asset) -> PurgeBasis:
-    """Why content was queued without an event: the ledger itself only did so when it had been kept long enough."""
-    if purge.actor != LEDGER:
-        return "asked"
-    return "retention" if asset.deleted else "superseded"
-
-
 def _takes_live(wanted: AssetFilter) -> bool:
     """Whether a filter says nothing of being deleted, so that it means live assets and deleted ones."""
     return wanted.status is None and wanted.deleted_before is None
-
-
-def _place(asset: Asset) -> str:
-    """What the reason of an asset's purge is sealed for."""
-    return f"purge of {asset.tenant_id}/{asset.id}"

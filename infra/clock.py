@@ -99,7 +99,7 @@ def _refuse(difference: timedelta, reading: Reading) -> None:
     """ClockAheadError or ClockBehindError, which tell what to do, if the difference is too large for sure."""
     if _is_apart(difference, reading):
         kind, which = (ClockAheadError, "ahead of") if difference > timedelta() else (ClockBehindError, "behind")
-        by = timedelta(seconds=round(abs(difference).total_seconds()))
+        by = str(timedelta(seconds=round(abs(difference).total_seconds()))).removesuffix(", 0:00:00")
         raise kind(
             f"This server's clock is {by} {which} the database's. Nothing is written or removed until they are within"
             " 5 seconds of each other: set the one that is wrong, and keep both synchronised (NTP)."

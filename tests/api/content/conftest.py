@@ -27,10 +27,17 @@ class Served(NamedTuple):
 @contextmanager
 def served_with(cluster: EmbeddedCluster, template: Servers, settings: Settings) -> Iterator[Served]:
     """A ledger with these settings, on databases of its own."""
+    with cloned(cluster, template) as made, served_on(made, settings) as served:
+        yield served
+
+
+@contextmanager
+def served_on(databases: Servers, settings: Settings) -> Iterator[Served]:
+    """A ledger with these settings, on given databases. Its URLs lead to it."""
+    listener = listening("127.0.0.1", 0)
     with (
-        cloned(cluster, template) as made,
-        connected(settings, made) as services,
-        serving(create_app(lambda: nullcontext(services)), listening("127.0.0.1", 0)) as url,
+        connected(settings, databases) as services,
+        serving(create_app(lambda: nullcontext(services)), listener) as url,
     ):
         yield Served(services, url)
 

@@ -12,7 +12,8 @@ import pytest
 from api.composition import Services
 from api.content_watch import ContentWatch
 from api.ledger import Ledger
-from api.purging import MOST_FAILURES, RETENTION, Purging
+from api.purge_removal import MOST_FAILURES
+from api.purging import RETENTION, Purging
 from api.stored_contents import StoredContents
 from api.watching import own_session
 from domain.asset.asset import ContentVersion
