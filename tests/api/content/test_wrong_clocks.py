@@ -14,18 +14,17 @@ import pytest
 from api.composition import Services
 from api.content_schemas import SMALLEST_PART
 from api.content_watch import ContentWatch
-from domain.event import Actor
 from infra.content.directory import DirectoryStore
 from infra.content.signing import Grant
 from infra.servers import Servers
 from infra.settings import Settings
-from tests.api.content.conftest import served_on
+from tests.api.content.conftest import caller_of, served_on
 from tests.api.content.crashing import Server
 from tests.api.content.test_content import CASTLE, pending, put, streamed, with_content
 from tests.api.content.test_crashes import environment, kept
 from tests.api.content.test_purging import objects, topics
 from tests.api.content.test_uploads import begin, complete, part_urls, send
-from tests.conftest import Client, context, new_tenant
+from tests.conftest import Client
 from tests.infra.embedding import eventually
 
 assert kept  # a fixture
@@ -65,11 +64,8 @@ def wrong_server(kept: Settings, databases: Servers, client: Client, looks: Path
 @pytest.fixture
 def right(databases: Servers, kept: Settings) -> Iterator[tuple[Services, Client]]:
     """A server whose clock is right, and a caller of it."""
-    with served_on(databases, kept) as served:
-        tenant_id = new_tenant(served.services)
-        key = served.services.tenants.issue_key(context(), tenant_id, Actor(id="ann", type="user"))
-        with httpx.Client(base_url=served.url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as http:
-            yield served.services, Client(http, tenant_id, served.services.log.of(tenant_id).recorder.head)
+    with served_on(databases, kept) as served, caller_of(served) as client:
+        yield served.services, client
 
 
 def test_a_wrong_clock_removes_nothing_and_health_names_it(
@@ -88,10 +84,10 @@ def test_a_wrong_clock_removes_nothing_and_health_names_it(
     with wrong_server(kept, databases, client, tmp_path / "looks", days) as wrong:
         eventually(lambda: wrong.looked() >= LOOKS)
         health = wrong.http.get("/health")
-        assert (health.status_code, "clock" in health.text) == (503, True)
-        assert ("ahead of" if days > 0 else "behind") in health.json()["problems"]["clock"]
-    assert client.get("/health").status_code == 200
     assert objects(services, client) == before
+    assert (health.status_code, "clock" in health.text) == (503, True)
+    assert ("ahead of" if days > 0 else "behind") in health.json()["problems"]["clock"]
+    assert client.get("/health").status_code == 200
     assert all(path.exists() for path in half)
     for asset_id in (versions, deleted):
         assert not {"asset.purge_requested", "asset.content_purged"} & set(topics(client, asset_id))

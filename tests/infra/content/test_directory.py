@@ -232,3 +232,8 @@ def test_a_url_names_the_store(tmp_path: Path, signer: UrlSigner) -> None:
 def test_a_url_of_another_form_is_refused(url: str, signer: UrlSigner) -> None:
     with pytest.raises(ValueError, match=r"file:///directory or s3://bucket/prefix"):
         open_store(url, signer=signer, clock=utc_now, access_key="key", secret_key=SECRET)
+
+
+def test_a_directory_that_is_made_for_a_store_is_its_owners_alone(directory: DirectoryStore, root: Path) -> None:
+    directory.write(KEY, [b"bytes"])
+    assert root.stat().st_mode & 0o777 == 0o700
