@@ -30,7 +30,7 @@ from domain.values import JsonObject
 from infra.content.fetching import fetch
 from infra.content.looking import look_at
 from infra.content.rules import ContentRules
-from infra.content.store import ContentStore, ObjectNotFoundError
+from infra.content.store import ContentStore, ObjectNotFoundError, Stat
 from infra.content.uploads import Upload, Uploads, discard, object_key
 from infra.media.inspecting import inspect
 from infra.media.inspection import Inspection
@@ -39,6 +39,7 @@ from projections.assets.fold import AssetRow
 MOST_EMBEDDED = 24 * 1024
 """Bytes of JSON found inside content that an event carries; beyond, they are kept in the store."""
 SMALL = 512
+REPLACED = "Other bytes came while these were verified. Complete the upload again."
 REFUSALS = (ContentMismatchError, ContentTooLargeError, ContentTypeRefusedError)
 
 
@@ -178,17 +179,25 @@ class Contents:
         small = {name: value for name, value in embedded.items() if len(orjson.dumps(value)) <= SMALL}
         return {**small, "document": {"sha256": hashlib.sha256(document).hexdigest(), "size": len(document)}}
 
-    def record(self, asset_id: UUID, arrived: NewContent, revision: int | None, taken: int = 0) -> AssetRow:
+    def record(
+        self,
+        asset_id: UUID,
+        arrived: NewContent,
+        revision: int | None,
+        taken: int = 0,
+        verified: Stat | None = None,
+    ) -> AssetRow:
         """Record the content as the asset's next version, and end its upload, in one transaction.
 
-        `taken` is how often bytes had been taken for the upload when they were verified. ContentMismatchError if
-        others were taken since, UploadNotFoundError if it has expired, or if somebody refused and removed the bytes.
+        `taken` is how often bytes had been taken for the upload when they were verified, and `verified` which object
+        they were in. ContentMismatchError if others were taken since, UploadNotFoundError if it has expired, or if
+        somebody refused and removed the bytes.
         """
 
         def work() -> AssetRow:
             self._end(arrived.content_id, taken)
-            if taken:  # removed by somebody who could not note it any more; nobody can, while the upload is locked
-                self._must_be_there(asset_id, arrived.content_id)
+            if verified:  # who removed or replaced it may have died before that was noted
+                self._must_still_be(verified, self.key(asset_id, arrived.content_id))
             return self.ledger.change_asset(
                 asset_id, lambda asset, context: asset.store_content(context, arrived), None, revision
             )
@@ -199,11 +208,14 @@ class Contents:
         """Where in the store the content is."""
         return object_key(self.ledger.tenant_id, asset_id, content_id)
 
-    def _must_be_there(self, asset_id: UUID, content_id: UUID) -> None:
+    def _must_still_be(self, verified: Stat, key: str) -> None:
+        """UploadNotFoundError if the object is gone, ContentMismatchError if another is in its place."""
         try:
-            self.store.stat(self.key(asset_id, content_id))
+            if self.store.stat(key) == verified:
+                return
         except ObjectNotFoundError:
             raise UploadNotFoundError from None
+        raise ContentMismatchError(REPLACED)
 
     def _end(self, content_id: UUID, taken: int | None = None) -> None:
         """Note that an upload is over, for as often as bytes were taken for it if that is given."""
@@ -211,7 +223,7 @@ class Contents:
         if found is None:
             raise UploadNotFoundError
         if taken not in (None, found):
-            raise ContentMismatchError("Other bytes came while these were verified. Complete the upload again.")
+            raise ContentMismatchError(REPLACED)
         self.uploads.end(content_id)
 
 

@@ -252,7 +252,8 @@ class Health(BaseModel):
     status: Literal["ok", "failing"]
     failures: list["ProjectionFailure"]
     watches: list[str] = Field(
-        description="What of this process has ended, or fails again and again: `lease-watch`, `content-watch`."
+        description="What of this process has ended, or fails again and again: `lease-watch`, `content-watch`, "
+        "`clock-monitor`."
     )
     problems: dict[str, str] = Field(
         description="Conditions under which this process must not be trusted, each with what to do: `clock`."

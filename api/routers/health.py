@@ -12,9 +12,14 @@ from api.schemas import Health, ProjectionFailure
 router = APIRouter(route_class=Rendered, tags=["health"])
 
 
-@router.get("/health", responses={503: {"model": Health, "description": "A projection or a watch has stopped."}})
+@router.get(
+    "/health",
+    responses={503: {"model": Health, "description": "A projection or a watch has stopped, or clocks are apart."}},
+)
 def health(services: Annotated[Services, Depends(services)], response: Response) -> Health:
     """Tell whether the database answers, every projection follows, and what goes on in the background works.
+
+    So it tells conditions under which this process must not be trusted, such as a clock that is wrong.
 
     Needs no key, and names no tenant's data.
     """

@@ -3,6 +3,8 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -21,10 +23,9 @@ from api.sweeper import Sweeper
 from api.uploading import SignedUploads
 from api.watching import own_session
 from domain.asset.events import Content
-from domain.errors import ClockApartError, UploadNotFoundError
+from domain.errors import ClockApartError, ContentMismatchError, LedgerError, UploadNotFoundError
 from domain.reference import Reference
-from infra.content.store import Stat
-from infra.content.uploads import LANDING
+from infra.content.store import ContentStore, Stat
 from infra.servers import Servers
 from infra.settings import Settings
 from projections.assets.read import AssetFilter
@@ -206,26 +207,42 @@ def test_an_upload_that_the_log_knows_is_never_swept(client: Client, services: S
     assert streamed(client, asset_id).content == CASTLE
 
 
-def test_what_was_removed_while_it_was_verified_is_not_recorded_though_nobody_could_note_it(
-    client: Client, services: Services, purging: Purging
+class Meanwhile:
+    """A store in which something happens to an object right after it was read."""
+
+    def __init__(self, store: ContentStore, happens: Callable[[str], object]) -> None:
+        self._store = store
+        self._happens = happens
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    @contextmanager
+    def open(self, key: str, start: int = 0, length: int | None = None) -> Iterator[Iterator[bytes]]:
+        with self._store.open(key, start, length) as chunks:
+            yield chunks
+        self._happens(key)
+
+
+@pytest.mark.parametrize(
+    ("happens", "refusal"),
+    [
+        (lambda store, key: store.delete(key), UploadNotFoundError),
+        (lambda store, key: store.write(key, [b"other"]), ContentMismatchError),
+    ],
+)
+def test_what_went_or_was_replaced_while_it_was_verified_is_not_recorded_though_nobody_could_note_it(
+    client: Client,
+    services: Services,
+    purging: Purging,
+    happens: Callable[[ContentStore, str], None],
+    refusal: type[LedgerError],
 ) -> None:
     upload = begin(client, pending(client))
     send(upload, CASTLE)
-
-    class Losing:
-        """A store in which the object goes right after it was read, as by one who dies before the commit."""
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(services.store, name)
-
-        def stat(self, key: str) -> Stat:
-            if not key.startswith(LANDING):
-                services.store.delete(key)
-            return services.store.stat(key)
-
-    losing: Any = Losing()
-    uploads = SignedUploads(Contents(Ledger(replace(purging.session, store=losing)), services.rules))
-    with pytest.raises(UploadNotFoundError):
+    store: Any = Meanwhile(services.store, lambda key: happens(services.store, key))
+    uploads = SignedUploads(Contents(Ledger(replace(purging.session, store=store)), services.rules))
+    with pytest.raises(refusal):
         uploads.complete(UUID(upload["asset_id"]), UUID(upload["id"]), None, None)
     assert topics(client, upload["asset_id"]) == ["asset.created"]
 
