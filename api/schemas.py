@@ -247,7 +247,7 @@ class FieldProblem(BaseModel):
 class Health(BaseModel):
     """Whether the service works, where projections have stopped, and which watches have."""
 
-    model_config = example(status="ok", failures=[], watches=[], problems={})
+    model_config = example(status="ok", failures=[], watches=[], problems=[])
 
     status: Literal["ok", "failing"]
     failures: list["ProjectionFailure"]
@@ -255,8 +255,8 @@ class Health(BaseModel):
         description="What of this process has ended, or fails again and again: `lease-watch`, `content-watch`, "
         "`clock-monitor`."
     )
-    problems: dict[str, str] = Field(
-        description="Conditions under which this process must not be trusted, each with what to do: `clock`."
+    problems: list[str] = Field(
+        description="What else somebody has to look at, such as `clock`. The service's log says what to do."
     )
 
 

@@ -28,7 +28,7 @@ def health(services: Annotated[Services, Depends(services)], response: Response)
         for name, version, tenant_id, position, _ in services.engine.failures()
     ]
     watches = [watch.name for watch in tuple(services.watches) if not watch.works]
-    problems = {check.name: problem for check in services.checks if (problem := check.problem())}
+    problems = [check.name for check in services.checks if check.problem()]
     failing = bool(failures or watches or problems)
     response.status_code = 503 if failing else 200
     return Health(status="failing" if failing else "ok", failures=failures, watches=watches, problems=problems)

@@ -85,8 +85,7 @@ def test_a_wrong_clock_removes_nothing_and_health_names_it(
         eventually(lambda: wrong.looked() >= LOOKS)
         health = wrong.http.get("/health")
     assert objects(services, client) == before
-    assert (health.status_code, "clock" in health.text) == (503, True)
-    assert ("ahead of" if days > 0 else "behind") in health.json()["problems"]["clock"]
+    assert (health.status_code, "clock" in health.json()["problems"]) == (503, True)
     assert client.get("/health").status_code == 200
     assert all(path.exists() for path in half)
     for asset_id in (versions, deleted):
