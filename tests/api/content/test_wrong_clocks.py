@@ -1,5 +1,6 @@
 """A server whose clock is wrong, next to a right one: it removes nothing, records nothing, and says so."""
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import httpx
 import pytest
@@ -16,6 +18,7 @@ from api.content_schemas import SMALLEST_PART
 from api.content_watch import ContentWatch
 from infra.content.directory import DirectoryStore
 from infra.content.signing import Grant
+from infra.content.uploads import object_key
 from infra.servers import Servers
 from infra.settings import Settings
 from tests.api.content.conftest import caller_of, served_on
@@ -163,3 +166,29 @@ def begins(url: str, services: Services) -> datetime:
     if "expires" in query:
         return datetime.fromtimestamp(int(query["expires"]), UTC) - services.rules.url_time
     return datetime.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize("kept", ["directory"], indirect=True)
+@pytest.mark.parametrize("command", [["reconcile", "--repair"], ["purge", "--node", "n1"]])
+def test_a_command_whose_clock_is_wrong_removes_nothing_and_says_why_in_one_line(
+    right: tuple[Services, Client], databases: Servers, kept: Settings, tmp_path: Path, days: int, command: list[str]
+) -> None:
+    services, client = right
+    asset_id = with_content(client, CASTLE, node_id="n1")
+    services.store.write(object_key(client.tenant_id, UUID(asset_id), UUID(int=17)), [b"nobody knows me"])
+    before = objects(services, client)
+    ended = subprocess.run(
+        [sys.executable, "-m", ENTRY, str(days), str(tmp_path / "looks"), "content", *command],
+        env=environment(kept, databases),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (ended.returncode, "server's clock is 40 days" in ended.stderr, "Traceback" in ended.stderr) == (
+        1,
+        True,
+        False,
+    )
+    assert objects(services, client) == before
+    assert topics(client, asset_id) == ["asset.created", "asset.content_stored"]
