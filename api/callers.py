@@ -129,7 +129,7 @@ async def purging(request: Request) -> Purging:
 def signed_content(request: Request) -> SignedContent:
     """What holders of signed URLs may do."""
     made_of = services(request)
-    return SignedContent(made_of.store, made_of.signer, made_of.rules, made_of.clock)
+    return SignedContent(made_of.store, made_of.signer, made_of.rules, made_of.database_clock.now)
 
 
 CallerSession = Annotated[Session, Depends(session)]

@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 
 from api.session import Session
 from domain.event import Actor
+from infra.clock import DatabaseClock
 from infra.content.choosing import open_store
 from infra.content.rules import ContentRules
 from infra.content.signing import UrlSigner
@@ -62,6 +63,7 @@ class Services:
     tenants: Tenants
     engine: Engine
     clock: Callable[[], datetime]
+    database_clock: DatabaseClock
     store: ContentStore
     signer: UrlSigner
     rules: ContentRules
@@ -83,6 +85,7 @@ class Services:
             correlation_id=correlation_id or str(uuid7()),
             causation_id=causation_id,
             clock=self.clock,
+            database_clock=self.database_clock,
         )
 
 
@@ -116,6 +119,7 @@ def connected(settings: Settings, found: Servers) -> Iterator[Services]:
         follower = Follower(engine)
         writer = stack.enter_context(GroupWriter(writing, follower.wake))
         log = EventLog(database, writer, mapper)
+        clock = DatabaseClock(database, utc_now)
         signer = UrlSigner(_signing_secret(settings), settings.public_url)
         made = Services(
             database,
@@ -124,10 +128,12 @@ def connected(settings: Settings, found: Servers) -> Iterator[Services]:
             log,
             Tenants(database, log, store),
             engine,
-            utc_now,
-            _content_store(settings, signer),
+            clock.local,
+            clock,
+            _content_store(settings, signer, clock),
             signer,
             _rules(settings),
+            checks=[clock],
         )
         if settings.follow:
             stack.enter_context(follower)
@@ -139,12 +145,13 @@ def _signing_secret(settings: Settings) -> bytes:
     return hmac.new(settings.kek(), b"asset-ledger content urls", hashlib.sha256).digest()
 
 
-def _content_store(settings: Settings, signer: UrlSigner) -> ContentStore:
+def _content_store(settings: Settings, signer: UrlSigner, clock: DatabaseClock) -> ContentStore:
     secret = settings.s3_secret_key
     try:
         return open_store(
             settings.content_url,
             signer=signer,
+            clock=clock.now,
             endpoint=settings.s3_endpoint,
             region=settings.s3_region,
             access_key=settings.s3_access_key,

@@ -133,10 +133,12 @@ class Documents:
 
     def _release(self, stored: Mapping[Keeping, StoredDocument]) -> None:
         """Remove those that the log does not know; what cannot be removed now is left to the sweep."""
-        with suppress(ServiceUnavailableError), self.database.transaction(self.tenant_id):
-            for keeping, document in stored.items():
-                if self._uploads.end(document.id):
-                    remove(self.store, object_key(self.tenant_id, keeping.originator_id, document.id))
+        with suppress(ServiceUnavailableError):
+            with self.database.transaction(self.tenant_id):
+                revoked = [keeping for keeping, document in stored.items() if self._uploads.revoke(document.id)]
+            for keeping in revoked:
+                remove(self.store, object_key(self.tenant_id, keeping.originator_id, stored[keeping].id))
+                self._uploads.forget(stored[keeping].id)
 
     def _fetched(self, row: AssetRow | JobRow, document: StoredDocument) -> JsonObject | None:
         """The document; None if it is gone, or is not what was stored."""

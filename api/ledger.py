@@ -110,30 +110,29 @@ class Ledger:
 
     def hold_asset(self, asset_id: UUID, hold: str, reason: str | None, expected_revision: int | None) -> AssetRow:
         """Put a legal hold on an asset. ContentBeingPurgedError if its content is about to go."""
-        purges = Purges(self.session.database, self.tenant_id)
-
-        def work() -> AssetRow:
-            self.log.recorder.lock_head()
-            if purges.pending(asset_id):
-                raise ContentBeingPurgedError
-            return self.change_asset(
-                asset_id, lambda asset, context: asset.put_hold(context, hold), reason, expected_revision
-            )
-
-        return self.session.atomically(work)
+        return self._change_kept(
+            asset_id, lambda asset, context: asset.put_hold(context, hold), reason, expected_revision
+        )
 
     def restore_asset(self, asset_id: UUID, reason: str | None, expected_revision: int | None) -> AssetRow:
         """Bring a deleted asset back. ContentBeingPurgedError if its content is about to go."""
+        return self._change_kept(asset_id, lambda asset, context: asset.restore(context), reason, expected_revision)
+
+    def _change_kept(
+        self, asset_id: UUID, decide: Decision, reason: str | None, expected_revision: int | None
+    ) -> AssetRow:
+        """The same for a change that content which is about to go forbids, be it that no event says so yet."""
         purges = Purges(self.session.database, self.tenant_id)
 
-        def restored(asset: Asset, context: Context) -> Sequence[AssetEvent]:
-            if asset.deleted and purges.pending(asset_id):
+        def decided(asset: Asset, context: Context) -> Sequence[AssetEvent]:
+            events = decide(asset, context)
+            if events and purges.unrecorded(asset_id):
                 raise ContentBeingPurgedError
-            return asset.restore(context)
+            return events
 
         def work() -> AssetRow:
             self.log.recorder.lock_head()
-            return self.change_asset(asset_id, restored, reason, expected_revision)
+            return self.change_asset(asset_id, decided, reason, expected_revision)
 
         return self.session.atomically(work)
 

@@ -95,7 +95,9 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     errors.UnknownTopicError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.CorruptEntryError: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.KeyUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.ClockApartError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ClockAheadError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.ClockBehindError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ServiceUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ProjectionLagError: HTTPStatus.SERVICE_UNAVAILABLE,
 }

@@ -251,12 +251,16 @@ class FieldProblem(BaseModel):
 class Health(BaseModel):
     """Whether the service works, where projections have stopped, and which watches have."""
 
-    model_config = example(status="ok", failures=[], watches=[])
+    model_config = example(status="ok", failures=[], watches=[], problems=[])
 
     status: Literal["ok", "failing"]
     failures: list["ProjectionFailure"]
     watches: list[str] = Field(
-        description="What of this process has ended, or fails again and again: `lease-watch`, `content-watch`."
+        description="What of this process has ended, or fails again and again: `lease-watch`, `content-watch`, "
+        "`clock-monitor`."
+    )
+    problems: list[str] = Field(
+        description="What else somebody has to look at, such as `clock`. The service's log says what to do."
     )
 
 

@@ -13,6 +13,7 @@ from api.documents import Documents, NotKeptError
 from domain.errors import LedgerError
 from domain.event import Actor, Context, Event, Recorded
 from domain.identity import Identity
+from infra.clock import DatabaseClock
 from infra.content.store import ContentStore
 from infra.database import Database
 from infra.event_log.log import TenantLog, persistently
@@ -36,6 +37,9 @@ class Session:
     correlation_id: str
     causation_id: str | None
     clock: Callable[[], datetime]
+    """What events are dated by. Raises ClockApartError where it cannot be trusted."""
+    database_clock: DatabaseClock
+    """What everything irreversible is decided by."""
 
     @property
     def tenant_id(self) -> UUID:

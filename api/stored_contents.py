@@ -120,7 +120,7 @@ class StoredContents:
             known = self.store.stat(picture.key)
         except ObjectNotFoundError:
             return None
-        too_old = known.size == 0 and known.modified_at < self.ledger.session.clock() - NO_PICTURE
+        too_old = known.size == 0 and known.modified_at < self.ledger.session.database_clock.now() - NO_PICTURE
         return None if too_old else known.size
 
     def _drawn(self, found: Found, picture: Found, draw: Callable[[Path], bytes | None]) -> int:

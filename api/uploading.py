@@ -102,6 +102,7 @@ class SignedUploads:
         try:
             self._check_landed(upload)
             taken = self._take(upload)
+            verified = self.store.stat(key)
             with self.store.open(key) as chunks:
                 arriving = Arriving(chunks, upload.announced, self.contents.rules)
                 arrived = self.contents.looked_at(key, upload, arriving, exhaust, file_name)
@@ -110,7 +111,7 @@ class SignedUploads:
         except REFUSALS:
             self._refuse(upload, taken)
             raise
-        return self.contents.record(upload.asset_id, arrived, revision, taken)
+        return self.contents.record(upload.asset_id, arrived, revision, taken, verified)
 
     def _check_landed(self, upload: Upload) -> None:
         """Refuse what has landed for its size alone, before it is moved, joined or read."""
@@ -166,8 +167,9 @@ class SignedUploads:
             if upload.parts is None:
                 self.store.delete(self._key(upload))
                 self.uploads.take(upload.content_id)
-            else:
-                self.contents.abort(upload)
+                return
+            self.uploads.revoke(upload.content_id)
+        self.contents.discard(upload)
 
     def _key(self, upload: Upload) -> str:
         return self.contents.key(upload.asset_id, upload.content_id)

@@ -164,8 +164,16 @@ class KeyUnavailableError(LedgerError):
     """A key that opens personal data cannot be had right now."""
 
 
-class ClockAheadError(LedgerError):
+class ClockApartError(LedgerError):
+    """This server's clock and another one are too far apart to decide by them. Nothing was written or removed."""
+
+
+class ClockAheadError(ClockApartError):
     """This server's clock runs more than 5 seconds ahead of the database's. Nothing was written."""
+
+
+class ClockBehindError(ClockApartError):
+    """This server's clock runs more than 5 seconds behind the database's. Nothing was written."""
 
 
 class CorruptEntryError(LedgerError):

@@ -78,6 +78,7 @@ class Settings(BaseSettings):
     retention_days: float = Field(
         default=30,
         ge=0,
+        le=365_000,
         description="How long the content of deleted assets, and content that newer content has taken the place of, "
         "is kept before it is purged.",
     )

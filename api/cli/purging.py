@@ -71,7 +71,7 @@ def purge(
         "name": name,
     }
     with opened() as services:
-        now = services.clock()
+        now = services.database_clock.ask()
         given["created_before"] = _before(now, older_days, "--older-days")
         wanted = _filter(given, _before(now, deleted_days, "--deleted-days"))
         _purge(services, operated(services, tenant_or_only(services, tenant)), wanted, reason, dry_run=dry_run)
@@ -85,6 +85,8 @@ def _purge(services: Services, session: Session, wanted: AssetFilter, reason: st
     say(f"{'would purge' if dry_run else 'purging'} {found.assets:,} assets with {found.bytes:,} bytes")
     if found.held:
         say(f"{len(found.held):,} assets stay, since they are under a legal hold")
+    if found.changed:
+        say(f"{len(found.changed):,} assets stay, since they changed while the lists were read: run it again")
     if dry_run:
         return
     while purging.carry_out():

@@ -47,4 +47,4 @@ def purge_assets(purging: CallerPurging, query: Annotated[PurgeQuery, Depends(qu
     selection = purging.request_all(wanted, query.reason, dry_run=query.dry_run)
     if not query.dry_run:
         purging.carry_out()
-    return PurgeReport(dry_run=query.dry_run, assets=selection.assets, bytes=selection.bytes, held=selection.held)
+    return PurgeReport(dry_run=query.dry_run, **vars(selection))

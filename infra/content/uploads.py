@@ -1,4 +1,8 @@
-"""Uploads under way: a row is there before the first byte, and goes together with the event, or with the object."""
+"""Uploads under way: a row is there before the first byte, and goes together with the event, or after the object.
+
+Before an object is removed its upload is revoked, and that is committed: from then on nothing of it is recorded. So no
+event can say that bytes are there which somebody has removed.
+"""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -120,17 +124,24 @@ class Uploads:
         return int(taken)
 
     def end(self, *content_ids: UUID) -> bool:
-        """Note that they are over, as part of the transaction around; returns whether all were under way."""
+        """Note, as part of the transaction around, that the log knows of them; returns whether all were under way."""
         return len(self._run("end", content_ids=list(content_ids))) == len(content_ids)
 
     def next_expired(self) -> Upload | None:
-        """One whose time is over and that was not put off, locked for the transaction around; None if there is none."""
+        """One whose time is over and whose turn it is, locked for the transaction around; None if there is none."""
         rows = self._run("next_expired")
         return Upload(*rows[0]) if rows else None
 
-    def put_off(self, content_id: UUID) -> None:
-        """Note, as part of the transaction around, that it could not be swept, and has to be tried again later."""
-        self._run("put_off", content_id=content_id)
+    def revoke(self, content_id: UUID) -> bool:
+        """Note that nothing of it will be recorded, and that its object goes; returns whether it was under way.
+
+        To be committed before the object is removed. Where that fails, its turn comes again, ever less often.
+        """
+        return bool(self._run("revoke", content_id=content_id))
+
+    def forget(self, content_id: UUID) -> bool:
+        """Note that the object of a revoked upload is gone; returns whether nobody had noted it."""
+        return bool(self._run("forget", content_id=content_id))
 
     def under_way(self) -> set[UUID]:
         """The contents that may be in the store without the log knowing of them."""

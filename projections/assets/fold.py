@@ -15,6 +15,7 @@ from domain.asset.events import (
     AssetHeld,
     AssetHoldReleased,
     AssetLinked,
+    AssetPurgeRequested,
     AssetRestored,
     AssetSoftDeleted,
     AssetUnlinked,
@@ -171,6 +172,10 @@ def _stored(_row: AssetRow, event: AssetContentStored, _at: datetime) -> Values:
     }
 
 
+def _purge_requested(_row: AssetRow, _event: AssetPurgeRequested, _at: datetime) -> Values:
+    return {}
+
+
 def _purged(row: AssetRow, event: AssetContentPurged, _at: datetime) -> Values:
     newest = row.content is not None and row.content.get("version") in event.content_versions
     return {"content": {**(row.content or {}), "purged": True}} if newest else {}
@@ -204,6 +209,7 @@ def _released(row: AssetRow, event: AssetHoldReleased, _at: datetime) -> Values:
 _NEW_VALUES: dict[type[Event], Callable[[AssetRow, Any, datetime], Values]] = {
     AssetDescribed: _described,
     AssetContentStored: _stored,
+    AssetPurgeRequested: _purge_requested,
     AssetContentPurged: _purged,
     AssetLinked: _linked,
     AssetUnlinked: _unlinked,

@@ -62,7 +62,7 @@ def test_what_nobody_expected_is_logged_and_holds_up_no_other_tenant(quiet: Serv
 
 def test_a_watch_that_fails_again_and_again_turns_health_red(quiet: Services, health: str) -> None:
     with ContentWatch(quiet, DAY) as watch:
-        assert httpx.get(health).json() == {"status": "ok", "failures": [], "watches": []}
+        assert httpx.get(health).json() == {"status": "ok", "failures": [], "watches": [], "problems": []}
         damage(quiet, purged(quiet))
         with capture_logs():
             for _ in range(FAILURES):
