@@ -12,7 +12,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from api.session import Session
-from domain.event import Actor
+from domain.event import Actor, Authenticated
 from infra.content.choosing import open_store
 from infra.content.rules import ContentRules
 from infra.content.signing import UrlSigner
@@ -71,7 +71,12 @@ class Services:
     """Conditions that turn `/health` red."""
 
     def session(
-        self, tenant_id: UUID, actor: Actor, correlation_id: str | None = None, causation_id: str | None = None
+        self,
+        tenant_id: UUID,
+        actor: Actor,
+        correlation_id: str | None = None,
+        causation_id: str | None = None,
+        authenticated: Authenticated | None = None,
     ) -> Session:
         """A session with a tenant in which somebody acts, on a request of its own if none is named."""
         return Session(
@@ -83,6 +88,7 @@ class Services:
             correlation_id=correlation_id or str(uuid7()),
             causation_id=causation_id,
             clock=self.clock,
+            authenticated=authenticated,
         )
 
 

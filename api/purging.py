@@ -243,6 +243,7 @@ class Purging:
                 asset = self._load(purge.asset_id)
                 said = {
                     "actor": purge.actor,
+                    "authenticated": None,  # who records it here need not be who asked for it
                     "correlation_id": purge.correlation_id,
                     "reason": self._opened(asset, purge.reason),
                 }

@@ -11,7 +11,7 @@ from eventsourcing.application import AggregateNotFoundError
 
 from api.documents import Documents, NotKeptError
 from domain.errors import LedgerError
-from domain.event import Actor, Context, Event, Recorded
+from domain.event import Actor, Authenticated, Context, Event, Recorded
 from domain.identity import Identity
 from infra.content.store import ContentStore
 from infra.database import Database
@@ -19,9 +19,6 @@ from infra.event_log.log import TenantLog, persistently
 from infra.keys.store import KeyStore
 
 T = TypeVar("T")
-
-LEDGER = Actor(id="ledger", type="system")
-"""Who acts where nobody asked."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +33,8 @@ class Session:
     correlation_id: str
     causation_id: str | None
     clock: Callable[[], datetime]
+    authenticated: Authenticated | None = None
+    """The key that the request came with; None for the ledger itself and for operators."""
 
     @property
     def tenant_id(self) -> UUID:
@@ -55,6 +54,7 @@ class Session:
         """The circumstances of a command that begins now."""
         return Context(
             actor=self.actor,
+            authenticated=self.authenticated,
             recorded_at=self.clock(),
             correlation_id=self.correlation_id,
             causation_id=self.causation_id,

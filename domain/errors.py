@@ -157,7 +157,11 @@ class BeyondHeadError(LedgerError):
 
 
 class UnknownTopicError(LedgerError):
-    """No event has this topic in this version of the software."""
+    """The log holds an event of a newer version of the software."""
+
+
+class ReservedActorError(LedgerError):
+    """system:ledger is the ledger itself: nobody else acts under this name."""
 
 
 class KeyUnavailableError(LedgerError):
@@ -169,7 +173,7 @@ class ClockAheadError(LedgerError):
 
 
 class CorruptEntryError(LedgerError):
-    """A stored entry is not what was written: its bytes disagree with its columns or with their seal."""
+    """A stored entry is not what was written: its bytes disagree with their place or with their seal."""
 
 
 class ServiceUnavailableError(LedgerError):
