@@ -148,6 +148,10 @@ class EntryTooLargeError(LedgerError):
     """The event would be larger than the 65,535 bytes that one entry of the log may have."""
 
 
+class MalformedEntryError(LedgerError):
+    """An event was to be appended whose bytes are not what the columns beside them say. Nothing was appended."""
+
+
 class DocumentTooLargeError(LedgerError):
     """A free document (metadata, prompt_spec, snapshot) has more than 1 MiB of JSON."""
 
