@@ -12,7 +12,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from api.session import Session
-from domain.event import Actor, Authenticated
+from domain.event import Actor, Authenticated, event_types
 from infra.content.choosing import open_store
 from infra.content.rules import ContentRules
 from infra.content.signing import UrlSigner
@@ -27,6 +27,7 @@ from infra.settings import Settings, SettingsError
 from infra.tenants import Tenants
 from projections.catalogue import PROJECTIONS
 from projections.engine import Engine
+from projections.projection import check_handled
 from projections.running import Follower
 
 
@@ -106,7 +107,11 @@ def services(settings: Settings) -> Iterator[Services]:
 
 @contextmanager
 def connected(settings: Settings, found: Servers) -> Iterator[Services]:
-    """Everything that stands on the given databases. MigrationError, KeyFileError if they do not fit."""
+    """Everything that stands on the given databases. MigrationError, KeyFileError if they do not fit.
+
+    UnhandledEventError if a projection could not go on after an event.
+    """
+    check_handled(PROJECTIONS.values(), event_types())
     found.check()
     size, prepare = settings.pool_size, settings.prepared_statements
     with ExitStack() as stack:

@@ -150,7 +150,7 @@ class Jobs:
         if not events:
             return job.version
         under = Policies(self.session).admit(events, job)
-        self._queue.follow(job, events[-1])
+        self._queue.follow(job, cast("JobEvent", events[-1]))
         self.session.record(*events, under=under)
         return events[-1].originator_version
 

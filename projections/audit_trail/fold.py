@@ -10,7 +10,7 @@ from domain.event import Event, Recorded
 from domain.reference import Reference
 from domain.tenant.events import ReferenceDeclared
 from domain.values import searchable
-from projections.projection import Changes, Key, Projection, Table
+from projections.projection import OF_ASSETS, OF_JOBS, OF_TENANTS, Changes, Key, Projection, Table
 
 _WORDS = ("name", "file_name", "description", "tags", "hold", "message")
 
@@ -81,4 +81,5 @@ AUDIT_TRAIL = Projection(
     keys=keys,
     fold=fold,
     tables_sql=Path(__file__).parent / "tables.sql",
+    folds=OF_ASSETS | OF_JOBS | OF_TENANTS,
 )

@@ -9,8 +9,12 @@ from uuid import UUID
 
 import pytest
 
+from domain.asset import asset as assets
 from domain.errors import CorruptEntryError, UnknownTopicError
 from domain.event import Event, Recorded, event_types, from_parts, to_parts
+from domain.job import job as jobs
+from domain.tenant import declarations
+from domain.tenant import tenant as tenants
 from infra.event_log.recorder import LogEntry
 from projections.catalogue import PROJECTIONS
 from projections.projection import fold_all
@@ -63,17 +67,42 @@ def test_an_event_that_is_read_has_the_parts_that_were_stored(path: Path) -> Non
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_every_event_of_every_version_folds_through_every_projection(path: Path) -> None:
-    event = event_of(golden(path))
-    first = FIRST.get(event.TOPIC.partition(".")[0])
-    before = [event_of(golden(EVENTS / first))] if first and event.originator_version > 1 else []
-    before += [event_of(golden(EVENTS / name)) for name in BEFORE.get(event.TOPIC, ())]
-    history = [Recorded(e, n, e.envelope.recorded_at) for n, e in enumerate([*before, event], 1)]
+    history = until(path)
     for projection in PROJECTIONS.values():
         rows = fold_all(projection, history)
-        assert set(projection.keys(event)) <= {*fold_all(projection, history[:-1]), *rows}, projection.name
+        touched = set(projection.keys(history[-1].event))
+        assert touched <= {*fold_all(projection, history[:-1]), *rows}, projection.name
 
 
-FIRST = {"asset": "asset.created.v2.json", "job": "job.requested.v2.json"}
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_event_of_every_version_changes_what_it_happens_to(path: Path) -> None:
+    events: list[Any] = [recorded.event for recorded in until(path)]
+    last = events[-1]
+    match last.TOPIC.partition(".")[0]:
+        case "asset":
+            state: Any = assets.project(None, events)
+        case "job":
+            state = jobs.project(None, events)
+        case "tenant":
+            state = tenants.project(None, events)
+        case "reference":
+            nothing = declarations.Declarations(last.envelope.tenant_id, {})
+            assert declarations.evolve(nothing, last) != nothing
+            return
+    assert state.version == last.originator_version
+
+
+def until(path: Path) -> list[Recorded]:
+    """The event of a golden file, after those that it cannot be without."""
+    event = event_of(golden(path))
+    kind = event.TOPIC.partition(".")[0]
+    before = [FIRST[kind]] if kind in FIRST and event.originator_version > 1 else []
+    before += BEFORE.get(event.TOPIC, [])
+    events = [*(event_of(golden(EVENTS / name)) for name in before), event]
+    return [Recorded(each, position, each.envelope.recorded_at) for position, each in enumerate(events, 1)]
+
+
+FIRST = {"asset": "asset.created.v2.json", "job": "job.requested.v2.json", "tenant": "tenant.created.v2.json"}
 """What comes before the later events of a stream."""
 BEFORE = {"asset.content_purged": ["asset.content_stored.v2.json"]}
 """What has to be there besides."""
