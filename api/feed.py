@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, Self
 from urllib.parse import quote
+from uuid import UUID
 
 from fastapi.sse import format_sse_event
 from pydantic import BaseModel, Field
@@ -50,6 +51,8 @@ class CloudEvent(BaseModel):
         position="4",
         revision=2,
         actor="user:u_42",
+        authenticatedkey="0193483c-0000-7000-8000-0000000000c1",
+        authenticatedholder="worker:studio",
         correlationid="req-17",
     )
 
@@ -66,6 +69,14 @@ class CloudEvent(BaseModel):
     schemaversion: int = Field(description="Which version of the topic's fields `data` has.")
     recordedtime: UtcTime = Field(description="The server's clock when it was decided.")
     actor: str = Field(description="Who acted, written `type:id`; `%` and control characters percent-encoded.")
+    authenticatedkey: UUID | None = Field(
+        default=None,
+        exclude_if=is_none,
+        description="The id of the key that acted; absent for the ledger, an operator, and events from before.",
+    )
+    authenticatedholder: str | None = Field(
+        default=None, exclude_if=is_none, description="To whom that key was issued, written as the actor is."
+    )
     datasubject: str | None = Field(
         default=None, exclude_if=is_none, description="The person whose data it holds, encoded as the actor is."
     )
@@ -76,7 +87,7 @@ class CloudEvent(BaseModel):
     def of(cls, recorded: Recorded) -> Self:
         """The event of the log."""
         event, envelope = recorded.event, recorded.event.envelope
-        parts = to_parts(event)
+        parts, key = to_parts(event), envelope.authenticated
         return cls(
             id=str(recorded.position),
             source=f"urn:asset-ledger:tenant:{envelope.tenant_id}",
@@ -89,6 +100,8 @@ class CloudEvent(BaseModel):
             schemaversion=event.class_version,
             recordedtime=envelope.recorded_at,
             actor=attribute(str(envelope.actor)),
+            authenticatedkey=key.key if key else None,
+            authenticatedholder=attribute(str(key.holder)) if key else None,
             datasubject=attribute(envelope.subject) if envelope.subject is not None else None,
             correlationid=envelope.correlation_id,
             causationid=envelope.causation_id,

@@ -24,6 +24,7 @@ class AuditRow(NamedTuple):
     revision: int
     topic: str
     actor: str
+    key_id: UUID | None
     effective_at: datetime
     correlation_id: str
     refs: list[str]
@@ -46,6 +47,7 @@ def fold(_rows: Mapping[Key, AuditRow], recorded: Recorded) -> Changes[AuditRow]
             revision=envelope.originator_version,
             topic=event.TOPIC,
             actor=str(envelope.actor),
+            key_id=envelope.authenticated.key if envelope.authenticated else None,
             effective_at=recorded.effective_at,
             correlation_id=envelope.correlation_id,
             refs=_named(event),
@@ -76,8 +78,8 @@ def _members(event: Event, names: Iterable[str]) -> Iterator[object]:
 
 AUDIT_TRAIL = Projection(
     name="audit_trail",
-    version=1,
-    table=Table(name="audit_trail_v1", row=AuditRow, key={"tenant_id": "uuid", "position": "bigint"}),
+    version=2,
+    table=Table(name="audit_trail_v2", row=AuditRow, key={"tenant_id": "uuid", "position": "bigint"}),
     keys=keys,
     fold=fold,
     tables_sql=Path(__file__).parent / "tables.sql",
