@@ -13,15 +13,24 @@ from typing import Literal, Self
 from urllib.parse import quote
 from uuid import UUID
 
+import structlog
 from fastapi.sse import format_sse_event
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from api.schemas import is_none
-from domain.errors import BeyondHeadError, KeyUnavailableError, ServiceUnavailableError
+from domain.errors import (
+    BeyondHeadError,
+    CorruptEntryError,
+    KeyUnavailableError,
+    ServiceUnavailableError,
+    UnknownTopicError,
+)
 from domain.event import Recorded, to_parts
 from domain.values import JsonObject, UtcTime, example
 from infra.event_log.log import TenantLog
+
+_LOG = structlog.get_logger()
 
 MOST_LISTENING = 256
 HEARTBEAT_SECONDS = 15.0
@@ -198,7 +207,7 @@ class Feed:
     async def stream(self, batch: Batch, listeners: Listeners, key_holds: Callable[[], bool]) -> AsyncIterator[bytes]:
         """The batch and all that follows as server-sent events, until the key is revoked or the service stops.
 
-        What makes the ledger unavailable for a while only delays it.
+        What makes the ledger unavailable for a while only delays it. It ends before an entry that cannot be read.
         """
         yield format_sse_event(comment="events follow", retry=RECONNECT_MILLISECONDS)
         pause, beat = SHORTEST_PAUSE, time.monotonic() + listeners.heartbeat
@@ -217,3 +226,6 @@ class Feed:
                 batch = await run_in_threadpool(self.read, batch.reached)
             except (ServiceUnavailableError, KeyUnavailableError):
                 batch = Batch((), batch.reached, more=False)
+            except (CorruptEntryError, UnknownTopicError) as error:
+                _LOG.warning("stream ended", tenant_id=str(self.log.tenant_id), reason=str(error))
+                return  # who asks again from here is told

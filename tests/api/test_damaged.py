@@ -14,6 +14,7 @@ from api.serving import listening, serving
 from domain.event import Actor
 from infra.servers import Servers
 from tests.api.answers import path, problem
+from tests.api.streams import streaming, told
 from tests.conftest import Client, context, new_tenant
 
 
@@ -94,8 +95,8 @@ def test_a_damaged_entry_is_told_with_its_position_and_harms_nothing_else(damage
         ]
 
     for answer in answers:
-        told = problem(answer, 502, "corrupt-entry")["detail"]
-        assert f"Position {position} of the log of tenant {damaged.a.tenant_id}" in told or "is missing in" in told
+        detail = problem(answer, 502, "corrupt-entry")["detail"]
+        assert f"Position {position} of the log of tenant {damaged.a.tenant_id}" in detail or "is missing in" in detail
     assert not any("Of B" in answer.text for answer in answers)
     assert damaged.a.get("/v1/assets").json() == listed
     assert [damaged.a.get(path(sound)).json()["name"] for sound in (other, last)] == ["Other", "Last"]
@@ -140,3 +141,20 @@ def test_a_missing_position_is_told_by_the_feed_and_stops_the_projections(damage
     damaged.b.create()
     damaged.folded()
     assert len(damaged.b.ids()) == 1
+
+
+COPIED = """INSERT INTO ledger.events
+            SELECT tenant_id, position + 1, gen_random_uuid(), originator_version, topic, effective_at, entry
+              FROM ledger.events WHERE tenant_id = %s AND position = %s"""
+MOVED = "UPDATE ledger.log_heads SET position = position + 1 WHERE tenant_id = %s AND position = %s"
+
+
+def test_a_stream_ends_before_a_damaged_entry_and_whoever_comes_back_is_told(damaged: Damaged) -> None:
+    head = damaged.a.create()["position"]
+    with streaming(damaged.a, after=head - 1) as blocks:
+        (event,) = told(blocks, 1)
+        for change in (COPIED, MOVED):
+            damaged.forge(change, damaged.a.tenant_id, head)
+        assert [block for block in blocks if "data" in block] == []  # it ends
+    back = damaged.a.http.get("/v1/events", params={"after": event["id"]}, headers={"Accept": "text/event-stream"})
+    assert f"Position {head + 1} of" in problem(back, 502, "corrupt-entry")["detail"]
