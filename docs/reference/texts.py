@@ -35,6 +35,11 @@ SETTINGS = """\
 All settings come from the environment. Without any, the ledger runs on a PostgreSQL of its own. To run on yours, set
 the five URLs and the key-encryption key: see [Use your own PostgreSQL](../how-to/your-own-postgresql.md)."""
 
+VERSIONS = """\
+Besides, every document has `topic`, `schema_version` ({version} unless said otherwise) and `data`, and if something is
+sealed, `sealed_fields` with the names of what is. Version 1 of an event has no `authenticated` and no `sealed_fields`;
+it is read as before, and whoever follows the feed gets it in the form of the current version."""
+
 CONVENTIONS = """\
 The API speaks JSON. A running service describes itself at `/docs` and `/openapi.json`.
 
@@ -100,6 +105,9 @@ No document of yours may have a member `$document` (422), so that a reference is
 {larger}
 
 ## Errors
+
+**502 `corrupt-entry`** says that the log is damaged at a position, which the answer names: what is stored there is not
+what was appended. Lists and what else was recorded stay readable; to ask again does not help.
 
 Errors are problem details (RFC 9457, `application/problem+json`): `type`, `title`, `status`, `detail`, `request_id`,
 and for a request that does not fit, `errors` with a field and a message each. Go by `type`; `detail` is for people."""
