@@ -18,17 +18,17 @@ from projections.projection import Projection, UnhandledEventError, check_handle
 
 
 @pytest.fixture
-def rated() -> Iterator[str]:
+def admired() -> Iterator[str]:
     """An event that is modelled, and that no projection knows of."""
 
-    class AssetRated(Event):
-        """Somebody said how good an asset is."""
+    class AssetAdmired(Event):
+        """Somebody said that an asset is good."""
 
-        TOPIC: ClassVar[str] = "asset.rated"
+        TOPIC: ClassVar[str] = "asset.admired"
         stars: int
 
-    yield AssetRated.TOPIC
-    del events._TYPES[AssetRated.TOPIC]
+    yield AssetAdmired.TOPIC
+    del events._TYPES[AssetAdmired.TOPIC]
 
 
 def test_every_event_is_handled_by_every_projection() -> None:
@@ -36,8 +36,8 @@ def test_every_event_is_handled_by_every_projection() -> None:
 
 
 @pytest.mark.parametrize("projection", PROJECTIONS.values(), ids=PROJECTIONS)
-def test_an_event_that_a_projection_does_not_name_is_refused(rated: str, projection: Projection[Any]) -> None:
-    with pytest.raises(UnhandledEventError, match=f"{projection.name} handles no event {rated}"):
+def test_an_event_that_a_projection_does_not_name_is_refused(admired: str, projection: Projection[Any]) -> None:
+    with pytest.raises(UnhandledEventError, match=f"{projection.name} handles no event {admired}"):
         check_handled([projection], event_types())
 
 
@@ -48,8 +48,8 @@ def test_a_projection_that_forgets_an_event_of_its_own_is_refused() -> None:
 
 
 def test_nothing_starts_with_an_event_that_a_projection_does_not_name(
-    rated: str, databases: Servers, settings: Settings
+    admired: str, databases: Servers, settings: Settings
 ) -> None:
-    with pytest.raises(UnhandledEventError, match=rated), connected(settings, databases):
+    with pytest.raises(UnhandledEventError, match=admired), connected(settings, databases):
         pass
     assert issubclass(UnhandledEventError, main.EXPECTED)  # told in one line
