@@ -71,7 +71,8 @@ def _event(topic: str, event_class: type[Event], values: dict[str, Schema]) -> I
         if name != "envelope"
     ]
     yield f"## `{topic}`"
-    version = "" if event_class.class_version == Event.class_version else f" Its schema version is {event_class.class_version}."
+    own = event_class.class_version
+    version = "" if own == Event.class_version else f" Its schema version is {own}."
     yield line(event_class.__doc__) + version
     yield table(("field", "type", ""), rows) if rows else "It has no fields of its own."
     yield _example(GOLDEN / f"{topic}.v{event_class.class_version}.json")
