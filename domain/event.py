@@ -196,35 +196,44 @@ def from_parts(clear: dict[str, Any], personal: dict[str, Any]) -> Event:
     Raises UnknownTopicError for an event of a newer version of the software, CorruptEntryError if the personal part
     is not the one that the clear part names, or pydantic's ValidationError for a document no version ever wrote.
     """
-    event_class = event_type(clear.pop("topic"))
     version: int = clear.pop("schema_version")
+    upcasts, validate = _reading(clear.pop("topic"), version)
     if version >= _NAMES_SEALED and clear.pop("sealed_fields", []) != list(personal):
         raise CorruptEntryError("its sealed fields are not those that it names")
     own: dict[str, Any] = clear.pop("data")
     own |= personal
     if "reason" in own:
         clear["reason"] = own.pop("reason")
-    for upcast in _upcasts(event_class, version):
+    for upcast in upcasts:
         upcast(own)
     clear["actor"] = _actor(tuple(clear["actor"].items()))
     if (authenticated := clear.get("authenticated")) is not None:
         holder = tuple(authenticated.pop("holder").items())
         clear["authenticated"] = _authenticated(tuple(authenticated.items()), holder)
     own["envelope"] = clear
-    event: Event = _reader(event_class).validate_python(own)
+    event: Event = validate(own)
     return event
 
 
 _reader = cache(reader)
 
 
+class _Reading(NamedTuple):
+    """How a version of an event is read: what turns its fields into those of the current one, and what checks them."""
+
+    upcasts: tuple[Callable[[dict[str, Any]], None], ...]
+    validate: Callable[[dict[str, Any]], Event]
+
+
 @cache
-def _upcasts(event_class: type[Event], version: int) -> tuple[Callable[[dict[str, Any]], None], ...]:
-    """What turns the fields of a version into those of the current one. UnknownTopicError for a newer version."""
+def _reading(topic: str, version: int) -> _Reading:
+    """How this version of the topic is read. UnknownTopicError for a topic or version that is not known yet."""
+    event_class = event_type(topic)
     if not 1 <= version <= event_class.class_version:
-        raise UnknownTopicError(f"This version of the software knows no version {version} of {event_class.TOPIC}.")
+        raise UnknownTopicError(f"This version of the software knows no version {version} of {topic}.")
     steps = range(version, event_class.class_version)
-    return tuple([getattr(event_class, f"upcast_v{step}_v{step + 1}") for step in steps])
+    upcasts = tuple([getattr(event_class, f"upcast_v{step}_v{step + 1}") for step in steps])
+    return _Reading(upcasts, _reader(event_class).validate_python)
 
 
 @lru_cache(4_096)

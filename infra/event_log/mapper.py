@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, Protocol, cast
 from uuid import UUID
 
 import orjson
@@ -43,7 +43,7 @@ class Stored(Protocol):
     @property
     def id(self) -> int: ...
     @property
-    def originator_id(self) -> UUID | str: ...
+    def originator_id(self) -> UUID: ...
     @property
     def originator_version(self) -> int: ...
     @property
@@ -59,14 +59,6 @@ class InLog(Stored, Protocol):
 
     @property
     def tenant_id(self) -> UUID: ...
-
-
-class _Split(NamedTuple):
-    """A document in its parts: parsed, the bytes that the seal covers, and what is sealed with its nonce."""
-
-    clear: dict[str, Any]
-    clear_bytes: bytes
-    box: bytes | None
 
 
 @dataclass(frozen=True)
@@ -117,18 +109,23 @@ class SealingMapper(Mapper[UUID]):
         did, KeyUnavailableError if it cannot be opened now.
         """
         try:
-            parts = _split(stored.state)
-            _compare(tenant_id, stored, parts.clear)
-            subject = _subject(parts.clear)
+            clear_bytes, box = _split(stored.state)
+            clear: dict[str, Any] = orjson.loads(clear_bytes)
+            _compare(tenant_id, stored, clear)
+            subject: str | None = clear.get("subject")
+            if subject is not None:
+                storable(subject)
         except Exception as error:  # noqa: BLE001 - whatever the bytes do to us, they are what is wrong
             raise _corrupt(tenant_id, stored, error) from None
-        key = None if parts.box is None else self._keys.opening(tenant_id, subject)
+        key = None if box is None else self._keys.opening(tenant_id, subject)
         try:
-            return _event(parts, key, stored)
+            event = from_parts(clear, {} if box is None or key is None else _opened(key, box, clear_bytes))
+            _compare_times(stored, event)
         except UnknownTopicError:
             raise
         except Exception as error:  # noqa: BLE001 - as above
             raise _corrupt(tenant_id, stored, error) from None
+        return event
 
     def _seal(self, event: Event, clear: bytes, personal: bytes) -> bytes:
         key = self._keys.sealing(event.envelope.tenant_id, event.envelope.subject)
@@ -137,28 +134,20 @@ class SealingMapper(Mapper[UUID]):
         return clear[:-1] + _SEALED + box + _END
 
 
-def _split(entry: bytes) -> _Split:
+def _split(entry: bytes) -> tuple[bytes, bytes | None]:
+    """What the seal covers, and what is sealed with its nonce if something is."""
     start = entry.rfind(_SEALED)
     if start < 0:
-        return _Split(orjson.loads(entry), entry, None)
+        return entry, None
     if not entry.endswith(_END):
         raise CorruptEntryError("its seal has no end")
     box = binascii.a2b_base64(entry[start + len(_SEALED) : -len(_END)].translate(_STANDARD), strict_mode=True)
-    clear_bytes = entry[:start] + b"}"
-    return _Split(orjson.loads(clear_bytes), clear_bytes, box)
+    return entry[:start] + b"}", box
 
 
-def _event(parts: _Split, key: AESGCM | None, stored: Stored) -> Event:
-    event = from_parts(parts.clear, {} if key is None else _opened(key, parts))
-    if event.envelope.recorded_at > stored.effective_at:
-        raise CorruptEntryError("it took effect before it was recorded")
-    return event
-
-
-def _opened(key: AESGCM, parts: _Split) -> dict[str, Any]:
-    box = cast("bytes", parts.box)
+def _opened(key: AESGCM, box: bytes, clear_bytes: bytes) -> dict[str, Any]:
     try:
-        personal = key.decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], parts.clear_bytes)
+        personal = key.decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], clear_bytes)
     except InvalidTag:
         raise CorruptEntryError("its seal does not open") from None
     return cast("dict[str, Any]", orjson.loads(personal))
@@ -166,23 +155,23 @@ def _opened(key: AESGCM, parts: _Split) -> dict[str, Any]:
 
 def _compare(tenant_id: UUID, stored: Stored, clear: dict[str, Any]) -> None:
     """Refuse bytes of another log or place. The ids are made already: the most costly values to make from text."""
-    if _uuid(clear["tenant_id"]) != tenant_id:
+    if _uuid(clear["tenant_id"]).int != tenant_id.int:  # UUIDs themselves are compared, and written, in Python
         raise CorruptEntryError(f"it belongs to the log of tenant {clear['tenant_id']}")
     if (
         clear["topic"] != stored.topic
         or clear["originator_version"] != stored.originator_version
-        or clear["originator_id"] != str(stored.originator_id)
+        or clear["originator_id"].replace("-", "") != f"{stored.originator_id.int:032x}"
     ):
         raise CorruptEntryError("its bytes belong to another event than its columns")
     clear["tenant_id"], clear["originator_id"] = tenant_id, stored.originator_id
 
 
+def _compare_times(stored: Stored, event: Event) -> None:
+    if event.envelope.recorded_at > stored.effective_at:
+        raise CorruptEntryError("it took effect before it was recorded")
+
+
 _uuid = lru_cache(1_024)(UUID)
-
-
-def _subject(clear: dict[str, Any]) -> str | None:
-    subject = clear.get("subject")
-    return None if subject is None else storable(subject)
 
 
 def _corrupt(tenant_id: UUID, stored: Stored, error: Exception) -> CorruptEntryError:
