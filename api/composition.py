@@ -12,7 +12,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from api.session import Session
-from domain.event import Actor
+from domain.event import Actor, Authenticated, event_types
 from infra.clock import DatabaseClock
 from infra.content.choosing import open_store
 from infra.content.rules import ContentRules
@@ -28,6 +28,7 @@ from infra.settings import Settings, SettingsError
 from infra.tenants import Tenants
 from projections.catalogue import PROJECTIONS
 from projections.engine import Engine
+from projections.projection import check_handled
 from projections.running import Follower
 
 
@@ -73,7 +74,12 @@ class Services:
     """Conditions that turn `/health` red."""
 
     def session(
-        self, tenant_id: UUID, actor: Actor, correlation_id: str | None = None, causation_id: str | None = None
+        self,
+        tenant_id: UUID,
+        actor: Actor,
+        correlation_id: str | None = None,
+        causation_id: str | None = None,
+        authenticated: Authenticated | None = None,
     ) -> Session:
         """A session with a tenant in which somebody acts, on a request of its own if none is named."""
         return Session(
@@ -86,6 +92,7 @@ class Services:
             causation_id=causation_id,
             clock=self.clock,
             database_clock=self.database_clock,
+            authenticated=authenticated,
         )
 
 
@@ -103,7 +110,11 @@ def services(settings: Settings) -> Iterator[Services]:
 
 @contextmanager
 def connected(settings: Settings, found: Servers) -> Iterator[Services]:
-    """Everything that stands on the given databases. MigrationError, KeyFileError if they do not fit."""
+    """Everything that stands on the given databases. MigrationError, KeyFileError if they do not fit.
+
+    UnhandledEventError if a projection could not go on after an event.
+    """
+    check_handled(PROJECTIONS.values(), event_types())
     found.check()
     size, prepare = settings.pool_size, settings.prepared_statements
     with ExitStack() as stack:

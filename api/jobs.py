@@ -9,11 +9,11 @@ from uuid import UUID
 from eventsourcing.application import AggregateNotFoundError
 
 from api.policies import Policies
-from api.session import LEDGER, Session
+from api.session import Session
 from domain.asset import asset as assets
 from domain.asset.asset import Asset
 from domain.errors import AssetNotFoundError, JobNotFoundError, LeaseLostError
-from domain.event import Context, Event, Recorded
+from domain.event import LEDGER, Context, Event, Recorded
 from domain.job import job as aggregate
 from domain.job.events import JobEvent, JobRequested
 from domain.job.inputs import Completion, NewJob
@@ -150,12 +150,12 @@ class Jobs:
         if not events:
             return job.version
         under = Policies(self.session).admit(events, job)
-        self._queue.follow(job, events[-1])
+        self._queue.follow(job, cast("JobEvent", events[-1]))
         self.session.record(*events, under=under)
         return events[-1].originator_version
 
     def _take_back(self) -> int:
-        context = self.session.context("the lease ran out").model_copy(update={"actor": LEDGER})
+        context = self.session.context("the lease ran out").model_copy(update={"actor": LEDGER, "authenticated": None})
         lost = self._queue.lost()
         if not lost:
             return 0

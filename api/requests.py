@@ -18,6 +18,7 @@ from uuid_utils.compat import uuid4
 from api.callers import REQUEST_ID, ledger, session
 from api.declared import checked, declares, queried
 from api.problems import BadHeaderError, BadMomentError
+from api.session import Session
 from domain.errors import ProjectionLagError, ServiceUnavailableError
 from domain.values import OutsideId, SchemaMembers, Text, UtcTime
 from projections.projection import Projection
@@ -54,10 +55,18 @@ class RequestId:
                     status=int(message["status"]),
                     ms=round((time.perf_counter() - started) * 1000, 1),
                     request_id=request_id,
+                    **_caller(scope["state"].get("session")),
                 )
             await send(message)
 
         await self._app(scope, receive, answer)
+
+
+def _caller(session: Session | None) -> dict[str, str]:
+    """The request's tenant and key, once they are known."""
+    if session is None or session.authenticated is None:
+        return {}
+    return {"tenant_id": str(session.tenant_id), "key_id": str(session.authenticated.key)}
 
 
 class BodyLimit:

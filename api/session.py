@@ -11,7 +11,7 @@ from eventsourcing.application import AggregateNotFoundError
 
 from api.documents import Documents, NotKeptError
 from domain.errors import LedgerError
-from domain.event import Actor, Context, Event, Recorded
+from domain.event import Actor, Authenticated, Context, Event, Recorded
 from domain.identity import Identity
 from infra.clock import DatabaseClock
 from infra.content.store import ContentStore
@@ -20,9 +20,6 @@ from infra.event_log.log import TenantLog, persistently
 from infra.keys.store import KeyStore
 
 T = TypeVar("T")
-
-LEDGER = Actor(id="ledger", type="system")
-"""Who acts where nobody asked."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +37,8 @@ class Session:
     """What events are dated by. Raises ClockApartError where it cannot be trusted."""
     database_clock: DatabaseClock
     """What everything irreversible is decided by."""
+    authenticated: Authenticated | None = None
+    """The key that the request came with; None for the ledger itself and for operators."""
 
     @property
     def tenant_id(self) -> UUID:
@@ -59,6 +58,7 @@ class Session:
         """The circumstances of a command that begins now."""
         return Context(
             actor=self.actor,
+            authenticated=self.authenticated,
             recorded_at=self.clock(),
             correlation_id=self.correlation_id,
             causation_id=self.causation_id,

@@ -12,7 +12,8 @@ from uuid import UUID
 import structlog
 
 from api.composition import Services
-from api.session import LEDGER, Session
+from api.session import Session
+from domain.event import LEDGER
 
 PAUSE_AFTER_FAILURE = 2.0
 FAILURES = 3

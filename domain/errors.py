@@ -148,6 +148,10 @@ class EntryTooLargeError(LedgerError):
     """The event would be larger than the 65,535 bytes that one entry of the log may have."""
 
 
+class MalformedEntryError(LedgerError):
+    """An event was to be appended whose bytes are not what the columns beside them say. Nothing was appended."""
+
+
 class DocumentTooLargeError(LedgerError):
     """A free document (metadata, prompt_spec, snapshot) has more than 1 MiB of JSON."""
 
@@ -157,7 +161,11 @@ class BeyondHeadError(LedgerError):
 
 
 class UnknownTopicError(LedgerError):
-    """No event has this topic in this version of the software."""
+    """The log holds an event of a newer version of the software."""
+
+
+class ReservedActorError(LedgerError):
+    """system:ledger is the ledger itself: nobody else acts under this name."""
 
 
 class KeyUnavailableError(LedgerError):
@@ -177,7 +185,7 @@ class ClockBehindError(ClockApartError):
 
 
 class CorruptEntryError(LedgerError):
-    """A stored entry is not what was written: its bytes disagree with its columns or with their seal."""
+    """A stored entry is not what was written: its bytes disagree with their place or with their seal."""
 
 
 class ServiceUnavailableError(LedgerError):

@@ -2,11 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, assert_never, cast
 from uuid import UUID
 
-from domain.event import Event
-from domain.job.events import JobCancelled, JobFailed, JobRequested, JobRequeued, JobStarted, JobSucceeded
+from domain.job.events import (
+    JobCancelled,
+    JobEvent,
+    JobFailed,
+    JobRequested,
+    JobRequeued,
+    JobStarted,
+    JobSucceeded,
+)
 from domain.job.job import Job
 from infra.database import Database
 from infra.sql import beside
@@ -31,7 +38,7 @@ class JobQueue:
         """Keep others from changing the job's place until the transaction ends."""
         self._run("lock", job_id=job_id)
 
-    def follow(self, job: Job, event: Event) -> None:
+    def follow(self, job: Job, event: JobEvent) -> None:
         """Let the job wait, or leave, as the event that happens to it says."""
         match event:
             case JobRequested():
@@ -40,6 +47,8 @@ class JobQueue:
                 self._enqueue(job, event.attempt)
             case JobStarted() | JobSucceeded() | JobFailed() | JobCancelled():
                 self._run("leave", job_id=job.id)
+            case _:
+                assert_never(event)
 
     def lost(self) -> list[Place]:
         """Jobs whose lease has run out, locked."""

@@ -16,7 +16,7 @@ from cachetools import TTLCache
 from uuid_utils.compat import uuid7
 
 from domain.errors import TenantExistsError, TenantNotFoundError
-from domain.event import Actor, Context
+from domain.event import Actor, Authenticated, Context
 from domain.tenant import tenant as aggregate
 from infra.database import Database
 from infra.event_log.log import EventLog
@@ -35,10 +35,10 @@ NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who a key speaks for."""
+    """Who a key speaks for: its tenant, the key itself and its holder."""
 
     tenant_id: UUID
-    holder: Actor
+    authenticated: Authenticated
 
 
 class Tenants:
@@ -76,7 +76,10 @@ class Tenants:
         return UUID(str(row[0]))
 
     def issue_key(self, context: Context, tenant_id: UUID, holder: Actor) -> str:
-        """Give the holder a key; returns the token, which is not kept and cannot be shown again."""
+        """Give the holder a key; returns the token, which is not kept and cannot be shown again.
+
+        ReservedActorError if the holder would be the ledger itself.
+        """
         key_id, secret = uuid7(), secrets.token_bytes(_SECRET_BYTES)
         row = {
             "tenant_id": tenant_id,
@@ -124,7 +127,9 @@ class Tenants:
         parameters = {"tenant_id": tenant_id, "key_id": key_id, "secret_hash": _hash(secret)}
         with self._database.transaction(tenant_id) as connection:
             row = connection.execute(_SQL["holder"], parameters).fetchone()
-        return Caller(tenant_id, Actor(id=row[0], type=row[1])) if row else None
+        if row is None:
+            return None
+        return Caller(tenant_id, Authenticated(key=key_id, holder=Actor(id=row[0], type=row[1])))
 
     def list_keys(self, tenant_id: UUID) -> list[tuple[Any, ...]]:
         """Each key of a tenant: id, holder's type and id, when issued, when revoked."""

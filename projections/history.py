@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from domain.event import Actor, Event, Recorded, to_parts
+from domain.event import Actor, Authenticated, Event, Recorded, to_parts
 from domain.values import same_json
 from projections.assets.fold import ASSETS
 from projections.jobs.fold import JOBS
@@ -40,6 +40,7 @@ class Entry:
     time: datetime
     recorded_at: datetime
     actor: Actor
+    authenticated: Authenticated | None
     subject: str | None
     reason: str | None
     correlation_id: str
@@ -93,6 +94,7 @@ def _entry(recorded: Recorded, changes: tuple[Change, ...]) -> Entry:
         time=recorded.effective_at,
         recorded_at=envelope.recorded_at,
         actor=envelope.actor,
+        authenticated=envelope.authenticated,
         subject=envelope.subject,
         reason=envelope.reason,
         correlation_id=envelope.correlation_id,

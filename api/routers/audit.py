@@ -36,6 +36,9 @@ class AuditQuery(PageQuery):
     """Which entries to list: all that is given must hold."""
 
     actor: ActorText | None = Field(default=None, description="Who acted, written `type:id`.")
+    key: UUID | None = Field(
+        default=None, description="The key that it was done with, by its id, whoever that says has acted."
+    )
     topic: list[Topic] = Field(default=[], description="What happened; repeat it to ask for any of several.")
     asset: UUID | None = Field(default=None, description="The asset it happened to.")
     job: UUID | None = Field(
@@ -60,6 +63,7 @@ class AuditQuery(PageQuery):
         """What is asked for."""
         return AuditFilter(
             actor=self.actor,
+            key=self.key,
             topics=tuple(self.topic),
             asset=self.asset,
             job=self.job,

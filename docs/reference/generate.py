@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 from shapes import Schema, line, objects, page, table, type_, unwrapped
-from texts import CONVENTIONS, ENVELOPE, EVENTS, GENERATED, KINDS, SETTINGS
+from texts import CONVENTIONS, ENVELOPE, EVENTS, GENERATED, KINDS, SETTINGS, VERSIONS
 
 import domain.asset.events
 import domain.job.events
@@ -57,7 +57,7 @@ def events() -> str:
     values.pop("Envelope")
     parts = [f"# Events\n\n{GENERATED}", EVENTS.format(max_entry=MAX_ENTRY)]
     parts += ["## Every event", table(("member", "type", "", "meaning"), rows)]
-    parts.append("Besides, every document has `topic`, `schema_version` (1 unless said otherwise) and `data`.")
+    parts.append(VERSIONS.format(version=Event.class_version))
     return page([*parts, *told, "## Values", *objects(sorted(values), values)])
 
 
@@ -71,7 +71,8 @@ def _event(topic: str, event_class: type[Event], values: dict[str, Schema]) -> I
         if name != "envelope"
     ]
     yield f"## `{topic}`"
-    version = "" if event_class.class_version == 1 else f" Its schema version is {event_class.class_version}."
+    own = event_class.class_version
+    version = "" if own == Event.class_version else f" Its schema version is {own}."
     yield line(event_class.__doc__) + version
     yield table(("field", "type", ""), rows) if rows else "It has no fields of its own."
     yield _example(GOLDEN / f"{topic}.v{event_class.class_version}.json")

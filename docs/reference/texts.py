@@ -7,7 +7,9 @@ ENVELOPE = {
     "originator_id": "What it happened to: an asset, a job, a declared reference, or the tenant itself.",
     "originator_version": "Which event of that asset, job, reference or tenant it is, from 1: its revision.",
     "recorded_at": "The server's clock when it was decided.",
-    "actor": "Who acted.",
+    "actor": "Who acted, as the caller says: the key's holder, or the header `X-Actor`.",
+    "authenticated": "Which key acted, and to whom it was issued, as the ledger has checked. Absent: the ledger "
+    "itself, an operator on the command line, or an event of version 1.",
     "subject": "The person whose data it holds. Absent: the tenant. Its key seals the sealed fields.",
     "correlation_id": "The id of the request it came with.",
     "causation_id": "The id of what led to that request (`X-Causation-ID`).",
@@ -33,6 +35,11 @@ SETTINGS = """\
 All settings come from the environment. Without any, the ledger runs on a PostgreSQL of its own. To run on yours, set
 the five URLs and the key-encryption key: see [Use your own PostgreSQL](../how-to/your-own-postgresql.md)."""
 
+VERSIONS = """\
+Besides, every document has `topic`, `schema_version` ({version} unless said otherwise) and `data`, and if something is
+sealed, `sealed_fields` with the names of what is. Version 1 of an event has no `authenticated` and no `sealed_fields`;
+it is read as before, and whoever follows the feed gets it in the form of the current version."""
+
 CONVENTIONS = """\
 The API speaks JSON. A running service describes itself at `/docs` and `/openapi.json`.
 
@@ -42,7 +49,8 @@ The API speaks JSON. A running service describes itself at `/docs` and `/openapi
 `asset-ledger key issue` makes one. A missing, wrong or revoked key is 401.
 
 **X-Actor** says who acts, written `type:id`, such as `user:u_42`. The type is `user`, `worker` or `system`. Use a
-pseudonymous id, never an e-mail address: it is not sealed. Absent, the key's holder acts.
+pseudonymous id, never an e-mail address: it is not sealed. Absent, the key's holder acts. It is the caller's word;
+which key it came with is recorded beside it, as `authenticated`. `system:ledger` is the ledger itself: 403.
 
 **X-Request-ID** names the request: 1 to 64 letters, digits, dots, hyphens or underscores. Absent or malformed, the
 service makes one. Every answer carries it, the log of the service has it, and every event keeps it as
@@ -97,6 +105,9 @@ No document of yours may have a member `$document` (422), so that a reference is
 {larger}
 
 ## Errors
+
+**502 `corrupt-entry`** says that the log is damaged at a position, which the answer names: what is stored there is not
+what was appended. Lists and what else was recorded stay readable; to ask again does not help.
 
 Errors are problem details (RFC 9457, `application/problem+json`): `type`, `title`, `status`, `detail`, `request_id`,
 and for a request that does not fit, `errors` with a field and a message each. Go by `type`; `detail` is for people."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, assert_never
 from uuid import UUID
 
 from domain.asset.events import (
@@ -273,6 +273,8 @@ def evolve(asset: Asset, event: AssetEvent) -> Asset:  # noqa: C901 - a case for
     """The asset after the event."""
     asset = replace(asset, version=event.originator_version)
     match event:
+        case AssetCreated():
+            return created(event)
         case AssetContentStored():
             version = ContentVersion(event.content_version, event.content_id)
             contents = (*asset.contents, version)
@@ -296,7 +298,8 @@ def evolve(asset: Asset, event: AssetEvent) -> Asset:  # noqa: C901 - a case for
             return replace(asset, holds=asset.holds | {event.hold})
         case AssetHoldReleased():
             return replace(asset, holds=asset.holds - {event.hold})
-    return asset
+        case _:
+            assert_never(event)
 
 
 def project(asset: Asset | None, events: Iterable[AssetEvent]) -> Asset | None:

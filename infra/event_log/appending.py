@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 from eventsourcing.persistence import IntegrityError, StoredEvent
 
-from domain.errors import ClockAheadError, TenantNotFoundError
+from domain.errors import ClockAheadError, MalformedEntryError, TenantNotFoundError
 from domain.values import iso_micros
 from infra.database import Connection
 from infra.event_log.mapper import EntryToAppend
@@ -65,8 +65,8 @@ def send(
 
     `head_wait` is how long to wait for a head, in milliseconds; 0 leaves out what would have to wait. `again` says
     that the same bytes were sent before with unknown outcome: what is stored as given counts as appended. Raises
-    TenantNotFoundError and ClockAheadError, psycopg's LockNotAvailable when the wait is over, and any other error of
-    psycopg; nothing was appended then, unless the connection broke.
+    TenantNotFoundError, ClockAheadError and MalformedEntryError, psycopg's LockNotAvailable when the wait is over, and
+    any other error of psycopg; nothing was appended then, unless the connection broke.
     """
     try:
         rows = connection.execute(
@@ -77,6 +77,8 @@ def send(
             raise TenantNotFoundError from None
         if error.sqlstate == "AL002":
             raise ClockAheadError from None
+        if error.sqlstate == "AL004":
+            raise MalformedEntryError(f"Nothing was appended: {error.diag.message_primary}.") from None
         raise
     outcomes: list[Outcome] = []
     start = 0

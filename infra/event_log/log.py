@@ -18,7 +18,7 @@ from infra.database import Database
 from infra.event_log.appending import Place, PolicyChangedError
 from infra.event_log.group_commit import GroupWriter
 from infra.event_log.mapper import EntryToAppend, SealingMapper
-from infra.event_log.recorder import LogEntry, LogRecorder
+from infra.event_log.recorder import LogEntry, LogRecorder, missing_position
 
 ATTEMPTS = 5
 SPAN = 10_000
@@ -135,8 +135,13 @@ class TenantLog(Application[UUID]):
             yield from self.page(after, after + span, span, topics)
 
     def page(self, after: int, until: int, limit: int, topics: Sequence[str] = ()) -> list[Recorded]:
-        """At most `limit` events after one position and up to another, of some topics or of all."""
+        """At most `limit` events after one position and up to another, of some topics or of all.
+
+        The log must reach as far as that. CorruptEntryError if one of them is damaged or missing.
+        """
         entries = self.recorder.select_notifications(after, limit, until, topics, inclusive_of_start=False)
+        if not topics and len(entries) < min(limit, until - after):
+            raise missing_position(self.tenant_id, after + len(entries) + 1)
         return list(self._decode(entries))
 
     def position_at(self, moment: int | datetime) -> int:

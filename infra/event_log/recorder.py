@@ -1,7 +1,8 @@
 """The library's application recorder over the log of one tenant: a position is its notification id."""
 
 import threading
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -15,7 +16,7 @@ from eventsourcing.persistence import (
     Subscription,
 )
 
-from domain.errors import BeyondHeadError, LogBusyError
+from domain.errors import BeyondHeadError, CorruptEntryError, LogBusyError
 from infra.database import Database
 from infra.event_log.appending import Append, Place, send
 from infra.event_log.group_commit import GroupWriter
@@ -26,9 +27,10 @@ _SQL = beside(__file__, "queries.sql")
 
 @dataclass(frozen=True)
 class LogEntry(Notification):
-    """An entry of the log as it was stored. `id` is its position."""
+    """An entry of the log as it was stored, and whose log that is. `id` is its position."""
 
     effective_at: datetime
+    tenant_id: UUID
 
 
 class LogRecorder(ApplicationRecorder):
@@ -74,12 +76,16 @@ class LogRecorder(ApplicationRecorder):
         desc: bool = False,
         limit: int | None = None,
     ) -> list[LogEntry]:
-        """The entries of one originator, by revision."""
+        """The entries of one originator, by revision. CorruptEntryError if one of them is missing."""
         statement = _SQL["stream_backwards" if desc else "stream"]
         asked = {"tenant_id": self.tenant_id, "originator_id": originator_id, "gt": gt, "lte": lte, "limit": limit}
         with self._database.connection() as connection:
             rows = connection.execute(statement, asked).fetchall()
-        return [LogEntry(*cast("Any", row)) for row in rows]
+        entries = self._entries(rows)
+        if entries:
+            stream = entries[::-1] if desc else entries
+            self._must_follow(stream, stream[0].originator_version if desc else (gt or 0) + 1)
+        return entries
 
     def select_notifications(
         self,
@@ -90,17 +96,34 @@ class LogRecorder(ApplicationRecorder):
         *,
         inclusive_of_start: bool = True,
     ) -> list[LogEntry]:
-        """The entries from a position on, in the order of positions."""
+        """The entries from a position on, in the order of positions. CorruptEntryError if one of them is missing."""
         first = (start or 0) + (not inclusive_of_start)
-        return self._select("page", start=first, stop=stop, topics=list(topics), limit=limit)
+        entries = self._select("page", start=first, stop=stop, topics=list(topics), limit=limit)
+        if not topics:
+            for position, entry in enumerate(entries, max(first, 1)):
+                if entry.id != position:
+                    raise missing_position(self.tenant_id, position)
+        return entries
 
     def select_with_documents(self, after: int, until: int) -> list[LogEntry]:
         """The entries after one position and up to another that refer to documents in the store."""
         return self._select("with_documents", after=after, until=until)
 
     def select_streams(self, revisions: dict[UUID, int]) -> list[LogEntry]:
-        """The entries of several originators, each up to a revision, in the order of positions."""
-        return self._select("streams_until", originator_ids=list(revisions), revisions=list(revisions.values()))
+        """The entries of several originators, each up to a revision, in the order of positions.
+
+        CorruptEntryError if one of them is missing.
+        """
+        entries = self._select("streams_until", originator_ids=list(revisions), revisions=list(revisions.values()))
+        streams: dict[UUID | str, list[LogEntry]] = defaultdict(list)
+        for entry in entries:
+            streams[entry.originator_id].append(entry)
+        for originator_id, revision in revisions.items():
+            stream = streams[originator_id]
+            self._must_follow(stream, 1)
+            if len(stream) < revision:
+                raise self._missing_revision(originator_id, len(stream) + 1)
+        return entries
 
     def max_notification_id(self) -> int | None:
         """The head of the log; None if it is empty."""
@@ -134,7 +157,26 @@ class LogRecorder(ApplicationRecorder):
     def _select(self, statement: str, **parameters: object) -> list[LogEntry]:
         with self._database.transaction(self.tenant_id) as connection:
             rows = connection.execute(_SQL[statement], {"tenant_id": self.tenant_id, **parameters}).fetchall()
-        return [LogEntry(*cast("Any", row)) for row in rows]
+        return self._entries(rows)
+
+    def _entries(self, rows: Iterable[tuple[Any, ...]]) -> list[LogEntry]:
+        return [LogEntry(*cast("Any", (*row, self.tenant_id))) for row in rows]
+
+    def _must_follow(self, stream: Sequence[LogEntry], first: int) -> None:
+        """Refuse a stream in which a revision is missing, from this one on."""
+        for revision, entry in enumerate(stream, first):
+            if entry.originator_version != revision:
+                raise self._missing_revision(entry.originator_id, revision)
+
+    def _missing_revision(self, originator_id: UUID | str, revision: int) -> CorruptEntryError:
+        return CorruptEntryError(
+            f"Revision {revision} of {originator_id} is missing in the log of tenant {self.tenant_id}."
+        )
+
+
+def missing_position(tenant_id: UUID, position: int) -> CorruptEntryError:
+    """The error of a log that has a gap."""
+    return CorruptEntryError(f"Position {position} of the log of tenant {tenant_id} is missing.")
 
 
 class PollingSubscription(Subscription[ApplicationRecorder]):

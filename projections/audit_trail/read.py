@@ -19,6 +19,7 @@ class AuditFilter:
     """Which entries of the trail to list. All that is given must hold; `since` is inclusive, `until` is not."""
 
     actor: str | None = None
+    key: UUID | None = None
     topics: tuple[str, ...] = ()
     asset: UUID | None = None
     job: UUID | None = None
@@ -50,7 +51,7 @@ def list_trail(
 def trail_select(wanted: AuditFilter) -> Select:
     """The trail as it is asked of the database. SearchTooShortError."""
     select = Select(_SQL["audit_trail"], _SQL["newest_first"])
-    for name in ("actor", "asset", "job", "since", "until", "correlation_id"):
+    for name in ("actor", "key", "asset", "job", "since", "until", "correlation_id"):
         select.where_given(_SQL[name], name, getattr(wanted, name))
     if wanted.topics:
         select.where(_SQL["topics"], topics=list(wanted.topics))

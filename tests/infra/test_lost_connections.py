@@ -54,7 +54,7 @@ def test_a_group_whose_answer_is_lost_is_committed_once_and_every_caller_gets_it
 ) -> None:
     tenant, other, taken = empty_log(quiet), empty_log(quiet), uuid7()
     writer.append(an_append(tenant, taken))
-    right = [an_append(tenant), Append(tenant, [entry(), entry()], 0), an_append(other)]
+    right = [an_append(tenant), Append(tenant, [entry(tenant), entry(tenant)], 0), an_append(other)]
     with held_up(databases, writer, empty_log(quiet)) as waiting:
         answers = waiting.ask(*right)
         late, elsewhere = waiting.ask(an_append(tenant, taken), an_append(tenant, under=7))
@@ -92,10 +92,11 @@ def test_what_meets_other_bytes_when_it_is_sent_again_is_a_conflict(
         until_blocked(databases, 1)
         cutter.cut_all()
         until_blocked(databases, 2)
-        send(stranger, [an_append(tenant, originator, state=b"the stranger's")])
+        theirs = an_append(tenant, originator)
+        send(stranger, [theirs])
         stranger.commit()
         assert type(answer.exception(30)) is IntegrityError
-    assert stored(quiet, tenant) == {1: b"the stranger's"}
+    assert stored(quiet, tenant) == {1: theirs.entries[0].state}
 
 
 def test_when_the_database_is_gone_for_good_nobody_is_told_what_nobody_knows(
