@@ -10,7 +10,7 @@ sent counts as appended.
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -21,10 +21,18 @@ from uuid import UUID
 import psycopg
 import structlog
 
-from domain.errors import LogBusyError, OutcomeUnknownError, QueueFullError, ServiceUnavailableError
-from infra.database import UNREACHABLE, Database, unreachable
-from infra.event_log.appending import Append, HeadLockedError, Outcome, Place, send
+from domain.errors import (
+    LogBusyError,
+    LogWentBackError,
+    OutcomeUnknownError,
+    QueueFullError,
+    ServiceUnavailableError,
+)
+from infra.database import UNREACHABLE, Connection, Database, unreachable
+from infra.event_log.appending import Append, HeadLockedError, Outcome, Place, ServerChangedError, send
+from infra.event_log.heads import KnownHeads
 from infra.forking import after_fork
+from infra.server_identity import StaleServerError, StandbyError
 
 _LOG = structlog.get_logger()
 
@@ -38,7 +46,11 @@ LANE_WAIT = 10_000
 """Milliseconds that a lane waits for its tenant's head."""
 MOST_LANES = 8
 MOST_IN_LANE = 200
-RESEND_SECONDS = 20.0
+RESEND_SECONDS = 60.0
+"""How long the same bytes are sent again: an ordinary failover takes twenty to forty seconds."""
+WRITABLE_SECONDS = 10.0
+"""How long what was not sent waits for a server that can be written to."""
+NOT_WRITABLE = (psycopg.errors.ReadOnlySqlTransaction, StandbyError, StaleServerError)
 SHORTEST_PAUSE = 0.02
 LONGEST_PAUSE = 0.5
 
@@ -86,6 +98,10 @@ class _ConnectionLostError(Exception):
     """The connection broke before the answer came."""
 
 
+class _NotWritableError(ServiceUnavailableError):
+    """Nothing was sent, for the server does not take it; another one may."""
+
+
 class GroupWriter:
     """The one writer of a process; a forked process gets one of its own. Close it, or use it as a context manager."""
 
@@ -95,8 +111,10 @@ class GroupWriter:
         committed: Callable[[], None] = lambda: None,
         most_waiting: int = MOST_WAITING,
         patience: Patience = Patience(),
+        heads: KnownHeads | None = None,
     ) -> None:
         self._database = database
+        self.heads = heads or KnownHeads()
         self.committed = committed
         self._most_waiting = most_waiting
         self.patience = patience
@@ -116,8 +134,10 @@ class GroupWriter:
 
         Raises the library's IntegrityError if a revision is taken, and PolicyChangedError, which is one, if the
         policy has changed; TenantNotFoundError, ClockAheadError; QueueFullError, LogBusyError and
-        ServiceUnavailableError when nothing was appended; OutcomeUnknownError when nobody knows.
+        ServiceUnavailableError when nothing was appended, and LogWentBackError, which is one; OutcomeUnknownError when
+        nobody knows.
         """
+        self.heads.check(append.tenant_id)
         if self._closed:
             raise ServiceUnavailableError("The service is stopping.")
         if self._inbox.qsize() >= self._most_waiting:
@@ -228,17 +248,25 @@ class GroupWriter:
                 waiting.tell(outcome)
         self.committed()
 
-    def _outcomes(self, group: Sequence[_Waiting], head_wait: int) -> Sequence[Outcome]:
-        """Send the group, and the same bytes again for as long as connections are lost on the way."""
+    def _outcomes(self, group: Sequence[_Waiting], head_wait: int) -> Sequence[Outcome | Exception]:
+        """Send the group, and the same bytes again for as long as connections are lost on the way.
+
+        A server that is not the one that is known was sent nothing: once it is accepted, the group goes there.
+        """
         deadline, pause = time.monotonic() + self.patience.resend, SHORTEST_PAUSE
+        writable = min(deadline, time.monotonic() + WRITABLE_SECONDS)
         while True:
             try:
-                return self._send(group, head_wait)
-            except _ConnectionLostError as error:
-                _LOG.warning("connection lost, sending again", appends=len(group), reason=str(error.__cause__))
+                return self._told(group, head_wait)
+            except (_ConnectionLostError, OutcomeUnknownError) as error:
+                _LOG.warning("outcome unknown, sending again", appends=len(group), reason=str(error.__cause__ or error))
                 for waiting in group:
                     waiting.lost = True
-            except ServiceUnavailableError:
+            except _NotWritableError:
+                if time.monotonic() > writable and not any(waiting.lost for waiting in group):
+                    raise
+            except (ServiceUnavailableError, psycopg.errors.LockNotAvailable):
+                # What was lost may still hold the head: until a standby has it, or its server knows that we are gone.
                 if not any(waiting.lost for waiting in group):
                     raise
             if time.monotonic() > deadline:
@@ -246,11 +274,38 @@ class GroupWriter:
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
+    def _told(self, group: Sequence[_Waiting], head_wait: int) -> Sequence[Outcome | Exception]:
+        """What became of each append; those whose log went back are not sent."""
+        refused = {waiting: error for waiting in group if (error := self._refusal(waiting)) is not None}
+        sent = [waiting for waiting in group if waiting not in refused]
+        outcomes = dict(zip(sent, self._send(sent, head_wait), strict=True)) if sent else {}
+        self._note(outcomes)
+        return [refused.get(waiting) or outcomes[waiting] for waiting in group]
+
+    def _refusal(self, waiting: _Waiting) -> ServiceUnavailableError | None:
+        try:
+            self.heads.check(waiting.append.tenant_id)
+        except LogWentBackError as error:
+            return waiting.unanswered(error)
+        return None
+
+    def _note(self, outcomes: Mapping[_Waiting, Outcome]) -> None:
+        """Remember how far each log is now."""
+        latest = {
+            waiting.append.tenant_id: (places[-1].position, waiting.append.entries[-1].state)
+            for waiting, places in outcomes.items()
+            if not isinstance(places, Exception) and places
+        }
+        for tenant_id, head in latest.items():
+            self.heads.note_entry(tenant_id, *head)
+
     def _send(self, group: Sequence[_Waiting], head_wait: int) -> Sequence[Outcome]:
         with self._database.connection() as connection:
             try:
-                again = any(waiting.lost for waiting in group)
-                return send(connection, [waiting.append for waiting in group], head_wait, again=again)
+                return self._send_on(connection, group, head_wait)
+            except NOT_WRITABLE as error:
+                connection.close()
+                raise _NotWritableError("The database cannot be written to right now. Try again.") from error
             except psycopg.Error as error:
                 failure = error
                 lost = connection.closed
@@ -259,6 +314,18 @@ class GroupWriter:
         if isinstance(failure, UNREACHABLE) and not isinstance(failure, psycopg.errors.LockNotAvailable):
             raise unreachable(failure)
         raise failure
+
+    def _send_on(self, connection: Connection, group: Sequence[_Waiting], head_wait: int) -> Sequence[Outcome]:
+        """Send the group to the server that is known; another one is accepted first, and _NotWritableError raised."""
+        lineage = self._database.lineage
+        again = any(waiting.lost for waiting in group)
+        server = lineage.seen(connection) if lineage else None
+        try:
+            return send(connection, [waiting.append for waiting in group], head_wait, again=again, server=server)
+        except ServerChangedError:
+            if lineage:
+                lineage.enter(connection)
+            raise _NotWritableError("Another server of the database has taken over. Try again.") from None
 
 
 def _drain(first: _Waiting, waiting: "SimpleQueue[_Waiting | None]") -> list[_Waiting]:

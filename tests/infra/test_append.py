@@ -40,6 +40,8 @@ def group(*events: Given) -> dict[str, Any]:
         "entries": b"{}" * len(events),
         "head_wait": None,
         "again": False,
+        "server_started_at": None,
+        "server_timeline": None,
     }
 
 
