@@ -40,7 +40,7 @@ class Lineage:
 
     def __init__(self, accept: Callable[[Connection, ServerIdentity], None] = lambda *_: None) -> None:
         self.current: ServerIdentity | None = None
-        """The server as last seen; the same object for as long as it is the same. None while it is out of sight."""
+        """The server as last seen, and accepted: the same object for as long as it is the same. None out of sight."""
         self.problem: str | None = None
         self._accept = accept
         self._last: ServerIdentity | None = None

@@ -98,7 +98,7 @@ class _ConnectionLostError(Exception):
     """The connection broke before the answer came."""
 
 
-class _NotWritableError(ServiceUnavailableError):
+class _NotWritableError(Exception):
     """Nothing was sent, for the server does not take it; another one may."""
 
 
@@ -257,14 +257,14 @@ class GroupWriter:
         writable = min(deadline, time.monotonic() + WRITABLE_SECONDS)
         while True:
             try:
-                return self._told(group, head_wait)
+                return self._send(group, head_wait)
             except (_ConnectionLostError, OutcomeUnknownError) as error:
                 _LOG.warning("outcome unknown, sending again", appends=len(group), reason=str(error.__cause__ or error))
                 for waiting in group:
                     waiting.lost = True
-            except _NotWritableError:
+            except _NotWritableError as error:
                 if time.monotonic() > writable and not any(waiting.lost for waiting in group):
-                    raise
+                    raise ServiceUnavailableError(str(error)) from error
             except (ServiceUnavailableError, psycopg.errors.LockNotAvailable):
                 # What was lost may still hold the head: until a standby has it, or its server knows that we are gone.
                 if not any(waiting.lost for waiting in group):
@@ -273,14 +273,6 @@ class GroupWriter:
                 raise ServiceUnavailableError
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
-
-    def _told(self, group: Sequence[_Waiting], head_wait: int) -> Sequence[Outcome | Exception]:
-        """What became of each append; those whose log went back are not sent."""
-        refused = {waiting: error for waiting in group if (error := self._refusal(waiting)) is not None}
-        sent = [waiting for waiting in group if waiting not in refused]
-        outcomes = dict(zip(sent, self._send(sent, head_wait), strict=True)) if sent else {}
-        self._note(outcomes)
-        return [refused.get(waiting) or outcomes[waiting] for waiting in group]
 
     def _refusal(self, waiting: _Waiting) -> ServiceUnavailableError | None:
         try:
@@ -299,7 +291,7 @@ class GroupWriter:
         for tenant_id, head in latest.items():
             self.heads.note_entry(tenant_id, *head)
 
-    def _send(self, group: Sequence[_Waiting], head_wait: int) -> Sequence[Outcome]:
+    def _send(self, group: Sequence[_Waiting], head_wait: int) -> Sequence[Outcome | Exception]:
         with self._database.connection() as connection:
             try:
                 return self._send_on(connection, group, head_wait)
@@ -315,17 +307,30 @@ class GroupWriter:
             raise unreachable(failure)
         raise failure
 
-    def _send_on(self, connection: Connection, group: Sequence[_Waiting], head_wait: int) -> Sequence[Outcome]:
-        """Send the group to the server that is known; another one is accepted first, and _NotWritableError raised."""
+    def _send_on(
+        self, connection: Connection, group: Sequence[_Waiting], head_wait: int
+    ) -> Sequence[Outcome | Exception]:
+        """Send the group to the server that is known, but for those whose log went back.
+
+        Another server is accepted first, and _NotWritableError raised.
+        """
         lineage = self._database.lineage
-        again = any(waiting.lost for waiting in group)
         server = lineage.seen(connection) if lineage else None
+        # Only now: a log that goes back is known before its server is.
+        refused = {waiting: error for waiting in group if (error := self._refusal(waiting)) is not None}
+        sent = [waiting for waiting in group if waiting not in refused]
+        if not sent:
+            return list(refused.values())
+        again = any(waiting.lost for waiting in sent)
         try:
-            return send(connection, [waiting.append for waiting in group], head_wait, again=again, server=server)
+            outcomes = send(connection, [waiting.append for waiting in sent], head_wait, again=again, server=server)
         except ServerChangedError:
             if lineage:
                 lineage.enter(connection)
             raise _NotWritableError("Another server of the database has taken over. Try again.") from None
+        told = dict(zip(sent, outcomes, strict=True))
+        self._note(told)
+        return [refused.get(waiting) or told[waiting] for waiting in group]
 
 
 def _drain(first: _Waiting, waiting: "SimpleQueue[_Waiting | None]") -> list[_Waiting]:

@@ -53,10 +53,10 @@ class LogRecorder(ApplicationRecorder):
 
     def _within(self, append: Append) -> Sequence[Place]:
         """Append in the transaction around, which may be holding the head already."""
-        self._heads.check(self.tenant_id)
         lineage = self._database.lineage
         with self._database.connection() as connection:
             server = lineage.seen(connection) if lineage else None
+            self._heads.check(self.tenant_id)
             try:
                 (outcome,) = send(connection, [append], self._writer.patience.lane, server=server)
             except psycopg.errors.LockNotAvailable:
