@@ -108,8 +108,8 @@ def services(settings: Settings) -> Iterator[Services]:
 
 @contextmanager
 def connected(settings: Settings, found: Servers) -> Iterator[Services]:
-    """Everything that stands on the given databases. MigrationError, KeyFileError if they do not fit."""
-    found.check()
+    """Everything that stands on the given databases. MigrationError, KeyFileError, SettingsError if they do not fit."""
+    found.check(prepared=settings.prepared_statements)
     size, prepare = settings.pool_size, settings.prepared_statements
     with ExitStack() as stack:
         heads = KnownHeads()

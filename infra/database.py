@@ -27,9 +27,12 @@ UNREACHABLE = (
     psycopg.errors.ReadOnlySqlTransaction,
     psycopg.errors.IdleInTransactionSessionTimeout,
     psycopg.errors.TransactionTimeout,
+    psycopg.errors.DuplicatePreparedStatement,
+    psycopg.errors.InvalidSqlStatementName,
     PoolTimeout,
 )
-"""What a server that is down, a standby, or done with a session answers: nothing that was asked for was wrong."""
+"""What a server that is down, a standby, or done with a session answers, or a pooler that has others' statements:
+nothing that was asked for was wrong."""
 RECONNECT_SECONDS = 5.0
 """How long the pool tries to connect, less and less often, before whoever asks next begins again: so that a server that
 has taken over is found within seconds."""
@@ -193,4 +196,9 @@ def fetch_at_once(
 
 def unreachable(error: Exception) -> ServiceUnavailableError:
     """What callers are told when the database does not do its work."""
+    if isinstance(error, (psycopg.errors.DuplicatePreparedStatement, psycopg.errors.InvalidSqlStatementName)):
+        return ServiceUnavailableError(
+            "There is a pooler before the database. Whoever runs the service has to set "
+            "ASSET_LEDGER_PREPARED_STATEMENTS=false."
+        )
     return ServiceUnavailableError(f"The database cannot be reached: {type(error).__name__}.")

@@ -1,24 +1,32 @@
 """Pairs of servers, and ledgers on them."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from infra.settings import Settings
-from tests.infra.failover.servers import Pair, pair
+from tests.infra.failover.servers import Pair, pair, stopped_pair
 
 
-@pytest.fixture
-def synchronous() -> Iterator[Pair]:
-    """A primary whose commits wait for its standby."""
-    with pair(synchronous=True) as made:
+@pytest.fixture(scope="session")
+def stopped() -> Iterator[Path]:
+    """A pair to copy."""
+    with stopped_pair() as made:
         yield made
 
 
 @pytest.fixture
-def late() -> Iterator[Pair]:
+def synchronous(stopped: Path) -> Iterator[Pair]:
+    """A primary whose commits wait for its standby."""
+    with pair(stopped, synchronous=True) as made:
+        yield made
+
+
+@pytest.fixture
+def late(stopped: Path) -> Iterator[Pair]:
     """A primary that does not wait for its standby."""
-    with pair(synchronous=False) as made:
+    with pair(stopped, synchronous=False) as made:
         yield made
 
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,11 +15,12 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from infra.embedded import EmbeddedCluster, binaries, start, watchdog
 from infra.embedded.account import server_account
-from infra.servers import Servers, embedded
+from infra.servers import Servers, embedded, servers_of
 from tests.infra.embedding import eventually
 
 SETTINGS = {"shared_buffers": "16MB", "wal_level": "replica", "full_page_writes": "off", "fsync": "off"}
 STANDBY = "standby"
+FIRST, SECOND = "first", "second"
 
 
 class Server:
@@ -111,24 +113,52 @@ def either(primary: Server, standby: Server, conninfo: str) -> str:
 
 
 @contextmanager
-def pair(*, synchronous: bool) -> Iterator[Pair]:
-    """A primary with a standby, which every commit waits for if the two are synchronous."""
+def own_folder() -> Iterator[Path]:
+    """A folder that the servers' user may enter."""
     folder = Path(tempfile.mkdtemp(prefix="ledger-pair-", dir="/tmp")).resolve()
     folder.chmod(0o711)
-    primary, standby = Server(folder / "first"), Server(folder / "second")
     try:
-        primary.start()
-        assert primary.cluster is not None
-        single = embedded(primary.cluster)
-        single.migrate()
-        primary.copy_to(standby)
-        if synchronous:
-            primary.run(f"ALTER SYSTEM SET synchronous_standby_names = '{STANDBY}'", "SELECT pg_reload_conf()")
-        state = "sync" if synchronous else "async"
-        eventually(lambda: primary.run("SELECT sync_state FROM pg_stat_replication") == [(state,)])
-        urls = {name: either(primary, standby, str(url)) for name, url in vars(single).items()}
-        yield Pair(primary, standby, Servers(**urls))
+        yield folder
     finally:
-        standby.stop()
-        primary.stop()
         shutil.rmtree(folder)
+
+
+@contextmanager
+def stopped_pair() -> Iterator[Path]:
+    """A folder with a primary and its standby, both stopped: to be copied by each test."""
+    with own_folder() as folder:
+        primary, standby = Server(folder / FIRST), Server(folder / SECOND)
+        primary.start()
+        try:
+            assert primary.cluster is not None
+            embedded(primary.cluster).migrate()
+            primary.copy_to(standby)
+            eventually(lambda: primary.run("SELECT count(*) FROM pg_stat_replication") == [(1,)])
+        finally:
+            standby.stop()
+            primary.stop()
+        yield folder
+
+
+@contextmanager
+def pair(stopped: Path, *, synchronous: bool) -> Iterator[Pair]:
+    """A primary with a standby, which every commit waits for if the two are synchronous."""
+    with own_folder() as folder:
+        subprocess.run(["cp", "-a", *stopped.iterdir(), folder], check=True)
+        follows = folder / SECOND / "postgresql" / "postgresql.auto.conf"
+        follows.write_text(follows.read_text().replace(str(stopped), str(folder)))
+        primary, standby = Server(folder / FIRST), Server(folder / SECOND)
+        try:
+            primary.start()
+            standby.start()
+            if synchronous:
+                primary.run(f"ALTER SYSTEM SET synchronous_standby_names = '{STANDBY}'", "SELECT pg_reload_conf()")
+            state = "sync" if synchronous else "async"
+            eventually(lambda: primary.run("SELECT sync_state FROM pg_stat_replication") == [(state,)])
+            assert primary.cluster is not None
+            single = servers_of(primary.cluster, "asset_ledger", "asset_ledger_keys")
+            urls = {name: either(primary, standby, str(url)) for name, url in vars(single).items()}
+            yield Pair(primary, standby, Servers(**urls))
+        finally:
+            standby.stop()
+            primary.stop()

@@ -121,7 +121,7 @@ def test_what_a_transaction_appended_and_took_back_was_never_a_head(late: Pair, 
     with connected(unfollowed, late.databases) as services:
         tenant = empty_log(services)
         log = services.log.of(tenant)
-        with pytest.raises(ZeroDivisionError), services.database.transaction(tenant):
+        with suppress(ZeroDivisionError), services.database.transaction(tenant):
             log.recorder.append([entry()])
             assert log.recorder.head() == 1
             raise ZeroDivisionError
