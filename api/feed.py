@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from api.schemas import is_none
-from domain.errors import BeyondHeadError, KeyUnavailableError, ServiceUnavailableError
+from domain.errors import BeyondHeadError, KeyUnavailableError, LogWentBackError, ServiceUnavailableError
 from domain.event import Recorded, to_parts
 from domain.values import JsonObject, UtcTime, example
 from infra.event_log.log import TenantLog
@@ -185,7 +185,7 @@ class Feed:
     async def stream(self, batch: Batch, listeners: Listeners, key_holds: Callable[[], bool]) -> AsyncIterator[bytes]:
         """The batch and all that follows as server-sent events, until the key is revoked or the service stops.
 
-        What makes the ledger unavailable for a while only delays it.
+        What makes the ledger unavailable for a while only delays it; a log that went back ends it.
         """
         yield format_sse_event(comment="events follow", retry=RECONNECT_MILLISECONDS)
         pause, beat = SHORTEST_PAUSE, time.monotonic() + listeners.heartbeat
@@ -202,5 +202,7 @@ class Feed:
                 if not batch.more:
                     await asyncio.sleep(pause)
                 batch = await run_in_threadpool(self.read, batch.reached)
+            except LogWentBackError:
+                return
             except (ServiceUnavailableError, KeyUnavailableError):
                 batch = Batch((), batch.reached, more=False)

@@ -1,21 +1,25 @@
 """A standby that has not everything is promoted: what was told is missing, and its positions are not used again."""
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from threading import Event
 from time import monotonic
 from uuid import UUID
 
+import httpx
 import psycopg
 import pytest
 from uuid_utils.compat import uuid7
 
+from api.app import create_app
 from api.composition import Services, connected
 from api.feed import Feed
+from api.serving import listening, serving
 from domain.errors import LogWentBackError, ServiceUnavailableError
+from domain.event import Actor
 from infra.event_log.appending import Append
 from infra.settings import Settings
-from tests.conftest import empty_log
+from tests.conftest import context, empty_log, new_tenant
 from tests.infra.embedding import eventually
 from tests.infra.failover.servers import Pair
 from tests.infra.grouping import an_append, entry
@@ -73,6 +77,28 @@ def test_a_log_that_went_back_is_noticed_without_any_traffic_and_takes_nothing_m
             log.recorder.append([entry()])
         assert head_on(late, tenant) == 3
         assert services.log.of(whole).recorder.append([entry()])[0].position == 2
+
+
+def test_callers_of_a_log_that_went_back_are_told_so_and_their_streams_end(late: Pair, unfollowed: Settings) -> None:
+    with (
+        connected(unfollowed, late.databases) as services,
+        serving(create_app(lambda: nullcontext(services)), listening("127.0.0.1", 0)) as url,
+    ):
+        tenant = new_tenant(services)
+        key = services.tenants.issue_key(context(), tenant, Actor(id="ann", type="user"))
+        eventually(lambda: head_on(late, tenant) == 2)
+        late.standby.hold_back()
+        with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as http:
+            body = {"media": {"media_kind": "image"}}
+            assert http.post("/v1/assets", json=body).status_code == 201
+            with http.stream("GET", "/v1/events", headers={"Accept": "text/event-stream"}) as stream:
+                assert stream.status_code == 200
+                late.fail_over()
+                assert "".join(stream.iter_text()).count("data: ") == 3, "the stream ends after all that was there"
+            eventually(lambda: problem(services, "heads") is not None)
+            for refused in (http.post("/v1/assets", json=body), http.get("/v1/events"), http.get("/v1/events?after=3")):
+                assert refused.status_code == 503
+                assert refused.json()["type"] == "urn:asset-ledger:problem:log-went-back"
 
 
 def test_nothing_is_overwritten_when_a_standby_that_is_behind_takes_over_under_load(
