@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
+DRILL_PYTHON ?= /usr/bin/python3
 
-.PHONY: demo test test-s3-full bench chaos lint lock golden clean
+.PHONY: demo test test-s3-full bench chaos drill-patroni lint lock golden clean
 
 demo: $(VENV)/.installed  ## start the service, tell its story over HTTP, keep serving (ONCE=1 exits; DATA=DIR)
 	@$(BIN)/asset-ledger demo $(if $(ONCE),--once) $(if $(DATA),--data "$(DATA)")
@@ -26,6 +27,19 @@ bench: $(VENV)/.bench  ## measure against peers (SCALE=short|long, ROWS="append.
 chaos: $(VENV)/.installed  ## the crash test (EVENTS=10000000 SEED=1 ROUNDS=30), on a PostgreSQL of its own
 	$(BIN)/python -m tests.chaos $(if $(EVENTS),--events $(EVENTS)) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(PROJECTIONS),--projections $(PROJECTIONS))
+
+drill-patroni: $(VENV)/.installed $(VENV)-patroni/.installed  ## lose the leader of a Patroni cluster under writers (needs etcd)
+	@command -v etcd >/dev/null || { \
+	  if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	    echo "Install etcd-server first, or run this as root on Debian."; exit 1; fi; \
+	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends etcd-server; }
+	$(BIN)/python -m tests.infra.failover.patroni $(abspath $(VENV)-patroni/bin/patroni)
+
+# A Python of its own: Patroni's servers' user must be able to run it, and its client of etcd has no wheel.
+$(VENV)-patroni/.installed: Makefile
+	@$(DRILL_PYTHON) -m venv $(VENV)-patroni
+	@$(VENV)-patroni/bin/python -m pip install --quiet --disable-pip-version-check 'patroni[etcd3,psycopg3]~=4.1.5'
+	@touch $@
 
 lint: $(VENV)/.installed  ## ruff, mypy strict, import contracts
 	$(BIN)/ruff check .
@@ -52,7 +66,7 @@ $(VENV)/.bench: $(VENV)/.installed requirements-bench.lock
 	@touch $@
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(VENV)-patroni
 
 golden: $(VENV)/.installed  ## add the stored bytes to new golden files; never changes those that have them
 	$(BIN)/python -m tests.golden.vectors

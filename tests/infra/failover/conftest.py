@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from infra.settings import Settings
+from tests.infra.failover.pooler import program
 from tests.infra.failover.servers import Pair, pair, stopped_pair
+
+collect_ignore = [] if program() else ["test_behind_pgbouncer.py"]
+
+
+def pytest_report_header() -> str:
+    """Say what is left out where."""
+    return "pgbouncer: " + (program() or "not installed, what is tested behind it is left out")
 
 
 @pytest.fixture(scope="session")
