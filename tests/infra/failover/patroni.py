@@ -1,4 +1,4 @@
-"""A drill with Patroni and etcd, for `make drill-patroni`: the leader's machine is lost under writers, several times."""
+"""A drill with Patroni and etcd, for `make drill-patroni`: the leader is lost under writers, several times."""
 
 import json
 import logging
