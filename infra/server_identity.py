@@ -5,15 +5,18 @@ connection is made, and again and again on one that stays (`infra.server_watch`)
 """
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
 import psycopg
 
+from infra.forking import after_fork
 from infra.sql import beside
 
 _SQL = beside(__file__, "server_identity.sql")
+STALE_SECONDS = 60.0
 Connection = psycopg.Connection[tuple[object, ...]]
 
 
@@ -41,11 +44,17 @@ class Lineage:
     def __init__(self, accept: Callable[[Connection, ServerIdentity], None] = lambda *_: None) -> None:
         self.current: ServerIdentity | None = None
         """The server as last seen, and accepted: the same object for as long as it is the same. None out of sight."""
-        self.problem: str | None = None
+        self._stale: tuple[str, float] | None = None
+        """What a server of before was refused with, and when."""
         self._accept = accept
         self._last: ServerIdentity | None = None
         self._timelines: dict[int, int] = {}
-        self._lock = threading.RLock()
+        self._begin()
+        after_fork(self._begin)
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        self.lose_sight()
 
     def enter(self, connection: Connection) -> ServerIdentity:
         """Find out which server the connection is to; another one than before is first accepted.
@@ -57,17 +66,24 @@ class Lineage:
             return identity
         with self._lock:
             if identity.timeline < self._timelines.get(identity.system, 0):
-                self.problem = (
+                told = (
                     f"the server of timeline {identity.timeline} is stale: timeline "
                     f"{self._timelines[identity.system]} was begun elsewhere; stop it, and make it a standby"
                 )
-                raise StaleServerError(self.problem)
+                self._stale = told, time.monotonic()
+                raise StaleServerError(told)
             if identity != self._last:
                 self._accept(connection, identity)
                 self._last = identity
                 self._timelines[identity.system] = identity.timeline
-            self.current, self.problem = self._last, None
+            self.current = self._last
             return identity
+
+    @property
+    def problem(self) -> str | None:
+        """That a server of before is still there, with the remedy; None if none was met within the last minute."""
+        stale = self._stale
+        return stale[0] if stale and time.monotonic() - stale[1] < STALE_SECONDS else None
 
     def seen(self, connection: Connection) -> ServerIdentity:
         """The server as last seen, else the one that the connection is to. Raises what `enter` does."""

@@ -14,6 +14,7 @@ from uuid import UUID
 import structlog
 
 from domain.errors import LogWentBackError
+from infra.forking import after_fork
 from infra.server_identity import Connection, ServerIdentity
 from infra.sql import beside
 
@@ -40,8 +41,12 @@ class KnownHeads:
     def __init__(self, most: int = MOST_KNOWN) -> None:
         self._most = most
         self._heads: dict[UUID, Head] = {}
-        self._lock = threading.Lock()
         self._gone_back: dict[UUID, str] = {}
+        self._begin()
+        after_fork(self._begin)
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
 
     def note(self, tenant_id: UUID, position: int) -> None:
         """The tenant's log has reached a position that somebody is told of."""

@@ -4,6 +4,7 @@ import threading
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from infra.forking import after_fork
 from infra.server_identity import ServerIdentity
 
 K = TypeVar("K")
@@ -34,8 +35,12 @@ class KnownKeys(Generic[K, V]):
     def __init__(self, most: int) -> None:
         self._most = most
         self._known: dict[K, Known[V]] = {}
-        self._lock = threading.Lock()
         self.get = self._known.get
+        self._begin()
+        after_fork(self._begin)
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
 
     def put(self, key: K, known: Known[V]) -> None:
         """Know it from now on."""
