@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple, cast
 from uuid import UUID
 
@@ -106,9 +107,10 @@ def send(
     return outcomes
 
 
-def _named(server: ServerIdentity | None) -> dict[str, object]:
+@lru_cache(8)
+def _named(server: ServerIdentity | None) -> dict[str, str | None]:
     return {
-        "server_started_at": server.started_at if server else None,
+        "server_started_at": server.started_at.isoformat() if server else None,
         "server_timeline": f"{server.timeline:08X}" if server else None,
     }
 

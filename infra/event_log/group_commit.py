@@ -274,22 +274,25 @@ class GroupWriter:
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    def _refusal(self, waiting: _Waiting) -> ServiceUnavailableError | None:
-        try:
-            self.heads.check(waiting.append.tenant_id)
-        except LogWentBackError as error:
-            return waiting.unanswered(error)
-        return None
+    def _refused(self, group: Sequence[_Waiting]) -> dict[_Waiting, ServiceUnavailableError]:
+        """Those whose log went back, and what they are told."""
+        refused: dict[_Waiting, ServiceUnavailableError] = {}
+        for waiting in group if self.heads.some_went_back else ():
+            try:
+                self.heads.check(waiting.append.tenant_id)
+            except LogWentBackError as error:
+                refused[waiting] = waiting.unanswered(error)
+        return refused
 
-    def _note(self, outcomes: Mapping[_Waiting, Outcome]) -> None:
+    def _note(self, group: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:
         """Remember how far each log is now."""
         latest = {
             waiting.append.tenant_id: (places[-1].position, waiting.append.entries[-1].state)
-            for waiting, places in outcomes.items()
+            for waiting, places in zip(group, outcomes, strict=True)
             if not isinstance(places, Exception) and places
         }
-        for tenant_id, head in latest.items():
-            self.heads.note_entry(tenant_id, *head)
+        for tenant_id, (position, entry) in latest.items():
+            self.heads.note_entry(tenant_id, position, entry)
 
     def _send(self, group: Sequence[_Waiting], head_wait: int) -> Sequence[Outcome | Exception]:
         with self._database.connection() as connection:
@@ -316,9 +319,8 @@ class GroupWriter:
         """
         lineage = self._database.lineage
         server = lineage.seen(connection) if lineage else None
-        # Only now: a log that goes back is known before its server is.
-        refused = {waiting: error for waiting in group if (error := self._refusal(waiting)) is not None}
-        sent = [waiting for waiting in group if waiting not in refused]
+        refused = self._refused(group)  # only now: that a log went back is known before its server is
+        sent = [waiting for waiting in group if waiting not in refused] if refused else group
         if not sent:
             return list(refused.values())
         again = any(waiting.lost for waiting in sent)
@@ -328,9 +330,11 @@ class GroupWriter:
             if lineage:
                 lineage.enter(connection)
             raise _NotWritableError("Another server of the database has taken over. Try again.") from None
-        told = dict(zip(sent, outcomes, strict=True))
-        self._note(told)
-        return [refused.get(waiting) or told[waiting] for waiting in group]
+        self._note(sent, outcomes)
+        if not refused:
+            return outcomes
+        answers = dict(zip(sent, outcomes, strict=True)) | refused
+        return [answers[waiting] for waiting in group]
 
 
 def _drain(first: _Waiting, waiting: "SimpleQueue[_Waiting | None]") -> list[_Waiting]:

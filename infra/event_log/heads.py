@@ -60,9 +60,14 @@ class KnownHeads:
         if head is None or head.entry_position < position:
             self._put(tenant_id, Head(position, position, hashlib.sha256(entry).digest()))
 
+    @property
+    def some_went_back(self) -> bool:
+        """Whether there is a log that is not what it was known to be."""
+        return bool(self._gone_back)
+
     def check(self, tenant_id: UUID) -> None:
         """LogWentBackError if the tenant's log is not what it was known to be."""
-        if self._gone_back and (told := self._gone_back.get(tenant_id)):
+        if told := self._gone_back.get(tenant_id):
             raise LogWentBackError(told)
 
     def problem(self) -> str | None:
