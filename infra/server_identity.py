@@ -66,12 +66,12 @@ class Lineage:
             return identity
         with self._lock:
             if identity.timeline < self._timelines.get(identity.system, 0):
-                told = (
+                refusal = (
                     f"the server of timeline {identity.timeline} is stale: timeline "
                     f"{self._timelines[identity.system]} was begun elsewhere; stop it, and make it a standby"
                 )
-                self._stale = told, time.monotonic()
-                raise StaleServerError(told)
+                self._stale = refusal, time.monotonic()
+                raise StaleServerError(refusal)
             if identity != self._last:
                 self._accept(connection, identity)
                 self._last = identity

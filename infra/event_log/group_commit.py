@@ -9,8 +9,7 @@ sent counts as appended.
 """
 
 import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -19,22 +18,13 @@ from typing import Self, cast
 from uuid import UUID
 
 import psycopg
-import structlog
 
-from domain.errors import (
-    LogBusyError,
-    LogWentBackError,
-    OutcomeUnknownError,
-    QueueFullError,
-    ServiceUnavailableError,
-)
-from infra.database import UNREACHABLE, Connection, Database, unreachable
-from infra.event_log.appending import Append, HeadLockedError, Outcome, Place, ServerChangedError, send
+from domain.errors import LogBusyError, OutcomeUnknownError, QueueFullError, ServiceUnavailableError
+from infra.database import Database
+from infra.event_log.appending import Append, HeadLockedError, Outcome, Place
+from infra.event_log.delivery import RESEND_SECONDS, Delivery
 from infra.event_log.heads import KnownHeads
 from infra.forking import after_fork
-from infra.server_identity import StaleServerError, StandbyError
-
-_LOG = structlog.get_logger()
 
 MOST_WAITING = 1_000
 """Appends that may wait for their turn; beyond, they are refused."""
@@ -46,13 +36,6 @@ LANE_WAIT = 10_000
 """Milliseconds that a lane waits for its tenant's head."""
 MOST_LANES = 8
 MOST_IN_LANE = 200
-RESEND_SECONDS = 60.0
-"""How long the same bytes are sent again: an ordinary failover takes twenty to forty seconds."""
-WRITABLE_SECONDS = 10.0
-"""How long what was not sent waits for a server that can be written to."""
-NOT_WRITABLE = (psycopg.errors.ReadOnlySqlTransaction, StandbyError, StaleServerError)
-SHORTEST_PAUSE = 0.02
-LONGEST_PAUSE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +77,6 @@ class _Waiting:
         return OutcomeUnknownError() if self.lost else type(error)(str(error))
 
 
-class _ConnectionLostError(Exception):
-    """The connection broke before the answer came."""
-
-
-class _NotWritableError(Exception):
-    """Nothing was sent, for the server does not take it; another one may."""
-
-
 class GroupWriter:
     """The one writer of a process; a forked process gets one of its own. Close it, or use it as a context manager."""
 
@@ -113,8 +88,8 @@ class GroupWriter:
         patience: Patience = Patience(),
         heads: KnownHeads | None = None,
     ) -> None:
-        self._database = database
         self.heads = heads or KnownHeads()
+        self._delivery = Delivery(database, self.heads, patience.resend)
         self.committed = committed
         self._most_waiting = most_waiting
         self.patience = patience
@@ -227,7 +202,7 @@ class GroupWriter:
     def _commit(self, group: Sequence[_Waiting], head_wait: int) -> None:
         """Send the group and answer every caller, whatever happens."""
         try:
-            outcomes: Sequence[Outcome | Exception] = self._outcomes(group, head_wait)
+            outcomes: Sequence[Outcome | Exception] = self._delivery.outcomes(group, head_wait)
         except psycopg.errors.LockNotAvailable:
             if head_wait == self.patience.head:
                 self._commit(group, 0)
@@ -247,94 +222,6 @@ class GroupWriter:
             else:
                 waiting.tell(outcome)
         self.committed()
-
-    def _outcomes(self, group: Sequence[_Waiting], head_wait: int) -> Sequence[Outcome | Exception]:
-        """Send the group, and the same bytes again for as long as connections are lost on the way.
-
-        A server that is not the one that is known was sent nothing: once it is accepted, the group goes there.
-        """
-        deadline, pause = time.monotonic() + self.patience.resend, SHORTEST_PAUSE
-        writable = min(deadline, time.monotonic() + WRITABLE_SECONDS)
-        while True:
-            try:
-                return self._send(group, head_wait)
-            except (_ConnectionLostError, OutcomeUnknownError) as error:
-                _LOG.warning("outcome unknown, sending again", appends=len(group), reason=str(error.__cause__ or error))
-                for waiting in group:
-                    waiting.lost = True
-            except _NotWritableError as error:
-                if time.monotonic() > writable and not any(waiting.lost for waiting in group):
-                    raise ServiceUnavailableError(str(error)) from error
-            except (ServiceUnavailableError, psycopg.errors.LockNotAvailable):
-                # What was lost may still hold the head: until a standby has it, or its server knows that we are gone.
-                if not any(waiting.lost for waiting in group):
-                    raise
-            if time.monotonic() > deadline:
-                raise ServiceUnavailableError
-            time.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
-
-    def _refused(self, group: Sequence[_Waiting]) -> dict[_Waiting, ServiceUnavailableError]:
-        """Those whose log went back, and what they are told."""
-        refused: dict[_Waiting, ServiceUnavailableError] = {}
-        for waiting in group if self.heads.some_went_back else ():
-            try:
-                self.heads.check(waiting.append.tenant_id)
-            except LogWentBackError as error:
-                refused[waiting] = waiting.unanswered(error)
-        return refused
-
-    def _note(self, group: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:
-        """Remember how far each log is now."""
-        latest = {
-            waiting.append.tenant_id: (places[-1].position, waiting.append.entries[-1].state)
-            for waiting, places in zip(group, outcomes, strict=True)
-            if not isinstance(places, Exception) and places
-        }
-        for tenant_id, (position, entry) in latest.items():
-            self.heads.note_entry(tenant_id, position, entry)
-
-    def _send(self, group: Sequence[_Waiting], head_wait: int) -> Sequence[Outcome | Exception]:
-        with self._database.connection() as connection:
-            try:
-                return self._send_on(connection, group, head_wait)
-            except NOT_WRITABLE as error:
-                connection.close()
-                raise _NotWritableError("The database cannot be written to right now. Try again.") from error
-            except psycopg.Error as error:
-                failure = error
-                lost = connection.closed
-        if lost:
-            raise _ConnectionLostError from failure
-        if isinstance(failure, UNREACHABLE) and not isinstance(failure, psycopg.errors.LockNotAvailable):
-            raise unreachable(failure)
-        raise failure
-
-    def _send_on(
-        self, connection: Connection, group: Sequence[_Waiting], head_wait: int
-    ) -> Sequence[Outcome | Exception]:
-        """Send the group to the server that is known, but for those whose log went back.
-
-        Another server is accepted first, and _NotWritableError raised.
-        """
-        lineage = self._database.lineage
-        server = lineage.seen(connection) if lineage else None
-        refused = self._refused(group)  # only now: that a log went back is known before its server is
-        sent = [waiting for waiting in group if waiting not in refused] if refused else group
-        if not sent:
-            return list(refused.values())
-        again = any(waiting.lost for waiting in sent)
-        try:
-            outcomes = send(connection, [waiting.append for waiting in sent], head_wait, again=again, server=server)
-        except ServerChangedError:
-            if lineage:
-                lineage.enter(connection)
-            raise _NotWritableError("Another server of the database has taken over. Try again.") from None
-        self._note(sent, outcomes)
-        if not refused:
-            return outcomes
-        answers = dict(zip(sent, outcomes, strict=True)) | refused
-        return [answers[waiting] for waiting in group]
 
 
 def _drain(first: _Waiting, waiting: "SimpleQueue[_Waiting | None]") -> list[_Waiting]:

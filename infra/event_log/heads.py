@@ -67,15 +67,15 @@ class KnownHeads:
 
     def check(self, tenant_id: UUID) -> None:
         """LogWentBackError if the tenant's log is not what it was known to be."""
-        if told := self._gone_back.get(tenant_id):
-            raise LogWentBackError(told)
+        if reason := self._gone_back.get(tenant_id):
+            raise LogWentBackError(reason)
 
     def problem(self) -> str | None:
         """Which logs went back, with the remedy; None if none did."""
         gone_back = dict(self._gone_back)
         if not gone_back:
             return None
-        shown = ", ".join(f"{tenant_id}: {told}" for tenant_id, told in list(gone_back.items())[:SHOWN])
+        shown = ", ".join(f"{tenant_id}: {reason}" for tenant_id, reason in list(gone_back.items())[:SHOWN])
         return (
             f"{len(gone_back)} logs went back ({shown}): nothing is appended to them; bring the server back that has "
             "all of it, or see docs/how-to/your-own-postgresql.md"
@@ -89,8 +89,8 @@ class KnownHeads:
         asked = {"tenant_ids": list(known), "positions": positions}
         rows = connection.execute(_SQL["heads_at"], asked).fetchall() if known else []
         self._gone_back = dict(_gone_back(known, rows))
-        for tenant_id, told in self._gone_back.items():
-            _LOG.error("log went back", tenant_id=str(tenant_id), timeline=identity.timeline, reason=told)
+        for tenant_id, reason in self._gone_back.items():
+            _LOG.error("log went back", tenant_id=str(tenant_id), timeline=identity.timeline, reason=reason)
 
     def _put(self, tenant_id: UUID, head: Head) -> None:
         with self._lock:

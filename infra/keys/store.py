@@ -7,6 +7,7 @@ is out of sight, or another one has taken its place, it is looked up again, and 
 import hashlib
 import os
 from collections import defaultdict
+from contextlib import suppress
 from typing import Protocol
 from uuid import UUID
 
@@ -67,7 +68,8 @@ class KeyStore:
         self._log_lineage = log_lineage or unwatched()
         self._keys: KnownKeys[tuple[UUID, str], AESGCM] = KnownKeys(cached)
         self._secrets: KnownKeys[UUID, Identity] = KnownKeys(cached)
-        self._lost: set[tuple[UUID, str]] = set()
+        self._lost: set[tuple[UUID, str | None]] = set()
+        """Whose keys were missed; None stands for a tenant's secret."""
 
     def sealing(self, tenant_id: UUID, subject: str | None) -> AESGCM:
         """The key that seals for the subject, made on first use; it is in the database.
@@ -83,6 +85,7 @@ class KeyStore:
         """The key that opens what was sealed for the subject. KeyUnavailableError if it cannot be had."""
         known = self._keys.get((tenant_id, subject or "")) or self._look_up(tenant_id, subject or "")
         if known is None:
+            self._lost.add((tenant_id, subject or ""))
             raise KeyUnavailableError
         return known.value
 
@@ -107,10 +110,10 @@ class KeyStore:
         if known and self._one("find_secret", tenant_id) is None:
             self._write_secret(tenant_id, known.wrapped)
         wrapped = self._one("find_secret", tenant_id)
-        if wrapped is None:
+        if wrapped is None or (known and wrapped != known.wrapped):
+            self._lost.add((tenant_id, None))
             raise KeyUnavailableError("The secret that tells requests apart cannot be had right now.")
-        if known and wrapped != known.wrapped:
-            raise KeyUnavailableError("The key database has another secret for this tenant than it had before.")
+        self._lost.discard((tenant_id, None))
         identity = known.value if known else Identity(self._unwrap(wrapped, _secret_binding(tenant_id)))
         self._secrets.put(tenant_id, Known(identity, wrapped, b"", server))
         return identity
@@ -132,15 +135,16 @@ class KeyStore:
             for start in range(0, len(subjects), MOST_AT_ONCE):
                 self._write_keys_again(tenant_id, subjects[start : start + MOST_AT_ONCE], server)
         for tenant_id in self._secrets.not_seen_on(server):
-            self.identity(tenant_id)
+            with suppress(KeyUnavailableError):
+                self.identity(tenant_id)
 
     def problem(self) -> str | None:
         """That keys are lost, with the remedy; None if none was missed."""
         if not self._lost:
             return None
         return (
-            f"the key database lacks the keys of {len(self._lost)} subjects of whom sealed entries exist: restore it "
-            "from a server or a backup that has them; until then nothing of theirs is recorded or shown"
+            f"the key database lacks {len(self._lost)} keys that entries are sealed with: restore it "
+            "from a server or a backup that has them; until then nothing that needs them is recorded or shown"
         )
 
     def _vouched(self, tenant_id: UUID, subject: str) -> AESGCM:
@@ -151,7 +155,6 @@ class KeyStore:
             self._keys.drop((tenant_id, subject))
             self._lost.add((tenant_id, subject))
             raise KeyLostError("The key database has another key for a subject than the one that sealed its entries.")
-        self._lost.discard((tenant_id, subject))
         known.claimed, known.claimed_on = True, log_server
         return known.value
 
@@ -166,13 +169,14 @@ class KeyStore:
         if wrapped is None:
             return None
         if known is None or known.wrapped != wrapped:
-            found = self._opened(tenant_id, subject, wrapped, server)
-            if known and known.claimed and known.digest != found.digest:
+            stored = self._opened(tenant_id, subject, wrapped, server)
+            if known and known.claimed and known.digest != stored.digest:
                 self._lost.add((tenant_id, subject))
                 raise KeyLostError
-            known = found
+            known = stored
             self._keys.put((tenant_id, subject), known)
         known.seen_on = server
+        self._lost.discard((tenant_id, subject))
         return known
 
     def _opened(self, tenant_id: UUID, subject: str, wrapped: bytes, server: object) -> Known[AESGCM]:
