@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Protocol
 from uuid import UUID
 
@@ -19,10 +20,14 @@ from infra.content.rules import ContentRules
 from infra.content.signing import UrlSigner
 from infra.content.store import ContentStore
 from infra.database import Database
-from infra.event_log.group_commit import MOST_LANES, GroupWriter
+from infra.event_log.group_commit import MOST_LANES, GroupWriter, Patience
+from infra.event_log.heads import KnownHeads
 from infra.event_log.log import EventLog
 from infra.event_log.mapper import SealingMapper
+from infra.keys.sealed_subjects import SealedSubjects
 from infra.keys.store import KeyStore
+from infra.server_identity import Lineage
+from infra.server_watch import ServerWatch
 from infra.servers import Servers, servers
 from infra.settings import Settings, SettingsError
 from infra.tenants import Tenants
@@ -30,6 +35,9 @@ from projections.catalogue import PROJECTIONS
 from projections.engine import Engine
 from projections.projection import check_handled
 from projections.running import Follower
+
+MOST_CLAIMS = 4
+"""Connections on which subjects are claimed for their keys."""
 
 
 class Watched(Protocol):
@@ -110,25 +118,31 @@ def services(settings: Settings) -> Iterator[Services]:
 
 @contextmanager
 def connected(settings: Settings, found: Servers) -> Iterator[Services]:
-    """Everything that stands on the given databases. MigrationError, KeyFileError if they do not fit.
+    """Everything that stands on the given databases.
 
-    UnhandledEventError if a projection could not go on after an event.
+    MigrationError, KeyFileError, SettingsError if they do not fit; UnhandledEventError if a projection could not go on
+    after an event.
     """
     check_handled(PROJECTIONS.values(), event_types())
-    found.check()
+    found.check(prepared=settings.prepared_statements)
     size, prepare = settings.pool_size, settings.prepared_statements
     with ExitStack() as stack:
-        database = stack.enter_context(Database(found.service, size=size, prepare=prepare))
-        projector = stack.enter_context(Database(found.projector, size=size, prepare=prepare))
-        keys = stack.enter_context(Database(found.keys, size=size, prepare=prepare))
-        store = KeyStore(keys, settings.kek())
+        heads = KnownHeads()
+        lineage, keys_lineage = Lineage(heads.compare), Lineage()
+        connect = partial(Database, prepare=prepare, lineage=lineage)
+        database = stack.enter_context(connect(found.service, size=size))
+        projector = stack.enter_context(connect(found.projector, size=size))
+        keys = stack.enter_context(Database(found.keys, size=size, prepare=prepare, lineage=keys_lineage))
+        subjects = SealedSubjects(stack.enter_context(connect(found.service, size=MOST_CLAIMS)))
+        store = KeyStore(keys, settings.kek(), subjects=subjects, lineage=keys_lineage, log_lineage=lineage)
         store.check()
         mapper = SealingMapper(store)
         engine = Engine(projector, mapper, PROJECTIONS.values())
         engine.install()
-        writing = stack.enter_context(Database(found.service, size=1 + MOST_LANES, prepare=prepare))
+        writing = stack.enter_context(connect(found.service, size=1 + MOST_LANES))
         follower = Follower(engine)
-        writer = stack.enter_context(GroupWriter(writing, follower.wake))
+        patience = Patience(resend=settings.resend_seconds)
+        writer = stack.enter_context(GroupWriter(writing, follower.wake, patience=patience, heads=heads))
         log = EventLog(database, writer, mapper)
         clock = DatabaseClock(database, utc_now)
         signer = UrlSigner(_signing_secret(settings), settings.public_url)
@@ -146,6 +160,19 @@ def connected(settings: Settings, found: Servers) -> Iterator[Services]:
             _rules(settings),
             checks=[clock],
         )
+        watching = [
+            ServerWatch("log-server", stack.enter_context(connect(found.service, size=1)), lineage),
+            ServerWatch(
+                "key-server",
+                stack.enter_context(Database(found.keys, size=1, prepare=prepare, lineage=keys_lineage)),
+                keys_lineage,
+                store.write_again,
+            ),
+        ]
+        for watch in watching:
+            stack.enter_context(watch)
+        made.watches.extend(watching)
+        made.checks.extend([*watching, heads, store])
         if settings.follow:
             stack.enter_context(follower)
         yield made

@@ -23,6 +23,7 @@ from domain.errors import (
     BeyondHeadError,
     CorruptEntryError,
     KeyUnavailableError,
+    LogWentBackError,
     ServiceUnavailableError,
     UnknownTopicError,
 )
@@ -207,7 +208,8 @@ class Feed:
     async def stream(self, batch: Batch, listeners: Listeners, key_holds: Callable[[], bool]) -> AsyncIterator[bytes]:
         """The batch and all that follows as server-sent events, until the key is revoked or the service stops.
 
-        What makes the ledger unavailable for a while only delays it. It ends before an entry that cannot be read.
+        What makes the ledger unavailable for a while only delays it. It ends before an entry that cannot be read, and
+        where the log went back.
         """
         yield format_sse_event(comment="events follow", retry=RECONNECT_MILLISECONDS)
         pause, beat = SHORTEST_PAUSE, time.monotonic() + listeners.heartbeat
@@ -224,6 +226,8 @@ class Feed:
                 if not batch.more:
                     await asyncio.sleep(pause)
                 batch = await run_in_threadpool(self.read, batch.reached)
+            except LogWentBackError:
+                return
             except (ServiceUnavailableError, KeyUnavailableError):
                 batch = Batch((), batch.reached, more=False)
             except (CorruptEntryError, UnknownTopicError) as error:

@@ -204,5 +204,9 @@ class OutcomeUnknownError(ServiceUnavailableError):
     """The connection was lost while recording: nobody knows whether it is recorded. Look before you try again."""
 
 
+class LogWentBackError(ServiceUnavailableError):
+    """The log has lost events that were recorded before. Nothing is recorded until it has them again."""
+
+
 class ProjectionLagError(ServiceUnavailableError):
     """The read model has not reached the asked position yet. Try again."""

@@ -14,17 +14,28 @@ from psycopg.adapt import PyFormat, Transformer
 from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from domain.errors import ServiceUnavailableError
+from domain.errors import OutcomeUnknownError, ServiceUnavailableError
 from infra.forking import after_fork
+from infra.server_identity import Lineage, StaleServerError, StandbyError
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 Row = TypeVar("Row")
-UNREACHABLE = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
-
-
-def _configure(connection: Connection) -> None:
-    set_json_loads(orjson.loads, connection)
+UNREACHABLE = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+    psycopg.errors.TransactionTimeout,
+    psycopg.errors.DuplicatePreparedStatement,
+    psycopg.errors.InvalidSqlStatementName,
+    PoolTimeout,
+)
+"""What a server that is down, a standby, or done with a session answers, or a pooler that has others' statements:
+nothing that was asked for was wrong."""
+RECONNECT_SECONDS = 5.0
+"""How long the pool tries to connect, less and less often, before whoever asks next begins again: so that a server that
+has taken over is found within seconds."""
 
 
 def _check(connection: Connection) -> None:
@@ -40,20 +51,33 @@ def _check(connection: Connection) -> None:
 class Database:
     """A pool of connections as one role. Close it, or use it as a context manager."""
 
-    def __init__(self, conninfo: str, *, size: int = 8, prepare: bool = True, timeout: float = 10) -> None:
+    def __init__(
+        self,
+        conninfo: str,
+        *,
+        size: int = 8,
+        prepare: bool = True,
+        timeout: float = 10,
+        lineage: Lineage | None = None,
+    ) -> None:
+        self.lineage = lineage
+        """The servers that the database was on; None if nobody watches."""
         self._make_pool = partial(
             ConnectionPool,
             conninfo,
             min_size=0,
             max_size=size,
             timeout=timeout,
+            reconnect_timeout=RECONNECT_SECONDS,
             open=True,
-            configure=_configure,
+            configure=self._configure,
             check=_check,
             kwargs={"autocommit": True, "prepare_threshold": 5 if prepare else None},
         )
         self._around: ContextVar[tuple[Connection, UUID | None] | None] = ContextVar("around", default=None)
+        self._calls: ContextVar[list[Callable[[], None]]] = ContextVar("calls")
         self._pools: list[ConnectionPool[Connection]] = []
+        self._unreplicated: set[int] = set()
         self._begin()
         after_fork(self._begin)
 
@@ -61,6 +85,17 @@ class Database:
         # What the parent has is kept but never touched: to close it would say goodbye in the parent's name.
         self._pool = self._make_pool()
         self._pools.append(self._pool)
+
+    def _configure(self, connection: Connection) -> None:
+        set_json_loads(orjson.loads, connection)
+        connection.add_notice_handler(partial(self._heed, id(connection)))
+        if self.lineage is not None:
+            self.lineage.enter(connection)
+
+    def _heed(self, connection_id: int, notice: psycopg.errors.Diagnostic) -> None:
+        """Note that a commit was made on this server alone: its wait for a standby was cancelled."""
+        if notice.sqlstate == "01000" and "synchronous replication" in (notice.message_primary or ""):
+            self._unreplicated.add(connection_id)
 
     @property
     def in_transaction(self) -> bool:
@@ -71,7 +106,8 @@ class Database:
     def connection(self) -> Iterator[Connection]:
         """A connection, that of the transaction around if there is one, else in autocommit.
 
-        Raises ServiceUnavailableError if there is none to be had.
+        Raises ServiceUnavailableError if there is none to be had, and OutcomeUnknownError, which is one, if no standby
+        has confirmed what was committed on it.
         """
         around = self._around.get()
         if around is not None:
@@ -79,7 +115,14 @@ class Database:
             return
         try:
             with self._pool.connection() as connection:
-                yield connection
+                try:
+                    yield connection
+                except (psycopg.errors.ReadOnlySqlTransaction, StandbyError, StaleServerError):
+                    connection.close()  # or the pool would give it to the next caller
+                    raise
+                if self._unreplicated and id(connection) in self._unreplicated:
+                    self._unreplicated.discard(id(connection))
+                    raise OutcomeUnknownError("No standby has confirmed what was recorded. Look before you try again.")
         except UNREACHABLE as error:
             raise unreachable(error) from error
 
@@ -96,7 +139,7 @@ class Database:
                 raise ValueError("a transaction works for one tenant")
             yield around[0]
             return
-        with self.connection() as connection, connection.transaction():
+        with self._following(), self.connection() as connection, connection.transaction():
             if tenant_id is not None:
                 connection.execute("SELECT set_config('ledger.tenant_id', %s, true)", (str(tenant_id),))
             token = self._around.set((connection, tenant_id))
@@ -104,6 +147,21 @@ class Database:
                 yield connection
             finally:
                 self._around.reset(token)
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Call it once the transaction around is committed."""
+        self._calls.get().append(call)
+
+    @contextmanager
+    def _following(self) -> Iterator[None]:
+        """Have the calls made that belong after the commit of the transaction inside."""
+        token = self._calls.set([])
+        try:
+            yield
+            for call in self._calls.get():
+                call()
+        finally:
+            self._calls.reset(token)
 
     def close(self) -> None:
         """Close every connection."""
@@ -138,4 +196,9 @@ def fetch_at_once(
 
 def unreachable(error: Exception) -> ServiceUnavailableError:
     """What callers are told when the database does not do its work."""
+    if isinstance(error, (psycopg.errors.DuplicatePreparedStatement, psycopg.errors.InvalidSqlStatementName)):
+        return ServiceUnavailableError(
+            "There is a pooler before the database. Whoever runs the service has to set "
+            "ASSET_LEDGER_PREPARED_STATEMENTS=false."
+        )
     return ServiceUnavailableError(f"The database cannot be reached: {type(error).__name__}.")

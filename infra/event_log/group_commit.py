@@ -9,7 +9,6 @@ sent counts as appended.
 """
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,14 +18,13 @@ from typing import Self, cast
 from uuid import UUID
 
 import psycopg
-import structlog
 
 from domain.errors import LogBusyError, OutcomeUnknownError, QueueFullError, ServiceUnavailableError
-from infra.database import UNREACHABLE, Database, unreachable
-from infra.event_log.appending import Append, HeadLockedError, Outcome, Place, send
+from infra.database import Database
+from infra.event_log.appending import Append, HeadLockedError, Outcome, Place
+from infra.event_log.delivery import RESEND_SECONDS, Delivery
+from infra.event_log.heads import KnownHeads
 from infra.forking import after_fork
-
-_LOG = structlog.get_logger()
 
 MOST_WAITING = 1_000
 """Appends that may wait for their turn; beyond, they are refused."""
@@ -38,9 +36,6 @@ LANE_WAIT = 10_000
 """Milliseconds that a lane waits for its tenant's head."""
 MOST_LANES = 8
 MOST_IN_LANE = 200
-RESEND_SECONDS = 20.0
-SHORTEST_PAUSE = 0.02
-LONGEST_PAUSE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +77,6 @@ class _Waiting:
         return OutcomeUnknownError() if self.lost else type(error)(str(error))
 
 
-class _ConnectionLostError(Exception):
-    """The connection broke before the answer came."""
-
-
 class GroupWriter:
     """The one writer of a process; a forked process gets one of its own. Close it, or use it as a context manager."""
 
@@ -95,8 +86,10 @@ class GroupWriter:
         committed: Callable[[], None] = lambda: None,
         most_waiting: int = MOST_WAITING,
         patience: Patience = Patience(),
+        heads: KnownHeads | None = None,
     ) -> None:
-        self._database = database
+        self.heads = heads or KnownHeads()
+        self._delivery = Delivery(database, self.heads, patience.resend)
         self.committed = committed
         self._most_waiting = most_waiting
         self.patience = patience
@@ -116,8 +109,10 @@ class GroupWriter:
 
         Raises the library's IntegrityError if a revision is taken, and PolicyChangedError, which is one, if the
         policy has changed; TenantNotFoundError, ClockAheadError; QueueFullError, LogBusyError and
-        ServiceUnavailableError when nothing was appended; OutcomeUnknownError when nobody knows.
+        ServiceUnavailableError when nothing was appended, and LogWentBackError, which is one; OutcomeUnknownError when
+        nobody knows.
         """
+        self.heads.check(append.tenant_id)
         if self._closed:
             raise ServiceUnavailableError("The service is stopping.")
         if self._inbox.qsize() >= self._most_waiting:
@@ -207,7 +202,7 @@ class GroupWriter:
     def _commit(self, group: Sequence[_Waiting], head_wait: int) -> None:
         """Send the group and answer every caller, whatever happens."""
         try:
-            outcomes: Sequence[Outcome | Exception] = self._outcomes(group, head_wait)
+            outcomes: Sequence[Outcome | Exception] = self._delivery.outcomes(group, head_wait)
         except psycopg.errors.LockNotAvailable:
             if head_wait == self.patience.head:
                 self._commit(group, 0)
@@ -227,38 +222,6 @@ class GroupWriter:
             else:
                 waiting.tell(outcome)
         self.committed()
-
-    def _outcomes(self, group: Sequence[_Waiting], head_wait: int) -> Sequence[Outcome]:
-        """Send the group, and the same bytes again for as long as connections are lost on the way."""
-        deadline, pause = time.monotonic() + self.patience.resend, SHORTEST_PAUSE
-        while True:
-            try:
-                return self._send(group, head_wait)
-            except _ConnectionLostError as error:
-                _LOG.warning("connection lost, sending again", appends=len(group), reason=str(error.__cause__))
-                for waiting in group:
-                    waiting.lost = True
-            except ServiceUnavailableError:
-                if not any(waiting.lost for waiting in group):
-                    raise
-            if time.monotonic() > deadline:
-                raise ServiceUnavailableError
-            time.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
-
-    def _send(self, group: Sequence[_Waiting], head_wait: int) -> Sequence[Outcome]:
-        with self._database.connection() as connection:
-            try:
-                again = any(waiting.lost for waiting in group)
-                return send(connection, [waiting.append for waiting in group], head_wait, again=again)
-            except psycopg.Error as error:
-                failure = error
-                lost = connection.closed
-        if lost:
-            raise _ConnectionLostError from failure
-        if isinstance(failure, UNREACHABLE) and not isinstance(failure, psycopg.errors.LockNotAvailable):
-            raise unreachable(failure)
-        raise failure
 
 
 def _drain(first: _Waiting, waiting: "SimpleQueue[_Waiting | None]") -> list[_Waiting]:

@@ -1,9 +1,17 @@
--- append: a group of appends; a row per event: its position and effective time, or why its append was left out
-SELECT * FROM ledger.append(
+-- append: a group of appends; a row per event: its position and effective time, or why its append was left out; no row,
+-- and nothing appended, on another server than the one that was named
+WITH server AS MATERIALIZED (
+    SELECT %(again)s::boolean AS again
+     WHERE %(server_started_at)s::timestamptz IS NULL OR CASE WHEN NOT pg_is_in_recovery() THEN
+               pg_postmaster_start_time() = %(server_started_at)s
+               AND left(pg_walfile_name(pg_current_wal_lsn()), 8) = %(server_timeline)s
+           END
+)
+SELECT a.* FROM server, ledger.append(
     %(tenant_ids)s::uuid[], %(append_numbers)s::integer[], %(policy_revisions)s::integer[], %(originator_ids)s::uuid[],
     %(originator_versions)s::integer[], %(topics)s::text[], %(recorded_ats)s::timestamptz[], %(sizes)s::integer[],
-    %(entries)b, %(head_wait)s, %(again)s
-)
+    %(entries)b, %(head_wait)s, server.again
+) AS a
 
 -- stream: the events of one originator by revision, oldest first
 SELECT originator_id, originator_version, topic, entry, position, effective_at
@@ -42,3 +50,6 @@ SELECT ledger.position_at(%(tenant_id)s, %(at)s)
 
 -- lock_head: queue on the tenant's head until the transaction ends
 SELECT ledger.lock_head(%(tenant_id)s)
+
+-- heads_at: of each tenant, the head of its log, and the digest of the entry at a position
+SELECT tenant, head, entry_digest FROM ledger.heads_at(%(tenant_ids)s::uuid[], %(positions)s::bigint[])

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
@@ -16,9 +17,9 @@ from eventsourcing.persistence import (
     Subscription,
 )
 
-from domain.errors import BeyondHeadError, CorruptEntryError, LogBusyError
+from domain.errors import BeyondHeadError, CorruptEntryError, LogBusyError, ServiceUnavailableError
 from infra.database import Database
-from infra.event_log.appending import Append, Place, send
+from infra.event_log.appending import Append, Place, ServerChangedError, send
 from infra.event_log.group_commit import GroupWriter
 from infra.sql import beside
 
@@ -39,6 +40,7 @@ class LogRecorder(ApplicationRecorder):
     def __init__(self, database: Database, writer: GroupWriter, tenant_id: UUID) -> None:
         self._database = database
         self._writer = writer
+        self._heads = writer.heads
         self.tenant_id = tenant_id
 
     def append(self, events: Sequence[StoredEvent], under: int | None = None) -> Sequence[Place]:
@@ -53,14 +55,23 @@ class LogRecorder(ApplicationRecorder):
 
     def _within(self, append: Append) -> Sequence[Place]:
         """Append in the transaction around, which may be holding the head already."""
+        lineage = self._database.lineage
         with self._database.connection() as connection:
+            server = lineage.seen(connection) if lineage else None
+            self._heads.check(self.tenant_id)
             try:
-                (outcome,) = send(connection, [append], self._writer.patience.lane)
+                (outcome,) = send(connection, [append], self._writer.patience.lane, server=server)
             except psycopg.errors.LockNotAvailable:
                 raise LogBusyError from None
+            except ServerChangedError:
+                raise ServiceUnavailableError("Another server of the database has taken over. Try again.") from None
         self._writer.committed()  # or about to be
         if isinstance(outcome, Exception):
             raise outcome
+        if outcome:
+            self._database.after_commit(
+                partial(self._heads.note_entry, self.tenant_id, outcome[-1].position, append.entries[-1].state)
+            )
         return outcome
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> list[int] | None:  # noqa: ANN401, ARG002
@@ -96,13 +107,19 @@ class LogRecorder(ApplicationRecorder):
         *,
         inclusive_of_start: bool = True,
     ) -> list[LogEntry]:
-        """The entries from a position on, in the order of positions. CorruptEntryError if one of them is missing."""
+        """The entries from a position on, in the order of positions.
+
+        LogWentBackError; CorruptEntryError if one of them is missing.
+        """
         first = (start or 0) + (not inclusive_of_start)
         entries = self._select("page", start=first, stop=stop, topics=list(topics), limit=limit)
+        self._heads.check(self.tenant_id)
         if not topics:
             for position, entry in enumerate(entries, max(first, 1)):
                 if entry.id != position:
                     raise missing_position(self.tenant_id, position)
+        if entries and not self._database.in_transaction:
+            self._heads.note_entry(self.tenant_id, entries[-1].id, entries[-1].state)
         return entries
 
     def select_with_documents(self, after: int, until: int) -> list[LogEntry]:
@@ -130,10 +147,14 @@ class LogRecorder(ApplicationRecorder):
         return self.head() or None
 
     def head(self) -> int:
-        """The last position; 0 if the log is empty."""
+        """The last position; 0 if the log is empty. LogWentBackError."""
         with self._database.transaction(self.tenant_id) as connection:
             row = connection.execute(_SQL["head"], {"tenant_id": self.tenant_id}).fetchone()
-        return cast("int", row[0]) if row else 0
+        self._heads.check(self.tenant_id)
+        head = cast("int", row[0]) if row else 0
+        if not self._database.in_transaction:  # else it may be of what is not committed yet
+            self._heads.note(self.tenant_id, head)
+        return head
 
     def lock_head(self) -> None:
         """Queue on the head until the transaction around ends; afterwards every read sees all that was appended."""

@@ -42,6 +42,8 @@ def group(*events: Given) -> dict[str, Any]:
         "entries": b"".join(documents),
         "head_wait": None,
         "again": False,
+        "server_started_at": None,
+        "server_timeline": None,
     }
 
 
