@@ -21,6 +21,7 @@ from infra.database import Database
 from infra.event_log.group_commit import MOST_LANES, GroupWriter
 from infra.event_log.log import EventLog
 from infra.event_log.mapper import SealingMapper
+from infra.event_log.snapshots import SnapshotWriter
 from infra.keys.store import KeyStore
 from infra.servers import Servers, servers
 from infra.settings import Settings, SettingsError
@@ -115,7 +116,7 @@ def connected(settings: Settings, found: Servers) -> Iterator[Services]:
         writing = stack.enter_context(Database(found.service, size=1 + MOST_LANES, prepare=prepare))
         follower = Follower(engine)
         writer = stack.enter_context(GroupWriter(writing, follower.wake))
-        log = EventLog(database, writer, mapper)
+        log = EventLog(database, writer, mapper, stack.enter_context(SnapshotWriter(store)))
         signer = UrlSigner(_signing_secret(settings), settings.public_url)
         made = Services(
             database,

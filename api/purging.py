@@ -29,6 +29,7 @@ from infra.content.uploads import Uploads, discard, object_key, remove
 from projections.assets.fold import AssetRow
 from projections.assets.read import AssetFilter, every_asset
 from projections.contents.read import bytes_there, due_for_purge, superseded
+from projections.states import ASSET
 
 _LOG = structlog.get_logger()
 
@@ -266,7 +267,7 @@ class Purging:
 
     def _load(self, asset_id: UUID) -> Asset:
         try:
-            return self.session.log.load(asset_id, aggregate.project)
+            return self.session.log.state(asset_id, ASSET).asset
         except AggregateNotFoundError:
             raise AssetNotFoundError from None
 

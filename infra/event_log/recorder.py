@@ -1,7 +1,8 @@
 """The library's application recorder over the log of one tenant: a position is its notification id."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -19,6 +20,7 @@ from domain.errors import BeyondHeadError, LogBusyError
 from infra.database import Database
 from infra.event_log.appending import Append, Place, send
 from infra.event_log.group_commit import GroupWriter
+from infra.event_log.snapshots import Snapshot
 from infra.sql import beside
 
 _SQL = beside(__file__, "queries.sql")
@@ -81,6 +83,42 @@ class LogRecorder(ApplicationRecorder):
             rows = connection.execute(statement, asked).fetchall()
         return [LogEntry(*cast("Any", row)) for row in rows]
 
+    def select_from_snapshot(
+        self,
+        originator_id: UUID,
+        fold: str,
+        limit: int,
+        *,
+        at_version: int | None = None,
+        at_position: int | None = None,
+        until_version: int | None = None,
+    ) -> tuple[Snapshot | None, list[LogEntry]]:
+        """The newest snapshot that stands at no later revision and position than asked for, and the entries from there.
+
+        The first of these is the one that the snapshot stands at; without a snapshot, that of the first revision.
+        """
+        asked = {"tenant_id": self.tenant_id, "originator_id": originator_id, "fold": fold, "limit": limit}
+        bounds = {"at_version": at_version, "at_position": at_position, "until_version": until_version}
+        with self._database.connection() as connection:
+            rows: Any = connection.execute(_SQL["stream_from_snapshot"], asked | bounds).fetchall()
+        if not rows or rows[0][2] is not None:
+            return None, [LogEntry(*row[:6]) for row in rows]
+        first = rows[0]
+        snapshot = Snapshot(self.tenant_id, first[0], first[1], first[4], first[6], first[3])
+        return snapshot, [LogEntry(*row[:6]) for row in rows[1:]]
+
+    def keep_snapshot(self, fold: str, snapshot: Snapshot) -> None:
+        """Keep a snapshot, in the place of the same one of before, and forget those of folds that nobody uses."""
+        with self._database.transaction(self.tenant_id) as connection:
+            row = {**snapshot._asdict(), "fold": fold}
+            connection.execute(_SQL["keep_snapshot"], row)
+            connection.execute(_SQL["drop_foreign_snapshots"], row)
+
+    def drop_snapshot(self, fold: str, snapshot: Snapshot) -> None:
+        """Forget a snapshot."""
+        with self._database.transaction(self.tenant_id) as connection:
+            connection.execute(_SQL["drop_snapshot"], {**snapshot._asdict(), "fold": fold})
+
     def select_notifications(
         self,
         start: int | None,
@@ -111,6 +149,18 @@ class LogRecorder(ApplicationRecorder):
         with self._database.transaction(self.tenant_id) as connection:
             row = connection.execute(_SQL["head"], {"tenant_id": self.tenant_id}).fetchone()
         return cast("int", row[0]) if row else 0
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether there is a transaction around."""
+        return self._database.in_transaction
+
+    @contextmanager
+    def holding_head(self) -> Iterator[None]:
+        """A transaction in which nobody else appends to the log."""
+        with self._database.transaction(self.tenant_id):
+            self.lock_head()
+            yield
 
     def lock_head(self) -> None:
         """Queue on the head until the transaction around ends; afterwards every read sees all that was appended."""
