@@ -22,7 +22,7 @@ from infra.event_log.fold import Fold, S
 from infra.event_log.group_commit import GroupWriter
 from infra.event_log.mapper import EntryToAppend, SealingMapper
 from infra.event_log.recorder import LogEntry, LogRecorder
-from infra.event_log.replay import Replay, replay
+from infra.event_log.replay import replay
 from infra.event_log.snapshots import Snapshot, SnapshotWriter, sealed
 from infra.event_log.writers import Writers
 
@@ -100,7 +100,7 @@ class TenantLog(Application[UUID]):
 
         The library's AggregateNotFoundError if they come to nothing: there are none, or they are of another kind.
         """
-        replayed = self._replay(fold, originator_id, at_version=revision, at_position=position, until_version=revision)
+        replayed = replay(self.recorder, self._snapshots.keys, fold, originator_id, revision, position, revision)
         state = replayed.state
         for recorded in self._decode(replayed):
             if position is not None and recorded.position > position:
@@ -126,12 +126,12 @@ class TenantLog(Application[UUID]):
 
         The state is None where there is none yet; the events are read as they are asked for.
         """
-        replayed = self._replay(fold, originator_id, at_version=at, at_position=after, until_version=until)
+        replayed = replay(self.recorder, self._snapshots.keys, fold, originator_id, at, after, until)
         return replayed.state, self._decode(replayed)
 
     def keep_snapshots(self, originator_id: UUID, fold: Fold[S]) -> None:
         """Keep the snapshots of an originator that are due, from the newest one on: of what is committed."""
-        replayed = self._replay(fold, originator_id)
+        replayed = replay(self.recorder, self._snapshots.keys, fold, originator_id)
         if replayed.damaged:
             self.recorder.drop_snapshot(fold.name, replayed.damaged)
         state = replayed.state
@@ -217,25 +217,6 @@ class TenantLog(Application[UUID]):
     def position_at(self, moment: int | datetime) -> int:
         """The position a moment stands for. BeyondHeadError for a position that is not there yet."""
         return self.recorder.position_at(moment)
-
-    def _replay(
-        self,
-        fold: Fold[S],
-        originator_id: UUID,
-        *,
-        at_version: int | None = None,
-        at_position: int | None = None,
-        until_version: int | None = None,
-    ) -> Replay[S]:
-        return replay(
-            self.recorder,
-            self._snapshots.keys,
-            fold,
-            originator_id,
-            at_version=at_version,
-            at_position=at_position,
-            until_version=until_version,
-        )
 
     def _keep_snapshot(self, fold: Fold[S], state: S, entry: LogEntry) -> int:
         """Keep the state at an entry; returns how many bytes that takes."""

@@ -44,7 +44,7 @@ SELECT ledger.position_at(%(tenant_id)s, %(at)s)
 SELECT ledger.lock_head(%(tenant_id)s)
 
 -- stream_from_snapshot: one originator's nearest snapshot, and its events from there on
-SELECT originator_id, originator_version, topic, entry, position, effective_at, subject
+SELECT originator_version, topic, entry, position, effective_at, subject
   FROM ledger.stream_from_snapshot(
       %(tenant_id)s, %(originator_id)s, %(fold)s, %(at_version)s, %(at_position)s, %(until_version)s, %(limit)s
   )

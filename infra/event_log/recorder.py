@@ -88,7 +88,6 @@ class LogRecorder(ApplicationRecorder):
         originator_id: UUID,
         fold: str,
         limit: int,
-        *,
         at_version: int | None = None,
         at_position: int | None = None,
         until_version: int | None = None,
@@ -97,15 +96,22 @@ class LogRecorder(ApplicationRecorder):
 
         The first of these is the one that the snapshot stands at; without a snapshot, that of the first revision.
         """
-        asked = {"tenant_id": self.tenant_id, "originator_id": originator_id, "fold": fold, "limit": limit}
-        bounds = {"at_version": at_version, "at_position": at_position, "until_version": until_version}
+        asked = {
+            "tenant_id": self.tenant_id,
+            "originator_id": originator_id,
+            "fold": fold,
+            "at_version": at_version,
+            "at_position": at_position,
+            "until_version": until_version,
+            "limit": limit,
+        }
         with self._database.connection() as connection:
-            rows: Any = connection.execute(_SQL["stream_from_snapshot"], asked | bounds).fetchall()
-        if not rows or rows[0][2] is not None:
-            return None, [LogEntry(*row[:6]) for row in rows]
-        first = rows[0]
-        snapshot = Snapshot(self.tenant_id, first[0], first[1], first[4], first[6], first[3])
-        return snapshot, [LogEntry(*row[:6]) for row in rows[1:]]
+            rows: Any = connection.execute(_SQL["stream_from_snapshot"], asked, binary=True).fetchall()
+        snapshot = None
+        if rows and rows[0][1] is None:
+            version, _, state, position, _, subject = rows.pop(0)
+            snapshot = Snapshot(self.tenant_id, originator_id, version, position, subject, state)
+        return snapshot, [LogEntry(originator_id, *row[:5]) for row in rows]
 
     def keep_snapshot(self, fold: str, snapshot: Snapshot) -> None:
         """Keep a snapshot, in the place of the same one of before, and forget those of folds that nobody uses."""

@@ -1,7 +1,7 @@
 """A replay: one originator from its nearest snapshot on, read in pages, so that no read holds a long history."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic
 from uuid import UUID
 
@@ -14,24 +14,36 @@ PAGE = 100
 """Entries of one originator that are read at once."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Replay(Generic[S]):
     """Where an originator's fold stands, and the entries after that; iterate over them once."""
 
-    state: S | None
-    damaged: Snapshot | None
-    """A snapshot that did not open."""
-    entries: Iterator[LogEntry] = field(repr=False)
-    kept: int
+    recorder: LogRecorder
+    originator_id: UUID
+    until_version: int | None
+    page: list[LogEntry]
+    state: S | None = None
+    kept: int = 0
     """Bytes of the snapshot it began at; 0 without one."""
+    damaged: Snapshot | None = None
+    """A snapshot that did not open."""
     count: int = 0
     size: int = 0
 
     def __iter__(self) -> Iterator[LogEntry]:
-        for entry in self.entries:
-            self.count += 1
-            self.size += len(entry.state)
-            yield entry
+        page, full = self.page, len(self.page) == PAGE
+        if self.kept:
+            page = page[1:]
+        while page:
+            for entry in page:
+                self.count += 1
+                self.size += len(entry.state)
+                yield entry
+            if not full:
+                return
+            last = page[-1].originator_version
+            page = self.recorder.select_events(self.originator_id, gt=last, lte=self.until_version, limit=PAGE)
+            full = len(page) == PAGE
 
     @property
     def due(self) -> bool:
@@ -48,32 +60,20 @@ def replay(
     keys: Keys,
     fold: Fold[S],
     originator_id: UUID,
-    *,
     at_version: int | None = None,
     at_position: int | None = None,
     until_version: int | None = None,
 ) -> Replay[S]:
     """One originator from the newest snapshot that stands at no later revision and position than asked for."""
-    snapshot, first = recorder.select_from_snapshot(
-        originator_id, fold.name, PAGE, at_version=at_version, at_position=at_position, until_version=until_version
+    snapshot, page = recorder.select_from_snapshot(
+        originator_id, fold.name, PAGE, at_version, at_position, until_version
     )
     if snapshot is None:
-        return Replay(None, None, _paged(recorder, originator_id, first, until_version), 0)
+        return Replay(recorder, originator_id, until_version, page)
     # A log without the entry that a snapshot stands at is another log.
-    stands = bool(first) and first[0].originator_version == snapshot.originator_version
-    state = opened(keys, fold, snapshot, first[0].state) if stands else None
-    if state is None:
-        first = recorder.select_events(originator_id, lte=until_version, limit=PAGE)
-        return Replay(None, snapshot, _paged(recorder, originator_id, first, until_version), 0)
-    entries = _paged(recorder, originator_id, first, until_version)
-    next(entries)
-    return Replay(state, None, entries, len(snapshot.state))
-
-
-def _paged(
-    recorder: LogRecorder, originator_id: UUID, page: list[LogEntry], until_version: int | None
-) -> Iterator[LogEntry]:
-    while page:
-        yield from page
-        more, last = len(page) == PAGE, page[-1].originator_version
-        page = recorder.select_events(originator_id, gt=last, lte=until_version, limit=PAGE) if more else []
+    stands = bool(page) and page[0].originator_version == snapshot.originator_version
+    state = opened(keys, fold, snapshot, page[0].state) if stands else None
+    if state is not None:
+        return Replay(recorder, originator_id, until_version, page, state, len(snapshot.state))
+    page = recorder.select_events(originator_id, lte=until_version, limit=PAGE)
+    return Replay(recorder, originator_id, until_version, page, damaged=snapshot)

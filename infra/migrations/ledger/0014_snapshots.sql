@@ -26,8 +26,7 @@ CREATE FUNCTION ledger.stream_from_snapshot(
     of_tenant uuid, of_originator uuid, of_fold text, at_version integer, at_position bigint, until_version integer,
     most integer
 ) RETURNS TABLE (
-    originator_id uuid, originator_version integer, topic text, entry bytea, "position" bigint,
-    effective_at timestamptz, subject text
+    originator_version integer, topic text, entry bytea, "position" bigint, effective_at timestamptz, subject text
 )
 LANGUAGE plpgsql VOLATILE SET search_path = ledger, pg_temp
 -- A plan cached while the tables were empty would scan them for ever.
@@ -38,17 +37,17 @@ DECLARE
     since integer := 0;
 BEGIN
     PERFORM set_config('ledger.tenant_id', of_tenant::text, true);
-    FOR originator_id, originator_version, entry, "position", subject IN
-        SELECT s.originator_id, s.originator_version, s.state, s.position, s.subject FROM snapshots AS s
-         WHERE s.tenant_id = of_tenant AND s.originator_id = of_originator AND s.fold = of_fold
-           AND s.originator_version <= coalesce(at_version, 2147483647)
-           AND s.position <= coalesce(at_position, 9223372036854775807)
-         ORDER BY s.originator_version DESC LIMIT 1
-    LOOP
+    SELECT s.originator_version, s.state, s.position, s.subject INTO originator_version, entry, "position", subject
+      FROM snapshots AS s
+     WHERE s.tenant_id = of_tenant AND s.originator_id = of_originator AND s.fold = of_fold
+       AND s.originator_version <= coalesce(at_version, 2147483647)
+       AND s.position <= coalesce(at_position, 9223372036854775807)
+     ORDER BY s.originator_version DESC LIMIT 1;
+    IF FOUND THEN
         since := originator_version;
         RETURN NEXT;
-    END LOOP;
-    RETURN QUERY SELECT e.originator_id, e.originator_version, e.topic, e.entry, e.position, e.effective_at, NULL::text
+    END IF;
+    RETURN QUERY SELECT e.originator_version, e.topic, e.entry, e.position, e.effective_at, NULL::text
       FROM events AS e
      WHERE e.tenant_id = of_tenant AND e.originator_id = of_originator
        AND e.originator_version >= since AND e.originator_version <= coalesce(until_version, 2147483647)
