@@ -7,7 +7,7 @@ from uuid import UUID
 
 from infra.event_log.fold import Fold, S
 from infra.event_log.recorder import LogEntry, LogRecorder
-from infra.event_log.snapshots import EVERY, Snapshot, opened
+from infra.event_log.snapshots import EVERY, ROOM, Snapshot, opened
 from infra.keys.store import Keys
 
 PAGE = 100
@@ -47,8 +47,8 @@ class Replay(Generic[S]):
 
     @property
     def due(self) -> bool:
-        """Whether a snapshot pays: no sooner than after as many bytes as it has, so that the log outgrows them all."""
-        return self.count >= EVERY and self.size >= self.kept
+        """Whether a snapshot pays: after so many events, and so many bytes that snapshots do not outgrow the log."""
+        return self.count >= EVERY and self.size * ROOM >= self.kept
 
     def keep(self, size: int) -> None:
         """Count anew from a snapshot of so many bytes."""

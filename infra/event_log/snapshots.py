@@ -23,7 +23,9 @@ from infra.forking import after_fork
 from infra.keys.store import Keys
 
 EVERY = 32
-"""Events after which there is another snapshot, unless they have fewer bytes than the one before."""
+"""Events after which there is another snapshot."""
+ROOM = 8
+"""How many times as much room as the events before it a snapshot takes at the most; else it comes later."""
 MOST_DUE = 1_000
 """Originators that may wait for their snapshots; beyond, they wait to be asked for again."""
 STOP_SECONDS = 5.0
