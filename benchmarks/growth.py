@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from itertools import cycle, product
 from uuid import UUID
 
@@ -18,6 +17,7 @@ from benchmarks.requests import Served, ours
 from benchmarks.results import Result
 from benchmarks.rounds import Scale, in_turns
 from domain.asset import asset as aggregate
+from domain.asset.events import AssetEvent
 from domain.asset.inputs import NewDescription
 from domain.event import Actor
 from infra.event_log.snapshots import EVERY
@@ -55,11 +55,10 @@ def aged(services: Services, tenant_id: UUID, changes: int) -> UUID:
     asset = aggregate.created(aggregate.create(deciding.context(), tenant_id, asset_id, deciding.PERSONAL))
     log.record(aggregate.create(deciding.context(), tenant_id, asset_id, deciding.PERSONAL))
     for start in range(0, changes, AT_ONCE):
-        renamed = []
+        renamed = list[AssetEvent]()
         for number in range(start, min(start + AT_ONCE, changes)):
-            (event,) = asset.describe(deciding.context(), NewDescription(name=f"Castle {number}"))
-            renamed.append(event)
-            asset = replace(asset, version=event.originator_version, name=event.name)
+            renamed += asset.describe(deciding.context(), NewDescription(name=f"Castle {number}"))
+            asset = aggregate.evolve(asset, renamed[-1])
         log.record(*renamed)
     log.keep_snapshots(asset_id, ASSET)
     return asset_id

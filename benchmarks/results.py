@@ -55,7 +55,7 @@ TARGETS = {
     "http.list": Target(ratio=0.8),
     "history.growth.get": Target(ratio=0.667),
     "history.growth.change": Target(ratio=0.667),
-    "history.growth.key": Target(ratio=0.667),
+    "history.growth.key": Target(ratio=0.5),
     "rebuild": Target(at_least=30_000, ratio=20),
     "rebuild.rss": Target(at_most=300),
     "upload.direct": Target(ratio=0.6),
