@@ -14,9 +14,8 @@ from uuid import UUID
 import orjson
 import structlog
 from cryptography.exceptions import InvalidTag
-from pydantic import ValidationError
 
-from domain.errors import KeyUnavailableError, LedgerError
+from domain.errors import KeyUnavailableError
 from infra.event_log.fold import Fold, S
 from infra.event_log.mapper import NONCE_BYTES, nonce
 from infra.forking import after_fork
@@ -65,12 +64,15 @@ def sealed(keys: Keys, fold: Fold[S], snapshot: Snapshot, entry: bytes) -> Snaps
 
 
 def opened(keys: Keys, fold: Fold[S], snapshot: Snapshot, entry: bytes) -> S | None:
-    """The state of a snapshot that stands at the entry with these bytes; None if it does not open."""
+    """The state of a snapshot that stands at the entry with these bytes; None if it does not open.
+
+    ServiceUnavailableError if nobody knows, because the keys cannot be reached.
+    """
     try:
         key = keys.opening(snapshot.tenant_id, snapshot.subject)
         box = snapshot.state
         return fold.read(key.decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], snapshot.binding(fold.name, entry)))
-    except (InvalidTag, ValueError, ValidationError, LedgerError) as error:
+    except (InvalidTag, ValueError, KeyUnavailableError) as error:
         _LOG.warning(
             "snapshot not used",
             tenant_id=str(snapshot.tenant_id),
