@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError
@@ -65,7 +65,7 @@ class Session:
     def state(
         self,
         originator_id: UUID,
-        fold: Fold[S],
+        fold: Fold[S, Any],
         missing: type[LedgerError],
         revision: int | None = None,
         position: int | None = None,

@@ -40,7 +40,7 @@ def _step(tenant: Tenant | None, recorded: Recorded) -> Tenant | None:
     return aggregate.project(tenant, [cast("TenantEvent", recorded.event)])
 
 
-TENANT = Fold("tenant", 1, Tenant, _step, lambda _: None)
+TENANT: Fold[Tenant, Tenant] = Fold("tenant", 1, Tenant, _step, lambda _: None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ def entries(history: Iterable[Recorded]) -> Iterator[Entry]:
 def entries_after(
     log: TenantLog,
     originator_id: UUID,
-    fold: Fold[R],
+    fold: Fold[R, Any],
     *,
     at: int | None = None,
     after: int | None = None,
@@ -92,7 +92,7 @@ def entries_after(
 
 
 def page_of_entries(
-    log: TenantLog, originator_id: UUID, fold: Fold[R], keyset: Keyset, limit: int, cursor: str | None
+    log: TenantLog, originator_id: UUID, fold: Fold[R, Any], keyset: Keyset, limit: int, cursor: str | None
 ) -> Page[Entry]:
     """A page of one originator's events with what they changed, the oldest first.
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import TypeAdapter
 from pydantic_core import SchemaValidator
@@ -21,22 +21,30 @@ class State(Protocol):
 
 
 S = TypeVar("S", bound=State)
+K = TypeVar("K")
+
+
+def _same(state: Any) -> Any:  # noqa: ANN401 - of a fold whose states are kept as they are
+    return state
 
 
 @dataclass(frozen=True)
-class Fold(Generic[S]):
+class Fold(Generic[S, K]):
     """Folds the events of one kind of originator.
 
     `step` returns the state after an event; None, from no state, for an event that begins no such originator.
+    A state is kept in another form if `kept` and `resumed`, from one to the other, say so.
     `subject` returns whose personal data a state holds, None for the tenant's own. The version must change with
     whatever changes the states that the same events come to: states kept by another version are never read.
     """
 
     kind: str
     version: int
-    form: type[S]
+    form: type[K]
     step: Callable[[S | None, Recorded], S | None]
     subject: Callable[[S], str | None]
+    kept: Callable[[S], K] = _same
+    resumed: Callable[[K], S] = _same
 
     @cached_property
     def name(self) -> str:
@@ -52,15 +60,14 @@ class Fold(Generic[S]):
 
     def dump(self, state: S) -> bytes:
         """The state as JSON."""
-        return self._adapter.dump_json(state)
+        return self._adapter.dump_json(self.kept(state))
 
     def read(self, json: bytes) -> S:
         """The state of its JSON, checked for its form but for no rule. Pydantic's ValidationError."""
-        state: S = self._reader.validate_json(json)
-        return state
+        return self.resumed(self._reader.validate_json(json))
 
     @cached_property
-    def _adapter(self) -> TypeAdapter[S]:
+    def _adapter(self) -> TypeAdapter[K]:
         return TypeAdapter(self.form)
 
     @cached_property

@@ -95,7 +95,9 @@ class TenantLog(Application[UUID]):
             Recorded(event, *next(places)) if isinstance(entry, EntryToAppend) else entry for event, entry in sealed
         ]
 
-    def state(self, originator_id: UUID, fold: Fold[S], revision: int | None = None, position: int | None = None) -> S:
+    def state(
+        self, originator_id: UUID, fold: Fold[S, Any], revision: int | None = None, position: int | None = None
+    ) -> S:
         """What an originator's events come to: all of them, or those up to a revision and a position.
 
         The library's AggregateNotFoundError if they come to nothing: there are none, or they are of another kind.
@@ -117,7 +119,7 @@ class TenantLog(Application[UUID]):
     def since(
         self,
         originator_id: UUID,
-        fold: Fold[S],
+        fold: Fold[S, Any],
         at: int | None = None,
         after: int | None = None,
         until: int | None = None,
@@ -129,7 +131,7 @@ class TenantLog(Application[UUID]):
         replayed = replay(self.recorder, self._snapshots.keys, fold, originator_id, at, after, until)
         return replayed.state, self._decode(replayed)
 
-    def keep_snapshots(self, originator_id: UUID, fold: Fold[S]) -> None:
+    def keep_snapshots(self, originator_id: UUID, fold: Fold[S, Any]) -> None:
         """Keep the snapshots of an originator that are due, from the newest one on: of what is committed."""
         replayed = replay(self.recorder, self._snapshots.keys, fold, originator_id)
         if replayed.damaged:
@@ -145,7 +147,7 @@ class TenantLog(Application[UUID]):
     def change(
         self,
         originator_id: UUID,
-        fold: Fold[S],
+        fold: Fold[S, Any],
         decide: Callable[[S], Sequence[Event]],
         expected_revision: int | None = None,
         admit: Callable[[Sequence[Event], S], int | None] | None = None,
@@ -218,7 +220,7 @@ class TenantLog(Application[UUID]):
         """The position a moment stands for. BeyondHeadError for a position that is not there yet."""
         return self.recorder.position_at(moment)
 
-    def _keep_snapshot(self, fold: Fold[S], state: S, entry: LogEntry) -> int:
+    def _keep_snapshot(self, fold: Fold[S, Any], state: S, entry: LogEntry) -> int:
         """Keep the state at an entry; returns how many bytes that takes."""
         place = self.tenant_id, cast("UUID", entry.originator_id), entry.originator_version, entry.id
         snapshot = Snapshot(*place, fold.subject(state), fold.dump(state))

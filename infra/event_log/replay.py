@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Generic
+from typing import Any, Generic
 from uuid import UUID
 
 from infra.event_log.fold import Fold, S
@@ -58,7 +58,7 @@ class Replay(Generic[S]):
 def replay(
     recorder: LogRecorder,
     keys: Keys,
-    fold: Fold[S],
+    fold: Fold[S, Any],
     originator_id: UUID,
     at_version: int | None = None,
     at_position: int | None = None,

@@ -48,7 +48,7 @@ class Snapshot(NamedTuple):
         return orjson.dumps(["snapshot", fold, *ids, hashlib.sha256(entry).hexdigest()])
 
 
-def sealed(keys: Keys, fold: Fold[S], snapshot: Snapshot, entry: bytes) -> Snapshot:
+def sealed(keys: Keys, fold: Fold[S, Any], snapshot: Snapshot, entry: bytes) -> Snapshot:
     """The snapshot with its state sealed: it stands at the entry with these bytes.
 
     Where there is no key of its subject, nothing was sealed for it, and the tenant's own key seals the snapshot.
@@ -63,7 +63,7 @@ def sealed(keys: Keys, fold: Fold[S], snapshot: Snapshot, entry: bytes) -> Snaps
     return snapshot._replace(state=box)
 
 
-def opened(keys: Keys, fold: Fold[S], snapshot: Snapshot, entry: bytes) -> S | None:
+def opened(keys: Keys, fold: Fold[S, Any], snapshot: Snapshot, entry: bytes) -> S | None:
     """The state of a snapshot that stands at the entry with these bytes; None if it does not open.
 
     ServiceUnavailableError if nobody knows, because the keys cannot be reached.

@@ -18,7 +18,7 @@ from projections.query import Keyset, Page, Select, page, search_pattern
 from projections.states import ASSET, JOB
 
 _SQL = beside(__file__, "read.sql")
-_FOLDS: Final[dict[str, Fold[Any]]] = {"asset": ASSET, "job": JOB}
+_FOLDS: Final[dict[str, Fold[Any, Any]]] = {"asset": ASSET, "job": JOB}
 """What events change, by the first word of their topics; other events change nothing that is shown."""
 
 

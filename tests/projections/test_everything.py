@@ -236,7 +236,7 @@ class Everything(RuleBasedStateMachine):
     def check_states(self, tenant: int) -> None:
         """At every revision, what is kept and what came after it make what all the events make."""
         log = self.sessions[tenant].log
-        states: dict[tuple[UUID, Fold[Any]], Any] = {}
+        states: dict[tuple[UUID, Fold[Any, Any]], Any] = {}
         for recorded in self.history(tenant):
             fold: Any = {"asset": ASSET, "job": states_of.JOB, "tenant": TENANT}.get(recorded.event.TOPIC.split(".")[0])
             if fold is not None:
