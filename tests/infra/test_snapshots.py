@@ -1,46 +1,31 @@
-"""Snapshots keep reads and changes as cheap as on the first day, and are never believed against the log."""
+"""Snapshots keep reads and changes as cheap as on the first day."""
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from threading import Event as Flag
 from typing import Any
 from uuid import UUID
 
-import psycopg
 import pytest
-from psycopg.errors import InsufficientPrivilege
 
 from api.composition import Services
 from api.jobs import Jobs
 from api.ledger import Ledger
 from api.session import Session
-from domain.asset.asset import Asset
-from domain.asset.events import AssetEvent
-from domain.asset.inputs import NewAsset, NewDescription
-from domain.errors import KeyUnavailableError
-from domain.event import Actor, Context, Event
+from domain.event import Event
 from domain.job.inputs import Failure, NewJob
-from domain.reference import Reference
 from infra.event_log.group_commit import GroupWriter
 from infra.event_log.log import EventLog
 from infra.event_log.mapper import SealingMapper, Stored
 from infra.event_log.replay import PAGE
-from infra.event_log.snapshots import EVERY, SnapshotWriter, opened
-from infra.servers import Servers
+from infra.event_log.snapshots import EVERY, SnapshotWriter
 from infra.tenants import TENANT
 from projections.audit_trail.fold import AUDIT_TRAIL
 from projections.audit_trail.read import AuditFilter
-from projections.states import ASSET, JOB, AssetState
+from projections.states import ASSET, JOB
 from tests.conftest import context, new_tenant
 from tests.infra.embedding import eventually
-
-CHANGES = 300
-ANN = Actor(id="ann", type="user")
-NEW = NewAsset.model_validate(
-    {"media": {"media_kind": "image"}, "name": "Castle", "tags": ["a"], "references": ["message:m1"], "subject": "u_42"}
-)
+from tests.infra.histories import ANN, CHANGES, NEW, changed, from_the_log, named, revisions
 
 
 class Counting(SealingMapper):
@@ -59,10 +44,6 @@ class Counting(SealingMapper):
         assert self.opened - before <= most
 
 
-def named(number: int) -> Callable[[Asset, Context], tuple[AssetEvent, ...]]:
-    return lambda asset, context: asset.describe(context, NewDescription(name=f"Name {number}"))
-
-
 @pytest.fixture
 def counting(services: Services) -> Iterator[tuple[Session, Counting]]:
     """A session with a tenant of its own, whose log counts what it opens; its snapshots are kept in a thread."""
@@ -75,36 +56,6 @@ def counting(services: Services) -> Iterator[tuple[Session, Counting]]:
 @pytest.fixture
 def session(services: Services) -> Session:
     return services.session(new_tenant(services), ANN)
-
-
-def changed(session: Session, changes: int = CHANGES) -> UUID:
-    """An asset that was changed so many times, with the snapshots of it that are due."""
-    ledger = Ledger(session)
-    asset_id = ledger.create_asset(NEW)[0].asset_id
-    state = session.log.state(asset_id, ASSET)
-    events: list[AssetEvent] = []
-    asset = state.asset
-    for number in range(changes):
-        (event,) = named(number)(asset, context())
-        events.append(event)
-        asset = replace(asset, version=event.originator_version, name=f"Name {number}")
-    session.log.record(*events)
-    session.log.keep_snapshots(asset_id, ASSET)
-    return asset_id
-
-
-def revisions(session: Session, originator_id: UUID) -> list[int]:
-    """The revisions of which there are snapshots."""
-    with session.database.transaction(session.tenant_id) as connection:
-        rows = connection.execute(
-            "SELECT originator_version FROM ledger.snapshots WHERE originator_id = %s ORDER BY 1", (originator_id,)
-        ).fetchall()
-    return [row[0] for row in rows]
-
-
-def from_the_log(session: Session, asset_id: UUID, revision: int | None = None) -> AssetState | None:
-    """The asset as all its events tell it."""
-    return ASSET.after(None, session.log.history(asset_id, revision))
 
 
 def test_a_read_opens_few_entries_however_many_there_are(counting: tuple[Session, Counting]) -> None:
@@ -209,144 +160,3 @@ def test_a_history_longer_than_a_page_is_read_to_its_end_without_any_snapshot(se
 
     assert session.log.state(asset_id, ASSET) == from_the_log(session, asset_id)
     assert session.log.state(asset_id, ASSET, revision=PAGE) == from_the_log(session, asset_id, PAGE)
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        "state = set_byte(state, 40, get_byte(state, 40) # 1)",
-        "state = ''",
-        "state = 'no seal at all, only some bytes that somebody wrote'",
-        "originator_version = originator_version + 1",
-        "originator_version = 100000",
-        "position = position - 1",
-        "subject = 'u_43'",
-        "subject = NULL",
-    ],
-)
-def test_a_snapshot_that_was_touched_is_ignored_and_made_anew(session: Session, damage: str) -> None:
-    asset_id = changed(session, EVERY + 10)
-    expected = from_the_log(session, asset_id)
-    with session.database.transaction(session.tenant_id) as connection:
-        connection.execute(f"UPDATE ledger.snapshots SET {damage} WHERE originator_id = %s", (asset_id,))  # noqa: S608
-
-    assert session.log.state(asset_id, ASSET) == expected
-    session.log.keep_snapshots(asset_id, ASSET)
-    assert revisions(session, asset_id) == [EVERY]
-    assert session.log.state(asset_id, ASSET) == expected
-
-
-def test_a_snapshot_of_another_asset_or_tenant_is_ignored(session: Session, services: Services) -> None:
-    ours, theirs = changed(session, EVERY), changed(session, EVERY)
-    with session.database.transaction(session.tenant_id) as connection:
-        connection.execute(
-            "UPDATE ledger.snapshots AS s SET state = t.state FROM ledger.snapshots AS t"
-            " WHERE s.originator_id = %s AND t.originator_id = %s",
-            (ours, theirs),
-        )
-    assert session.log.state(ours, ASSET) == from_the_log(session, ours)
-    with services.database.transaction(new_tenant(services)) as connection:
-        assert connection.execute("SELECT count(*) FROM ledger.snapshots").fetchall() == [(0,)]
-
-
-def test_a_snapshot_of_another_log_with_the_same_revisions_is_ignored(session: Session) -> None:
-    asset_id = changed(session, EVERY)
-    snapshot, entries = session.log.recorder.select_from_snapshot(asset_id, ASSET.name, PAGE)
-    assert snapshot is not None
-    assert entries[0].originator_version == snapshot.originator_version == EVERY
-
-    assert snapshot.binding(ASSET.name, entries[0].state) != snapshot.binding(ASSET.name, entries[0].state + b" ")
-
-
-def test_a_snapshot_of_another_version_of_the_fold_is_never_read(session: Session) -> None:
-    asset_id = changed(session, EVERY + 1)
-    newer = replace(ASSET, version=ASSET.version + 1, step=lambda _, recorded: ASSET.step(None, recorded))
-
-    assert newer.name != ASSET.name
-    assert session.log.state(asset_id, replace(ASSET, version=2)) == from_the_log(session, asset_id)
-    session.log.keep_snapshots(asset_id, replace(ASSET, version=2))
-    assert revisions(session, asset_id) == [EVERY, EVERY]
-
-
-def test_snapshots_of_folds_that_nobody_keeps_any_more_go(session: Session) -> None:
-    asset_id = changed(session, EVERY + 1)
-    with session.database.transaction(session.tenant_id) as connection:
-        connection.execute("UPDATE ledger.snapshots SET kept_at = now() - interval '2 days'")
-
-    session.log.keep_snapshots(asset_id, replace(ASSET, version=2))
-
-    assert revisions(session, asset_id) == [EVERY]
-
-
-def test_who_has_no_key_any_more_reads_neither_entries_nor_snapshots(quiet: Services, databases: Servers) -> None:
-    session = quiet.session(new_tenant(quiet), ANN)
-    asset_id = changed(session, EVERY + 1)
-    snapshot, entries = session.log.recorder.select_from_snapshot(asset_id, ASSET.name, PAGE)
-    assert snapshot is not None
-    assert snapshot.subject == "u_42"
-    assert b"Castle" not in snapshot.state
-    assert b"Name" not in snapshot.state
-    assert [entry.originator_version for entry in entries] == [EVERY, EVERY + 1, EVERY + 2]
-
-    with psycopg.connect(str(databases.keys_owner)) as owner:
-        owner.execute("ALTER TABLE keys.subject_keys NO FORCE ROW LEVEL SECURITY")
-        owner.execute("DELETE FROM keys.subject_keys WHERE subject = 'u_42'")
-    quiet.keys._cached.cache_clear()
-
-    assert opened(quiet.keys, ASSET, snapshot, entries[0].state) is None
-    with pytest.raises(KeyUnavailableError):
-        session.log.state(asset_id, ASSET)
-
-
-def test_what_is_not_committed_is_in_no_snapshot(session: Session) -> None:
-    asset_id = changed(session, EVERY - 2)
-    ledger = Ledger(session)
-
-    def rolled_back() -> None:
-        with session.database.transaction(session.tenant_id):
-            for number in range(EVERY):
-                ledger.change_asset(asset_id, named(-number), None, None)
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        rolled_back()
-    eventually(lambda: session.log._snapshots.idle)
-    assert revisions(session, asset_id) == []
-    assert ledger.asset(asset_id).revision == EVERY - 1
-
-
-def test_what_cannot_be_kept_harms_nobody(services: Services) -> None:
-    with SnapshotWriter(services.keys) as writer:
-        done = Flag()
-
-        def fail() -> None:
-            raise InsufficientPrivilege
-
-        writer.ask("a", fail)
-        writer.ask("b", done.set)
-        assert done.wait(10)
-    writer.ask("c", done.clear)
-    assert done.is_set(), "a closed writer takes nothing"
-
-
-def test_a_forked_process_keeps_snapshots_of_its_own(services: Services) -> None:
-    with SnapshotWriter(services.keys) as writer:
-        first = Flag()
-        writer.ask("a", first.set)
-        assert first.wait(10)
-        child = os.fork()
-        if child == 0:
-            second = Flag()
-            writer.ask("a", second.set)
-            os._exit(0 if second.wait(10) else 1)
-        assert os.waitpid(child, 0)[1] == 0
-
-
-def test_links_are_part_of_a_snapshot(session: Session) -> None:
-    asset_id = changed(session, EVERY - 1)
-    ledger = Ledger(session)
-    ledger.link_asset(asset_id, (Reference(kind="message", id="m2"),), None)
-    session.log.keep_snapshots(asset_id, ASSET)
-
-    assert ledger.link_asset(asset_id, (Reference(kind="message", id="m2"),), None) == set()
-    assert ledger.asset(asset_id).links == ["message:m1", "message:m2"]
