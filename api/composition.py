@@ -24,6 +24,7 @@ from infra.event_log.group_commit import MOST_LANES, GroupWriter, Patience
 from infra.event_log.heads import KnownHeads
 from infra.event_log.log import EventLog
 from infra.event_log.mapper import SealingMapper
+from infra.event_log.snapshots import SnapshotWriter
 from infra.keys.sealed_subjects import SealedSubjects
 from infra.keys.store import KeyStore
 from infra.server_identity import Lineage
@@ -143,7 +144,7 @@ def connected(settings: Settings, found: Servers) -> Iterator[Services]:
         follower = Follower(engine)
         patience = Patience(resend=settings.resend_seconds)
         writer = stack.enter_context(GroupWriter(writing, follower.wake, patience=patience, heads=heads))
-        log = EventLog(database, writer, mapper)
+        log = EventLog(database, writer, mapper, stack.enter_context(SnapshotWriter(store)))
         clock = DatabaseClock(database, utc_now)
         signer = UrlSigner(_signing_secret(settings), settings.public_url)
         made = Services(

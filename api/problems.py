@@ -86,6 +86,8 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     errors.OtherScopeError: HTTPStatus.CONFLICT,
     errors.TenantNotFoundError: HTTPStatus.NOT_FOUND,
     errors.OriginIsPermanentError: HTTPStatus.CONFLICT,
+    errors.TooManyReferencesError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.TooManyHoldsError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TooManyConflictsError: HTTPStatus.CONFLICT,
     errors.StaleRevisionError: HTTPStatus.PRECONDITION_FAILED,
     BadMomentError: HTTPStatus.UNPROCESSABLE_ENTITY,

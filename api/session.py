@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError
@@ -16,6 +16,7 @@ from domain.identity import Identity
 from infra.clock import DatabaseClock
 from infra.content.store import ContentStore
 from infra.database import Database
+from infra.event_log.fold import Fold, S
 from infra.event_log.log import TenantLog, persistently
 from infra.keys.store import KeyStore
 
@@ -65,17 +66,19 @@ class Session:
             reason=reason,
         )
 
-    def history(
-        self, originator_id: UUID, first: type[Event], missing: type[LedgerError], revision: int | None = None
-    ) -> list[Recorded]:
-        """Every event of one originator up to a revision; `missing` is raised if it does not begin with a `first`."""
+    def state(
+        self,
+        originator_id: UUID,
+        fold: Fold[S, Any],
+        missing: type[LedgerError],
+        revision: int | None = None,
+        position: int | None = None,
+    ) -> S:
+        """What an originator's events come to, up to a revision and a position; `missing` is raised if to nothing."""
         try:
-            history = self.log.history(originator_id, revision)
+            return self.log.state(originator_id, fold, revision, position)
         except AggregateNotFoundError:
             raise missing from None
-        if not isinstance(history[0].event, first):
-            raise missing
-        return history
 
     def record(self, *events: Event, under: int | None = None) -> list[Recorded]:
         """Append the events as the log does. To be called in `atomically` or `persistently`, which keep documents."""

@@ -13,14 +13,13 @@ from uuid_utils.compat import uuid7
 
 from api.arriving import Arriving
 from api.contents import Contents
-from domain.asset.events import AssetContentStored, Content
+from domain.asset.events import Content
 from domain.errors import (
     ContentMismatchError,
     ContentTooLargeError,
     ContentTypeRefusedError,
     UploadNotFoundError,
 )
-from domain.event import Event
 from infra.content.looking import exhaust
 from infra.content.store import ContentStore, ObjectNotFoundError, Part
 from infra.content.uploads import Upload, Uploads, landing_key
@@ -88,10 +87,10 @@ class SignedUploads:
         try:
             return self._confirm(self.under_way(asset_id, upload_id), file_name, revision)
         except UploadNotFoundError:
-            row, history = self.contents.ledger.asset_with_history(asset_id)
-            if not any(_stored(recorded.event, upload_id) for recorded in history):
+            state = self.contents.ledger.live_asset(asset_id)
+            if upload_id not in (content.id for content in state.contents):
                 raise
-            return self.contents.ledger.shown(row)
+            return self.contents.ledger.shown(state.row)
 
     def abort(self, upload: Upload) -> None:
         """Forget an upload and what has arrived of it. UploadNotFoundError if it is over already."""
@@ -173,10 +172,6 @@ class SignedUploads:
 
     def _key(self, upload: Upload) -> str:
         return self.contents.key(upload.asset_id, upload.content_id)
-
-
-def _stored(event: Event, content_id: UUID) -> bool:
-    return isinstance(event, AssetContentStored) and event.content_id == content_id
 
 
 def _in_parts(upload: Upload) -> str:

@@ -68,6 +68,14 @@ class OriginIsPermanentError(LedgerError):
     """The reference says what made the asset, or what it belongs to, and cannot be unlinked."""
 
 
+class TooManyReferencesError(LedgerError):
+    """An asset has at most 10,000 links. Unlink what is no longer needed."""
+
+
+class TooManyHoldsError(LedgerError):
+    """An asset is under at most 1,000 legal holds at once."""
+
+
 class JobNotFoundError(LedgerError):
     """There is no such job."""
 

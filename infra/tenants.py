@@ -8,7 +8,7 @@ import secrets
 import threading
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import psycopg
@@ -16,9 +16,12 @@ from cachetools import TTLCache
 from uuid_utils.compat import uuid7
 
 from domain.errors import TenantExistsError, TenantNotFoundError
-from domain.event import Actor, Authenticated, Context
+from domain.event import Actor, Authenticated, Context, Recorded
 from domain.tenant import tenant as aggregate
+from domain.tenant.events import TenantEvent
+from domain.tenant.tenant import Tenant
 from infra.database import Database
+from infra.event_log.fold import Fold
 from infra.event_log.log import EventLog
 from infra.keys.store import KeyStore
 from infra.sql import beside
@@ -31,6 +34,13 @@ KEY_SECONDS = 1.0
 """How long a key that was found good is taken for good: another process's revocation holds from then on."""
 KEYS_KNOWN = 4_096
 NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
+
+
+def _step(tenant: Tenant | None, recorded: Recorded) -> Tenant | None:
+    return aggregate.project(tenant, [cast("TenantEvent", recorded.event)])
+
+
+TENANT: Fold[Tenant, Tenant] = Fold("tenant", 1, Tenant, _step, lambda _: None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +101,7 @@ class Tenants:
         }
         with self._database.transaction(tenant_id) as connection:
             log = self._log.of(tenant_id)
-            log.change(tenant_id, aggregate.project, lambda tenant: tenant.issue_key(context, key_id, holder))
+            log.change(tenant_id, TENANT, lambda tenant: tenant.issue_key(context, key_id, holder))
             connection.execute(_SQL["add_key"], row)
         return _PREFIX + base64.urlsafe_b64encode(tenant_id.bytes + key_id.bytes + secret).decode().rstrip("=")
 
@@ -99,7 +109,7 @@ class Tenants:
         """Let a key open nothing any more. KeyNotFoundError if the tenant has no such key."""
         with self._database.transaction(tenant_id) as connection:
             log = self._log.of(tenant_id)
-            log.change(tenant_id, aggregate.project, lambda tenant: tenant.revoke_key(context, key_id))
+            log.change(tenant_id, TENANT, lambda tenant: tenant.revoke_key(context, key_id))
             connection.execute(
                 _SQL["revoke_key"], {"tenant_id": tenant_id, "key_id": key_id, "at": context.recorded_at}
             )

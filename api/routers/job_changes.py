@@ -21,6 +21,7 @@ from domain.errors import (
     OtherCompletionError,
     StaleRevisionError,
     TooManyConflictsError,
+    TooManyReferencesError,
     WrongAttemptError,
 )
 from domain.job.inputs import AttemptCommand, Cancellation, Completion, Failure
@@ -65,7 +66,13 @@ def start_job(job_id: UUID, command: AttemptCommand, jobs: CallerJobs, if_match:
 @router.post(
     "/{job_id}/succeed",
     responses=documented(
-        *ANY_CHANGE, OtherCompletionError, ForeignAssetError, AssetNotFoundError, AssetDeletedError, *CREATING
+        *ANY_CHANGE,
+        OtherCompletionError,
+        ForeignAssetError,
+        AssetNotFoundError,
+        AssetDeletedError,
+        TooManyReferencesError,
+        *CREATING,
     ),
 )
 def succeed_job(job_id: UUID, completion: Completion, jobs: CallerJobs, if_match: IfMatch, response: Response) -> Job:

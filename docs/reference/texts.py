@@ -58,7 +58,7 @@ service makes one. Every answer carries it, the log of the service has it, and e
 
 **ETag and If-Match.** An answer with an asset, a job or the policy carries its revision as `ETag: "3"`. Send it back
 as `If-Match: "3"` with a change: if somebody else was faster, the answer is 412 and nothing is written. Without it, the
-change is decided on the newest revision, again if need be, up to five times, and then answered with 409.
+change is decided on the newest revision, and again whenever somebody else was faster.
 
 **Idempotency-Key** is any string of 1 to 512 characters that you make up for one request and repeat with it. For a new
 asset: the same key and body answer with the asset as it is now (200), another body is 409, and so is an asset deleted

@@ -53,3 +53,24 @@ SELECT ledger.lock_head(%(tenant_id)s)
 
 -- heads_at: of each tenant, the head of its log, and the digest of the entry at a position
 SELECT tenant, head, entry_digest FROM ledger.heads_at(%(tenant_ids)s::uuid[], %(positions)s::bigint[])
+-- stream_from_snapshot: one originator's nearest snapshot, and its events from there on
+SELECT originator_version, topic, entry, position, effective_at, subject
+  FROM ledger.stream_from_snapshot(
+      %(tenant_id)s, %(originator_id)s, %(fold)s, %(at_version)s, %(at_position)s, %(until_version)s, %(limit)s
+  )
+
+-- keep_snapshot: a snapshot, unless it is there already; the same again makes no difference
+INSERT INTO ledger.snapshots (tenant_id, originator_id, fold, originator_version, position, subject, state)
+VALUES (%(tenant_id)s, %(originator_id)s, %(fold)s, %(originator_version)s, %(position)s, %(subject)s, %(state)s)
+    ON CONFLICT (tenant_id, originator_id, fold, originator_version) DO UPDATE
+   SET position = excluded.position, subject = excluded.subject, state = excluded.state, kept_at = now()
+
+-- drop_foreign_snapshots: those of other folds that no process has kept for a while
+DELETE FROM ledger.snapshots
+ WHERE tenant_id = %(tenant_id)s AND originator_id = %(originator_id)s AND fold <> %(fold)s
+   AND kept_at < now() - interval '1 day'
+
+-- drop_snapshot: a snapshot that does not open
+DELETE FROM ledger.snapshots
+ WHERE tenant_id = %(tenant_id)s AND originator_id = %(originator_id)s AND fold = %(fold)s
+   AND originator_version = %(originator_version)s

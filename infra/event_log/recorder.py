@@ -2,7 +2,8 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -21,6 +22,7 @@ from domain.errors import BeyondHeadError, CorruptEntryError, LogBusyError, Serv
 from infra.database import Database
 from infra.event_log.appending import Append, Place, ServerChangedError, send
 from infra.event_log.group_commit import GroupWriter
+from infra.event_log.snapshots import Snapshot
 from infra.sql import beside
 
 _SQL = beside(__file__, "queries.sql")
@@ -98,6 +100,52 @@ class LogRecorder(ApplicationRecorder):
             self._must_follow(stream, stream[0].originator_version if desc else (gt or 0) + 1)
         return entries
 
+    def select_from_snapshot(
+        self,
+        originator_id: UUID,
+        fold: str,
+        limit: int,
+        at_version: int | None = None,
+        at_position: int | None = None,
+        until_version: int | None = None,
+    ) -> tuple[Snapshot | None, list[LogEntry]]:
+        """The newest snapshot that stands at no later revision and position than asked for, and the entries from there.
+
+        The first of these is the one that the snapshot stands at; without a snapshot, that of the first revision.
+        CorruptEntryError if one of them is missing.
+        """
+        asked = {
+            "tenant_id": self.tenant_id,
+            "originator_id": originator_id,
+            "fold": fold,
+            "at_version": at_version,
+            "at_position": at_position,
+            "until_version": until_version,
+            "limit": limit,
+        }
+        with self._database.connection() as connection:
+            rows: Any = connection.execute(_SQL["stream_from_snapshot"], asked, binary=True).fetchall()
+        snapshot = None
+        if rows and rows[0][1] is None:
+            version, _, state, position, _, subject = rows.pop(0)
+            snapshot = Snapshot(self.tenant_id, originator_id, version, position, subject, state)
+        entries = self._entries((originator_id, *row[:5]) for row in rows)
+        if entries:
+            self._must_follow(entries, snapshot.originator_version if snapshot else 1)
+        return snapshot, entries
+
+    def keep_snapshot(self, fold: str, snapshot: Snapshot) -> None:
+        """Keep a snapshot, in the place of the same one of before, and forget those of folds that nobody uses."""
+        with self._database.transaction(self.tenant_id) as connection:
+            row = {**snapshot._asdict(), "fold": fold}
+            connection.execute(_SQL["keep_snapshot"], row)
+            connection.execute(_SQL["drop_foreign_snapshots"], row)
+
+    def drop_snapshot(self, fold: str, snapshot: Snapshot) -> None:
+        """Forget a snapshot."""
+        with self._database.transaction(self.tenant_id) as connection:
+            connection.execute(_SQL["drop_snapshot"], {**snapshot._asdict(), "fold": fold})
+
     def select_notifications(
         self,
         start: int | None,
@@ -155,6 +203,18 @@ class LogRecorder(ApplicationRecorder):
         if not self._database.in_transaction:  # else it may be of what is not committed yet
             self._heads.note(self.tenant_id, head)
         return head
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether there is a transaction around."""
+        return self._database.in_transaction
+
+    @contextmanager
+    def holding_head(self) -> Iterator[None]:
+        """A transaction in which nobody else appends to the log."""
+        with self._database.transaction(self.tenant_id):
+            self.lock_head()
+            yield
 
     def lock_head(self) -> None:
         """Queue on the head until the transaction around ends; afterwards every read sees all that was appended."""

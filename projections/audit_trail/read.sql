@@ -1,5 +1,5 @@
 -- audit_trail: the audit trail of the session's tenant
-SELECT position, originator_id, revision FROM queries.audit_trail_v2 AS t
+SELECT position, originator_id, revision, topic FROM queries.audit_trail_v2 AS t
 
 -- newest_first: the order of the trail
 ORDER BY t.position DESC

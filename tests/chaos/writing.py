@@ -17,6 +17,7 @@ from domain.asset.inputs import NewAsset, NewDescription
 from domain.errors import LogBusyError, OutcomeUnknownError, QueueFullError, ServiceUnavailableError
 from domain.event import Event
 from domain.reference import Reference
+from projections.states import ASSET
 from tests.chaos.plan import TENANTS, THREADS, Plan, context, reaching, until_told
 from tests.chaos.records import Records
 
@@ -95,7 +96,7 @@ class Writer:
         hot = uuid5(self._log.tenant_id, str(self._position // HOT_FOR))
         asset_id = hot if self._chance.random() < 0.3 else self._chance.choice(self._mine)
         try:
-            asset = self._log.load(asset_id, aggregate.project)
+            asset = self._log.state(asset_id, ASSET).asset
         except AggregateNotFoundError:
             self._append([self._new(asset_id)])
             return

@@ -32,6 +32,7 @@ from infra.event_log.appending import Append, PolicyChangedError
 from infra.event_log.group_commit import MOST_LANES, GroupWriter, Patience
 from infra.event_log.log import EventLog
 from infra.event_log.mapper import SealingMapper
+from infra.event_log.snapshots import SnapshotWriter
 from infra.servers import Servers
 from tests.conftest import context, empty_log
 from tests.infra.embedding import eventually
@@ -208,7 +209,9 @@ def test_over_http_a_full_queue_is_a_503_that_says_when_to_try_again(quiet: Serv
     key = quiet.tenants.issue_key(context(), tenant, Actor(id="ann", type="user"))
     head = quiet.log.of(tenant).recorder.head()
     with GroupWriter(database, most_waiting=0) as full:
-        crowded = replace(quiet, log=EventLog(quiet.database, full, SealingMapper(quiet.keys)))
+        crowded = replace(
+            quiet, log=EventLog(quiet.database, full, SealingMapper(quiet.keys), SnapshotWriter(quiet.keys))
+        )
         with serving(create_app(lambda: nullcontext(crowded)), listening("127.0.0.1", 0)) as url:
             answer = httpx.post(
                 f"{url}/v1/assets", json={"media": {"media_kind": "image"}}, headers={"Authorization": f"Bearer {key}"}
