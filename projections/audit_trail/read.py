@@ -7,6 +7,7 @@ from uuid import UUID
 from domain.reference import Reference
 from infra.database import Database
 from infra.event_log.log import TenantLog
+from infra.event_log.recorder import missing_position
 from infra.sql import beside
 from projections.history import Entry, entries
 from projections.query import Keyset, Page, Select, page, search_pattern
@@ -45,6 +46,8 @@ def list_trail(
     for _, originator_id, revision in found.items:
         newest[originator_id] = max(revision, newest.get(originator_id, 0))
     told = [entry for entry in entries(log.histories(newest)) if entry.position in shown]
+    if missing := shown - {entry.position for entry in told}:
+        raise missing_position(log.tenant_id, min(missing))
     return Page(told[::-1], found.next)
 
 
