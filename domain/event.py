@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from domain.errors import CorruptEntryError, ReservedActorError, UnknownTopicError
+from domain.errors import ReservedActorError, UnknownTopicError
 from domain.stored import reader
 from domain.values import Frozen, OutsideId, Personal, Text, UtcTime, is_personal, searchable
 
@@ -193,13 +193,13 @@ def to_parts(event: Event) -> Parts:
 def from_parts(clear: dict[str, Any], personal: dict[str, Any]) -> Event:
     """The event of a stored document, upcast to the current version of its class. The parts are used up.
 
-    Raises UnknownTopicError for an event of a newer version of the software, CorruptEntryError if the personal part
-    is not the one that the clear part names, or pydantic's ValidationError for a document no version ever wrote.
+    Raises UnknownTopicError for an event of a newer version of the software, or pydantic's ValidationError for a
+    document no version ever wrote.
     """
     version: int = clear.pop("schema_version")
     upcasts, validate = _reading(clear.pop("topic"), version)
-    if version >= _NAMES_SEALED and clear.pop("sealed_fields", []) != list(personal):
-        raise CorruptEntryError("its sealed fields are not those that it names")
+    if version >= _NAMES_SEALED:
+        clear.pop("sealed_fields", None)
     own: dict[str, Any] = clear.pop("data")
     own |= personal
     if "reason" in own:

@@ -112,6 +112,7 @@ class SealingMapper(Mapper[UUID]):
             clear_bytes, box = _split(stored.state)
             clear: dict[str, Any] = orjson.loads(clear_bytes)
             _compare(tenant_id, stored, clear)
+            _compare_seal(box, clear)
             subject: str | None = clear.get("subject")
             if subject is not None:
                 storable(subject)
@@ -164,6 +165,11 @@ def _compare(tenant_id: UUID, stored: Stored, clear: dict[str, Any]) -> None:
     ):
         raise CorruptEntryError("its bytes belong to another event than its columns")
     clear["tenant_id"], clear["originator_id"] = tenant_id, stored.originator_id
+
+
+def _compare_seal(box: bytes | None, clear: dict[str, Any]) -> None:
+    if box is None and "sealed_fields" in clear:
+        raise CorruptEntryError("its seal is missing")
 
 
 def _compare_times(stored: Stored, event: Event) -> None:

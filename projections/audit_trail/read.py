@@ -11,6 +11,7 @@ from domain.reference import Reference
 from infra.database import Database
 from infra.event_log.fold import Fold
 from infra.event_log.log import TenantLog
+from infra.event_log.recorder import missing_position
 from infra.event_log.snapshots import EVERY
 from infra.sql import beside
 from projections.history import Entry, entries, entries_after
@@ -49,6 +50,8 @@ def list_trail(
     with database.transaction(log.tenant_id) as connection:
         found = page(select, connection, keyset, limit, position_column=0)
     told = {entry.position: entry for entry in _told(log, found.items)}
+    if missing := {position for position, *_ in found.items} - told.keys():
+        raise missing_position(log.tenant_id, min(missing))
     return Page([told[position] for position, *_ in found.items], found.next)
 
 
