@@ -85,7 +85,7 @@ class Contents:
                 asset_id, wanted, arrived, digest, lambda: self._end(arrived.content_id)
             )
             if not made:
-                self.abort(upload)
+                self._give_up(upload)
             return row, made
 
     def fetch(self, url: str, new: NewAsset | None, seconds: float) -> AssetRow:
@@ -106,9 +106,14 @@ class Contents:
 
     def abort(self, upload: Upload) -> None:
         """Forget an upload and what has arrived of it. UploadNotFoundError if it is over, and perhaps recorded."""
-        with self.ledger.session.database.transaction(self.ledger.tenant_id):
+        database = self.ledger.session.database
+
+        def work() -> None:
             self._end(upload.content_id)
             discard(self.store, self.ledger.tenant_id, upload)
+            database.proven_by(lambda: self.uploads.lock(upload.content_id) is None)
+
+        database.atomically(self.ledger.tenant_id, work)
 
     @contextmanager
     def _arrived(
@@ -127,9 +132,13 @@ class Contents:
         except ServiceUnavailableError:
             raise
         except BaseException:
-            with suppress(ServiceUnavailableError, UploadNotFoundError):
-                self.abort(upload)
+            self._give_up(upload)
             raise
+
+    def _give_up(self, upload: Upload) -> None:
+        """Abort the upload; where that cannot be done now, it is left to the sweep."""
+        with suppress(ServiceUnavailableError, UploadNotFoundError):
+            self.abort(upload)
 
     def looked_at(
         self,

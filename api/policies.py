@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 from api.session import Session
 from domain.asset.asset import Asset
@@ -15,6 +16,7 @@ from domain.errors import (
 )
 from domain.event import Event, Recorded
 from domain.job.job import Job
+from domain.reference import Reference
 from domain.tenant import declarations, tenant
 from domain.tenant.declarations import Declarations, declared_id
 from domain.tenant.events import PolicySet, ReferenceDeclared
@@ -65,31 +67,27 @@ class Policies:
         return told[-1] if told else None
 
     def set_policy(self, new: NewPolicy, expected_revision: int | None = None) -> Recorded | None:
-        """Put a policy in the place of the one before. StaleRevisionError if that is not of the expected revision."""
+        """Put a policy in the place of the one before; returns how the one now in force was set, None if none was.
+
+        StaleRevisionError if the one before is not of the expected revision.
+        """
         context, log = self.session.context(new.reason), self.session.log
 
-        def work() -> None:
+        def work() -> Recorded | None:
             ours = log.load(self.session.tenant_id, tenant.project)
             expect_revision(expected_revision, ours.policy_revision, " of the policy")
-            for event in ours.set_policy(context, new.policy()):
+            events = ours.set_policy(context, new.policy())
+            for event in events:
                 self._tables.set(event)
-                log.record(event)
+            return log.record(*events)[-1] if events else self.policy()
 
-        self.session.atomically(work)
-        return self.policy()
+        return self.session.atomically(work)
 
     def declare(self, news: Sequence[NewReference]) -> list[Outcome]:
         """Make references known, all that can be in one append; tells of each how it was, or why it was not."""
-        decided = self.session.atomically(lambda: self._declare(news))
-        ids = [declared_id(self.session.identity, new.reference()) for new in news]
-        streams = self.session.log.histories(dict.fromkeys(ids, 1))
-        recorded = {first.event.originator_id: first for first in streams}
-        return [
-            outcome if isinstance(outcome, LedgerError) else (recorded[id_], outcome)
-            for id_, outcome in zip(ids, decided, strict=True)
-        ]
+        return self.session.atomically(lambda: self._declare(news))
 
-    def _declare(self, news: Sequence[NewReference]) -> list[bool | LedgerError]:
+    def _declare(self, news: Sequence[NewReference]) -> list[Outcome]:
         asked = [new.reference() for new in news]
         known = Declarations(self.session.tenant_id, self._tables.declared(asked))
         outcomes: list[bool | LedgerError] = []
@@ -104,10 +102,23 @@ class Policies:
                 known = declarations.evolve(known, event)
             made += events
             outcomes.append(bool(events))
+        recorded = self._first_declared(asked, made)
+        return [
+            outcome if isinstance(outcome, LedgerError) else (recorded[declared_id(self.session.identity, one)], outcome)
+            for one, outcome in zip(asked, outcomes, strict=True)
+        ]
+
+    def _first_declared(
+        self, references: Sequence[Reference], made: Sequence[ReferenceDeclared]
+    ) -> dict[UUID, Recorded]:
+        """How each reference was declared first, by the id of that, once what is new is recorded."""
+        ids = {declared_id(self.session.identity, reference) for reference in references}
+        earlier = ids - {event.originator_id for event in made}
+        recorded = self.session.log.histories(dict.fromkeys(earlier, 1)) if earlier else []
         if made:
             self._tables.declare(made)
-            self.session.log.record(*made)
-        return outcomes
+            recorded += self.session.log.record(*made)
+        return {each.event.originator_id: each for each in recorded}
 
     def _judge(self, decisions: Sequence[Sequence[Use]]) -> tuple[list[LedgerError | None], int | None]:
         """Why each decision is refused, if it is, and the revision of the policy that says so.

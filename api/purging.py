@@ -208,7 +208,8 @@ class Purging:
 
     def _sweep_next(self) -> bool | None:
         """Whether what the next upload left behind could be removed; None if there is no other."""
-        with self.session.database.transaction(self.session.tenant_id):
+
+        def work() -> bool | None:
             upload = self.uploads.next_expired()
             if upload is None:
                 return None
@@ -219,6 +220,8 @@ class Purging:
                 self.uploads.put_off(upload.content_id)
                 return False
             return self.uploads.end(upload.content_id)
+
+        return self.session.atomically(work)
 
     def sweep_landed(self, landed: Mapping[UUID, str]) -> None:
         """Remove what came to a signed URL after its upload was over: by content, the keys of all that has landed.
@@ -232,8 +235,7 @@ class Purging:
                 self._log("what landed late not swept", error, upload_id=content_id)
 
     def _next(self, until: datetime) -> Purge | None:
-        with self.session.database.transaction(self.session.tenant_id):
-            return self.purges.next_due(until)
+        return self.session.atomically(lambda: self.purges.next_due(until))
 
     def _record(self, purge: Purge) -> None:
         gone = [version.number for version in purge.versions]

@@ -1,4 +1,8 @@
-"""Connections to PostgreSQL: pooled, one short transaction at a time, each naming the tenant it works for."""
+"""Connections to PostgreSQL: pooled, one short transaction at a time, each naming the tenant it works for.
+
+Here it is decided what is known of a transaction's end. Before COMMIT was sent, nothing was committed. While COMMIT is
+under way, its proof tells, or the work is done again; else OutcomeUnknownError. After it, it is committed.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,17 +13,21 @@ from uuid import UUID
 
 import orjson
 import psycopg
+import structlog
 from psycopg import pq
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from domain.errors import ServiceUnavailableError
+from domain.errors import OutcomeUnknownError, ServiceUnavailableError
 from infra.forking import after_fork
+from infra.in_doubt import ATTEMPTS, SECONDS, ConnectionLostError, Pauses, Proof, Transaction
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
+_LOG = structlog.get_logger()
 Row = TypeVar("Row")
+T = TypeVar("T")
 UNREACHABLE = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
 
 
@@ -37,10 +45,22 @@ def _check(connection: Connection) -> None:
     connection.pgconn.consume_input()
 
 
+def _check_committable(connection: Connection) -> None:
+    """Refuse to commit what would be rolled back without a word: psycopg's OperationalError, or its InternalError."""
+    status = connection.pgconn.transaction_status
+    if status == pq.TransactionStatus.INERROR:
+        raise psycopg.errors.InFailedSqlTransaction("a statement failed, and nobody was told")
+    if status != pq.TransactionStatus.INTRANS:
+        raise psycopg.OperationalError("the connection was lost")
+
+
 class Database:
     """A pool of connections as one role. Close it, or use it as a context manager."""
 
-    def __init__(self, conninfo: str, *, size: int = 8, prepare: bool = True, timeout: float = 10) -> None:
+    def __init__(
+        self, conninfo: str, *, size: int = 8, prepare: bool = True, timeout: float = 10, in_doubt: float = SECONDS
+    ) -> None:
+        self._in_doubt = in_doubt
         self._make_pool = partial(
             ConnectionPool,
             conninfo,
@@ -52,7 +72,7 @@ class Database:
             check=_check,
             kwargs={"autocommit": True, "prepare_threshold": 5 if prepare else None},
         )
-        self._around: ContextVar[tuple[Connection, UUID | None] | None] = ContextVar("around", default=None)
+        self._around: ContextVar[tuple[Connection, Transaction] | None] = ContextVar("around", default=None)
         self._pools: list[ConnectionPool[Connection]] = []
         self._begin()
         after_fork(self._begin)
@@ -89,21 +109,125 @@ class Database:
 
         Inside another one of the same tenant it is part of that: everything between commits together, on one
         connection. A thread that held one connection and waited for a second could wait for ever.
+
+        Raises ServiceUnavailableError when nothing was committed, OutcomeUnknownError when nobody knows.
         """
+        try:
+            with self._transaction(tenant_id, writes=True) as connection:
+                yield connection
+        except ConnectionLostError as error:
+            raise _lost(error) from error
+
+    @contextmanager
+    def reading(self, tenant_id: UUID | None = None) -> Iterator[Connection]:
+        """The same for reads alone: what was read stands, however the transaction ends."""
+        try:
+            with self._transaction(tenant_id, writes=False) as connection:
+                yield connection
+        except ConnectionLostError as error:
+            raise _lost(error) from error
+
+    def atomically(self, tenant_id: UUID, work: Callable[[], T], *, repeatable: bool = False) -> T:
+        """Do the work in one transaction, and again from the start if its connection was lost and nothing committed.
+
+        `repeatable` work may be done again even if it was committed before: that changes nothing, and gives the same
+        answer. Raises what `transaction` does.
+        """
+        if self.in_transaction:
+            with self.transaction(tenant_id):
+                return work()
+        doubt: OutcomeUnknownError | None = None
+        pauses, losses = Pauses(self._in_doubt), 0
+        while True:
+            try:
+                with self._transaction(tenant_id, writes=True):
+                    result = work()
+                return result  # noqa: TRY300 - only once it is committed
+            except ConnectionLostError as error:
+                losses += 1
+                if doubt is None and losses == ATTEMPTS:
+                    raise _lost(error) from error
+            except OutcomeUnknownError as error:
+                if not repeatable:
+                    raise
+                doubt = error
+            except ServiceUnavailableError:
+                if doubt is None:
+                    raise
+            if not pauses.pause():
+                raise doubt or OutcomeUnknownError
+
+    def proven_by(self, proof: Proof) -> None:
+        """Let the proof tell whether the transaction around was committed, if its connection is lost at COMMIT."""
         around = self._around.get()
         if around is not None:
-            if around[1] != tenant_id:
+            around[1].proof = proof
+
+    @contextmanager
+    def _transaction(self, tenant_id: UUID | None, *, writes: bool) -> Iterator[Connection]:
+        """A transaction, or a part of the one around. Raises ConnectionLostError when nothing of it was committed."""
+        around = self._around.get()
+        if around is not None:
+            connection, outer = around
+            if outer.tenant_id != tenant_id:
                 raise ValueError("a transaction works for one tenant")
-            yield around[0]
+            outer.writes |= writes
+            yield connection
             return
-        with self.connection() as connection, connection.transaction():
-            if tenant_id is not None:
-                connection.execute("SELECT set_config('ledger.tenant_id', %s, true)", (str(tenant_id),))
-            token = self._around.set((connection, tenant_id))
+        begun = Transaction(tenant_id, writes)
+        with self.connection() as connection:
             try:
-                yield connection
-            finally:
-                self._around.reset(token)
+                with connection.transaction():
+                    with self._within(connection, begun):
+                        yield connection
+                    begun.committing = True
+            except psycopg.Error as error:
+                if not connection.closed:
+                    raise
+                lost = error
+            else:
+                return
+        self._settle(begun, lost)
+
+    @contextmanager
+    def _within(self, connection: Connection, begun: Transaction) -> Iterator[None]:
+        """The transaction around for as long as the block runs, which must leave it fit to be committed."""
+        if begun.tenant_id is not None:
+            connection.execute("SELECT set_config('ledger.tenant_id', %s, true)", (str(begun.tenant_id),))
+        token = self._around.set((connection, begun))
+        try:
+            yield
+        finally:
+            self._around.reset(token)
+        _check_committable(connection)
+
+    def _settle(self, ended: Transaction, lost: psycopg.Error) -> None:
+        """Return if the transaction was committed; else raise ConnectionLostError, or OutcomeUnknownError."""
+        if not ended.committing:
+            raise ConnectionLostError from lost
+        if not ended.writes:
+            return
+        _LOG.warning("connection lost at COMMIT", reason=str(lost), provable=ended.proof is not None)
+        if ended.proof is None:
+            raise OutcomeUnknownError from lost
+        if not self._is_committed(ended.tenant_id, ended.proof):
+            raise ConnectionLostError from lost
+
+    def _is_committed(self, tenant_id: UUID | None, proof: Proof) -> bool:
+        """What the proof says, asked until there is an answer. OutcomeUnknownError if there is none in time."""
+        pauses = Pauses(self._in_doubt)
+        while True:
+            try:
+                with self.reading(tenant_id) as connection:
+                    connection.execute(
+                        "SELECT set_config('lock_timeout', %s, true)", (str(pauses.milliseconds_left),)
+                    )
+                    return proof()
+            except OutcomeUnknownError:
+                raise
+            except (psycopg.Error, ServiceUnavailableError):
+                if not pauses.pause():
+                    raise OutcomeUnknownError from None
 
     def close(self) -> None:
         """Close every connection."""
@@ -134,6 +258,10 @@ def fetch_at_once(
         raise psycopg.errors.error_from_result(result)
     transformer.set_pgresult(result, format=pq.Format.BINARY)
     return transformer.load_rows(0, result.ntuples, make)
+
+
+def _lost(error: ConnectionLostError) -> ServiceUnavailableError:
+    return unreachable(error.__cause__ if isinstance(error.__cause__, Exception) else error)
 
 
 def unreachable(error: Exception) -> ServiceUnavailableError:

@@ -59,7 +59,11 @@ class JobQueue:
 
     def heartbeat(self, job_id: UUID, attempt: int, seconds: int) -> datetime | None:
         """Extend a lease; returns until when, None if it is lost."""
-        rows = self._run("heartbeat", job_id=job_id, attempt=attempt, seconds=seconds)
+        rows = self._database.atomically(
+            self._tenant_id,
+            lambda: self._run("heartbeat", job_id=job_id, attempt=attempt, seconds=seconds),
+            repeatable=True,
+        )
         return cast(datetime, rows[0][0]) if rows else None
 
     def _enqueue(self, job: Job, attempt: int) -> None:

@@ -48,15 +48,15 @@ class Purges:
 
     def pending(self, asset_id: UUID) -> bool:
         """Whether content of the asset is about to go."""
-        return bool(self._run("pending", asset_id=asset_id)[0][0])
+        return bool(self._read("pending", asset_id=asset_id)[0][0])
 
     def going(self) -> set[tuple[UUID, int]]:
         """Every content version that is about to go, by asset."""
-        return {(row[0], row[1]) for row in self._run("going")}
+        return {(row[0], row[1]) for row in self._read("going")}
 
     def clock(self) -> datetime:
         """What the times of purges go by."""
-        ((now,),) = self._run("clock")
+        ((now,),) = self._read("clock")
         return cast("datetime", now)
 
     def next_due(self, until: datetime) -> Purge | None:
@@ -75,7 +75,7 @@ class Purges:
 
     def count(self) -> tuple[int, str | None]:
         """How many content versions are about to go, and why one of them has not gone yet."""
-        ((number, failure),) = self._run("count")
+        ((number, failure),) = self._read("count")
         return number, failure
 
     def _first_of(self, asset_id: UUID) -> Purge | None:
@@ -86,6 +86,10 @@ class Purges:
         *_, actor_id, actor_type, correlation_id, reason = rows[0]
         versions = tuple(ContentVersion(row[0], row[1]) for row in rows if row[4] == correlation_id)
         return Purge(asset_id, versions, Actor(id=actor_id, type=actor_type), correlation_id, reason)
+
+    def _read(self, statement: str, **parameters: object) -> Sequence[tuple[Any, ...]]:
+        with self._database.reading(self._tenant_id) as connection:
+            return connection.execute(_SQL[statement], {"tenant_id": self._tenant_id, **parameters}).fetchall()
 
     def _run(self, statement: str, **parameters: object) -> Sequence[tuple[Any, ...]]:
         with self._database.transaction(self._tenant_id) as connection:

@@ -8,7 +8,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from domain.errors import KeyUnavailableError
+from domain.errors import KeyUnavailableError, OutcomeUnknownError
 from domain.identity import Identity
 from infra.database import Database
 from infra.keys.key_file import KeyFileError
@@ -77,14 +77,12 @@ class KeyStore:
 
     def _add(self, tenant_id: UUID, subject: str) -> None:
         wrapped = self._wrap(AESGCM.generate_key(bit_length=256), _binding(tenant_id, subject))
-        with self._database.transaction(tenant_id) as connection:
-            connection.execute(_SQL["add"], {"tenant_id": tenant_id, "subject": subject, "wrapped_key": wrapped})
+        self._store("add", tenant_id, subject=subject, wrapped_key=wrapped)
 
     def make_secret(self, tenant_id: UUID) -> None:
         """Make the secret of a new tenant."""
         made = self._wrap(os.urandom(_SECRET_BYTES), _secret_binding(tenant_id))
-        with self._database.transaction(tenant_id) as connection:
-            connection.execute(_SQL["add_secret"], {"tenant_id": tenant_id, "wrapped_secret": made})
+        self._store("add_secret", tenant_id, wrapped_secret=made)
 
     def _identity(self, tenant_id: UUID) -> Identity:
         wrapped = self._one("find_secret", tenant_id)
@@ -92,8 +90,20 @@ class KeyStore:
             raise KeyUnavailableError("The secret that tells requests apart cannot be had right now.")
         return Identity(self._unwrap(wrapped, _secret_binding(tenant_id)))
 
+    def _store(self, statement: str, tenant_id: UUID, **parameters: object) -> None:
+        """Add a row, unless there is one. KeyUnavailableError if nobody knows: nothing was sealed with it yet."""
+
+        def work() -> None:
+            with self._database.connection() as connection:
+                connection.execute(_SQL[statement], {"tenant_id": tenant_id, **parameters})
+
+        try:
+            self._database.atomically(tenant_id, work, repeatable=True)
+        except OutcomeUnknownError as error:
+            raise KeyUnavailableError from error
+
     def _one(self, statement: str, tenant_id: UUID, **parameters: object) -> bytes | None:
-        with self._database.transaction(tenant_id) as connection:
+        with self._database.reading(tenant_id) as connection:
             row = connection.execute(_SQL[statement], {"tenant_id": tenant_id, **parameters}).fetchone()
         return bytes(row[0]) if row else None
 

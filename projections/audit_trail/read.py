@@ -37,7 +37,7 @@ def list_trail(
     select = trail_select(wanted)
     if cursor is not None:
         select.where(_SQL["after_cursor"], after=keyset.decode(cursor))
-    with database.transaction(log.tenant_id) as connection:
+    with database.reading(log.tenant_id) as connection:
         found = page(select, connection, keyset, limit, position_column=0)
     shown = {position for position, _, _ in found.items}
     newest: dict[UUID, int] = {}

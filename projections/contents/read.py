@@ -12,21 +12,21 @@ _SQL = beside(__file__, "read.sql")
 
 def due_for_purge(database: Database, tenant_id: UUID, before: datetime, most: int) -> list[UUID]:
     """Assets that were deleted before the time, under no hold, with content that is not purged nor about to be."""
-    with database.transaction(tenant_id) as connection:
+    with database.reading(tenant_id) as connection:
         rows = connection.execute(_SQL["due"], {"before": before, "most": most}).fetchall()
     return [row[0] for row in rows]
 
 
 def superseded(database: Database, tenant_id: UUID, before: datetime, most: int) -> list[tuple[UUID, list[int]]]:
     """Live assets under no hold, each with the content versions that were superseded before the time and are there."""
-    with database.transaction(tenant_id) as connection:
+    with database.reading(tenant_id) as connection:
         rows = connection.execute(_SQL["superseded"], {"before": before, "most": most}).fetchall()
     return [(asset_id, numbers) for asset_id, numbers in rows]
 
 
 def bytes_there(database: Database, tenant_id: UUID, asset_ids: Collection[UUID]) -> dict[UUID, int]:
     """How many bytes all the content versions that are not purged have, of those of the assets that have some."""
-    with database.transaction(tenant_id) as connection:
+    with database.reading(tenant_id) as connection:
         return dict(connection.execute(_SQL["bytes"], {"asset_ids": list(asset_ids)}).fetchall())
 
 
