@@ -85,7 +85,7 @@ class Contents:
                 asset_id, wanted, arrived, digest, lambda: self._end(arrived.content_id)
             )
             if not made:
-                self._give_up(upload)
+                self.give_up(upload)
             return row, made
 
     def fetch(self, url: str, new: NewAsset | None, seconds: float) -> AssetRow:
@@ -132,10 +132,10 @@ class Contents:
         except ServiceUnavailableError:
             raise
         except BaseException:
-            self._give_up(upload)
+            self.give_up(upload)
             raise
 
-    def _give_up(self, upload: Upload) -> None:
+    def give_up(self, upload: Upload) -> None:
         """Abort the upload; where that cannot be done now, it is left to the sweep."""
         with suppress(ServiceUnavailableError, UploadNotFoundError):
             self.abort(upload)

@@ -9,7 +9,7 @@ import typer
 from rich import print as show
 from rich.table import Column, Table
 
-from api.cli.opening import ReasonOption, TenantArgument, opened, operator
+from api.cli.opening import ReasonOption, TenantArgument, in_doubt, opened, operator
 from domain.errors import LedgerError
 from domain.event import Actor
 from infra.tenants import key_id_of
@@ -60,7 +60,7 @@ def revoke(
     reason: ReasonOption = None,
 ) -> None:
     """Revoke a key. It opens nothing any more; in services that are running, within a second."""
-    with opened() as services:
+    with opened() as services, in_doubt("Revoke it again: what is revoked stays so."):
         services.tenants.revoke_key(operator(reason), services.tenants.find(tenant), key_id)
     show(f"revoked {key_id}")
 
