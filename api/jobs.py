@@ -42,16 +42,16 @@ class Jobs:
         key_digest = identity.digest("key", key) if key is not None else None
         id_, _ = aggregate.job_id(identity, new)
 
-        def work() -> tuple[int, bool]:
+        def work() -> tuple[JobRow, bool]:
             try:
                 job = self._load(id_)
             except JobNotFoundError:
                 event = aggregate.request(context, self.session.tenant_id, identity, new, key_digest)
-                return self._carry_out(aggregate.requested(event), [event]), True
-            return self._carry_out(job, job.request_again(context, key_digest)), False
+                return self._row_at(id_, self._carry_out(aggregate.requested(event), [event])), True
+            return self._row_at(id_, self._carry_out(job, job.request_again(context, key_digest))), False
 
-        revision, made = self.session.atomically(work)
-        return self._shown(id_, revision), made
+        row, made = self.session.atomically(work)
+        return self.session.documents.shown(row), made
 
     def change(
         self, job_id: UUID, decide: Decision, reason: str | None, expected_revision: int | None = None
@@ -59,13 +59,13 @@ class Jobs:
         """Decide on a job and record what was decided; returns the job as that left it."""
         context = self.session.context(reason)
 
-        def work() -> int:
+        def work() -> JobRow:
             self._queue.lock(job_id)
             job = self._load(job_id)
             expect_revision(expected_revision, job.version)
-            return self._carry_out(job, decide(job, context))
+            return self._row_at(job_id, self._carry_out(job, decide(job, context)))
 
-        return self._shown(job_id, self.session.atomically(work))
+        return self.session.documents.shown(self.session.atomically(work))
 
     def succeed(self, job_id: UUID, completion: Completion, expected_revision: int | None = None) -> JobRow:
         """End an attempt with what it made: the job and its assets in one append."""
@@ -197,9 +197,9 @@ class Jobs:
         except AggregateNotFoundError:
             raise AssetNotFoundError(f"There is no asset {asset_id}.") from None
 
-    def _shown(self, job_id: UUID, revision: int) -> JobRow:
-        """The job as the answer to what is recorded."""
-        return self.session.documents.shown(_row(self._history(job_id, revision)))
+    def _row_at(self, job_id: UUID, revision: int) -> JobRow:
+        """The job as the answer, read before it is committed: afterwards nothing may fail."""
+        return _row(self._history(job_id, revision))
 
     def _history(self, job_id: UUID, revision: int | None = None) -> list[Recorded]:
         return self.session.history(job_id, JobRequested, JobNotFoundError, revision)

@@ -101,8 +101,14 @@ class Ledger:
 
         Its documents may be references still: it can be part of a transaction, which must not wait for the store.
         """
-        changed = self._change(asset_id, decide, reason, expected_revision)
-        return _row(self.log.history(asset_id, changed.revision))
+        history: list[Recorded] = []
+
+        def decided(asset: Asset, context: Context) -> Sequence[AssetEvent]:
+            history[:] = self.log.history(asset_id, asset.version)  # now: after the commit, nothing may fail
+            return decide(asset, context)
+
+        changed = self._change(asset_id, decided, reason, expected_revision)
+        return _row([*history, *changed.recorded])
 
     def shown(self, row: AssetRow) -> AssetRow:
         """The asset with its documents, as the answer to what is recorded."""

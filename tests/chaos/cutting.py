@@ -24,6 +24,10 @@ ENDS = (b"Z", b"G")
 """ReadyForQuery, and CopyInResponse, after which the server waits for the client: it has said all there is to say."""
 
 
+WRITING = (b"ledger.append(", b"INSERT INTO ", b"UPDATE ledger.", b"DELETE FROM ")
+"""Stand in what writes. A prepared statement does not say so."""
+
+
 class When(Enum):
     """Where a connection is cut."""
 
@@ -42,8 +46,8 @@ LOSING = tuple(when for when in When if when is not When.HEARD)
 class Cut:
     """One cut to be made, at the next request that contains the marker.
 
-    At COMMIT, it is the next COMMIT of a transaction that contains it, or append that is a transaction of its own, after
-    so many that are let pass. `for_all` says that nobody is let through afterwards, until `admit`.
+    At COMMIT, it is the next COMMIT of a transaction that contains it and writes, or append that is a transaction of its
+    own, after so many that are let pass. `for_all` says that nobody is let through afterwards, until `admit`.
     """
 
     marker: bytes
@@ -56,8 +60,9 @@ class Cut:
         """Whether it is to be made here: at a request of a transaction with these requests before it."""
         if not self.at_commit:
             return self.marker in request
-        committed = transaction if is_commit(request) else request if appends_alone(request, transaction) else b""
-        if self.marker not in committed:
+        alone = b"BEGIN" not in transaction
+        committed = transaction if is_commit(request) else request if alone else b""
+        if self.marker not in committed or not any(word in committed for word in WRITING):
             return False
         self.passes -= 1
         return self.passes < 0
@@ -292,11 +297,6 @@ def requests(client: socket.socket) -> Iterator[bytes]:
 def is_commit(request: bytes) -> bool:
     """Whether the request is a COMMIT, as a simple query."""
     return request[:1] == b"Q" and request[5:11].upper() == b"COMMIT"
-
-
-def appends_alone(request: bytes, transaction: bytes) -> bool:
-    """Whether the request is an append that commits by itself. A prepared one does not say so."""
-    return b"ledger.append(" in request and b"BEGIN" not in transaction
 
 
 def ends_transaction(requests: bytes) -> bool:
