@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -100,11 +99,7 @@ def impatient(behind: Behind) -> Iterator[None]:
         patch.setattr(behind.served.log._writer, "patience", Patience(resend=0.1))
         for database in behind.databases:
             patch.setattr(database, "_in_doubt", 0.1)
-            patch.setattr(database, "_make_pool", partial(database._make_pool, timeout=0.5))
-            renew(database)
         yield
-    for database in behind.databases:
-        renew(database)
 
 
 def renew(database: Database) -> None:
@@ -122,6 +117,9 @@ def asked(behind: Behind, name: str, when: When, passes: int, *, for_all: bool) 
         client.get("/v1/policy")  # whose key it is is known now
         before = behind.state(client)
         behind.cutter.cut_commit(str(client.tenant_id).encode(), when, passes=passes, for_all=for_all)
+        if for_all:
+            for database in behind.databases:
+                database._pool.timeout = 0.1
         try:
             response = request()
         finally:
@@ -156,6 +154,9 @@ def test_a_request_whose_connection_is_lost_at_a_commit_is_done_once_and_answere
                 break
             cuts += 1
             assert found == before
+            if when is When.HEARD and response.status_code == 503:  # what came next was cut, before it was recorded
+                check(response, right, before, left, after, f"{passes} {when}")
+                continue
             assert (response.status_code, left) == (right.status_code, after), (passes, when, response.text)
             assert shape(response) == shape(right)
         if not cut:
@@ -170,7 +171,7 @@ def test_a_request_at_one_of_whose_commits_the_database_goes_away_is_answered_as
 ) -> None:
     before, after, right = uncut(behind, name)
     for passes in count():
-        for when in WHENS:
+        for when in (When.BEFORE, When.ANSWERED, When.HEARD):
             cut, _, left, response = asked(behind, name, when, passes, for_all=True)
             if not cut:
                 return
