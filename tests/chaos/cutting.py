@@ -46,8 +46,9 @@ LOSING = tuple(when for when in When if when is not When.HEARD)
 class Cut:
     """One cut to be made, at the next request that contains the marker.
 
-    At COMMIT, it is the next COMMIT of a transaction that contains it and writes, or append that is a transaction of its
-    own, after so many that are let pass. `for_all` says that nobody is let through afterwards, until `admit`.
+    At COMMIT, it is the next COMMIT of a transaction that contains it, after so many that are let pass; if what writes
+    is asked for, of one that writes, or an append that commits by itself. `for_all` says that nobody is let through
+    afterwards, until `admit`.
     """
 
     marker: bytes
@@ -55,17 +56,24 @@ class Cut:
     at_commit: bool = False
     passes: int = 0
     for_all: bool = False
+    writing: bool = True
 
     def meets(self, request: bytes, transaction: bytes) -> bool:
         """Whether it is to be made here: at a request of a transaction with these requests before it."""
         if not self.at_commit:
             return self.marker in request
-        alone = b"BEGIN" not in transaction
-        committed = transaction if is_commit(request) else request if alone else b""
-        if self.marker not in committed or not any(word in committed for word in WRITING):
+        if self.marker not in self._committed(request, transaction):
             return False
         self.passes -= 1
         return self.passes < 0
+
+    def _committed(self, request: bytes, transaction: bytes) -> bytes:
+        """What the request commits, if anything."""
+        if not self.writing:
+            return transaction if is_commit(request) else b""
+        alone = b"BEGIN" not in transaction
+        committed = transaction if is_commit(request) else request if alone else b""
+        return committed if any(word in committed for word in WRITING) else b""
 
 
 class Cutter:
@@ -99,10 +107,12 @@ class Cutter:
         with self._lock:
             self._armed += [Cut(marker, when) for when in whens]
 
-    def cut_commit(self, marker: bytes, *whens: When, passes: int = 0, for_all: bool = False) -> None:
+    def cut_commit(
+        self, marker: bytes, *whens: When, passes: int = 0, for_all: bool = False, writing: bool = True
+    ) -> None:
         """Cut at the next COMMITs of transactions that contain the marker, after so many that are let pass."""
         with self._lock:
-            self._armed += [Cut(marker, when, at_commit=True, passes=passes, for_all=for_all) for when in whens]
+            self._armed += [Cut(marker, when, True, passes, for_all, writing) for when in whens]
 
     def disarm(self) -> int:
         """Make none of the cuts that are still to be made; returns how many those were."""
