@@ -113,9 +113,7 @@ class Jobs:
 
     def _claim(self, key: str, *asked: str | int | None) -> Claim:
         actor, identity = self.session.actor, self.session.identity
-        return Claim(
-            identity.digest("claim", [actor.type, actor.id, key]), identity.digest("claim", list(asked))
-        )
+        return Claim(identity.digest("claim", [actor.type, actor.id, key]), identity.digest("claim", list(asked)))
 
     def _claimed(self, claim: Claim, lease_seconds: int) -> list[JobRow]:
         """The jobs of an earlier claim, as they are now, with their leases extended."""

@@ -104,7 +104,9 @@ class Policies:
             outcomes.append(bool(events))
         recorded = self._first_declared(asked, made)
         return [
-            outcome if isinstance(outcome, LedgerError) else (recorded[declared_id(self.session.identity, one)], outcome)
+            outcome
+            if isinstance(outcome, LedgerError)
+            else (recorded[declared_id(self.session.identity, one)], outcome)
             for one, outcome in zip(asked, outcomes, strict=True)
         ]
 

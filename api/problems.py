@@ -97,6 +97,7 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     errors.KeyUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ClockAheadError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ServiceUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.OutcomeUnknownError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ProjectionLagError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 

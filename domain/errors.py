@@ -185,7 +185,7 @@ class LogBusyError(ServiceUnavailableError):
 
 
 class OutcomeUnknownError(ServiceUnavailableError):
-    """The connection was lost while recording: nobody knows whether it is recorded. Read it, or repeat it with its key."""
+    """The connection was lost while recording: nobody knows whether it is recorded. Read, or repeat it with its key."""
 
 
 class ProjectionLagError(ServiceUnavailableError):

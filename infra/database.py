@@ -141,8 +141,7 @@ class Database:
         while True:
             try:
                 with self._transaction(tenant_id, writes=True):
-                    result = work()
-                return result  # noqa: TRY300 - only once it is committed
+                    return work()
             except ConnectionLostError as error:
                 losses += 1
                 if doubt is None and losses == ATTEMPTS:
@@ -219,9 +218,7 @@ class Database:
         while True:
             try:
                 with self.reading(tenant_id) as connection:
-                    connection.execute(
-                        "SELECT set_config('lock_timeout', %s, true)", (str(pauses.milliseconds_left),)
-                    )
+                    connection.execute("SELECT set_config('lock_timeout', %s, true)", (str(pauses.milliseconds_left),))
                     return proof()
             except OutcomeUnknownError:
                 raise

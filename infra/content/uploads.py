@@ -141,9 +141,7 @@ class Uploads:
             return connection.execute(_SQL[statement], {"tenant_id": self._tenant_id, **parameters}).fetchall()
 
     def _run_again(self, statement: str, **parameters: object) -> Sequence[tuple[Any, ...]]:
-        return self._database.atomically(
-            self._tenant_id, lambda: self._run(statement, **parameters), repeatable=True
-        )
+        return self._database.atomically(self._tenant_id, lambda: self._run(statement, **parameters), repeatable=True)
 
     def _run(self, statement: str, **parameters: object) -> Sequence[tuple[Any, ...]]:
         with self._database.transaction(self._tenant_id) as connection:

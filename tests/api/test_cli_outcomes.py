@@ -22,7 +22,7 @@ OUTCOME_UNKNOWN = 3
 KEYS, POLICIES, TENANTS = b"ledger.api_keys", b"ledger.policies", b"ledger.open_log"
 """Stand in the transactions that change them."""
 
-losing = pytest.mark.parametrize("when", (When.BEFORE, When.ANSWERED), ids=lambda when: when.name.lower())
+losing = pytest.mark.parametrize("when", [When.BEFORE, When.ANSWERED], ids=lambda when: when.name.lower())
 
 
 @pytest.fixture

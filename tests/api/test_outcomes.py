@@ -5,7 +5,7 @@ client hears the answer, and right after. Once the database is there again at on
 """
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import count
@@ -24,11 +24,15 @@ from infra.embedded import EmbeddedCluster
 from infra.event_log.group_commit import Patience
 from infra.servers import Servers
 from infra.settings import Settings
-from tests.api.transactional import REQUESTS, Request
+from tests.api.transactional import REQUESTS
 from tests.chaos.cutting import Cutter, When
 from tests.conftest import Client, cloned, context, new_tenant
 
-COUNTED = ("uploads", "purges", "job_claims", "declared_references")
+QUEUE = "SELECT attempt, lease_until IS NOT NULL FROM ledger.job_queue"
+ROWS = """
+SELECT (SELECT count(*) FROM ledger.uploads), (SELECT count(*) FROM ledger.purges),
+       (SELECT count(*) FROM ledger.job_claims), (SELECT count(*) FROM ledger.declared_references)
+"""
 WHENS = (When.BEFORE, When.SENT, When.ANSWERED, When.HEARD)
 DECIDED = 202
 """Says what is decided, and that the rest follows."""
@@ -72,9 +76,8 @@ class Behind:
         """What is recorded of the client's tenant, now."""
         entries = self.direct.log.of(client.tenant_id).recorder.select_notifications(1, 1_000)
         with self.direct.database.transaction(client.tenant_id) as connection:
-            queue = connection.execute("SELECT attempt, lease_until IS NOT NULL FROM ledger.job_queue").fetchall()
-            rows = [connection.execute(f"SELECT count(*) FROM ledger.{table}").fetchone() for table in COUNTED]
-        return State(tuple(e.topic for e in entries), tuple(sorted(queue)), tuple(row[0] for row in rows if row))
+            queue, (rows,) = connection.execute(QUEUE).fetchall(), connection.execute(ROWS).fetchall()
+        return State(tuple(e.topic for e in entries), tuple(sorted(queue)), rows)
 
 
 @pytest.fixture(scope="module")
@@ -141,9 +144,7 @@ def uncut(behind: Behind, name: str) -> tuple[State, State, httpx.Response]:
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_a_request_whose_connection_is_lost_at_a_commit_is_done_once_and_answered_so(
-    behind: Behind, name: str
-) -> None:
+def test_a_request_whose_connection_is_lost_at_a_commit_is_done_once_and_answered_so(behind: Behind, name: str) -> None:
     before, after, right = uncut(behind, name)
     assert right.is_success, right.text
     cuts = 0
@@ -178,7 +179,9 @@ def test_a_request_at_one_of_whose_commits_the_database_goes_away_is_answered_as
             check(response, right, before, left, after, f"{passes} {when}")
 
 
-def check(response: httpx.Response, right: httpx.Response, before: State, left: State, after: State, where: str) -> None:
+def check(
+    response: httpx.Response, right: httpx.Response, before: State, left: State, after: State, where: str
+) -> None:
     """The answer must say what the log says."""
     where = f"{where}: {response.status_code} {response.text}"
     if right.content and "results" in right.json():

@@ -8,7 +8,7 @@ import httpx
 
 from tests.api.content.test_content import CASTLE, put, sha256, with_content
 from tests.api.content.test_uploads import begin, send
-from tests.api.working import IMAGE, Json, act, asked, claim, done
+from tests.api.working import IMAGE, Json, asked, claim, done
 from tests.conftest import Client
 
 Request = Callable[[], httpx.Response]
@@ -155,7 +155,7 @@ def abort(client: Client) -> Request:
 
 
 def purge_one(client: Client) -> Request:
-    asset_id = with_content(client, workflow_id="w1")
+    with_content(client, workflow_id="w1")
     client.page()
     return lambda: client.http.post("/v1/assets/purge", params={"workflow_id": "w1", "min_position": client.head()})
 

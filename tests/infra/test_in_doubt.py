@@ -4,6 +4,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -196,11 +197,15 @@ def test_a_head_that_somebody_keeps_leaves_the_outcome_unknown(
     with Database(cutter.through(databases.service), prepare=False, in_doubt=0.5) as database:
         log = Log(quiet, database)
         keeper = threading.Thread(target=keep, args=(log.tenant,))
-        with pytest.raises(OutcomeUnknownError), database.transaction(log.tenant):
+
+        def work() -> None:
             log.append()
             keeper.start()
             until_blocked(databases, 1)
             cutter.cut_commit(str(log.tenant).encode(), When.ANSWERED)
+
+        with pytest.raises(OutcomeUnknownError):
+            database.atomically(log.tenant, work)
         shut.set()
         keeper.join()
     assert len(stored(quiet, log.tenant)) == 1
@@ -208,20 +213,32 @@ def test_a_head_that_somebody_keeps_leaves_the_outcome_unknown(
 
 def test_a_statement_that_failed_unnoticed_is_not_committed_as_a_success(quiet: Services, database: Database) -> None:
     tenant = empty_log(quiet)
-    with pytest.raises(psycopg.errors.InFailedSqlTransaction), database.transaction(tenant) as connection:
-        connection.execute(BEGIN, (tenant,))
-        with pytest.raises(psycopg.errors.DivisionByZero):
-            connection.execute("SELECT 1 / 0")
+
+    def work() -> None:
+        with database.connection() as connection:
+            connection.execute(BEGIN, (tenant,))
+            with suppress(psycopg.errors.DivisionByZero):
+                connection.execute("SELECT 1 / 0")
+
+    with pytest.raises(psycopg.errors.InFailedSqlTransaction):
+        database.atomically(tenant, work)
     assert uploads(quiet, tenant) == 0
 
 
 def test_a_connection_that_was_lost_unnoticed_is_not_taken_for_a_success(
     quiet: Services, cutter: Cutter, database: Database
 ) -> None:
-    tenant = empty_log(quiet)
-    with pytest.raises(ServiceUnavailableError), database.transaction(tenant) as connection:
-        connection.execute(BEGIN, (tenant,))
-        cutter.cut_all()
-        with pytest.raises(psycopg.OperationalError):
-            connection.execute("SELECT 1")
-    assert uploads(quiet, tenant) == 0
+    tenant, attempts = empty_log(quiet), 0
+
+    def work() -> None:
+        nonlocal attempts
+        attempts += 1
+        with database.connection() as connection:
+            connection.execute(BEGIN, (tenant,))
+            if attempts == 1:
+                cutter.cut_all()
+            with suppress(psycopg.OperationalError):
+                connection.execute("SELECT 1")
+
+    database.atomically(tenant, work)
+    assert (attempts, uploads(quiet, tenant)) == (2, 1)
