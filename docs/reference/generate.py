@@ -205,8 +205,8 @@ def cli() -> str:
     group = typer.main.get_command(command_line)
     parts = [f"# Command line\n\n{GENERATED}", str(group.help), str(group.epilog)]
     parts.append(
-        "An expected error ends in one line and exit status 1, and nothing of the command was recorded; a wrong use of a "
-        "command in exit status 2. Exit status 3 says that the connection was lost while recording, and that nobody "
+        "An expected error ends in one line and exit status 1, and nothing of the command was recorded; a wrong use of "
+        "a command in exit status 2. Exit status 3 says that the connection was lost while recording, and that nobody "
         "knows whether it is recorded: the line says where to look, or how to undo it."
     )
     return page([*parts, *_commands(group, "asset-ledger")])
