@@ -5,7 +5,7 @@ under way, its proof tells, or the work is done again; else OutcomeUnknownError.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import partial
 from typing import Any, LiteralString, Self, TypeVar
@@ -103,8 +103,7 @@ class Database:
         except UNREACHABLE as error:
             raise unreachable(error) from error
 
-    @contextmanager
-    def transaction(self, tenant_id: UUID | None = None) -> Iterator[Connection]:
+    def transaction(self, tenant_id: UUID | None = None) -> AbstractContextManager[Connection]:
         """A transaction that sees the rows of one tenant (of none, for the service's role, without a tenant).
 
         Inside another one of the same tenant it is part of that: everything between commits together, on one
@@ -112,20 +111,11 @@ class Database:
 
         Raises ServiceUnavailableError when nothing was committed, OutcomeUnknownError when nobody knows.
         """
-        try:
-            with self._transaction(tenant_id, writes=True) as connection:
-                yield connection
-        except ConnectionLostError as error:
-            raise _lost(error) from error
+        return self._transaction(tenant_id, writes=True)
 
-    @contextmanager
-    def reading(self, tenant_id: UUID | None = None) -> Iterator[Connection]:
+    def reading(self, tenant_id: UUID | None = None) -> AbstractContextManager[Connection]:
         """The same for reads alone: what was read stands, however the transaction ends."""
-        try:
-            with self._transaction(tenant_id, writes=False) as connection:
-                yield connection
-        except ConnectionLostError as error:
-            raise _lost(error) from error
+        return self._transaction(tenant_id, writes=False)
 
     def atomically(self, tenant_id: UUID, work: Callable[[], T], *, repeatable: bool = False) -> T:
         """Do the work in one transaction, and again from the start if its connection was lost and nothing committed.
@@ -142,16 +132,13 @@ class Database:
             try:
                 with self._transaction(tenant_id, writes=True):
                     return work()
-            except ConnectionLostError as error:
-                losses += 1
-                if doubt is None and losses == ATTEMPTS:
-                    raise _lost(error) from error
             except OutcomeUnknownError as error:
                 if not repeatable:
                     raise
                 doubt = error
-            except ServiceUnavailableError:
-                if doubt is None:
+            except ServiceUnavailableError as error:
+                losses += 1
+                if doubt is None and (losses == ATTEMPTS or not isinstance(error.__cause__, ConnectionLostError)):
                     raise
             if not pauses.pause():
                 raise doubt or OutcomeUnknownError
@@ -164,7 +151,7 @@ class Database:
 
     @contextmanager
     def _transaction(self, tenant_id: UUID | None, *, writes: bool) -> Iterator[Connection]:
-        """A transaction, or a part of the one around. Raises ConnectionLostError when nothing of it was committed."""
+        """A transaction, or a part of the one around."""
         around = self._around.get()
         if around is not None:
             connection, outer = around
@@ -201,16 +188,19 @@ class Database:
         _check_committable(connection)
 
     def _settle(self, ended: Transaction, lost: psycopg.Error) -> None:
-        """Return if the transaction was committed; else raise ConnectionLostError, or OutcomeUnknownError."""
+        """Return if the transaction was committed, or only read.
+
+        Else raise ServiceUnavailableError, caused by a ConnectionLostError, or OutcomeUnknownError.
+        """
         if not ended.committing:
-            raise ConnectionLostError from lost
+            raise unreachable(lost) from ConnectionLostError(str(lost))
         if not ended.writes:
             return
         _LOG.warning("connection lost at COMMIT", reason=str(lost), provable=ended.proof is not None)
         if ended.proof is None:
             raise OutcomeUnknownError from lost
         if not self._is_committed(ended.tenant_id, ended.proof):
-            raise ConnectionLostError from lost
+            raise unreachable(lost) from ConnectionLostError(str(lost))
 
     def _is_committed(self, tenant_id: UUID | None, proof: Proof) -> bool:
         """What the proof says, asked until there is an answer. OutcomeUnknownError if there is none in time."""
@@ -255,10 +245,6 @@ def fetch_at_once(
         raise psycopg.errors.error_from_result(result)
     transformer.set_pgresult(result, format=pq.Format.BINARY)
     return transformer.load_rows(0, result.ntuples, make)
-
-
-def _lost(error: ConnectionLostError) -> ServiceUnavailableError:
-    return unreachable(error.__cause__ if isinstance(error.__cause__, Exception) else error)
 
 
 def unreachable(error: Exception) -> ServiceUnavailableError:
