@@ -130,10 +130,11 @@ def connected(settings: Settings, found: Servers) -> Iterator[Services]:
     with ExitStack() as stack:
         heads = KnownHeads()
         lineage, keys_lineage = Lineage(heads.compare), Lineage()
-        connect = partial(Database, prepare=prepare, lineage=lineage)
+        connect = partial(Database, prepare=prepare, in_doubt=settings.resend_seconds, lineage=lineage)
+        connect_keys = partial(connect, found.keys, lineage=keys_lineage)
         database = stack.enter_context(connect(found.service, size=size))
         projector = stack.enter_context(connect(found.projector, size=size))
-        keys = stack.enter_context(Database(found.keys, size=size, prepare=prepare, lineage=keys_lineage))
+        keys = stack.enter_context(connect_keys(size=size))
         subjects = SealedSubjects(stack.enter_context(connect(found.service, size=MOST_CLAIMS)))
         store = KeyStore(keys, settings.kek(), subjects=subjects, lineage=keys_lineage, log_lineage=lineage)
         store.check()
@@ -165,7 +166,7 @@ def connected(settings: Settings, found: Servers) -> Iterator[Services]:
             ServerWatch("log-server", stack.enter_context(connect(found.service, size=1)), lineage),
             ServerWatch(
                 "key-server",
-                stack.enter_context(Database(found.keys, size=1, prepare=prepare, lineage=keys_lineage)),
+                stack.enter_context(connect_keys(size=1)),
                 keys_lineage,
                 store.write_again,
             ),

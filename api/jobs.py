@@ -18,7 +18,7 @@ from domain.job.events import JobEvent
 from domain.job.inputs import Completion, NewJob
 from domain.job.job import Job
 from infra.event_log.log import expect_revision
-from infra.jobs import JobQueue
+from infra.jobs import Claim, JobQueue
 from projections.history import Entry, page_of_entries
 from projections.jobs.fold import JobRow
 from projections.jobs.read import JobFilter, count_jobs, list_jobs
@@ -79,14 +79,21 @@ class Jobs:
 
         return self.change(job_id, decide, completion.reason, expected_revision)
 
-    def claim(self, media_kind: str | None, provider: str | None, most: int, lease_seconds: int) -> list[JobRow]:
+    def claim(
+        self, media_kind: str | None, provider: str | None, most: int, lease_seconds: int, key: str | None = None
+    ) -> list[JobRow]:
         """Hand out waiting jobs under a lease, after taking back those whose lease ran out.
 
-        None is handed out whose documents cannot be read right now: StoreUnavailableError.
+        None is handed out whose documents cannot be read right now: StoreUnavailableError. Under a key that the same
+        actor has used before, those that it handed out then and that are leased by it still: OtherRequestError if
+        others were asked for.
         """
         context = self.session.context()
+        claim = self._claim(key, media_kind, provider, most) if key is not None else None
 
         def work() -> list[JobRow]:
+            if claim is not None and not self._queue.begin_claim(claim):
+                return self._claimed(claim, lease_seconds)
             self._take_back()
             waiting = self._queue.waiting(media_kind, provider, most)
             states = [self._state(job_id) for job_id, _ in waiting]
@@ -96,11 +103,23 @@ class Jobs:
                 for state, (_, attempt) in zip(states, waiting, strict=True)
                 for event in state.job.start(context, attempt)
             ]
-            self._queue.lease(waiting, lease_seconds)
+            if claim is not None and not waiting:
+                self._queue.forget_claim(claim)
+            self._queue.lease(waiting, lease_seconds, claim)
             recorded = self.session.log.record(*started)
             return [_row(state, [start]) for state, start in zip(states, recorded, strict=True)]
 
         return self.session.atomically(work)
+
+    def _claim(self, key: str, *asked: str | int | None) -> Claim:
+        actor, identity = self.session.actor, self.session.identity
+        return Claim(identity.digest("claim", [actor.type, actor.id, key]), identity.digest("claim", list(asked)))
+
+    def _claimed(self, claim: Claim, lease_seconds: int) -> list[JobRow]:
+        """The jobs of an earlier claim, as they are now, with their leases extended."""
+        places = self._queue.claimed(claim)
+        self._queue.lease(places, lease_seconds, claim)
+        return [self.session.documents.whole(self._state(job_id).row) for job_id, _ in places]
 
     def take_back_lost(self) -> int:
         """Requeue jobs whose lease ran out; returns how many."""

@@ -69,13 +69,17 @@ class Policies:
         return log.event(log.tenant_id, revision) if revision else None
 
     def set_policy(self, new: NewPolicy, expected_revision: int | None = None) -> Recorded | None:
-        """Put a policy in the place of the one before. StaleRevisionError if that is not of the expected revision."""
+        """Put a policy in the place of the one before; returns how the one now in force was set, None if none was.
+
+        StaleRevisionError if the one before is not of the expected revision.
+        """
         context, log = self.session.context(new.reason), self.session.log
 
         def work() -> Recorded | None:
             ours = log.state(log.tenant_id, TENANT)
             expect_revision(expected_revision, ours.policy_revision, " of the policy")
-            for event in ours.set_policy(context, new.policy()):
+            events = ours.set_policy(context, new.policy())
+            for event in events:
                 self._tables.set(event)
                 return log.record(event)[0]
             return log.event(log.tenant_id, ours.policy_revision) if ours.policy_revision else None

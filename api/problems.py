@@ -102,6 +102,7 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     errors.ClockAheadError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ClockBehindError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ServiceUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.OutcomeUnknownError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ProjectionLagError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 

@@ -97,12 +97,13 @@ class Session:
     def atomically(self, work: Callable[[], T]) -> T:
         """Do the work in one transaction, and again from the start when another writer was first.
 
-        Raises TooManyConflictsError after five times.
+        If the connection is lost, the log tells whether what the work appends was committed. What it writes where it
+        appends nothing must bear being written again. Raises TooManyConflictsError after five times,
+        OutcomeUnknownError when nobody knows whether it was committed, ServiceUnavailableError when it was not.
         """
 
         def whole() -> T:
-            with self.database.transaction(self.tenant_id):
-                return work()
+            return self.database.atomically(self.tenant_id, work, repeatable=True)
 
         return self._keeping(whole, work)
 

@@ -136,12 +136,18 @@ class SignedUploads:
         What came after an earlier completion that was not recorded takes the place of what that has taken.
         UploadNotFoundError.
         """
-        session = self.contents.ledger.session
-        with _TAKING, session.database.transaction(session.tenant_id):
+        moved = False
+
+        def work() -> int:
+            nonlocal moved
             taken = self.uploads.lock(upload.content_id)
             if taken is None:
                 raise UploadNotFoundError
-            return self.uploads.take(upload.content_id) if self._moved(upload) else taken
+            moved = self._moved(upload) or moved  # by an attempt that was not committed, too
+            return self.uploads.take(upload.content_id) if moved else taken
+
+        with _TAKING:
+            return self.contents.ledger.session.atomically(work)
 
     def _moved(self, upload: Upload) -> bool:
         key = self._key(upload)
@@ -159,8 +165,8 @@ class SignedUploads:
 
         Who has verified the same bytes cannot record them any more: that counts as another taking.
         """
-        session = self.contents.ledger.session
-        with session.database.transaction(session.tenant_id):
+
+        def work() -> None:
             if self.uploads.lock(upload.content_id) != taken:
                 return
             if upload.parts is None:
@@ -168,7 +174,10 @@ class SignedUploads:
                 self.uploads.take(upload.content_id)
                 return
             self.uploads.revoke(upload.content_id)
+
         self.contents.discard(upload)
+
+        self.contents.ledger.session.atomically(work)
 
     def _key(self, upload: Upload) -> str:
         return self.contents.key(upload.asset_id, upload.content_id)

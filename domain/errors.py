@@ -209,7 +209,7 @@ class LogBusyError(ServiceUnavailableError):
 
 
 class OutcomeUnknownError(ServiceUnavailableError):
-    """The connection was lost while recording: nobody knows whether it is recorded. Look before you try again."""
+    """The connection was lost while recording: nobody knows whether it is recorded. Read, or repeat it with its key."""
 
 
 class LogWentBackError(ServiceUnavailableError):

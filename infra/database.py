@@ -1,7 +1,11 @@
-"""Connections to PostgreSQL: pooled, one short transaction at a time, each naming the tenant it works for."""
+"""Connections to PostgreSQL: pooled, one short transaction at a time, each naming the tenant it works for.
+
+Here it is decided what is known of a transaction's end. Before COMMIT was sent, nothing was committed. While COMMIT is
+under way, its proof tells, or the work is done again; else OutcomeUnknownError. After it, it is committed.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import partial
 from typing import Any, LiteralString, Self, TypeVar
@@ -9,6 +13,7 @@ from uuid import UUID
 
 import orjson
 import psycopg
+import structlog
 from psycopg import pq
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.types.json import set_json_loads
@@ -16,11 +21,14 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from domain.errors import OutcomeUnknownError, ServiceUnavailableError
 from infra.forking import after_fork
+from infra.in_doubt import ATTEMPTS, SECONDS, ConnectionLostError, Pauses, Proof, Transaction, UnreplicatedError
 from infra.server_identity import Lineage, StaleServerError, StandbyError
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
+_LOG = structlog.get_logger()
 Row = TypeVar("Row")
+T = TypeVar("T")
 UNREACHABLE = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
@@ -33,6 +41,7 @@ UNREACHABLE = (
 )
 """What a server that is down, a standby, or done with a session answers, or a pooler that has others' statements:
 nothing that was asked for was wrong."""
+NOT_CONFIRMED = "No standby has confirmed what was recorded. Look before you try again."
 RECONNECT_SECONDS = 5.0
 """How long the pool tries to connect, less and less often, before whoever asks next begins again: so that a server that
 has taken over is found within seconds."""
@@ -48,6 +57,15 @@ def _check(connection: Connection) -> None:
     connection.pgconn.consume_input()
 
 
+def _check_committable(connection: Connection) -> None:
+    """Refuse to commit what would be rolled back without a word: psycopg's OperationalError, or its InternalError."""
+    status = connection.pgconn.transaction_status
+    if status == pq.TransactionStatus.INERROR:
+        raise psycopg.errors.InFailedSqlTransaction("a statement failed, and nobody was told")
+    if status != pq.TransactionStatus.INTRANS:
+        raise psycopg.OperationalError("the connection was lost")
+
+
 class Database:
     """A pool of connections as one role. Close it, or use it as a context manager."""
 
@@ -59,9 +77,11 @@ class Database:
         prepare: bool = True,
         timeout: float = 10,
         lineage: Lineage | None = None,
+        in_doubt: float = SECONDS,
     ) -> None:
         self.lineage = lineage
         """The servers that the database was on; None if nobody watches."""
+        self._in_doubt = in_doubt
         self._make_pool = partial(
             ConnectionPool,
             conninfo,
@@ -74,8 +94,7 @@ class Database:
             check=_check,
             kwargs={"autocommit": True, "prepare_threshold": 5 if prepare else None},
         )
-        self._around: ContextVar[tuple[Connection, UUID | None] | None] = ContextVar("around", default=None)
-        self._calls: ContextVar[list[Callable[[], None]]] = ContextVar("calls")
+        self._around: ContextVar[tuple[Connection, Transaction] | None] = ContextVar("around", default=None)
         self._pools: list[ConnectionPool[Connection]] = []
         self._unreplicated: set[int] = set()
         self._begin()
@@ -122,46 +141,129 @@ class Database:
                     raise
                 if self._unreplicated and id(connection) in self._unreplicated:
                     self._unreplicated.discard(id(connection))
-                    raise OutcomeUnknownError("No standby has confirmed what was recorded. Look before you try again.")
+                    raise OutcomeUnknownError(NOT_CONFIRMED) from UnreplicatedError()
         except UNREACHABLE as error:
             raise unreachable(error) from error
 
-    @contextmanager
-    def transaction(self, tenant_id: UUID | None = None) -> Iterator[Connection]:
+    def transaction(self, tenant_id: UUID | None = None) -> AbstractContextManager[Connection]:
         """A transaction that sees the rows of one tenant (of none, for the service's role, without a tenant).
 
         Inside another one of the same tenant it is part of that: everything between commits together, on one
         connection. A thread that held one connection and waited for a second could wait for ever.
+
+        Raises ServiceUnavailableError when nothing was committed, OutcomeUnknownError when nobody knows.
         """
+        return self._transaction(tenant_id, writes=True)
+
+    def reading(self, tenant_id: UUID | None = None) -> AbstractContextManager[Connection]:
+        """The same for reads alone: what was read stands, however the transaction ends."""
+        return self._transaction(tenant_id, writes=False)
+
+    def atomically(self, tenant_id: UUID, work: Callable[[], T], *, repeatable: bool = False) -> T:
+        """Do the work in one transaction, and again from the start if its connection was lost and nothing committed.
+
+        `repeatable` work may be done again even if it was committed before: that changes nothing, and gives the same
+        answer. Raises what `transaction` does.
+        """
+        if self.in_transaction:
+            with self.transaction(tenant_id):
+                return work()
+        doubt: OutcomeUnknownError | None = None
+        pauses, losses = Pauses(self._in_doubt), 0
+        while True:
+            try:
+                with self._transaction(tenant_id, writes=True):
+                    return work()
+            except OutcomeUnknownError as error:
+                if not repeatable or isinstance(error.__cause__, UnreplicatedError):
+                    raise
+                doubt = error
+            except ServiceUnavailableError as error:
+                losses += 1
+                if doubt is None and (losses == ATTEMPTS or not isinstance(error.__cause__, ConnectionLostError)):
+                    raise
+            if not pauses.pause():
+                raise doubt or OutcomeUnknownError
+
+    def proven_by(self, proof: Proof) -> None:
+        """Let the proof tell whether the transaction around was committed, if its connection is lost at COMMIT."""
         around = self._around.get()
         if around is not None:
-            if around[1] != tenant_id:
-                raise ValueError("a transaction works for one tenant")
-            yield around[0]
-            return
-        with self._following(), self.connection() as connection, connection.transaction():
-            if tenant_id is not None:
-                connection.execute("SELECT set_config('ledger.tenant_id', %s, true)", (str(tenant_id),))
-            token = self._around.set((connection, tenant_id))
-            try:
-                yield connection
-            finally:
-                self._around.reset(token)
+            around[1].proof = proof
 
     def after_commit(self, call: Callable[[], None]) -> None:
         """Call it once the transaction around is committed."""
-        self._calls.get().append(call)
+        around = self._around.get()
+        if around is not None:
+            around[1].afterwards.append(call)
 
     @contextmanager
-    def _following(self) -> Iterator[None]:
-        """Have the calls made that belong after the commit of the transaction inside."""
-        token = self._calls.set([])
+    def _transaction(self, tenant_id: UUID | None, *, writes: bool) -> Iterator[Connection]:
+        """A transaction, or a part of the one around."""
+        around = self._around.get()
+        if around is not None:
+            connection, outer = around
+            if outer.tenant_id != tenant_id:
+                raise ValueError("a transaction works for one tenant")
+            outer.writes |= writes
+            yield connection
+            return
+        begun, lost = Transaction(tenant_id, writes), None
+        with self.connection() as connection:
+            try:
+                with connection.transaction():
+                    with self._within(connection, begun):
+                        yield connection
+                    begun.committing = True
+            except psycopg.Error as error:
+                if not connection.closed:
+                    raise
+                lost = error
+        if lost is not None:
+            self._settle(begun, lost)
+        for call in begun.afterwards:
+            call()
+
+    @contextmanager
+    def _within(self, connection: Connection, begun: Transaction) -> Iterator[None]:
+        """The transaction around for as long as the block runs, which must leave it fit to be committed."""
+        if begun.tenant_id is not None:
+            connection.execute("SELECT set_config('ledger.tenant_id', %s, true)", (str(begun.tenant_id),))
+        token = self._around.set((connection, begun))
         try:
             yield
-            for call in self._calls.get():
-                call()
         finally:
-            self._calls.reset(token)
+            self._around.reset(token)
+        _check_committable(connection)
+
+    def _settle(self, ended: Transaction, lost: psycopg.Error) -> None:
+        """Return if the transaction was committed, or only read.
+
+        Else raise ServiceUnavailableError, caused by a ConnectionLostError, or OutcomeUnknownError.
+        """
+        if not ended.committing:
+            raise unreachable(lost) from ConnectionLostError(str(lost))
+        if not ended.writes:
+            return
+        _LOG.warning("connection lost at COMMIT", reason=str(lost), provable=ended.proof is not None)
+        if ended.proof is None:
+            raise OutcomeUnknownError from lost
+        if not self._is_committed(ended.tenant_id, ended.proof):
+            raise unreachable(lost) from ConnectionLostError(str(lost))
+
+    def _is_committed(self, tenant_id: UUID | None, proof: Proof) -> bool:
+        """What the proof says, asked until there is an answer. OutcomeUnknownError if there is none in time."""
+        pauses = Pauses(self._in_doubt)
+        while True:
+            try:
+                with self.reading(tenant_id) as connection:
+                    connection.execute("SELECT set_config('lock_timeout', %s, true)", (str(pauses.milliseconds_left),))
+                    return proof()
+            except OutcomeUnknownError:
+                raise
+            except (psycopg.Error, ServiceUnavailableError):
+                if not pauses.pause():
+                    raise OutcomeUnknownError from None
 
     def close(self) -> None:
         """Close every connection."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 from shapes import Schema, line, objects, page, table, type_, unwrapped
-from texts import CONVENTIONS, ENVELOPE, EVENTS, GENERATED, KINDS, SETTINGS, VERSIONS
+from texts import CONVENTIONS, ENVELOPE, EVENTS, GENERATED, KINDS, OUTCOMES, SETTINGS, VERSIONS
 
 import domain.asset.events
 import domain.job.events
@@ -152,7 +152,7 @@ def _problems() -> str:
         (500, "`urn:asset-ledger:problem:internal-error`", "A fault of the service. Its log has the request id."),
     ]
     rows.sort(key=lambda row: row[0])
-    return table(("status", "type", "meaning"), rows) + "\n\n503 comes with `Retry-After`."
+    return table(("status", "type", "meaning"), rows) + f"\n\n{OUTCOMES}"
 
 
 def _problem(kind: type[Exception]) -> str:
@@ -205,7 +205,11 @@ def cli() -> str:
     """The command line page: every command with its arguments and options."""
     group = typer.main.get_command(command_line)
     parts = [f"# Command line\n\n{GENERATED}", str(group.help), str(group.epilog)]
-    parts.append("An expected error ends in one line and exit status 1; a wrong use of a command in exit status 2.")
+    parts.append(
+        "An expected error ends in one line and exit status 1, and nothing of the command was recorded; a wrong use of "
+        "a command in exit status 2. Exit status 3 says that the connection was lost while recording, and that nobody "
+        "knows whether it is recorded: the line says where to look, or how to undo it."
+    )
     return page([*parts, *_commands(group, "asset-ledger")])
 
 

@@ -63,7 +63,9 @@ change is decided on the newest revision, and again whenever somebody else was f
 **Idempotency-Key** is any string of 1 to 512 characters that you make up for one request and repeat with it. For a new
 asset: the same key and body answer with the asset as it is now (200), another body is 409, and so is an asset deleted
 since. For a job the input alone is the identity, and the key is kept with the attempt that it caused: repeating it
-never starts another. Batches take no such header; in a batch of jobs, an operation takes `idempotency_key`.
+never starts another. A claim under a key can be asked for again for a day: the same actor gets those of its jobs that
+are leased by it still, with their leases extended, and never others; another body is 409. Batches take no such header;
+in a batch of jobs, an operation takes `idempotency_key`.
 
 **Ledger-Position and min_position.** Every write answers with the position of its last event in the tenant's log. Lists
 lag a few milliseconds behind. Give the position as `min_position` to a list, and it waits until it shows that write;
@@ -121,3 +123,11 @@ away. `scope` is the one reference an asset belongs to, and stays too. Why:
 [decision 0009](../decisions/0009-origin-is-permanent-links-come-and-go.md). All references of a job stay. The assets
 that it makes have them too, and `job:ID` besides. So `job_id` finds a job, and what it made, by the job's id or its
 `run`."""
+
+OUTCOMES = """503 comes with `Retry-After`.
+
+**What was recorded.** A success was recorded, a problem was not, in no part. The one exception is `outcome-unknown`:
+the connection to the database was lost while the change was being committed, and stayed away for so long that nobody
+knows whether it is recorded. Then repeat what may be repeated: a request with an `Idempotency-Key`, a request for a job
+with the same input, a completion, a claim under its key, a link, a hold, a policy, a declaration, a purge, a heartbeat.
+Before anything else, read: the asset or the job, and its events. A request whose answer never came is the same case."""

@@ -18,7 +18,7 @@ from eventsourcing.persistence import (
     Subscription,
 )
 
-from domain.errors import BeyondHeadError, CorruptEntryError, LogBusyError, ServiceUnavailableError
+from domain.errors import BeyondHeadError, CorruptEntryError, LogBusyError, OutcomeUnknownError, ServiceUnavailableError
 from infra.database import Database
 from infra.event_log.appending import Append, Place, ServerChangedError, send
 from infra.event_log.group_commit import GroupWriter
@@ -74,7 +74,24 @@ class LogRecorder(ApplicationRecorder):
             self._database.after_commit(
                 partial(self._heads.note_entry, self.tenant_id, outcome[-1].position, append.entries[-1].state)
             )
+        if events := append.entries:
+            self._database.proven_by(lambda: self._is_stored(events[0]))
         return outcome
+
+    def _is_stored(self, entry: StoredEvent) -> bool:
+        """Whether the log has the entry byte for byte, once whoever holds its head has let go.
+
+        OutcomeUnknownError if there is no log: what makes one may still be on its way.
+        """
+        try:
+            self.lock_head()
+        except psycopg.Error as error:
+            if error.sqlstate == "AL001":
+                raise OutcomeUnknownError from None
+            raise
+        revision = entry.originator_version
+        stored = self.select_events(entry.originator_id, gt=revision - 1, lte=revision)
+        return [each.state for each in stored] == [entry.state]
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> list[int] | None:  # noqa: ANN401, ARG002
         """Append all the events or none; returns their positions."""
@@ -192,8 +209,8 @@ class LogRecorder(ApplicationRecorder):
         return self.head() or None
 
     def head(self) -> int:
-        """The last position; 0 if the log is empty. LogWentBackError."""
-        with self._database.transaction(self.tenant_id) as connection:
+        """The last position; 0 if the log is empty."""
+        with self._database.reading(self.tenant_id) as connection:
             row = connection.execute(_SQL["head"], {"tenant_id": self.tenant_id}).fetchone()
         self._heads.check(self.tenant_id)
         head = cast("int", row[0]) if row else 0
@@ -215,7 +232,7 @@ class LogRecorder(ApplicationRecorder):
 
     def lock_head(self) -> None:
         """Queue on the head until the transaction around ends; afterwards every read sees all that was appended."""
-        with self._database.transaction(self.tenant_id) as connection:
+        with self._database.reading(self.tenant_id) as connection:
             connection.execute(_SQL["lock_head"], {"tenant_id": self.tenant_id})
 
     def position_at(self, moment: int | datetime) -> int:
@@ -224,7 +241,7 @@ class LogRecorder(ApplicationRecorder):
             if moment > (head := self.head()):
                 raise BeyondHeadError(f"The log ends at position {head}; there is no position {moment} yet.")
             return moment
-        with self._database.transaction(self.tenant_id) as connection:
+        with self._database.reading(self.tenant_id) as connection:
             row = connection.execute(_SQL["position_at"], {"tenant_id": self.tenant_id, "at": moment}).fetchone()
         return cast("int", row[0]) if row else 0
 
@@ -233,7 +250,7 @@ class LogRecorder(ApplicationRecorder):
         return PollingSubscription(self, gt=gt, topics=topics)
 
     def _select(self, statement: str, **parameters: object) -> list[LogEntry]:
-        with self._database.transaction(self.tenant_id) as connection:
+        with self._database.reading(self.tenant_id) as connection:
             rows = connection.execute(_SQL[statement], {"tenant_id": self.tenant_id, **parameters}).fetchall()
         return self._entries(rows)
 

@@ -14,7 +14,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from domain.errors import KeyUnavailableError
+from domain.errors import KeyUnavailableError, OutcomeUnknownError
 from domain.identity import Identity
 from infra.database import Database
 from infra.keys.key_file import KeyFileError
@@ -197,8 +197,7 @@ class KeyStore:
         return known
 
     def _write_key(self, tenant_id: UUID, subject: str, wrapped: bytes) -> None:
-        with self._database.transaction(tenant_id) as connection:
-            connection.execute(_SQL["add"], {"tenant_id": tenant_id, "subject": subject, "wrapped_key": wrapped})
+        self._store("add", tenant_id, subject=subject, wrapped_key=wrapped)
 
     def _write_keys_again(self, tenant_id: UUID, subjects: list[str], server: ServerIdentity) -> None:
         """Several keys at once; those that are in the database as they are known here are seen on its server."""
@@ -213,11 +212,22 @@ class KeyStore:
                 known[subject].seen_on = server
 
     def _write_secret(self, tenant_id: UUID, wrapped: bytes) -> None:
-        with self._database.transaction(tenant_id) as connection:
-            connection.execute(_SQL["add_secret"], {"tenant_id": tenant_id, "wrapped_secret": wrapped})
+        self._store("add_secret", tenant_id, wrapped_secret=wrapped)
+
+    def _store(self, statement: str, tenant_id: UUID, **parameters: object) -> None:
+        """Add a row, unless there is one. KeyUnavailableError if nobody knows: nothing was sealed with it yet."""
+
+        def work() -> None:
+            with self._database.connection() as connection:
+                connection.execute(_SQL[statement], {"tenant_id": tenant_id, **parameters})
+
+        try:
+            self._database.atomically(tenant_id, work, repeatable=True)
+        except OutcomeUnknownError as error:
+            raise KeyUnavailableError from error
 
     def _one(self, statement: str, tenant_id: UUID, **parameters: object) -> bytes | None:
-        with self._database.transaction(tenant_id) as connection:
+        with self._database.reading(tenant_id) as connection:
             row = connection.execute(_SQL[statement], {"tenant_id": tenant_id, **parameters}).fetchone()
         return bytes(row[0]) if row else None
 

@@ -47,7 +47,7 @@ def list_trail(
     select = trail_select(wanted)
     if cursor is not None:
         select.where(_SQL["after_cursor"], after=keyset.decode(cursor))
-    with database.transaction(log.tenant_id) as connection:
+    with database.reading(log.tenant_id) as connection:
         found = page(select, connection, keyset, limit, position_column=0)
     told = {entry.position: entry for entry in _told(log, found.items)}
     if missing := {position for position, *_ in found.items} - told.keys():

@@ -20,7 +20,7 @@ from infra.database import Database
 from infra.event_log.appending import Append, PolicyChangedError, send
 from infra.event_log.group_commit import GroupWriter, Patience
 from infra.servers import Servers
-from tests.chaos.cutting import Cutter, When
+from tests.chaos.cutting import LOSING, Cutter, When
 from tests.conftest import empty_log
 from tests.infra.grouping import an_append, bytes_at, entry, held, held_up, stored, until_blocked
 
@@ -46,7 +46,12 @@ def writer(databases: Servers, cutter: Cutter) -> Iterator[GroupWriter]:
 
 @pytest.mark.parametrize(
     "whens",
-    [*([when] for when in When), *([when, When.ANSWERED] for when in When), [When.ANSWERED, When.BEFORE], list(When)],
+    [
+        *([when] for when in When),
+        *([when, When.ANSWERED] for when in LOSING),
+        [When.ANSWERED, When.BEFORE],
+        list(When),
+    ],
     ids=lambda whens: "-".join(when.name.lower() for when in whens),
 )
 def test_a_group_whose_answer_is_lost_is_committed_once_and_every_caller_gets_its_own_answer(
