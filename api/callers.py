@@ -22,7 +22,7 @@ from api.purging import Purging
 from api.session import Session
 from api.signed import SignedContent
 from api.uploading import SignedUploads
-from domain.event import Actor
+from domain.event import Actor, unreserved
 from infra.tenants import Caller
 
 REQUEST_ID: Final = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
@@ -39,18 +39,26 @@ def _headers(
         str | None,
         Header(
             alias="X-Actor",
-            description="Who acts, as `type:id` with the type user, worker or system. Default: the key's holder.",
+            description="Who acts, as `type:id` with the type user, worker or system; beyond ASCII in UTF-8. "
+            "Default: the key's holder. Recorded beside the key. `system:ledger` is the ledger's own.",
+            pattern=r"^(user|worker|system):[!-~]{1,512}$",
+            examples=["user:u_42"],
         ),
     ] = None,
     causation_id: Annotated[
-        str | None, Header(alias="X-Causation-ID", description="The id of what led to this request.")
+        str | None,
+        Header(
+            alias="X-Causation-ID",
+            description="The id of what led to this request.",
+            pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        ),
     ] = None,
 ) -> None:
     pass
 
 
 async def session(request: Request) -> Session:
-    """A session with the tenant whose key the request brings. UnauthenticatedError without a valid one."""
+    """A session with the tenant whose key the request brings. UnauthenticatedError, ReservedActorError."""
     known: Session | None = getattr(request.state, "session", None)
     if known is None:
         known = request.state.session = await _session(request)
@@ -68,9 +76,10 @@ async def _session(request: Request) -> Session:
     actor = request.headers.get("X-Actor")
     return made_of.session(
         caller.tenant_id,
-        parse_actor(actor) if actor is not None else caller.holder,
+        unreserved(parse_actor(actor) if actor is not None else caller.authenticated.holder),
         request.state.request_id,
         causation_id,
+        caller.authenticated,
     )
 
 
@@ -122,7 +131,7 @@ async def purging(request: Request) -> Purging:
 def signed_content(request: Request) -> SignedContent:
     """What holders of signed URLs may do."""
     made_of = services(request)
-    return SignedContent(made_of.store, made_of.signer, made_of.rules, made_of.clock)
+    return SignedContent(made_of.store, made_of.signer, made_of.rules, made_of.database_clock.now)
 
 
 CallerSession = Annotated[Session, Depends(session)]

@@ -23,6 +23,7 @@ class SignedContent:
     signer: UrlSigner
     rules: ContentRules
     clock: Callable[[], datetime]
+    """The database's, by which every process issues and checks URLs."""
 
     def readable(self, key: str, query: Mapping[str, str]) -> tuple[DirectoryStore, Grant, int]:
         """The store, what the URL grants, and the object's size. ContentMissingError if it is gone."""

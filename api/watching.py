@@ -10,7 +10,8 @@ from uuid import UUID
 import structlog
 
 from api.composition import Services
-from api.session import LEDGER, Session
+from api.session import Session
+from domain.event import LEDGER
 from infra.supervision import PAUSE_AFTER_FAILURE, SupervisedThread
 
 OVERDUE_SECONDS = 3_600.0

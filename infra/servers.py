@@ -34,13 +34,29 @@ class Servers:
             )
         return migrate(self.owner, "ledger") + migrate(self.keys_owner, "keys")
 
-    def check(self) -> None:
-        """Refuse databases that are not of this version: MigrationError. ServiceUnavailableError."""
+    def check(self, *, prepared: bool = False) -> None:
+        """Refuse databases that are not of this version: MigrationError.
+
+        Raises ServiceUnavailableError; SettingsError if statements are to be prepared, and there is a pooler in
+        between: its connections would have the statements of others under the names of ours.
+        """
         try:
             check(self.service, "ledger")
             check(self.keys, "keys")
         except psycopg.OperationalError as error:
             raise ServiceUnavailableError(f"The database cannot be reached: {error}".strip()) from error
+        for name in ("service", "projector", "keys") if prepared else ():
+            _refuse_pooler(name, getattr(self, name))
+
+
+def _refuse_pooler(name: str, conninfo: str) -> None:
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        row = connection.execute(_SQL["backend"]).fetchone()
+        # A pooler cannot tell its caller which backend it will have.
+        if row != (connection.info.backend_pid,):
+            raise SettingsError(
+                f"there is a pooler before the database of the {name}: set ASSET_LEDGER_PREPARED_STATEMENTS=false"
+            )
 
 
 @contextmanager

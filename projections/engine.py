@@ -61,8 +61,8 @@ class Engine:
         probe: Callable[[str], None] = lambda _point: None,
     ) -> None:
         self._database = database
-        self._decode = mapper.to_domain_event
-        self._decode_once = lru_cache(NEWS_KEPT)(mapper.to_domain_event)
+        self._decode = mapper.read
+        self._decode_once = lru_cache(NEWS_KEPT)(mapper.read)
         self._probe = probe
         self.projections = tuple(projections)
 

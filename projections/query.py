@@ -177,7 +177,7 @@ def page(
 
 def reached(database: Database, tenant_id: UUID, projections: Sequence[Projection[Any]]) -> int:
     """The position up to which all the projections have folded the tenant's log."""
-    with database.transaction(tenant_id) as connection:
+    with database.reading(tenant_id) as connection:
         positions = [
             connection.execute(_SQL["reached"], {"projection": p.name, "version": p.version}).fetchone()
             for p in projections

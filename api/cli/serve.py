@@ -9,6 +9,7 @@ from rich import print as show
 
 from api.app import create_app
 from api.cli.stop_deadline import wait_to_be_stopped
+from api.clock_monitor import ClockMonitor
 from api.composition import Services, services
 from api.content_watch import ContentWatch
 from api.lease_watch import LeaseWatch
@@ -32,6 +33,7 @@ def serve(
     with (
         listening(host, port) as listener,
         services(settings) as made,
+        ClockMonitor(made),
         LeaseWatch(made),
         ContentWatch(made, timedelta(days=settings.retention_days)),
         serving(create_app(lambda: nullcontext(made)), listener) as url,

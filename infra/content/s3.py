@@ -1,8 +1,8 @@
 """A content store in a bucket of any server that speaks S3."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import cast
@@ -29,6 +29,7 @@ _LOG = structlog.get_logger()
 PART_BYTES = 16 << 20
 """The size of the parts in which objects are written. A server takes 10,000 of them, so 156 GiB."""
 
+Query = dict[str, str | list[str] | tuple[str]]
 _READ_BYTES = 1 << 20
 _NOT_TOLD = {*UNSUPPORTED, "AccessDenied"}
 _REMEDIES = {
@@ -39,6 +40,10 @@ _REMEDIES = {
     "AuthorizationHeaderMalformed": "Name the region that the bucket is in.",
     "RequestTimeTooSkewed": "Set this machine's clock.",
 }
+
+
+def _local() -> datetime:
+    return datetime.now(UTC)
 
 
 def connect(
@@ -60,15 +65,19 @@ def connect(
 
 
 class S3Store:
-    """The objects of a bucket whose names begin with the prefix and a slash. ValueError for impossible names."""
+    """The objects of a bucket whose names begin with the prefix and a slash. ValueError for impossible names.
+
+    URLs are signed by the given clock. Requests are signed by this machine's, which the server refuses if it is wrong.
+    """
 
     has_files = False
 
-    def __init__(self, client: Minio, bucket: str, prefix: str = "") -> None:
+    def __init__(self, client: Minio, bucket: str, prefix: str = "", clock: Callable[[], datetime] = _local) -> None:
         check_bucket_name(bucket)
         self._client = client
         self._bucket = bucket
         self._prefix = f"{checked_key(prefix)}/" if prefix else ""
+        self._clock = clock
         self._multipart = Multipart(client, bucket)
         self._said = False
 
@@ -168,18 +177,18 @@ class S3Store:
 
         The ETag is the server's own.
         """
-        headers: dict[str, str | list[str] | tuple[str]] = {
+        headers: Query = {
             "response-content-type": content_type,
             "response-content-disposition": disposition,
         }
-        return self._client.presigned_get_object(self._bucket, self._name(key), expires, response_headers=headers)
+        return self._signed("GET", key, expires, response_headers=headers)
 
     def sign_put(self, key: str, expires: timedelta, *, size: int | None, content_type: str | None) -> str:  # noqa: ARG002
         """A URL that takes a PUT of the object, for 7 days at most.
 
         The client signs no header but the host, so a size and a media type bind nobody: look at what has arrived.
         """
-        return self._client.presigned_put_object(self._bucket, self._name(key), expires)
+        return self._signed("PUT", key, expires)
 
     def begin(self, key: str) -> str:
         """Begin a multipart upload; returns the id it has in the store."""
@@ -188,8 +197,8 @@ class S3Store:
 
     def sign_part(self, key: str, upload: str, number: int, expires: timedelta, *, most: int | None = None) -> str:  # noqa: ARG002
         """A URL that takes a PUT of one part, for 7 days at most. Every part but the last has at least 5 MiB."""
-        part: dict[str, str | list[str] | tuple[str]] = {"partNumber": str(number), "uploadId": upload}
-        return self._client.get_presigned_url("PUT", self._bucket, self._name(key), expires, extra_query_params=part)
+        part: Query = {"partNumber": str(number), "uploadId": upload}
+        return self._signed("PUT", key, expires, extra_query_params=part)
 
     def parts(self, key: str, upload: str) -> list[Part]:
         """The parts that have arrived, by number. ObjectNotFoundError if there is no such upload."""
@@ -227,6 +236,25 @@ class S3Store:
             if is_under_id(name.removeprefix(self._prefix)):
                 with suppress(ObjectNotFoundError), answering():
                     self._multipart.abort(name, upload)
+
+    def _signed(
+        self,
+        method: str,
+        key: str,
+        expires: timedelta,
+        *,
+        response_headers: Query | None = None,
+        extra_query_params: Query | None = None,
+    ) -> str:
+        return self._client.get_presigned_url(
+            method,
+            self._bucket,
+            self._name(key),
+            expires,
+            response_headers,
+            self._clock(),
+            extra_query_params=extra_query_params,
+        )
 
     def _name(self, key: str) -> str:
         return self._prefix + checked_key(key)

@@ -20,15 +20,14 @@ from typing import Self, cast
 from uuid import UUID
 
 import psycopg
-import structlog
 
-from domain.errors import LogBusyError, OutcomeUnknownError, QueueFullError, ServiceUnavailableError, StorageFullError
-from infra.database import UNREACHABLE, Database, unreachable
-from infra.event_log.appending import Append, HeadLockedError, Outcome, Place, send
+from domain.errors import LogBusyError, OutcomeUnknownError, QueueFullError, ServiceUnavailableError
+from infra.database import Database
+from infra.event_log.appending import Append, HeadLockedError, Outcome, Place
+from infra.event_log.delivery import RESEND_SECONDS, Delivery
+from infra.event_log.heads import KnownHeads
 from infra.forking import after_fork
 from infra.supervision import SupervisedThread
-
-_LOG = structlog.get_logger()
 
 MOST_WAITING = 1_000
 """Appends that may wait for their turn; beyond, they are refused."""
@@ -48,11 +47,8 @@ UNSENT_SECONDS = 10.0
 """How long an append waits to be sent at all."""
 IDLE_SECONDS = 1.0
 """How often a thread that has nothing to do gives a sign of life."""
-RESEND_SECONDS = 20.0
 MARGIN_SECONDS = 60.0
 """Beyond the time of sending again: longer than a connection takes to be had, and an answer to be overdue."""
-SHORTEST_PAUSE = 0.02
-LONGEST_PAUSE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +106,6 @@ class _Waiting:
         return OutcomeUnknownError() if self.lost else type(error)(str(error))
 
 
-class _ConnectionLostError(Exception):
-    """The connection broke before the answer came."""
-
-
 class _Lane:
     """The appends of one tenant whose head somebody else holds."""
 
@@ -141,8 +133,10 @@ class GroupWriter:
         committed: Callable[[], None] = lambda: None,
         most_waiting: int = MOST_WAITING,
         patience: Patience = Patience(),
+        heads: KnownHeads | None = None,
     ) -> None:
-        self._database = database
+        self.heads = heads or KnownHeads()
+        self._delivery = Delivery(database, self.heads, patience.resend)
         self.committed = committed
         self._most_waiting = most_waiting
         self.patience = patience
@@ -162,8 +156,10 @@ class GroupWriter:
 
         Raises the library's IntegrityError if a revision is taken, and PolicyChangedError, which is one, if the
         policy has changed; TenantNotFoundError, ClockAheadError; QueueFullError, LogBusyError and
-        ServiceUnavailableError when nothing was appended; OutcomeUnknownError when nobody knows.
+        ServiceUnavailableError when nothing was appended, and LogWentBackError, which is one; OutcomeUnknownError when
+        nobody knows.
         """
+        self.heads.check(append.tenant_id)
         if self._closed:
             raise ServiceUnavailableError("The service is stopping.")
         if self._inbox.qsize() >= self._most_waiting:
@@ -310,12 +306,10 @@ class GroupWriter:
         if not group:
             return []
         try:
-            outcomes: Sequence[Outcome | Exception] = self._outcomes(group, head_wait)
+            outcomes: Sequence[Outcome | Exception] = self._delivery.outcomes(group, head_wait)
         except psycopg.errors.LockNotAvailable:
             return list(group)
         except ServiceUnavailableError as error:
-            if isinstance(error, StorageFullError):
-                self._database.disk_full = time.monotonic()
             outcomes = [waiting.unanswered(error) for waiting in group]
         except Exception as error:  # noqa: BLE001 - every caller is answered, whatever it was
             if len(group) > 1:
@@ -328,38 +322,6 @@ class GroupWriter:
                 waiting.tell(outcome)
         self.committed()
         return []
-
-    def _outcomes(self, group: Sequence[_Waiting], head_wait: int) -> Sequence[Outcome]:
-        """Send the group, and the same bytes again for as long as connections are lost on the way."""
-        deadline, pause = time.monotonic() + self.patience.resend, SHORTEST_PAUSE
-        while True:
-            try:
-                return self._send(group, head_wait)
-            except _ConnectionLostError as error:
-                _LOG.warning("connection lost, sending again", appends=len(group), reason=str(error.__cause__))
-                for waiting in group:
-                    waiting.lost = True
-            except ServiceUnavailableError:
-                if not any(waiting.lost for waiting in group):
-                    raise
-            if time.monotonic() > deadline:
-                raise ServiceUnavailableError
-            time.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
-
-    def _send(self, group: Sequence[_Waiting], head_wait: int) -> Sequence[Outcome]:
-        with self._database.connection() as connection:
-            try:
-                again = any(waiting.lost for waiting in group)
-                return send(connection, [waiting.append for waiting in group], head_wait, again=again)
-            except psycopg.Error as error:
-                failure = error
-                lost = connection.closed
-        if lost:
-            raise _ConnectionLostError from failure
-        if isinstance(failure, UNREACHABLE) and not isinstance(failure, psycopg.errors.LockNotAvailable):
-            raise unreachable(failure)
-        raise failure
 
 
 @contextmanager

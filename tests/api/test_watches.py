@@ -68,6 +68,8 @@ def test_a_watch_that_fails_again_and_again_turns_health_red(quiet: Services, he
         assert {thread["name"]: thread["works"] for thread in answer["threads"]} == {
             "content-watch": True,
             "health-probe": True,
+            "key-server": True,
+            "log-server": True,
         }
         damage(quiet, purged(quiet))
         with capture_logs():
