@@ -187,8 +187,11 @@ class KeyStore:
     def _made(self, tenant_id: UUID, subject: str) -> Known[AESGCM]:
         """A new key of a subject of whom nothing is sealed; another process may have been first."""
         if self._subjects and self._subjects.has(tenant_id, subject):
-            self._lost.add((tenant_id, subject))
-            raise KeyLostError
+            known = self._look_up(tenant_id, subject)  # whoever was first wrote the key before the row
+            if known is None:
+                self._lost.add((tenant_id, subject))
+                raise KeyLostError
+            return known
         key = AESGCM.generate_key(bit_length=256)
         self._write_key(tenant_id, subject, self._wrap(key, _binding(tenant_id, subject)))
         known = self._look_up(tenant_id, subject)

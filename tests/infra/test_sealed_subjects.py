@@ -79,3 +79,21 @@ def test_only_the_first_key_that_is_claimed_for_a_subject_ever_seals(
     assert subjects.claim(other, "u_ann", b"second")
     with psycopg.connect(str(databases.owner)) as owner, pytest.raises(psycopg.errors.DatabaseError, match="refused"):
         owner.execute("UPDATE ledger.sealed_subjects SET key_digest = 'third'")
+
+
+def test_who_comes_second_to_a_new_subject_takes_the_key_of_the_first(quiet: Services, databases: Servers) -> None:
+    tenant = new_tenant(quiet)
+    first = quiet.keys
+
+    class Overtaken(SealedSubjects):
+        """The first one seals between the second one's look for the key and its look for the row."""
+
+        def has(self, tenant_id: UUID, subject: str) -> bool:
+            first.sealing(tenant_id, subject)
+            return super().has(tenant_id, subject)
+
+    with Database(databases.service, size=1) as rows, Database(databases.keys) as keys:
+        second = KeyStore(keys, KEK, subjects=Overtaken(rows))
+        box = second.sealing(tenant, "u_ann").encrypt(bytes(12), b"secret", None)
+        assert first.opening(tenant, "u_ann").decrypt(bytes(12), box, None) == b"secret"
+        assert second.problem() is None
