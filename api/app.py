@@ -40,6 +40,7 @@ from api.routers import (
 from api.schemas import Problem
 from api.threads import Threads
 from api.whole_body import MOST_MEMORY
+from domain.values import MAX_SAFE_INTEGER
 
 MOST_BODIES = 64
 MOST_FETCHING = 16
@@ -62,6 +63,22 @@ PARTS = (
     feed,
     health,
 )
+
+_STORABLE = {"pattern": r"^[^\u0000]*$"}
+JSON_VALUE = {
+    "anyOf": [
+        {"type": ["boolean", "null"]},
+        {"type": "string", **_STORABLE},
+        {"type": "number", "minimum": -MAX_SAFE_INTEGER, "maximum": MAX_SAFE_INTEGER},
+        {"type": "array", "items": {"$ref": "#/components/schemas/JsonValue"}},
+        {
+            "type": "object",
+            "propertyNames": _STORABLE,
+            "additionalProperties": {"$ref": "#/components/schemas/JsonValue"},
+        },
+    ]
+}
+"""What a free document may hold: I-JSON (RFC 7493) that PostgreSQL can store."""
 
 DESCRIPTION = """
 Records who, what and which job made each asset, and what happened to it since, as immutable events.
@@ -137,6 +154,8 @@ def _describe_the_rest(app: FastAPI) -> None:
                     operation["parameters"] = list({(p["in"], p["name"]): p for p in parameters}.values())
                 if route.path_format.startswith("/v1"):
                     callers.describe(operation, components)
+                for parameter in operation.get("parameters", ()):
+                    parameter["schema"] = _without_null(parameter["schema"])
         schemas = components["schemas"]
         missing: dict[str, TypeAdapter[Any]] = {
             "Problem": TypeAdapter(Problem),
@@ -147,6 +166,18 @@ def _describe_the_rest(app: FastAPI) -> None:
             schema = adapter.json_schema(ref_template="#/components/schemas/{model}")
             for part_name, part in {**schema.pop("$defs", {}), name: schema}.items():
                 schemas.setdefault(part_name, part)
+        schemas["JsonValue"] = JSON_VALUE
+        parts = schemas["UploadParts"]["properties"]
+        parts |= {name: _without_null(part) for name, part in parts.items()}
         return described
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of what can be left out, but not be null: a parameter, or a part of a form."""
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+    if not kinds:
+        return schema
+    others = {name: value for name, value in schema.items() if name != "anyOf" and value is not None}
+    return (kinds[0] if len(kinds) == 1 else {"anyOf": kinds}) | others

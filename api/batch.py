@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from api.problems import invalid, problem_of
 from api.schemas import Problem, is_none
 from api.strict_json import parse
-from domain.errors import LedgerError, ServiceUnavailableError
+from domain.errors import LedgerError, OutcomeUnknownError, ServiceUnavailableError
 
 MOST_ITEMS = 1_000
 MAX_BATCH_BODY = 16 * 1024 * 1024
@@ -82,8 +82,13 @@ def each(items: Iterable[T | Refusal], work: Callable[[T], R]) -> Iterator[R | R
             yield gone
         else:
             outcome = attempt(work, item)
-            gone = outcome if isinstance(outcome, ServiceUnavailableError) else None
+            gone = untried(outcome) if isinstance(outcome, ServiceUnavailableError) else None
             yield outcome
+
+
+def untried(error: ServiceUnavailableError) -> ServiceUnavailableError:
+    """The error as it is told to those for whom nothing was tried any more."""
+    return ServiceUnavailableError() if isinstance(error, OutcomeUnknownError) else error
 
 
 def together(items: Sequence[T | Refusal], work: Callable[[list[T]], Iterable[R | Refusal]]) -> Iterator[R | Refusal]:

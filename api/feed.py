@@ -11,7 +11,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, Self
 from urllib.parse import quote
+from uuid import UUID
 
+import structlog
 from fastapi.sse import format_sse_event
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
@@ -19,10 +21,19 @@ from starlette.concurrency import run_in_threadpool
 from api.places import Holder, Places
 from api.problems import UnauthenticatedError
 from api.schemas import is_none
-from domain.errors import BeyondHeadError, KeyUnavailableError, ServiceUnavailableError
+from domain.errors import (
+    BeyondHeadError,
+    CorruptEntryError,
+    KeyUnavailableError,
+    LogWentBackError,
+    ServiceUnavailableError,
+    UnknownTopicError,
+)
 from domain.event import Recorded, to_parts
 from domain.values import JsonObject, UtcTime, example
 from infra.event_log.log import TenantLog
+
+_LOG = structlog.get_logger()
 
 MOST_LISTENING = 256
 HEARTBEAT_SECONDS = 15.0
@@ -55,6 +66,8 @@ class CloudEvent(BaseModel):
         position="4",
         revision=2,
         actor="user:u_42",
+        authenticatedkey="0193483c-0000-7000-8000-0000000000c1",
+        authenticatedholder="worker:studio",
         correlationid="req-17",
     )
 
@@ -71,6 +84,14 @@ class CloudEvent(BaseModel):
     schemaversion: int = Field(description="Which version of the topic's fields `data` has.")
     recordedtime: UtcTime = Field(description="The server's clock when it was decided.")
     actor: str = Field(description="Who acted, written `type:id`; `%` and control characters percent-encoded.")
+    authenticatedkey: UUID | None = Field(
+        default=None,
+        exclude_if=is_none,
+        description="The id of the key that acted; absent for the ledger, an operator, and events from before.",
+    )
+    authenticatedholder: str | None = Field(
+        default=None, exclude_if=is_none, description="To whom that key was issued, written as the actor is."
+    )
     datasubject: str | None = Field(
         default=None, exclude_if=is_none, description="The person whose data it holds, encoded as the actor is."
     )
@@ -81,7 +102,7 @@ class CloudEvent(BaseModel):
     def of(cls, recorded: Recorded) -> Self:
         """The event of the log."""
         event, envelope = recorded.event, recorded.event.envelope
-        parts = to_parts(event)
+        parts, key = to_parts(event), envelope.authenticated
         return cls(
             id=str(recorded.position),
             source=f"urn:asset-ledger:tenant:{envelope.tenant_id}",
@@ -94,6 +115,8 @@ class CloudEvent(BaseModel):
             schemaversion=event.class_version,
             recordedtime=envelope.recorded_at,
             actor=attribute(str(envelope.actor)),
+            authenticatedkey=key.key if key else None,
+            authenticatedholder=attribute(str(key.holder)) if key else None,
             datasubject=attribute(envelope.subject) if envelope.subject is not None else None,
             correlationid=envelope.correlation_id,
             causationid=envelope.causation_id,
@@ -212,7 +235,8 @@ class Feed:
     async def stream(self, batch: Batch, listeners: Listeners, key: KeyWatch) -> AsyncIterator[bytes]:
         """The batch and all that follows as server-sent events, until the key is revoked or the service stops.
 
-        What makes the ledger unavailable for a while only delays it.
+        What makes the ledger unavailable for a while only delays it. It ends before an entry that cannot be read, and
+        where the log went back.
         """
         yield format_sse_event(comment="events follow", retry=RECONNECT_MILLISECONDS)
         pause, beat = SHORTEST_PAUSE, time.monotonic() + listeners.heartbeat
@@ -229,5 +253,10 @@ class Feed:
                 if not batch.more:
                     await asyncio.sleep(pause)
                 batch = await run_in_threadpool(self.read, batch.reached)
+            except LogWentBackError:
+                return
             except (ServiceUnavailableError, KeyUnavailableError):
                 batch = Batch((), batch.reached, more=False)
+            except (CorruptEntryError, UnknownTopicError) as error:
+                _LOG.warning("stream ended", tenant_id=str(self.log.tenant_id), reason=str(error))
+                return  # who asks again from here is told

@@ -86,18 +86,24 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     errors.OtherScopeError: HTTPStatus.CONFLICT,
     errors.TenantNotFoundError: HTTPStatus.NOT_FOUND,
     errors.OriginIsPermanentError: HTTPStatus.CONFLICT,
+    errors.TooManyReferencesError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.TooManyHoldsError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TooManyConflictsError: HTTPStatus.CONFLICT,
     errors.StaleRevisionError: HTTPStatus.PRECONDITION_FAILED,
     BadMomentError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.EntryTooLargeError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.DocumentTooLargeError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.BeyondHeadError: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.UnknownTopicError: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.CorruptEntryError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    errors.ReservedActorError: HTTPStatus.FORBIDDEN,
+    errors.UnknownTopicError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.CorruptEntryError: HTTPStatus.BAD_GATEWAY,
     errors.KeyUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.ClockApartError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ClockAheadError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ShareUsedUpError: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.ClockBehindError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ServiceUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.OutcomeUnknownError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ProjectionLagError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
@@ -112,13 +118,21 @@ NAMES = {
 """Problems that the framework finds. Named here, since the standard phrases change between versions of Python."""
 
 
-_EVERYWHERE = (UnauthenticatedError, BadHeaderError, errors.ShareUsedUpError, errors.ServiceUnavailableError)
+ANY_REQUEST = (
+    UnauthenticatedError,
+    BadHeaderError,
+    errors.ReservedActorError,
+    errors.CorruptEntryError,
+    errors.ShareUsedUpError,
+    errors.ServiceUnavailableError,
+)
+"""How every request of a caller may end."""
 
 
 def documented(*kinds: type[Exception]) -> dict[int | str, dict[str, Any]]:
     """The responses of a route that may end in these errors, for its OpenAPI description."""
     described: dict[int | str, list[str]] = {}
-    for kind in (*kinds, *_EVERYWHERE):
+    for kind in (*kinds, *ANY_REQUEST):
         described.setdefault(STATUS[kind].value, []).append(str(kind()))
     described.setdefault(408, []).append("The body arrived too slowly.")
     described.setdefault(413, []).append("The body is too large.")

@@ -20,10 +20,11 @@ from api.callers import REQUEST_ID, holders, ledger, session
 from api.declared import checked, declares, queried
 from api.places import Places
 from api.problems import BadHeaderError, BadMomentError, answered
+from api.session import Session
 from domain.errors import ProjectionLagError
-from domain.values import OutsideId, Text, UtcTime
+from domain.values import OutsideId, SchemaMembers, Text, UtcTime
 from projections.projection import Projection
-from projections.query import Order
+from projections.query import SHORTEST_SEARCH, Order
 
 _LOG = structlog.get_logger()
 MAX_POSITION = 2**63 - 1
@@ -60,6 +61,7 @@ class RequestId:
                     status=int(message["status"]),
                     ms=round((time.perf_counter() - started) * 1000, 1),
                     request_id=request_id,
+                    **_caller(scope["state"].get("session")),
                 )
             await send(message)
 
@@ -82,6 +84,13 @@ def _added(scope: Scope, message: Message, request_id: str) -> list[tuple[bytes,
         if b"x-content-type-options" not in names:
             added.append((b"x-content-type-options", b"nosniff"))
     return added
+
+
+def _caller(session: Session | None) -> dict[str, str]:
+    """The request's tenant and key, once they are known."""
+    if session is None or session.authenticated is None:
+        return {}
+    return {"tenant_id": str(session.tenant_id), "key_id": str(session.authenticated.key)}
 
 
 def _if_match(
@@ -114,6 +123,9 @@ _Moment = Annotated[
         alias="as_of",
         description="A position of the log, or a time with its zone (RFC 3339): answer as of then.",
         examples=["17", "2026-11-20T12:00:00Z"],
+        json_schema_extra={
+            "anyOf": [{"type": "string", "pattern": "^[0-9]{1,18}$"}, {"type": "string", "format": "date-time"}]
+        },
     ),
 ]
 
@@ -238,7 +250,13 @@ async def idempotency_key(request: Request) -> str | None:
 IdempotencyKey = Annotated[str | None, Depends(idempotency_key)]
 AsOf = Annotated[int | None, Depends(as_of)]
 AskedVersion = Annotated[Version, Depends(version)]
-ActorText = Annotated[Text, Field(pattern="^(user|worker|system):.", examples=["user:u_42"])]
+SearchText = Annotated[Text, SchemaMembers({"minLength": SHORTEST_SEARCH})]
+ACTOR_PATTERN = r"^(user|worker|system):[^\u0000]{1,512}$"
+ActorText = Annotated[
+    Text,
+    Field(pattern=ACTOR_PATTERN, examples=["user:u_42"]),
+    SchemaMembers({"pattern": ACTOR_PATTERN}),
+]
 
 
 class PageQuery(BaseModel):

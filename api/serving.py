@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from api.connections import READ_OF_HEAD, Bounds, Connection, Connections, OnceASecond
 
 START_SECONDS = 60
-STOP_SECONDS = 10
+STOP_SECONDS = 5
 ANSWER_SECONDS = 3
 """How long requests under way may take once the service stops; what is left of the time is for the databases."""
 BACKLOG = 4_096

@@ -24,6 +24,7 @@ class SignedContent:
     signer: UrlSigner
     rules: ContentRules
     clock: Callable[[], datetime]
+    """The database's, by which every process issues and checks URLs."""
 
     def size(self, grant: Grant) -> int:
         """The object's size. ContentMissingError if it is gone."""

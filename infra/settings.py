@@ -80,11 +80,18 @@ class Settings(BaseSettings):
     retention_days: float = Field(
         default=30,
         ge=0,
+        le=365_000,
         description="How long the content of deleted assets, and content that newer content has taken the place of, "
         "is kept before it is purged.",
     )
     pool_size: int = Field(default=16, ge=1, description="The most connections a process opens as one role.")
     prepared_statements: bool = Field(default=True, description="Set to false behind a pooler in transaction mode.")
+    resend_seconds: float = Field(
+        default=60,
+        gt=0,
+        description="For how long an append whose connection was lost is sent again, before its outcome is told to be "
+        "unknown: longer than a failover of the database takes.",
+    )
     follow: bool = Field(default=True, description="Whether `serve` keeps read models up to date itself.")
 
     @property

@@ -19,6 +19,7 @@ from api.cli.content import compare
 from api.cli.importing import read_by, run_import
 from api.cli.opening import operated, operator
 from api.cli.projections import rebuild_with_bar
+from api.cli.stop_deadline import wait_to_be_stopped
 from api.cli.story import Story
 from api.cli.story_of_content import ContentStory
 from api.cli.telling import SAMPLES
@@ -29,7 +30,7 @@ from api.importers import folder
 from api.importing import Importing
 from api.lease_watch import LeaseWatch
 from api.ledger import Ledger
-from api.serving import ServingError, listening, serving, wait_for_signal
+from api.serving import ServingError, listening, serving
 from domain.errors import TenantNotFoundError
 from domain.event import Actor
 from infra.settings import Settings
@@ -108,4 +109,4 @@ def _keep_serving(console: Console, url: str, key: str, asset_id: str) -> None:
     )
     for line in lines:
         console.out(f"  {line}", highlight=False)
-    wait_for_signal()
+    wait_to_be_stopped()

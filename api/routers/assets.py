@@ -11,7 +11,7 @@ from api.declared import queried
 from api.policies import CREATING
 from api.problems import documented
 from api.rendering import Rendered
-from api.requests import ActorText, AskedVersion, IdempotencyKey, Paged, SortedQuery, TimesQuery, at_least
+from api.requests import ActorText, AskedVersion, IdempotencyKey, Paged, SearchText, SortedQuery, TimesQuery, at_least
 from api.routers.references import ReferenceQuery
 from api.schemas import Asset, AssetPage, AssetStatus, EventEntry, EventPage
 from domain.asset.events import Sha256
@@ -54,7 +54,7 @@ class AssetFilterQuery(TimesQuery, ReferenceQuery):
     content_type: Annotated[Text, Field(min_length=1, max_length=255)] | None = Field(
         default=None, description="How its media type begins, in any case.", examples=["image/"]
     )
-    name: Text | None = Field(default=None, description="Part of the name, at least 2 characters, in any case.")
+    name: SearchText | None = Field(default=None, description="Part of the name, at least 2 characters, in any case.")
 
     def filter(self) -> AssetFilter:
         """What is asked for."""

@@ -71,7 +71,8 @@ _FILE_NAME: TypeAdapter[str | None] = TypeAdapter(Name | None)
     "/assets/upload",
     status_code=201,
     openapi_extra=FORM,
-    responses=documented(*TAKING, BodyStalledError, OtherRequestError, KeyOfDeletedAssetError, *CREATING),
+    responses=documented(*TAKING, BodyStalledError, OtherRequestError, KeyOfDeletedAssetError, *CREATING)
+    | {200: {"model": Asset, "description": "The same key and body came before: this is the asset as it is now."}},
 )
 async def upload_asset(request: Request, contents: CallerContents, response: Response, key: IdempotencyKey) -> Asset:
     """Record an asset together with its bytes, from a form: `asset` (as JSON, if you want to say more), then `file`.

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
-from api.batch import attempt
+from api.batch import attempt, untried
 from api.callers import CallerContents, holders
 from api.contents import Contents
 from api.declared import queried
@@ -105,7 +105,7 @@ def _fetched(contents: Contents, items: list[UrlItem]) -> list[UrlResult]:
         if isinstance(outcome, Asset):
             return UrlResult(url=item.url, asset=outcome)
         if isinstance(outcome, ServiceUnavailableError):
-            gone.append(outcome)
+            gone.append(untried(outcome))
         return UrlResult(url=item.url, problem=problem_of(outcome, contents.ledger.session.correlation_id))
 
     with ThreadPoolExecutor(AT_ONCE) as threads:

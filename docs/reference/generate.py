@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 from shapes import Schema, line, objects, page, table, type_, unwrapped
-from texts import CONVENTIONS, ENVELOPE, EVENTS, GENERATED, KINDS, SETTINGS
+from texts import CONVENTIONS, ENVELOPE, EVENTS, GENERATED, KINDS, OUTCOMES, SETTINGS, VERSIONS
 
 import domain.asset.events
 import domain.job.events
@@ -59,7 +59,7 @@ def events() -> str:
     values.pop("Envelope")
     parts = [f"# Events\n\n{GENERATED}", EVENTS.format(max_entry=MAX_ENTRY)]
     parts += ["## Every event", table(("member", "type", "", "meaning"), rows)]
-    parts.append("Besides, every document has `topic`, `schema_version` (1 unless said otherwise) and `data`.")
+    parts.append(VERSIONS.format(version=Event.class_version))
     return page([*parts, *told, "## Values", *objects(sorted(values), values)])
 
 
@@ -73,7 +73,8 @@ def _event(topic: str, event_class: type[Event], values: dict[str, Schema]) -> I
         if name != "envelope"
     ]
     yield f"## `{topic}`"
-    version = "" if event_class.class_version == 1 else f" Its schema version is {event_class.class_version}."
+    own = event_class.class_version
+    version = "" if own == Event.class_version else f" Its schema version is {own}."
     yield line(event_class.__doc__) + version
     yield table(("field", "type", ""), rows) if rows else "It has no fields of its own."
     yield _example(GOLDEN / f"{topic}.v{event_class.class_version}.json")
@@ -157,7 +158,7 @@ def _problems() -> str:
         (500, "`urn:asset-ledger:problem:internal-error`", "A fault of the service. Its log has the request id."),
     ]
     rows.sort(key=lambda row: row[0])
-    return table(("status", "type", "meaning"), rows) + "\n\n429 and 503 come with `Retry-After`."
+    return table(("status", "type", "meaning"), rows) + f"\n\n429 and 503 come with `Retry-After`.\n\n{OUTCOMES}"
 
 
 def _problem(kind: type[Exception]) -> str:
@@ -210,7 +211,11 @@ def cli() -> str:
     """The command line page: every command with its arguments and options."""
     group = typer.main.get_command(command_line)
     parts = [f"# Command line\n\n{GENERATED}", str(group.help), str(group.epilog)]
-    parts.append("An expected error ends in one line and exit status 1; a wrong use of a command in exit status 2.")
+    parts.append(
+        "An expected error ends in one line and exit status 1, and nothing of the command was recorded; a wrong use of "
+        "a command in exit status 2. Exit status 3 says that the connection was lost while recording, and that nobody "
+        "knows whether it is recorded: the line says where to look, or how to undo it."
+    )
     return page([*parts, *_commands(group, "asset-ledger")])
 
 

@@ -30,15 +30,15 @@ class Incoming:
 
     def landing(self, chunks: Iterable[bytes]) -> AbstractContextManager[Path]:
         """A new file of these bytes, to be moved where it belongs; else it is removed."""
-        with answering():
-            self._folder.mkdir(parents=True, exist_ok=True)
+        self._prepare()
         return landing(self._folder, chunks)
 
     def begin(self, key: str) -> str:
         """Begin an upload; returns its id."""
         upload = f"{uuid4().hex}-{_name_of(key)}"
+        self._prepare()
         with answering():
-            (self._folder / upload).mkdir(parents=True)
+            (self._folder / upload).mkdir()
             sync(self._folder)
         return upload
 
@@ -92,6 +92,12 @@ class Incoming:
                 with suppress(FileNotFoundError, ObjectNotFoundError):
                     if stat(path).modified_at < older_than:
                         self._discard(path)
+
+    def _prepare(self) -> None:
+        """Have the directory in that of the store, which is made for its owner alone."""
+        with answering():
+            self._folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._folder.mkdir(exist_ok=True)
 
     def _upload(self, key: str, upload: str) -> Path:
         if not re.fullmatch(rf"[0-9a-f]{{32}}-{_name_of(key)}", upload):

@@ -50,7 +50,7 @@ def list_assets(
     select = asset_select(wanted, order)
     if cursor is not None:
         select.where(_SQL[f"after_{order.name}"], after=keyset.decode(cursor))
-    with database.transaction(tenant_id) as connection:
+    with database.reading(tenant_id) as connection:
         found = page(select, connection, keyset, limit, _COLUMNS.index(order.column))
     return Page(list(map(AssetRow._make, found.items)), found.next)
 
@@ -68,7 +68,7 @@ def every_asset(database: Database, tenant_id: UUID, wanted: AssetFilter) -> Ite
 
 def count_assets(database: Database, tenant_id: UUID, wanted: AssetFilter) -> int:
     """How many assets the filter finds. SearchTooShortError."""
-    with database.transaction(tenant_id) as connection:
+    with database.reading(tenant_id) as connection:
         return asset_select(wanted).count(connection, _SQL["count"])
 
 

@@ -46,14 +46,14 @@ def list_jobs(
     select = job_select(wanted, order)
     if cursor is not None:
         select.where(_SQL[f"after_{order.name}"], after=keyset.decode(cursor))
-    with database.transaction(tenant_id) as connection:
+    with database.reading(tenant_id) as connection:
         found = page(select, connection, keyset, limit, _COLUMNS.index(order.column))
     return Page(list(map(JobRow._make, found.items)), found.next)
 
 
 def count_jobs(database: Database, tenant_id: UUID, wanted: JobFilter) -> int:
     """How many jobs the filter finds."""
-    with database.transaction(tenant_id) as connection:
+    with database.reading(tenant_id) as connection:
         return job_select(wanted).count(connection, _SQL["count"])
 
 
