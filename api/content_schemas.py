@@ -133,9 +133,13 @@ class Completed(Frozen):
 class PurgeReport(BaseModel):
     """What a purge selects. Unless it was a dry run, it is decided, and the bytes go as soon as the store lets them."""
 
-    model_config = example(dry_run=True, assets=12, bytes=9_000_000, held=[])
+    model_config = example(dry_run=True, assets=12, bytes=9_000_000, held=[], changed=[])
 
     dry_run: bool
     assets: int = Field(description="Assets whose content goes.")
     bytes: int = Field(description="How many bytes the newest versions of it have.")
     held: list[UUID] = Field(description="Assets that stay, since they are under a legal hold.")
+    changed: list[UUID] = Field(
+        description="Assets that stay, since they changed while the lists were read: the filter may not mean them any "
+        "more. Ask again."
+    )

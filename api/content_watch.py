@@ -11,9 +11,11 @@ import structlog
 
 from api.composition import Services
 from api.purging import Purging
+from api.sweeper import Sweeper
 from api.watching import Watch, own_session
-from domain.errors import LedgerError, TenantNotFoundError
+from domain.errors import ClockApartError, LedgerError, TenantNotFoundError
 from infra.content.purges import tenants_with_due_purges
+from infra.content.store_clock import store_time
 from infra.content.uploads import landed, tenants_with_expired_uploads
 from projections.contents.read import tenants_with_old_content
 
@@ -22,8 +24,8 @@ _LOG = structlog.get_logger()
 PAUSE = 2.0
 ROUNDS_BETWEEN_RETENTION = 30
 ROUNDS_BETWEEN_SWEEPS = 1800
-SKEW = timedelta(minutes=15)
-"""By so much may the clock of a store differ from ours: S3 takes no requests beyond."""
+MARGIN = timedelta(minutes=15)
+"""So much older than an upload may become is what the store removes: its clock may have been set meanwhile."""
 
 
 class ContentWatch(Watch):
@@ -44,12 +46,23 @@ class ContentWatch(Watch):
         return PAUSE
 
     def look(self, *, retention: bool = True, store: bool = True) -> None:
-        """Do all that is due now. What fails is logged, and tried again next time."""
+        """Do all that is due now. What fails is logged, and tried again next time.
+
+        Nothing is done while this process's clock and the database's are apart, which `/health` tells.
+        """
+        if not self._may_decide():
+            return
         for tenant_id in self._tenants(retention=retention):
             with self.surviving(tenant_id=str(tenant_id)):
                 self._look_after(tenant_id, retention=retention)
         if store:
             self._look_after_store()
+
+    def _may_decide(self) -> bool:
+        with _alone("content not looked after"), suppress(ClockApartError):
+            self._services.database_clock.ask()
+            return True
+        return False
 
     def _tenants(self, *, retention: bool) -> set[UUID]:
         """Whose content is to be looked after."""
@@ -58,25 +71,26 @@ class ContentWatch(Watch):
             tenants.update(tenants_with_expired_uploads(services.projector))
             tenants.update(tenants_with_due_purges(services.projector))
             if retention:
-                before = services.clock() - self._retention
-                tenants.update(tenants_with_old_content(services.projector, before))
+                tenants.update(tenants_with_old_content(services.projector, self._retention))
         return tenants
 
     def _look_after_store(self) -> None:
         """Remove what writers that died have left of objects, and what landed when its upload was over."""
         services = self._services
         with _alone("store not swept"):
-            services.store.sweep(services.clock() - services.rules.upload_time - SKEW)
+            now = store_time(services.store, services.database_clock)
+            services.store.sweep(now - services.rules.upload_time - MARGIN)
         with _alone("what landed late not swept"):
             for tenant_id, keys in landed(services.store).items():
                 with suppress(TenantNotFoundError):  # another ledger's, which keeps its content in the same place
                     services.tenants.find(str(tenant_id))
-                    Purging(own_session(services, tenant_id)).sweep_landed(keys)
+                    Sweeper(own_session(services, tenant_id)).sweep_landed(keys)
 
     def _look_after(self, tenant_id: UUID, *, retention: bool) -> None:
-        purging = Purging(own_session(self._services, tenant_id))
+        session = own_session(self._services, tenant_id)
+        sweeper, purging = Sweeper(session), Purging(session)
         with _alone("uploads not swept", tenant_id=str(tenant_id)):
-            while purging.sweep():
+            while sweeper.sweep():
                 pass
         if retention:
             with _alone("retention not looked after", tenant_id=str(tenant_id)):

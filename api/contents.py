@@ -30,7 +30,7 @@ from domain.values import JsonObject
 from infra.content.fetching import fetch
 from infra.content.looking import look_at
 from infra.content.rules import ContentRules
-from infra.content.store import ContentStore
+from infra.content.store import ContentStore, ObjectNotFoundError, Stat
 from infra.content.uploads import Upload, Uploads, discard, object_key
 from infra.media.inspecting import inspect
 from infra.media.inspection import Inspection
@@ -39,6 +39,7 @@ from projections.assets.fold import AssetRow
 MOST_EMBEDDED = 24 * 1024
 """Bytes of JSON found inside content that an event carries; beyond, they are kept in the store."""
 SMALL = 512
+REPLACED = "Other bytes came while these were verified. Complete the upload again."
 REFUSALS = (ContentMismatchError, ContentTooLargeError, ContentTypeRefusedError)
 
 
@@ -85,7 +86,7 @@ class Contents:
                 asset_id, wanted, arrived, digest, lambda: self._end(arrived.content_id)
             )
             if not made:
-                self.abort(upload)
+                self.give_up(upload)
             return row, made
 
     def fetch(self, url: str, new: NewAsset | None, seconds: float) -> AssetRow:
@@ -105,10 +106,26 @@ class Contents:
             return self.record(asset_id, arrived, revision)
 
     def abort(self, upload: Upload) -> None:
-        """Forget an upload and what has arrived of it. UploadNotFoundError if it is over, and perhaps recorded."""
-        with self.ledger.session.database.transaction(self.ledger.tenant_id):
-            self._end(upload.content_id)
+        """Forget an upload and what has arrived of it. UploadNotFoundError if it is over, and perhaps recorded.
+
+        What cannot be removed now is left to the sweep.
+        """
+        database = self.ledger.session.database
+
+        def work() -> None:
+            if self.uploads.lock(upload.content_id) is None:
+                raise UploadNotFoundError
+            self.uploads.revoke(upload.content_id)
+            database.proven_by(lambda: self.uploads.lock(upload.content_id) is None)
+
+        database.atomically(self.ledger.tenant_id, work)
+        self.discard(upload)
+
+    def discard(self, upload: Upload) -> None:
+        """Remove what has arrived of a revoked upload; what cannot be removed now is left to the sweep."""
+        with suppress(ServiceUnavailableError):
             discard(self.store, self.ledger.tenant_id, upload)
+            self.uploads.forget(upload.content_id)
 
     @contextmanager
     def _arrived(
@@ -127,9 +144,13 @@ class Contents:
         except ServiceUnavailableError:
             raise
         except BaseException:
-            with suppress(ServiceUnavailableError, UploadNotFoundError):
-                self.abort(upload)
+            self.give_up(upload)
             raise
+
+    def give_up(self, upload: Upload) -> None:
+        """Abort the upload; where that cannot be done now, it is left to the sweep."""
+        with suppress(ServiceUnavailableError, UploadNotFoundError):
+            self.abort(upload)
 
     def looked_at(
         self,
@@ -167,15 +188,25 @@ class Contents:
         small = {name: value for name, value in embedded.items() if len(orjson.dumps(value)) <= SMALL}
         return {**small, "document": {"sha256": hashlib.sha256(document).hexdigest(), "size": len(document)}}
 
-    def record(self, asset_id: UUID, arrived: NewContent, revision: int | None, taken: int = 0) -> AssetRow:
+    def record(
+        self,
+        asset_id: UUID,
+        arrived: NewContent,
+        revision: int | None,
+        taken: int = 0,
+        verified: Stat | None = None,
+    ) -> AssetRow:
         """Record the content as the asset's next version, and end its upload, in one transaction.
 
-        `taken` is how often bytes had been taken for the upload when they were verified. ContentMismatchError if
-        others were taken since, UploadNotFoundError if it has expired.
+        `taken` is how often bytes had been taken for the upload when they were verified, and `verified` which object
+        they were in. ContentMismatchError if others were taken since, UploadNotFoundError if it has expired, or if
+        somebody refused and removed the bytes.
         """
 
         def work() -> AssetRow:
             self._end(arrived.content_id, taken)
+            if verified:  # who removed or replaced it may have died before that was noted
+                self._must_still_be(verified, self.key(asset_id, arrived.content_id))
             return self.ledger.change_asset(
                 asset_id, lambda asset, context: asset.store_content(context, arrived), None, revision
             )
@@ -186,13 +217,22 @@ class Contents:
         """Where in the store the content is."""
         return object_key(self.ledger.tenant_id, asset_id, content_id)
 
+    def _must_still_be(self, verified: Stat, key: str) -> None:
+        """UploadNotFoundError if the object is gone, ContentMismatchError if another is in its place."""
+        try:
+            if self.store.stat(key) == verified:
+                return
+        except ObjectNotFoundError:
+            raise UploadNotFoundError from None
+        raise ContentMismatchError(REPLACED)
+
     def _end(self, content_id: UUID, taken: int | None = None) -> None:
         """Note that an upload is over, for as often as bytes were taken for it if that is given."""
         found = self.uploads.lock(content_id)
         if found is None:
             raise UploadNotFoundError
         if taken not in (None, found):
-            raise ContentMismatchError("Other bytes came while these were verified. Complete the upload again.")
+            raise ContentMismatchError(REPLACED)
         self.uploads.end(content_id)
 
 

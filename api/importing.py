@@ -172,7 +172,7 @@ class Importing:
         except ServiceUnavailableError:
             raise
         except (OSError, LedgerError) as error:
-            contents.abort(one.upload)
+            contents.give_up(one.upload)
             return refused(one.item.place, error)
         return _Wanted(one.item, one.asset_id, one.content, one.upload, stored)
 
@@ -187,7 +187,7 @@ class Importing:
             outcomes = [refused(wanted[0].item.place, error)]
         for one, outcome in zip(wanted, outcomes, strict=True):
             if outcome.what != "imported" and one.upload:
-                self._contents.abort(one.upload)
+                self._contents.give_up(one.upload)
             if outcome.what != "refused":
                 self._note(one)
         return outcomes

@@ -1,6 +1,7 @@
 """Compares the store with the log: objects that nobody knows, and what is recorded but gone."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -11,16 +12,17 @@ from uuid import UUID
 from eventsourcing.application import AggregateNotFoundError
 
 from api.session import Session
-from domain.asset.events import AssetContentPurged, AssetContentStored
+from domain.asset.events import AssetContentPurged, AssetContentStored, AssetPurgeRequested
 from domain.documents import kept_for
 from domain.event import Recorded
 from infra.content.purges import Purges
 from infra.content.store import Stat
+from infra.content.store_clock import store_time
 from infra.content.uploads import Uploads, landing_key, object_key
 
 YOUNG = timedelta(hours=1)
 """An object that nobody knows is left alone for so long: what is written right now may be recorded yet."""
-TOPICS = (AssetContentStored.TOPIC, AssetContentPurged.TOPIC)
+TOPICS = (AssetContentStored.TOPIC, AssetPurgeRequested.TOPIC, AssetContentPurged.TOPIC)
 
 
 class Damage(NamedTuple):
@@ -60,6 +62,8 @@ class Inventory:
 
     contents: dict[tuple[UUID, int], Expected] = field(default_factory=dict)
     documents: dict[tuple[UUID, UUID], Expected] = field(default_factory=dict)
+    going: set[tuple[UUID, int]] = field(default_factory=set)
+    """Content, by asset and version, that is about to be purged: it may be gone already."""
 
     def note(self, recorded: Iterable[Recorded]) -> None:
         """Take in what some events say, in the order of positions."""
@@ -69,6 +73,8 @@ class Inventory:
                 case AssetContentStored():
                     expected = Expected(key(event.content_id), position, event.content.size)
                     self.contents[of, event.content_version] = expected
+                case AssetPurgeRequested():
+                    self.going.update((of, number) for number in event.content_versions)
                 case AssetContentPurged():
                     for number in event.content_versions:
                         self.contents.pop((of, number), None)
@@ -88,16 +94,17 @@ class Reconciling:
     """
 
     session: Session
+    young: timedelta = YOUNG
 
     def compare(self) -> Mismatch:
         """What is in the store but not in the log, and the other way round. Reads both from end to end."""
         log = self.session.log
         # In this order, so that whatever becomes known or goes meanwhile is seen by one of the reads after it did.
-        under_way, begun, head = self._uploads.under_way(), self.session.clock(), log.recorder.head()
         store, place = self.session.store, f"{self.session.tenant_id}/"
+        begun = store_time(store, self.session.database_clock)
+        under_way, head = self._uploads.under_way(), log.recorder.head()
         there = dict(chain(store.objects(place), store.objects(landing_key(place))))
-        going = self._purges.going()
-        inventory = Inventory()
+        inventory = Inventory(going=Purges(self.session.database, self.session.tenant_id).going())
         inventory.note(log.of_topics(TOPICS))
         inventory.note(log.with_documents())
         known, contents = inventory.known, inventory.contents.items()
@@ -109,14 +116,17 @@ class Reconciling:
             return named.content_id not in under_way and named.whole not in known
 
         return Mismatch(
-            [key for key, stat in there.items() if stat.modified_at < begun - YOUNG and is_orphan(Named.of(key))],
-            [place for place, one in contents if place not in going and is_gone(one)],
+            [key for key, stat in there.items() if stat.modified_at < begun - self.young and is_orphan(Named.of(key))],
+            [place for place, one in contents if place not in inventory.going and is_gone(one)],
             [Damage(*place, one.size, there[one.key].size) for place, one in contents if _is_damaged(one, there)],
             [place for place, one in inventory.documents.items() if is_gone(one)],
         )
 
     def remove(self, orphans: Iterable[str]) -> int:
-        """Remove objects that the log does not know, unless it has come to know them; returns how many."""
+        """Remove objects that the log does not know, unless it has come to know them; returns how many.
+
+        ClockApartError while this process's clock and the database's are apart.
+        """
         removed = 0
         for key in orphans:
             if not self._is_known(Named.of(key)):
@@ -128,21 +138,21 @@ class Reconciling:
     def _uploads(self) -> Uploads:
         return Uploads(self.session.database, self.session.tenant_id)
 
-    @property
-    def _purges(self) -> Purges:
-        return Purges(self.session.database, self.session.tenant_id)
-
     def _is_known(self, named: "Named") -> bool:
-        if named.content_id is None or named.originator_id is None:
-            return False
-        if self._uploads.find(named.originator_id, named.content_id):  # before the log, which it goes into
-            return True
+        """Whether the log or an upload knows it, as neither can change while this looks at them."""
+        with self.session.database.transaction(self.session.tenant_id):
+            self.session.log.recorder.lock_head()
+            self.session.database_clock.ask()
+            if named.content_id is None or named.originator_id is None:
+                return False
+            return named.content_id in self._uploads.under_way() or named.whole in self._recorded(named.originator_id)
+
+    def _recorded(self, originator_id: UUID) -> set[str]:
+        """The keys of what the log says is in the store of an asset or a job."""
         inventory = Inventory()
-        try:
-            inventory.note(self.session.log.history(named.originator_id))
-        except AggregateNotFoundError:
-            return False
-        return named.whole in inventory.known
+        with suppress(AggregateNotFoundError):
+            inventory.note(self.session.log.history(originator_id))
+        return inventory.known
 
 
 class Named(NamedTuple):

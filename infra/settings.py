@@ -55,7 +55,9 @@ class Settings(BaseSettings):
     s3_path_style: bool = Field(default=True, description="Whether the bucket is in the path instead of the host name.")
     public_url: str = Field(
         default="",
-        description="Where callers reach the ledger, for signed URLs of a directory. Absent: as they came.",
+        description="Where callers reach the ledger, such as `https://ledger.example.org`, for signed URLs of a "
+        "directory. Needed behind a proxy. Absent: the address that their connection reached. The Host header is never "
+        "trusted.",
     )
     content_most: int = Field(default=20 * 2**30, ge=1, description="The most bytes one content may have.")
     content_types: tuple[str, ...] = Field(
@@ -78,6 +80,7 @@ class Settings(BaseSettings):
     retention_days: float = Field(
         default=30,
         ge=0,
+        le=365_000,
         description="How long the content of deleted assets, and content that newer content has taken the place of, "
         "is kept before it is purged.",
     )
@@ -90,6 +93,12 @@ class Settings(BaseSettings):
         "at most half of the connections.",
     )
     prepared_statements: bool = Field(default=True, description="Set to false behind a pooler in transaction mode.")
+    resend_seconds: float = Field(
+        default=60,
+        gt=0,
+        description="For how long an append whose connection was lost is sent again, before its outcome is told to be "
+        "unknown: longer than a failover of the database takes.",
+    )
     follow: bool = Field(default=True, description="Whether `serve` keeps read models up to date itself.")
 
     @property

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from domain.errors import ServiceUnavailableError
-from infra.database import Connection, Database
+from infra.connections import OWNER, Connection
+from infra.database import Database
 from infra.event_log.mapper import SealingMapper
 from infra.sql import beside, literal
 from projections import composed
@@ -71,8 +72,8 @@ class Engine:
         probe: Callable[[str], None] = lambda _point: None,
     ) -> None:
         self._database = database
-        self._decode = mapper.to_domain_event
-        self._decode_once = lru_cache(NEWS_KEPT)(mapper.to_domain_event)
+        self._decode = mapper.read
+        self._decode_once = lru_cache(NEWS_KEPT)(mapper.read)
         self._probe = probe
         self.projections = tuple(projections)
 
@@ -193,6 +194,15 @@ class Engine:
         with self._database.connection() as connection:
             return connection.execute(_SQL["failures"], self._names()).fetchall()
 
+    def waiting(self) -> tuple[int, float]:
+        """How many events are folded by all projections, and for how many seconds the first one that is not waits.
+
+        Without those that a failure or a rebuild holds back.
+        """
+        with self._database.connection() as connection:
+            row = connection.execute(_SQL["oldest_news"], self._names()).fetchone()
+        return cast(tuple[int, float], row)
+
     def retry(self, projection: Projection[Any]) -> None:
         """Let the projection try again where it has stopped."""
         with self._database.transaction() as connection:
@@ -275,7 +285,7 @@ class Engine:
             if self.left(projection) > NEARLY_DONE:
                 return False
             connection.execute(_SQL["roomy"])
-            with refusals():
+            with refusals(), connection.patient(OWNER.answer):
                 for index in indexes(projection):
                     connection.execute(index)
             connection.execute(composed.analyze(projection.table))

@@ -26,8 +26,8 @@ SELECT coalesce(sum(h.position - p.position), 0)::bigint
   FROM read_models.progress AS p JOIN ledger.log_heads AS h USING (tenant_id)
  WHERE p.projection = %(projection)s AND p.version = %(version)s AND p.failure IS NULL
 
--- roomy: memory to make indexes in
-SET LOCAL maintenance_work_mem = '256MB'
+-- roomy: memory and time to make indexes in
+SELECT set_config('maintenance_work_mem', '256MB', true), set_config('statement_timeout', '6h', true)
 
 -- reset: start over from the beginning of every log
 DELETE FROM read_models.progress WHERE projection = %(projection)s AND version = %(version)s
@@ -118,6 +118,22 @@ SELECT p.projection, p.version, p.tenant_id, p.position, p.failure
   FROM unnest(%(projections)s::text[], %(versions)s::integer[]) AS wanted (projection, version)
   JOIN read_models.progress AS p USING (projection, version)
  WHERE p.failure IS NOT NULL ORDER BY p.projection, p.tenant_id
+
+-- oldest_news: how many events are folded, and since when the first that is not folded waits, in seconds
+WITH place AS MATERIALIZED (
+    SELECT h.tenant_id, coalesce(p.position, 0) AS position, h.position AS head,
+           p.failure IS NOT NULL OR EXISTS (
+               SELECT FROM read_models.rebuilds AS r WHERE (r.projection, r.version) = (w.projection, w.version)
+           ) AS held_back
+      FROM unnest(%(projections)s::text[], %(versions)s::integer[]) AS w (projection, version)
+     CROSS JOIN ledger.log_heads AS h
+      LEFT JOIN read_models.progress AS p
+        ON (p.projection, p.version, p.tenant_id) = (w.projection, w.version, h.tenant_id)
+)
+SELECT (SELECT coalesce(sum(position), 0) FROM place)::bigint,
+       coalesce(extract(epoch FROM clock_timestamp() - min(e.effective_at)), 0)::float8
+  FROM (SELECT DISTINCT tenant_id, position FROM place WHERE position < head AND NOT held_back LIMIT 100) AS behind
+  JOIN ledger.events AS e ON e.tenant_id = behind.tenant_id AND e.position = behind.position + 1
 
 -- retry: let stopped projections try again
 UPDATE read_models.progress SET failed_position = NULL, failure = NULL

@@ -8,7 +8,8 @@ from uuid import UUID
 import psycopg
 
 from domain.errors import ListTooSlowError, ReadModelRebuildingError
-from infra.database import Connection, Database
+from infra.connections import Connection
+from infra.database import Database
 from infra.sql import beside
 from projections.projection import Projection
 from projections.query import Select

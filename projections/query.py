@@ -15,7 +15,8 @@ from psycopg.sql import Composable, Composed
 from domain.errors import LedgerError
 from domain.reference import Reference
 from domain.values import searchable
-from infra.database import Connection, Database
+from infra.connections import Connection
+from infra.database import Database
 from infra.sql import beside
 from projections import composed
 from projections.projection import Projection
@@ -249,7 +250,7 @@ def page(
 
 def reached(database: Database, tenant_id: UUID, projections: Sequence[Projection[Any]]) -> int:
     """The position up to which all the projections have folded the tenant's log."""
-    with database.transaction(tenant_id) as connection:
+    with database.reading(tenant_id) as connection:
         positions = [
             connection.execute(_SQL["reached"], {"projection": p.name, "version": p.version}).fetchone()
             for p in projections

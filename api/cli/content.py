@@ -11,6 +11,7 @@ from api.cli.purging import purge
 from api.purging import Purging
 from api.reconciling import Mismatch, Reconciling
 from api.session import Session
+from api.sweeper import Sweeper
 
 app = typer.Typer(
     help="Bring in media, purge the bytes of assets, and compare the store with the log.", no_args_is_help=True
@@ -39,13 +40,15 @@ def reconcile(
 
 def compare(session: Session, *, repair: bool) -> bool:
     """Compare, list what does not match, and sum up; returns whether store and log match now."""
-    swept, reconciling = Purging(session).sweep(), Reconciling(session)
+    swept, requeued, reconciling = Sweeper(session).sweep(), Purging(session).requeue(), Reconciling(session)
     found = reconciling.compare()
     for line in _lines(found):
         say(line)
     orphans = f"removed {reconciling.remove(found.orphans):,}" if repair else f"found {len(found.orphans):,}"
     missing, damaged = len(found.missing) + len(found.missing_documents), len(found.damaged)
     say(f"{orphans} orphans, {missing:,} missing, {damaged:,} damaged, {swept:,} uploads swept")
+    if requeued:
+        say(f"queued the purges of {requeued:,} assets again: the log has requested them, and they were in no queue")
     if missing or damaged:
         say("what is missing or damaged cannot be repaired from here: bring it back from a backup of the store")
     return not (missing or damaged or (found.orphans and not repair))

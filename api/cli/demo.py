@@ -21,6 +21,7 @@ from api.cli.importing import read_by, run_import
 from api.cli.opening import operated, operator
 from api.cli.output import console, say
 from api.cli.projections import rebuild_with_bar
+from api.cli.stop_deadline import wait_to_be_stopped
 from api.cli.story import Story
 from api.cli.story_of_content import ContentStory
 from api.cli.telling import SAMPLES
@@ -31,7 +32,7 @@ from api.importers import folder
 from api.importing import Importing
 from api.lease_watch import LeaseWatch
 from api.ledger import Ledger
-from api.serving import ServingError, listening, serving, wait_for_signal
+from api.serving import ServingError, listening, serving
 from domain.errors import TenantNotFoundError
 from domain.event import Actor
 from infra.settings import Settings
@@ -113,4 +114,4 @@ def _keep_serving(on: Console, url: str, key: str, asset_id: str) -> None:
     )
     for line in lines:
         say(f"  {line}", on)
-    wait_for_signal()
+    wait_to_be_stopped()

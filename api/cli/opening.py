@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 
 from api.composition import Services, services, utc_now
 from api.session import Session
-from domain.errors import TenantNotFoundError
+from domain.errors import OutcomeUnknownError, TenantNotFoundError
 from domain.event import Actor, Context
 from infra.settings import Settings
 from infra.tenants import list_tenants
@@ -38,6 +38,15 @@ def operator(reason: str | None = None) -> Context:
         correlation_id=str(uuid7()),
         reason=reason,
     )
+
+
+@contextmanager
+def in_doubt(remedy: str) -> Iterator[None]:
+    """Add the remedy to the error, if nobody knows whether the block's change was recorded."""
+    try:
+        yield
+    except OutcomeUnknownError as error:
+        raise OutcomeUnknownError(f"The connection was lost: nobody knows whether it is recorded. {remedy}") from error
 
 
 def operated(services: Services, tenant_id: UUID) -> Session:

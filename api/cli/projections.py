@@ -10,7 +10,7 @@ from rich.text import Text
 
 from api.cli.opening import opened
 from api.cli.output import console, say, table
-from api.serving import wait_for_signal
+from api.cli.stop_deadline import wait_to_be_stopped
 from projections.catalogue import PROJECTIONS
 from projections.engine import Engine
 from projections.old_versions import drop_old
@@ -35,7 +35,7 @@ def run() -> None:
     """Follow the logs until stopped. Any number may run at once; each batch is folded by exactly one."""
     with opened() as services, Follower(services.engine):
         say("following; stop with Ctrl-C")
-        wait_for_signal()
+        wait_to_be_stopped()
 
 
 @app.command("rebuild")

@@ -8,7 +8,7 @@ import typer
 from pydantic import ValidationError
 from rich.progress import Progress
 
-from api.cli.opening import ReasonOption, TenantOption, opened, operated, tenant_or_only
+from api.cli.opening import ReasonOption, TenantOption, in_doubt, opened, operated, tenant_or_only
 from api.cli.output import console, say
 from api.composition import Services
 from api.purging import Purging
@@ -71,7 +71,7 @@ def purge(
         "name": name,
     }
     with opened() as services:
-        now = services.clock()
+        now = services.database_clock.ask()
         given["created_before"] = _before(now, older_days, "--older-days")
         wanted = _filter(given, _before(now, deleted_days, "--deleted-days"))
         _purge(services, operated(services, tenant_or_only(services, tenant)), wanted, reason, dry_run=dry_run)
@@ -81,10 +81,13 @@ def _purge(services: Services, session: Session, wanted: AssetFilter, reason: st
     services.store.check()
     _catch_up(services, session)
     purging = Purging(session)
-    found = purging.request_all(wanted, reason, dry_run=dry_run)
+    with in_doubt("Repeat the command: what is being purged stays so."):
+        found = purging.request_all(wanted, reason, dry_run=dry_run)
     say(f"{'would purge' if dry_run else 'purging'} {found.assets:,} assets with {found.bytes:,} bytes")
     if found.held:
         say(f"{len(found.held):,} assets stay, since they are under a legal hold")
+    if found.changed:
+        say(f"{len(found.changed):,} assets stay, since they changed while the lists were read: run it again")
     if dry_run:
         return
     while purging.carry_out():

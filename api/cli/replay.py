@@ -42,6 +42,8 @@ def timeline(told: Iterable[Entry]) -> Text:
         text.append(f"{entry.time:%Y-%m-%d %H:%M:%S.%f}"[:-3] + "Z  ", style="dim")
         text.append(f"{entry.topic}", style="bold cyan")
         text.append(f"  by {printable(str(entry.actor))}", style="green")
+        if entry.authenticated:
+            text.append(f" with the key {entry.authenticated.key}", style="green")
         text.append(f"  revision {entry.revision}, position {entry.position}\n", style="dim")
         if entry.reason:
             text.append(f"    why: {printable(entry.reason)}\n", style="italic")

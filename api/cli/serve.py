@@ -8,10 +8,12 @@ import typer
 
 from api.app import create_app
 from api.cli.output import say, warn
+from api.cli.stop_deadline import wait_to_be_stopped
+from api.clock_monitor import ClockMonitor
 from api.composition import Services, services
 from api.content_watch import ContentWatch
 from api.lease_watch import LeaseWatch
-from api.serving import listening, serving, wait_for_signal
+from api.serving import listening, serving
 from infra.content.store import StoreUnavailableError
 from infra.servers import servers
 from infra.settings import Settings
@@ -31,13 +33,14 @@ def serve(
     with (
         listening(host, port) as listener,
         services(settings) as made,
+        ClockMonitor(made),
         LeaseWatch(made),
         ContentWatch(made, timedelta(days=settings.retention_days)),
         serving(create_app(lambda: nullcontext(made)), listener) as url,
     ):
         say(f"serving on {url}; the API is described at {url}/docs")
         _warn_of_the_store(made)
-        wait_for_signal()
+        wait_to_be_stopped()
 
 
 def _warn_of_the_store(services: Services) -> None:

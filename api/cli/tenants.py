@@ -9,7 +9,7 @@ import typer
 from pydantic import ValidationError
 from rich.table import Column
 
-from api.cli.opening import ReasonOption, TenantArgument, opened, operated, operator
+from api.cli.opening import ReasonOption, TenantArgument, in_doubt, opened, operated, operator
 from api.cli.output import say_json, table
 from api.policies import Policies
 from api.policy_schemas import TenantPolicy
@@ -31,7 +31,7 @@ def create(
     """Open a tenant and its log; prints its id. Then give it a key: `asset-ledger key issue NAME`."""
     if not NAME.fullmatch(name):
         raise typer.BadParameter("use lower-case letters, digits and hyphens, at most 63, starting with no hyphen")
-    with opened() as services:
+    with opened() as services, in_doubt("See `asset-ledger tenant list`."):
         print(services.tenants.create(operator(reason), name))  # noqa: T201
 
 
@@ -68,7 +68,7 @@ def policy(
     A policy replaces the whole one before; `{}` lets everything in again. It holds for what is recorded from then on.
     """
     new = _policy(_text(file), reason) if file else None
-    with opened() as services:
+    with opened() as services, in_doubt("Set it again: what is set already does not change."):
         policies = Policies(operated(services, services.tenants.find(tenant)))
         recorded = policies.set_policy(new) if new else policies.policy()
     told = TenantPolicy.of(recorded).model_dump(include=set(NewPolicy.model_fields))

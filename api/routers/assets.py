@@ -16,6 +16,7 @@ from api.requests import (
     AskedVersion,
     IdempotencyKey,
     Paged,
+    SearchText,
     SortedQuery,
     TimesQuery,
     at_least,
@@ -63,7 +64,7 @@ class AssetFilterQuery(TimesQuery, ReferenceQuery):
     content_type: Annotated[Text, Field(min_length=1, max_length=255)] | None = Field(
         default=None, description="How its media type begins, in any case.", examples=["image/"]
     )
-    name: Text | None = Field(default=None, description="Part of the name, at least 2 characters, in any case.")
+    name: SearchText | None = Field(default=None, description="Part of the name, at least 2 characters, in any case.")
 
     def filter(self) -> AssetFilter:
         """What is asked for."""

@@ -12,7 +12,7 @@ from api.job_schemas import Job, JobPage
 from api.policies import ASKING
 from api.problems import documented
 from api.rendering import Rendered
-from api.requests import AskedVersion, IdempotencyKey, Paged, SortedQuery, at_least, tell_rebuilding
+from api.requests import AskedVersion, IdempotencyKey, Paged, SearchText, SortedQuery, at_least, tell_rebuilding
 from api.routers.references import ReferenceQuery
 from api.schemas import EventEntry, EventPage
 from domain.errors import BeyondHeadError, DocumentTooLargeError, JobNotFoundError, TooManyConflictsError
@@ -42,7 +42,9 @@ class JobQuery(SortedQuery, ReferenceQuery):
     media_kind: MediaKind | None = None
     requester: Text | None = Field(default=None, description="Who requested it, written `type:id`.")
     subject: OutsideId | None = None
-    error: Text | None = Field(default=None, description="Part of the error message, at least 2 characters, any case.")
+    error: SearchText | None = Field(
+        default=None, description="Part of the error message, at least 2 characters, any case."
+    )
 
     def filter(self) -> JobFilter:
         """What is asked for."""

@@ -2,8 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, assert_never
 from uuid import UUID
 
 from domain.asset.events import (
@@ -16,25 +15,34 @@ from domain.asset.events import (
     AssetHeld,
     AssetHoldReleased,
     AssetLinked,
+    AssetPurgeRequested,
     AssetRestored,
     AssetSoftDeleted,
     AssetUnlinked,
+    PurgeBasis,
 )
 from domain.asset.inputs import NewAsset, NewContent, NewDescription
 from domain.documents import check_sizes, same_document
 from domain.errors import (
     AssetDeletedError,
+    ContentBeingPurgedError,
     ContentHeldError,
     ContentInUseError,
     HoldNotFoundError,
     KeyOfDeletedAssetError,
     OriginIsPermanentError,
     OtherRequestError,
+    TooManyHoldsError,
+    TooManyReferencesError,
 )
 from domain.event import Context, Envelope
 from domain.media import Media, MediaKind, fitted
 from domain.reference import ORIGIN_KINDS, Reference, distinct
 from domain.values import Imported
+
+MOST_LINKS = 10_000
+"""Whoever reads or changes an asset carries all of its links."""
+MOST_HOLDS = 1_000
 
 
 class ContentVersion(NamedTuple):
@@ -61,11 +69,14 @@ class Asset:
     tags: tuple[str, ...]
     metadata: dict[str, Any] | None
     prompt_spec: dict[str, Any] | None
-    deleted_at: datetime | None = None
+    deleted: bool = False
+    """Whether the asset is hidden."""
     holds: frozenset[str] = frozenset()
     request_digest: str | None = None
     content_version: int = 0
     contents: tuple[ContentVersion, ...] = ()
+    purging: frozenset[int] = frozenset()
+    """The numbers of the content versions that are about to go: their bytes may be gone already."""
 
     def create_again(self, request_digest: str) -> tuple[AssetEvent, ...]:
         """Record the asset again under the key that made it: nothing happens.
@@ -97,15 +108,15 @@ class Asset:
         )
         return (stored,)
 
-    def purgeable(self, deleted_before: datetime | None = None) -> tuple[ContentVersion, ...]:
-        """The content versions that may be purged: all of a deleted asset, of one deleted before a time if given.
+    def purgeable(self) -> tuple[ContentVersion, ...]:
+        """The content versions that may be purged: all of a deleted asset.
 
-        Raises ContentHeldError under a legal hold, ContentInUseError if the asset is live or was deleted later.
+        Raises ContentHeldError under a legal hold, ContentInUseError if the asset is live.
         """
         if not self.contents:
             return ()
         self._must_not_be_held()
-        if self.deleted_at is None or (deleted_before is not None and self.deleted_at >= deleted_before):
+        if not self.deleted:
             raise ContentInUseError
         return self.contents
 
@@ -117,9 +128,22 @@ class Asset:
         self._must_not_be_held()
         return tuple(v for v in self.contents if v.number in numbers and v.number < self.content_version)
 
+    def request_purge(
+        self, context: Context, versions: Collection[ContentVersion], basis: PurgeBasis
+    ) -> tuple[AssetPurgeRequested, ...]:
+        """Record that these versions, which may be purged, are to go; those that are about to already are left out."""
+        numbers = tuple(version.number for version in versions if version.number not in self.purging)
+        if not numbers:
+            return ()
+        return (AssetPurgeRequested(envelope=self._next(context), content_versions=numbers, basis=basis),)
+
+    def about_to_go(self, numbers: Collection[int]) -> tuple[ContentVersion, ...]:
+        """Those of the content versions whose bytes may be removed: their purge is on the record, and not over."""
+        return tuple(v for v in self.contents if v.number in numbers and v.number in self.purging)
+
     def purge_content(self, context: Context, gone: Collection[int]) -> tuple[AssetEvent, ...]:
-        """Record that the bytes of these versions are gone; those that were recorded already are left out."""
-        numbers = tuple(version.number for version in self.contents if version.number in gone)
+        """Record that the bytes of these versions, which were about to go, are gone; the others are left out."""
+        numbers = tuple(version.number for version in self.about_to_go(gone))
         return (AssetContentPurged(envelope=self._next(context), content_versions=numbers),) if numbers else ()
 
     def describe(self, context: Context, new: NewDescription) -> tuple[AssetEvent, ...]:
@@ -137,9 +161,11 @@ class Asset:
         return (AssetDescribed(envelope=self._next(context), changed=changed, **values),)
 
     def link(self, context: Context, references: tuple[Reference, ...]) -> tuple[AssetEvent, ...]:
-        """Link the asset to references; those it has already are left out."""
+        """Link the asset to references; those it has already are left out. TooManyReferencesError."""
         self._must_be_live()
-        new = tuple(r for r in distinct(references) if r not in self.links | self.permanent)
+        new = tuple(r for r in distinct(references) if r not in self.links and r not in self.permanent)
+        if len(self.links) + len(new) > MOST_LINKS:
+            raise TooManyReferencesError
         return (AssetLinked(envelope=self._next(context), references=new),) if new else ()
 
     def unlink(self, context: Context, references: tuple[Reference, ...]) -> tuple[AssetEvent, ...]:
@@ -157,23 +183,29 @@ class Asset:
         return () if self.deleted else (AssetSoftDeleted(envelope=self._next(context)),)
 
     def restore(self, context: Context) -> tuple[AssetEvent, ...]:
-        """Bring the asset back; nothing happens if it was not hidden."""
-        return (AssetRestored(envelope=self._next(context)),) if self.deleted else ()
+        """Bring the asset back; nothing happens if it was not hidden. ContentBeingPurgedError."""
+        if not self.deleted:
+            return ()
+        self._must_not_be_purged()
+        return (AssetRestored(envelope=self._next(context)),)
 
     def put_hold(self, context: Context, hold: str) -> tuple[AssetEvent, ...]:
-        """Put a legal hold on the asset; nothing happens if it is there already."""
-        return () if hold in self.holds else (AssetHeld(envelope=self._next(context), hold=hold),)
+        """Put a legal hold on the asset; nothing happens if it is there already.
+
+        ContentBeingPurgedError, TooManyHoldsError.
+        """
+        self._must_not_be_purged()
+        if hold in self.holds:
+            return ()
+        if len(self.holds) >= MOST_HOLDS:
+            raise TooManyHoldsError
+        return (AssetHeld(envelope=self._next(context), hold=hold),)
 
     def release_hold(self, context: Context, hold: str) -> tuple[AssetEvent, ...]:
         """Lift a legal hold; HoldNotFoundError if there is none of this name."""
         if hold not in self.holds:
             raise HoldNotFoundError(f"The asset is under no hold {hold!r}.")
         return (AssetHoldReleased(envelope=self._next(context), hold=hold),)
-
-    @property
-    def deleted(self) -> bool:
-        """Whether the asset is hidden."""
-        return self.deleted_at is not None
 
     @property
     def media_kind(self) -> MediaKind:
@@ -187,6 +219,10 @@ class Asset:
     def _must_not_be_held(self) -> None:
         if self.holds:
             raise ContentHeldError(f"The asset is under a legal hold: {', '.join(sorted(self.holds))}.")
+
+    def _must_not_be_purged(self) -> None:
+        if self.purging:
+            raise ContentBeingPurgedError
 
     def _next(self, context: Context) -> Envelope:
         return Envelope.of(context, self.tenant_id, self.id, self.version + 1, self.subject)
@@ -248,17 +284,21 @@ def created(event: AssetCreated) -> Asset:
     )
 
 
-def evolve(asset: Asset, event: AssetEvent) -> Asset:
+def evolve(asset: Asset, event: AssetEvent) -> Asset:  # noqa: C901 - a case for each event
     """The asset after the event."""
     asset = replace(asset, version=event.originator_version)
     match event:
+        case AssetCreated():
+            return created(event)
         case AssetContentStored():
             version = ContentVersion(event.content_version, event.content_id)
             contents = (*asset.contents, version)
             return replace(asset, media=event.media, content_version=version.number, contents=contents)
+        case AssetPurgeRequested():
+            return replace(asset, purging=asset.purging.union(event.content_versions))
         case AssetContentPurged():
             left = tuple(version for version in asset.contents if version.number not in event.content_versions)
-            return replace(asset, contents=left)
+            return replace(asset, contents=left, purging=asset.purging.difference(event.content_versions))
         case AssetDescribed():
             return replace(asset, **{field: getattr(event, field) for field in event.changed})
         case AssetLinked():
@@ -266,14 +306,15 @@ def evolve(asset: Asset, event: AssetEvent) -> Asset:
         case AssetUnlinked():
             return replace(asset, links=asset.links.difference(event.references))
         case AssetSoftDeleted():
-            return replace(asset, deleted_at=event.envelope.recorded_at)
+            return replace(asset, deleted=True)
         case AssetRestored():
-            return replace(asset, deleted_at=None)
+            return replace(asset, deleted=False)
         case AssetHeld():
             return replace(asset, holds=asset.holds | {event.hold})
         case AssetHoldReleased():
             return replace(asset, holds=asset.holds - {event.hold})
-    return asset
+        case _:
+            assert_never(event)
 
 
 def project(asset: Asset | None, events: Iterable[AssetEvent]) -> Asset | None:

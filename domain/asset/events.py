@@ -11,6 +11,7 @@ from domain.reference import Reference
 from domain.values import Frozen, Imported, JsonObject, Personal, Text
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+PurgeBasis = Literal["asked", "retention", "superseded"]
 DescriptionField = Literal["name", "description", "tags", "metadata"]
 DESCRIPTION_FIELDS: Final[tuple[DescriptionField, ...]] = get_args(DescriptionField)
 
@@ -57,6 +58,15 @@ class AssetContentStored(Event):
     media: Media
     problem: str | None = None
     embedded: Personal[JsonObject | None] = None
+
+
+class AssetPurgeRequested(Event):
+    """It was decided that bytes of the asset go for good: because somebody asked, or their retention time is over."""
+
+    TOPIC: ClassVar[str] = "asset.purge_requested"
+
+    content_versions: tuple[int, ...]
+    basis: PurgeBasis
 
 
 class AssetContentPurged(Event):
@@ -127,6 +137,7 @@ class AssetHoldReleased(Event):
 AssetEvent = (
     AssetCreated
     | AssetContentStored
+    | AssetPurgeRequested
     | AssetContentPurged
     | AssetDescribed
     | AssetLinked

@@ -1,5 +1,7 @@
 """Which content store a URL names."""
 
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -15,6 +17,7 @@ def open_store(
     url: str,
     *,
     signer: UrlSigner,
+    clock: Callable[[], datetime],
     endpoint: str = "s3.amazonaws.com",
     region: str = "us-east-1",
     access_key: str | None = None,
@@ -22,13 +25,14 @@ def open_store(
     tls: bool = True,
     path_style: bool = True,
 ) -> ContentStore:
-    """The store, which is first used when it is called. The signer is the directory's; the others are for S3.
+    """The store, which is first used when it is called. The signer is the directory's; the clock says
+    from when on signed URLs are good; the others are for S3.
 
     Raises ValueError for a URL of another form, and for S3 without keys.
     """
     parts = urlsplit(url)
     if parts.scheme == "file":
-        return DirectoryStore(_directory(parts), signer)
+        return DirectoryStore(_directory(parts), signer, clock)
     if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
         raise ValueError(FORMS)
     if not access_key or not secret_key:
@@ -36,7 +40,7 @@ def open_store(
     client = connect(
         endpoint, region=region, access_key=access_key, secret_key=secret_key, tls=tls, path_style=path_style
     )
-    return S3Store(client, parts.netloc, parts.path.strip("/"))
+    return S3Store(client, parts.netloc, parts.path.strip("/"), clock)
 
 
 def _directory(parts: SplitResult) -> Path:

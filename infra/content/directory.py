@@ -1,8 +1,9 @@
 """A content store in a directory: objects are files, each renamed into its place when it is whole and on the disk."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from stat import S_ISREG
 from uuid import uuid4
@@ -20,16 +21,18 @@ _ATTEMPTS = 100
 class DirectoryStore:
     """Objects under `root/objects` by key, and what is on its way in under `root/incoming`, on one file system.
 
-    A key cannot be the beginning of another one's path. The URLs are signed here and served by the ledger.
+    A key cannot be the beginning of another one's path. The URLs are signed here, by the given clock, and served by the
+    ledger.
     """
 
     has_files = True
 
-    def __init__(self, root: Path, signer: UrlSigner) -> None:
+    def __init__(self, root: Path, signer: UrlSigner, clock: Callable[[], datetime]) -> None:
         self._root = root
         self._objects = root / "objects"
         self._incoming = Incoming(root / "incoming")
         self._signer = signer
+        self._clock = clock
 
     def check(self) -> None:
         """Write an object and delete it. StoreUnavailableError that says what to do."""
@@ -40,6 +43,14 @@ class DirectoryStore:
         except StoreUnavailableError as error:
             remedy = f"Let this user write in {self._root}, or name another directory."
             raise StoreUnavailableError(f"{error} {remedy}") from error
+
+    def room(self) -> int | None:
+        """How many bytes the disk has left; None if that cannot be told."""
+        try:
+            disk = os.statvfs(self._root)
+        except OSError:
+            return None
+        return disk.f_bavail * disk.f_frsize
 
     def write(self, key: str, chunks: Iterable[bytes]) -> None:
         """Store all the chunks as one object, durable once this returns; nothing is there if a chunk cannot be had."""
@@ -137,7 +148,7 @@ class DirectoryStore:
         return (folder for folder in path.parents if self._objects in folder.parents)
 
     def _sign(self, grant: Grant, expires: timedelta) -> str:
-        return self._signer.sign(grant, datetime.now(UTC) + expires)
+        return self._signer.sign(grant, self._clock() + expires)
 
     def _place(self, landed: Path, path: Path) -> None:
         with answering():

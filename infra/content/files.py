@@ -1,5 +1,6 @@
 """Files that are whole and on the disk, or not there at all."""
 
+import errno
 import os
 import sys
 from collections.abc import Iterable, Iterator, Set
@@ -10,11 +11,12 @@ from tempfile import NamedTemporaryFile
 from typing import BinaryIO, cast
 from uuid import uuid4
 
-from infra.content.store import ObjectNotFoundError, Stat, StoreUnavailableError
+from infra.content.store import ObjectNotFoundError, Stat, StoreFullError, StoreUnavailableError
 
 _CHUNK = 1 << 20
 _SMALL = 1 << 16
 _AHEAD = 16 << 20
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
@@ -24,6 +26,8 @@ def answering() -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno in _FULL:
+            raise StoreFullError from error
         raise StoreUnavailableError(f"The content store failed: {error.strerror or error}.") from error
 
 

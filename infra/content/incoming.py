@@ -32,22 +32,17 @@ class Incoming:
 
     def landing(self, chunks: Iterable[bytes]) -> AbstractContextManager[Path]:
         """A new file of these bytes, to be moved where it belongs; else it is removed."""
-        with answering():
-            self._make()
+        self._prepare()
         return landing(self._folder, chunks)
 
     def begin(self, key: str) -> str:
         """Begin an upload; returns its id."""
         upload = f"{uuid4().hex}-{_name_of(key)}"
+        self._prepare()
         with answering():
-            self._make()
             (self._folder / upload).mkdir()
             sync(self._folder)
         return upload
-
-    def _make(self) -> None:
-        make_private(self._folder.parent, BESIDE)
-        self._folder.mkdir(exist_ok=True)
 
     def write_part(self, key: str, upload: str, number: int, chunks: Iterable[bytes]) -> Part:
         """Store a part, in place of one of this number; its tag is its SHA-256.
@@ -99,6 +94,12 @@ class Incoming:
                 with suppress(FileNotFoundError, ObjectNotFoundError):
                     if stat(path).modified_at < older_than:
                         self._discard(path)
+
+    def _prepare(self) -> None:
+        """Have the directory in that of the store, which is made for its owner alone."""
+        with answering():
+            make_private(self._folder.parent, BESIDE)
+            self._folder.mkdir(exist_ok=True)
 
     def _upload(self, key: str, upload: str) -> Path:
         if not re.fullmatch(rf"[0-9a-f]{{32}}-{_name_of(key)}", upload):

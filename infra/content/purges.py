@@ -1,4 +1,7 @@
-"""Purges that were decided: a row is there until the bytes are gone and the event is in the log."""
+"""The queue of purges that are on the record: a row is there until the bytes are gone and the log says so.
+
+The log decides; the queue only says what is left to do, and can be filled again from it.
+"""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -6,7 +9,8 @@ from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from domain.asset.asset import ContentVersion
-from domain.event import Actor, Context
+from domain.asset.events import AssetPurgeRequested
+from domain.event import Actor
 from infra.database import Database
 from infra.sql import beside
 
@@ -17,7 +21,10 @@ class Purge(NamedTuple):
     """Content of an asset that is about to go, and who asked for it, by which request, and why."""
 
     asset_id: UUID
-    versions: tuple[ContentVersion, ...]
+    numbers: tuple[int, ...]
+    """Of content versions."""
+    revision: int | None
+    """Of the event that requested it; None if a version queued it that wrote none."""
     actor: Actor
     correlation_id: str
     reason: bytes | None
@@ -31,32 +38,35 @@ class Purges:
         self._database = database
         self._tenant_id = tenant_id
 
-    def request(
-        self, context: Context, asset_id: UUID, versions: Collection[ContentVersion], reason: bytes | None
-    ) -> None:
-        """Note, as part of the transaction around, that content is to go, with the sealed reason."""
+    def queue(self, event: AssetPurgeRequested, versions: Collection[ContentVersion], reason: bytes | None) -> None:
+        """Note, as part of the transaction around, that content is to go as the event says, with the sealed reason."""
         self._run(
-            "request",
-            asset_id=asset_id,
+            "queue",
+            asset_id=event.originator_id,
             numbers=[version.number for version in versions],
             ids=[version.id for version in versions],
-            actor_id=context.actor.id,
-            actor_type=context.actor.type,
-            correlation_id=context.correlation_id,
+            actor_id=event.envelope.actor.id,
+            actor_type=event.envelope.actor.type,
+            correlation_id=event.envelope.correlation_id,
             reason=reason,
+            revision=event.originator_version,
         )
 
-    def pending(self, asset_id: UUID) -> bool:
-        """Whether content of the asset is about to go."""
-        return bool(self._run("pending", asset_id=asset_id)[0][0])
+    def unrecorded(self, asset_id: UUID) -> bool:
+        """Whether content of the asset is about to go though no event says so yet."""
+        return bool(self._read("unrecorded", asset_id=asset_id)[0][0])
+
+    def put_on_record(self, purge: Purge, revision: int) -> None:
+        """Note, as part of the transaction around, which event requested a purge that was queued without one."""
+        self._run("put_on_record", asset_id=purge.asset_id, numbers=list(purge.numbers), revision=revision)
 
     def going(self) -> set[tuple[UUID, int]]:
         """Every content version that is about to go, by asset."""
-        return {(row[0], row[1]) for row in self._run("going")}
+        return {(row[0], row[1]) for row in self._read("going")}
 
     def clock(self) -> datetime:
         """What the times of purges go by."""
-        ((now,),) = self._run("clock")
+        ((now,),) = self._read("clock")
         return cast("datetime", now)
 
     def next_due(self, until: datetime) -> Purge | None:
@@ -66,8 +76,7 @@ class Purges:
 
     def done(self, purge: Purge) -> bool:
         """Note, as part of the transaction around, that the bytes are gone; returns whether nobody had noted it."""
-        numbers = [version.number for version in purge.versions]
-        return bool(self._run("done", asset_id=purge.asset_id, numbers=numbers))
+        return bool(self._run("done", asset_id=purge.asset_id, numbers=list(purge.numbers)))
 
     def failed(self, purge: Purge, failure: str) -> None:
         """Note that it did not work, and has to be tried again."""
@@ -75,7 +84,7 @@ class Purges:
 
     def count(self) -> tuple[int, str | None]:
         """How many content versions are about to go, and why one of them has not gone yet."""
-        ((number, failure),) = self._run("count")
+        ((number, failure),) = self._read("count")
         return number, failure
 
     def _first_of(self, asset_id: UUID) -> Purge | None:
@@ -83,9 +92,13 @@ class Purges:
         rows = self._run("of_asset", asset_id=asset_id)
         if not rows:
             return None
-        *_, actor_id, actor_type, correlation_id, reason = rows[0]
-        versions = tuple(ContentVersion(row[0], row[1]) for row in rows if row[4] == correlation_id)
-        return Purge(asset_id, versions, Actor(id=actor_id, type=actor_type), correlation_id, reason)
+        _, revision, actor_id, actor_type, correlation_id, reason = rows[0]
+        numbers = tuple(row[0] for row in rows if (row[1], row[4]) == (revision, correlation_id))
+        return Purge(asset_id, numbers, revision, Actor(id=actor_id, type=actor_type), correlation_id, reason)
+
+    def _read(self, statement: str, **parameters: object) -> Sequence[tuple[Any, ...]]:
+        with self._database.reading(self._tenant_id) as connection:
+            return connection.execute(_SQL[statement], {"tenant_id": self._tenant_id, **parameters}).fetchall()
 
     def _run(self, statement: str, **parameters: object) -> Sequence[tuple[Any, ...]]:
         with self._database.transaction(self._tenant_id) as connection:

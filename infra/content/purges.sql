@@ -1,12 +1,20 @@
--- request: content is to go; asking again changes nothing
+-- queue: content is to go, as an event says; again it changes nothing
 INSERT INTO ledger.purges
-       (tenant_id, asset_id, content_version, content_id, actor_id, actor_type, correlation_id, reason)
-SELECT %(tenant_id)s, %(asset_id)s, v.number, v.id, %(actor_id)s, %(actor_type)s, %(correlation_id)s, %(reason)s
+       (tenant_id, asset_id, content_version, content_id, actor_id, actor_type, correlation_id, reason,
+        requested_revision)
+SELECT %(tenant_id)s, %(asset_id)s, v.number, v.id, %(actor_id)s, %(actor_type)s, %(correlation_id)s, %(reason)s,
+       %(revision)s
   FROM unnest(%(numbers)s::integer[], %(ids)s::uuid[]) AS v (number, id)
     ON CONFLICT DO NOTHING
 
--- pending: whether content of the asset is about to go
-SELECT EXISTS (SELECT FROM ledger.purges WHERE tenant_id = %(tenant_id)s AND asset_id = %(asset_id)s)
+-- unrecorded: whether content of the asset is about to go though no event says so yet
+SELECT EXISTS (
+    SELECT FROM ledger.purges WHERE tenant_id = %(tenant_id)s AND asset_id = %(asset_id)s AND requested_revision IS NULL
+)
+
+-- put_on_record: an event says by now that these are to go
+UPDATE ledger.purges SET requested_revision = %(revision)s
+ WHERE tenant_id = %(tenant_id)s AND asset_id = %(asset_id)s AND content_version = ANY (%(numbers)s)
 
 -- going: every content version that is about to go
 SELECT asset_id, content_version FROM ledger.purges WHERE tenant_id = %(tenant_id)s
@@ -19,7 +27,7 @@ SELECT asset_id FROM ledger.purges WHERE tenant_id = %(tenant_id)s AND try_at <=
  ORDER BY try_at LIMIT 1 FOR UPDATE SKIP LOCKED
 
 -- of_asset: what is about to go of an asset, what was asked for first before the rest, locked
-SELECT content_version, content_id, actor_id, actor_type, correlation_id, reason FROM ledger.purges
+SELECT content_version, requested_revision, actor_id, actor_type, correlation_id, reason FROM ledger.purges
  WHERE tenant_id = %(tenant_id)s AND asset_id = %(asset_id)s ORDER BY requested_at, content_version FOR UPDATE
 
 -- done: these are gone

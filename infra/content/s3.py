@@ -1,8 +1,8 @@
 """A content store in a bucket of any server that speaks S3."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import cast
@@ -13,12 +13,13 @@ from minio import datatypes as s3
 from minio.commonconfig import ComposeSource
 from minio.error import MinioException
 from minio.helpers import check_bucket_name
-from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
+from urllib3 import BaseHTTPResponse
 
 from infra.content.files import answering as on_disk
 from infra.content.files import temporary_file
 from infra.content.multipart import Multipart
 from infra.content.object_keys import checked_key, is_under_id, listed_key
+from infra.content.s3_bounds import BoundedPool
 from infra.content.s3_errors import UNSUPPORTED, answering, code_of
 from infra.content.store import ObjectNotFoundError, Part, Stat, StoreUnavailableError, check_parts
 from infra.forking import after_fork
@@ -28,8 +29,8 @@ _LOG = structlog.get_logger()
 PART_BYTES = 16 << 20
 """The size of the parts in which objects are written. A server takes 10,000 of them, so 156 GiB."""
 
+Query = dict[str, str | list[str] | tuple[str]]
 _READ_BYTES = 1 << 20
-_RETRIED = (500, 502, 503, 504)
 _NOT_TOLD = {*UNSUPPORTED, "AccessDenied"}
 _REMEDIES = {
     "NoSuchBucket": "Create it, or name another bucket.",
@@ -41,17 +42,19 @@ _REMEDIES = {
 }
 
 
+def _local() -> datetime:
+    return datetime.now(UTC)
+
+
 def connect(
     endpoint: str, *, region: str, access_key: str, secret_key: str, tls: bool = True, path_style: bool = True
 ) -> Minio:
     """A client of the server at `host` or `host:port`; connects when it is used.
 
-    It gives up connecting after 5 s and waiting for an answer after 60 s, and tries twice more what may be repeated.
+    It gives up connecting after 5 s and waiting for an answer after 20 s, or 120 s where the server copies or joins
+    objects. What may be repeated it tries twice more, unless it waited in vain.
     """
-    retries = Retry(
-        total=2, backoff_factor=0.2, status_forcelist=_RETRIED, raise_on_status=False, respect_retry_after_header=False
-    )
-    http = PoolManager(maxsize=16, timeout=Timeout(connect=5, read=60), retries=retries)
+    http = BoundedPool()
     after_fork(http.clear)
     client = Minio(endpoint, access_key, secret_key, secure=tls, region=region, http_client=http)
     if path_style:
@@ -62,15 +65,19 @@ def connect(
 
 
 class S3Store:
-    """The objects of a bucket whose names begin with the prefix and a slash. ValueError for impossible names."""
+    """The objects of a bucket whose names begin with the prefix and a slash. ValueError for impossible names.
+
+    URLs are signed by the given clock. Requests are signed by this machine's, which the server refuses if it is wrong.
+    """
 
     has_files = False
 
-    def __init__(self, client: Minio, bucket: str, prefix: str = "") -> None:
+    def __init__(self, client: Minio, bucket: str, prefix: str = "", clock: Callable[[], datetime] = _local) -> None:
         check_bucket_name(bucket)
         self._client = client
         self._bucket = bucket
         self._prefix = f"{checked_key(prefix)}/" if prefix else ""
+        self._clock = clock
         self._multipart = Multipart(client, bucket)
         self._said = False
 
@@ -82,6 +89,10 @@ class S3Store:
         except StoreUnavailableError as error:
             remedy = _REMEDIES.get(code_of(error.__cause__), "Look whether the server runs, and where.")
             raise StoreUnavailableError(f"The bucket {self._bucket} cannot be used. {error} {remedy}") from error
+
+    def room(self) -> int | None:
+        """Nobody can tell."""
+        return None
 
     def write(self, key: str, chunks: Iterable[bytes]) -> None:
         """Store all the chunks as one object, durable once this returns; nothing is there if a chunk cannot be had.
@@ -166,18 +177,18 @@ class S3Store:
 
         The ETag is the server's own.
         """
-        headers: dict[str, str | list[str] | tuple[str]] = {
+        headers: Query = {
             "response-content-type": content_type,
             "response-content-disposition": disposition,
         }
-        return self._client.presigned_get_object(self._bucket, self._name(key), expires, response_headers=headers)
+        return self._signed("GET", key, expires, response_headers=headers)
 
     def sign_put(self, key: str, expires: timedelta, *, size: int | None, content_type: str | None) -> str:  # noqa: ARG002
         """A URL that takes a PUT of the object, for 7 days at most.
 
         The client signs no header but the host, so a size and a media type bind nobody: look at what has arrived.
         """
-        return self._client.presigned_put_object(self._bucket, self._name(key), expires)
+        return self._signed("PUT", key, expires)
 
     def begin(self, key: str) -> str:
         """Begin a multipart upload; returns the id it has in the store."""
@@ -186,8 +197,8 @@ class S3Store:
 
     def sign_part(self, key: str, upload: str, number: int, expires: timedelta, *, most: int | None = None) -> str:  # noqa: ARG002
         """A URL that takes a PUT of one part, for 7 days at most. Every part but the last has at least 5 MiB."""
-        part: dict[str, str | list[str] | tuple[str]] = {"partNumber": str(number), "uploadId": upload}
-        return self._client.get_presigned_url("PUT", self._bucket, self._name(key), expires, extra_query_params=part)
+        part: Query = {"partNumber": str(number), "uploadId": upload}
+        return self._signed("PUT", key, expires, extra_query_params=part)
 
     def parts(self, key: str, upload: str) -> list[Part]:
         """The parts that have arrived, by number. ObjectNotFoundError if there is no such upload."""
@@ -225,6 +236,25 @@ class S3Store:
             if is_under_id(name.removeprefix(self._prefix)):
                 with suppress(ObjectNotFoundError), answering():
                     self._multipart.abort(name, upload)
+
+    def _signed(
+        self,
+        method: str,
+        key: str,
+        expires: timedelta,
+        *,
+        response_headers: Query | None = None,
+        extra_query_params: Query | None = None,
+    ) -> str:
+        return self._client.get_presigned_url(
+            method,
+            self._bucket,
+            self._name(key),
+            expires,
+            response_headers,
+            self._clock(),
+            extra_query_params=extra_query_params,
+        )
 
     def _name(self, key: str) -> str:
         return self._prefix + checked_key(key)

@@ -1,4 +1,8 @@
-"""Uploads under way: a row is there before the first byte, and goes together with the event, or with the object."""
+"""Uploads under way: a row is there before the first byte, and goes together with the event, or after the object.
+
+Before an object is removed its upload is revoked, and that is committed: from then on nothing of it is recorded. So no
+event can say that bytes are there which somebody has removed.
+"""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -93,17 +97,17 @@ class Uploads:
     ) -> Upload:
         """Note that an object may come to be in the store, committed before any byte is there."""
         row = {"asset_id": asset_id, "parts": parts, "part_size": part_size, "seconds": seconds, **vars(announced)}
-        (begun,) = self._run("begin", content_id=content_id, **row)
+        (begun,) = self._run_again("begin", content_id=content_id, **row)
         return Upload(*begun)
 
     def begin_each(self, asset_ids: Mapping[UUID, UUID], seconds: float) -> list[Upload]:
         """The same for many objects, of which nothing is announced: the asset of each by its content id."""
         row = {"content_ids": list(asset_ids), "asset_ids": list(asset_ids.values()), "seconds": seconds}
-        return [Upload(*begun) for begun in self._run("begin_each", **row)]
+        return [Upload(*begun) for begun in self._run_again("begin_each", **row)]
 
     def find(self, asset_id: UUID, content_id: UUID) -> Upload | None:
         """The upload; None if it is not under way."""
-        rows = self._run("find", asset_id=asset_id, content_id=content_id)
+        rows = self._read("find", asset_id=asset_id, content_id=content_id)
         return Upload(*rows[0]) if rows else None
 
     def lock(self, content_id: UUID) -> int | None:
@@ -111,7 +115,7 @@ class Uploads:
 
         Returns how often bytes were taken for it; None if it is not under way.
         """
-        rows = self._run("lock", content_id=content_id)
+        rows = self._read("lock", content_id=content_id)
         return rows[0][0] if rows else None
 
     def take(self, content_id: UUID) -> int:
@@ -120,21 +124,38 @@ class Uploads:
         return int(taken)
 
     def end(self, *content_ids: UUID) -> bool:
-        """Note that they are over, as part of the transaction around; returns whether all were under way."""
+        """Note, as part of the transaction around, that the log knows of them; returns whether all were under way."""
         return len(self._run("end", content_ids=list(content_ids))) == len(content_ids)
 
     def next_expired(self) -> Upload | None:
-        """One whose time is over and that was not put off, locked for the transaction around; None if there is none."""
+        """One whose time is over and whose turn it is, locked for the transaction around; None if there is none."""
         rows = self._run("next_expired")
         return Upload(*rows[0]) if rows else None
 
-    def put_off(self, content_id: UUID) -> None:
-        """Note, as part of the transaction around, that it could not be swept, and has to be tried again later."""
-        self._run("put_off", content_id=content_id)
+    def revoke(self, content_id: UUID) -> bool:
+        """Note that nothing of it will be recorded, and that its object goes; returns whether it was under way.
+
+        To be committed before the object is removed. Where that fails, its turn comes again, ever less often.
+        """
+        return bool(self._run("revoke", content_id=content_id))
+
+    def forget(self, content_id: UUID) -> bool:
+        """Note that the object of a revoked upload is gone; returns whether nobody had noted it."""
+        return bool(self._run("forget", content_id=content_id))
 
     def under_way(self) -> set[UUID]:
         """The contents that may be in the store without the log knowing of them."""
-        return {row[0] for row in self._run("under_way")}
+        return {row[0] for row in self._read("under_way")}
+
+    def _read(self, statement: str, **parameters: object) -> Sequence[tuple[Any, ...]]:
+        with self._database.reading(self._tenant_id) as connection:
+            return connection.execute(_SQL[statement], {"tenant_id": self._tenant_id, **parameters}).fetchall()
+
+    def _run_again(self, statement: str, **parameters: object) -> Sequence[tuple[Any, ...]]:
+        def work() -> Sequence[tuple[Any, ...]]:
+            return self._run(statement, **parameters)
+
+        return self._database.atomically(self._tenant_id, work, repeatable=True)
 
     def _run(self, statement: str, **parameters: object) -> Sequence[tuple[Any, ...]]:
         with self._database.transaction(self._tenant_id) as connection:

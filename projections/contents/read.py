@@ -1,7 +1,7 @@
-"""Reads `contents`: what is to be purged, and how much that is."""
+"""Reads `contents`: what may be due to be purged, which the log decides, and how much that is."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import timedelta
 from uuid import UUID
 
 from infra.database import Database
@@ -12,18 +12,18 @@ from projections.list_transaction import require_whole
 _SQL = beside(__file__, "read.sql")
 
 
-def due_for_purge(database: Database, tenant_id: UUID, before: datetime, most: int) -> list[UUID]:
-    """Assets that were deleted before the time, under no hold, with content that is not purged nor about to be."""
-    with database.transaction(tenant_id) as connection:
-        rows = connection.execute(_SQL["due"], {"before": before, "most": most}).fetchall()
+def due_for_purge(database: Database, tenant_id: UUID, retention: timedelta, most: int) -> list[UUID]:
+    """Assets that seem to have been deleted for longer, under no hold, with content that is neither gone nor queued."""
+    with database.reading(tenant_id) as connection:
+        rows = connection.execute(_SQL["due"], {"retention": retention, "most": most}).fetchall()
     return [row[0] for row in rows]
 
 
-def superseded(database: Database, tenant_id: UUID, before: datetime, most: int) -> list[tuple[UUID, list[int]]]:
-    """Live assets under no hold, each with the content versions that were superseded before the time and are there."""
-    with database.transaction(tenant_id) as connection:
-        rows = connection.execute(_SQL["superseded"], {"before": before, "most": most}).fetchall()
-    return [(asset_id, numbers) for asset_id, numbers in rows]
+def superseded(database: Database, tenant_id: UUID, retention: timedelta, most: int) -> list[UUID]:
+    """Live assets under no hold with content that seems to have been superseded for longer, and is there."""
+    with database.reading(tenant_id) as connection:
+        rows = connection.execute(_SQL["superseded"], {"retention": retention, "most": most}).fetchall()
+    return [row[0] for row in rows]
 
 
 def bytes_there(database: Database, tenant_id: UUID, asset_ids: Collection[UUID]) -> dict[UUID, int]:
@@ -36,7 +36,7 @@ def bytes_there(database: Database, tenant_id: UUID, asset_ids: Collection[UUID]
         return dict(connection.execute(_SQL["bytes"], {"asset_ids": list(asset_ids)}).fetchall())
 
 
-def tenants_with_old_content(projector: Database, before: datetime) -> list[UUID]:
-    """Tenants with content that was deleted or superseded before the time. Needs the role that sees every tenant."""
+def tenants_with_old_content(projector: Database, retention: timedelta) -> list[UUID]:
+    """Tenants with content that seems to be kept for longer than that. Needs the role that sees every tenant."""
     with projector.connection() as connection:
-        return [row[0] for row in connection.execute(_SQL["tenants_with_old"], {"before": before}).fetchall()]
+        return [row[0] for row in connection.execute(_SQL["tenants_with_old"], {"retention": retention}).fetchall()]

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.composition import Services
-from api.feed import Batch, Feed, Listeners, attribute
+from api.feed import Batch, Feed, KeyWatch, Listeners, attribute
 from tests.api.streams import batch, everything, streaming, told
 from tests.conftest import Client, new_tenant
 from tests.domain import strategies as some
@@ -73,9 +73,11 @@ def test_an_event_is_a_cloud_event_with_everything_the_log_says(client: Client) 
         },
         "position": str(position),
         "revision": 1,
-        "schemaversion": 1,
+        "schemaversion": 2,
         "recordedtime": recorded["recorded_at"],
         "actor": "worker:w 1%25",
+        "authenticatedkey": recorded["authenticated"]["key"],
+        "authenticatedholder": "user:ann",
         "datasubject": "u_ann",
         "correlationid": "req-1",
         "causationid": "cause-1",
@@ -142,9 +144,9 @@ def test_a_batch_is_empty_only_at_the_end_of_the_log(client: Client, services: S
         return False
 
     feed = Feed(services.log.of(client.tenant_id), ("asset.held",), 2)
-    found = asyncio.run(feed.news(Batch((), 0, more=True), 0, Listeners(), stays))
+    found = asyncio.run(feed.news(Batch((), 0, more=True), 0, Listeners(), stays, KeyWatch(lambda: True)))
     assert [position for position, _ in found.events] == [client.head() - 1]
-    rest = asyncio.run(feed.news(Batch((), found.reached, more=True), 0, Listeners(), stays))
+    rest = asyncio.run(feed.news(Batch((), found.reached, more=True), 0, Listeners(), stays, KeyWatch(lambda: True)))
     assert rest == Batch((), client.head(), more=False)
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from api.composition import Services
 from api.documents import Keeping, NotKeptError
-from api.purging import Purging
 from api.reconciling import Reconciling
 from api.session import Session
+from api.sweeper import Sweeper
 from api.watching import own_session
 from domain.asset import asset as assets
 from domain.asset.inputs import NewAsset
@@ -38,9 +38,9 @@ def session(services: Services, client: Client) -> Session:
 
 
 @pytest.fixture
-def purging(session: Session) -> Purging:
+def sweeper(session: Session) -> Sweeper:
     """Purges and sweeps of the client's tenant."""
-    return Purging(session)
+    return Sweeper(session)
 
 
 def expire(services: Services, client: Client) -> None:
@@ -99,7 +99,7 @@ def needed(session: Session, event: Event) -> Mapping[Keeping, str | None]:
 
 
 def test_a_crash_between_the_object_and_the_event_leaves_what_is_swept(
-    client: Client, services: Services, session: Session, purging: Purging
+    client: Client, services: Services, session: Session, sweeper: Sweeper
 ) -> None:
     new, asking = NewAsset.model_validate(IMAGE | {"metadata": METADATA}), NewJob(media_kind="image", snapshot=METADATA)
     event = assets.create(session.context(), client.tenant_id, UUID(int=5), new)
@@ -109,12 +109,12 @@ def test_a_crash_between_the_object_and_the_event_leaves_what_is_swept(
     for block in killed:
         block.__enter__()
     assert (len(objects(services, client)), rows(services, client)) == (2, 2)
-    assert purging.sweep() == 0
+    assert sweeper.sweep() == 0
     asset = client.create(metadata=METADATA)
     job = asked(client, snapshot=METADATA)
     assert job["id"] == str(request.originator_id)
     expire(services, client)
-    assert purging.sweep() == 2
+    assert sweeper.sweep() == 2
     assert {key.split("/")[1] for key in objects(services, client)} == {asset["id"], job["id"]}
     assert client.get(path(asset)).json()["metadata"] == METADATA
     assert read(client, job)["snapshot"] == METADATA
@@ -123,13 +123,13 @@ def test_a_crash_between_the_object_and_the_event_leaves_what_is_swept(
 
 
 def test_a_document_that_was_swept_before_its_event_is_not_recorded(
-    client: Client, services: Services, session: Session, purging: Purging
+    client: Client, services: Services, session: Session, sweeper: Sweeper
 ) -> None:
     new, head = NewAsset.model_validate(IMAGE | {"metadata": METADATA}), client.head()
     event = assets.create(session.context(), client.tenant_id, UUID(int=5), new)
     with session.documents.kept(needed(session, event)):
         expire(services, client)
-        assert purging.sweep() == 1
+        assert sweeper.sweep() == 1
         with (
             pytest.raises(ServiceUnavailableError, match="took too long"),
             services.database.transaction(client.tenant_id),

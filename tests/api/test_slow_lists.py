@@ -45,7 +45,7 @@ def locked(services: Services) -> Iterator[None]:
     with services.projector.transaction() as connection:
         connection.execute(
             "LOCK TABLE read_models.assets_v2, read_models.asset_references_v1, read_models.jobs_v2,"
-            " read_models.audit_trail_v1 IN ACCESS EXCLUSIVE MODE"
+            " read_models.audit_trail_v2 IN ACCESS EXCLUSIVE MODE"
         )
         yield
 

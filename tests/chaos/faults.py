@@ -19,7 +19,9 @@ from tests.chaos.staff import Staff
 
 DURABLE = {"max_wal_size": "4GB", "shared_buffers": "256MB"}
 MARKER = b'"topic":"asset.'
-"""Stands in every append."""
+"""Stands in every append of assets."""
+REQUEST = b'"topic":"job.'
+"""Stands in every append that is part of a transaction."""
 GOES_ON = 20
 """Positions by which every other tenant's log grows while one head is held."""
 HOLDS = (1, 1, 4)
@@ -51,6 +53,7 @@ class Faults:
             self.crash_database,
             self.hold_head,
             *(lambda when=when: self.cut(when) for when in When),
+            *(lambda when=when: self.cut_commit(when) for when in When),
         ]
         self._chance.shuffle(faults)
         return faults
@@ -69,6 +72,12 @@ class Faults:
         """Cut the connection of the next append."""
         self._cutter.cut_next(MARKER, when)
         self._until(lambda: not self._cutter.armed, "no append came to be cut")
+
+    def cut_commit(self, when: When) -> None:
+        """Cut the connection of the next request that commits a transaction of its own."""
+        self._cutter.cut_commit(REQUEST, when, writing=False)
+        self._until(lambda: not self._cutter.armed, "no request came to be cut")
+        self.done["request cut at COMMIT"] += 1
 
     def restart_database(self) -> None:
         """Stop PostgreSQL, which ends every session, and start it again."""

@@ -1,7 +1,7 @@
 """Given what happened, when something is asked of an asset, then this happens."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,17 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.asset import asset as aggregate
-from domain.asset.asset import Asset
+from domain.asset.asset import MOST_HOLDS, MOST_LINKS, Asset
 from domain.asset.events import AssetContentStored, AssetEvent
 from domain.asset.inputs import NewAsset, NewContent, NewDescription
 from domain.errors import (
     AssetDeletedError,
+    ContentBeingPurgedError,
     ContentHeldError,
     ContentInUseError,
     DocumentTooLargeError,
     HoldNotFoundError,
     LedgerError,
     OriginIsPermanentError,
+    TooManyHoldsError,
+    TooManyReferencesError,
 )
 from domain.event import Actor, Context, from_parts, to_parts
 from domain.reference import Reference
@@ -84,20 +87,17 @@ def purge(*numbers: int) -> Command:
     return lambda asset: asset.purge_content(CONTEXT, numbers)
 
 
+def going(*numbers: int) -> Command:
+    """Asks that content goes, all that may."""
+    return lambda asset: asset.request_purge(
+        CONTEXT, [version for version in asset.contents if version.number in numbers], "asked"
+    )
+
+
 def purgeable(asset: Asset) -> Sequence[AssetEvent]:
     """Decides nothing, but says whether the content may go."""
     asset.purgeable()
     return ()
-
-
-def purgeable_if_deleted_before(moment: datetime) -> Command:
-    """Decides nothing, but says whether the content may go, unless it was deleted later."""
-
-    def command(asset: Asset) -> Sequence[AssetEvent]:
-        asset.purgeable(moment)
-        return ()
-
-    return command
 
 
 def hold(name: str) -> Command:
@@ -122,8 +122,13 @@ def release(name: str) -> Command:
         ([delete], restore, {}),
         ([], hold("case-17"), {"hold": "case-17"}),
         ([delete, hold("case-17")], release("case-17"), {"hold": "case-17"}),
-        ([store(7), store(8), delete], purge(2, 1, 9), {"content_versions": [1, 2]}),
-        ([store(7), store(8), delete, purge(1)], purge(1, 2), {"content_versions": [2]}),
+        ([store(7), store(8), delete], going(2, 1, 9), {"content_versions": [1, 2], "basis": "asked"}),
+        ([store(7), store(8), delete, going(1)], going(1, 2), {"content_versions": [2], "basis": "asked"}),
+        ([store(7), store(8), delete, going(1, 2)], purge(2, 1, 9), {"content_versions": [1, 2]}),
+        ([store(7), store(8), delete, going(1, 2), purge(1)], purge(1, 2), {"content_versions": [2]}),
+        ([store(7), store(8), delete, going(2)], purge(1, 2), {"content_versions": [2]}),
+        ([store(7), delete, going(1), purge(1)], restore, {}),
+        ([store(7), delete, going(1), purge(1)], hold("case-17"), {"hold": "case-17"}),
     ],
 )
 def test_what_is_asked_happens_once_and_says_only_what_changed(
@@ -147,11 +152,14 @@ def test_what_is_asked_happens_once_and_says_only_what_changed(
         ([], restore),
         ([hold("case-17")], hold("case-17")),
         ([store(7)], store(7)),
-        ([store(7), delete, purge(1)], purge(1)),
-        ([delete], purge(1)),
+        ([store(7), delete], purge(1)),
+        ([store(7), delete, going(1)], going(1)),
+        ([store(7), delete, going(1), purge(1)], going(1)),
+        ([store(7), delete, going(1), purge(1)], purge(1)),
+        ([store(7), going(1)], restore),
+        ([delete], going(1)),
         ([hold("case-17")], purgeable),
         ([store(7), delete], purgeable),
-        ([store(7), delete], purgeable_if_deleted_before(CONTEXT.recorded_at + timedelta(seconds=1))),
     ],
 )
 def test_what_is_so_already_makes_no_event(given_: list[Command], command: Command) -> None:
@@ -170,7 +178,8 @@ def test_what_is_so_already_makes_no_event(given_: list[Command], command: Comma
         ([delete], store(7), AssetDeletedError),
         ([store(7)], purgeable, ContentInUseError),
         ([store(7), delete, restore], purgeable, ContentInUseError),
-        ([store(7), delete], purgeable_if_deleted_before(CONTEXT.recorded_at), ContentInUseError),
+        ([store(7), delete, going(1)], restore, ContentBeingPurgedError),
+        ([store(7), store(8), going(1)], hold("case-17"), ContentBeingPurgedError),
         ([store(7), delete, hold("case-17")], purgeable, ContentHeldError),
         ([], describe(metadata={"x": "y" * 2**20}), DocumentTooLargeError),
     ],
@@ -213,7 +222,23 @@ def test_the_kind_stays_as_declared_whatever_the_bytes_are(
     assert isinstance(event, AssetContentStored)
     assert (event.content_version, event.content_id) == (1, UUID(int=7))
     assert (event.media.model_dump(), event.problem is None) == (kept, fits)
-    assert after(asset, store(7), store(8), delete, purge(2), restore, store(9)).content_version == 3
+    assert after(asset, store(7), store(8), delete, going(2), purge(2), restore, store(9)).content_version == 3
+
+
+def test_an_asset_carries_so_many_links_and_holds_and_no_more() -> None:
+    links = tuple(Reference(kind="m", id=str(number)) for number in range(MOST_LINKS))
+    holds = [hold(str(number)) for number in range(MOST_HOLDS)]
+    full = after(recorded(), link(*links), *holds)
+
+    assert (len(full.links), len(full.holds)) == (MOST_LINKS, MOST_HOLDS)
+    assert after(full, link(*links[:3]), hold("0")) == full
+    for command, refusal in (
+        (link(Reference(kind="n", id="1")), TooManyReferencesError),
+        (hold("n"), TooManyHoldsError),
+    ):
+        with pytest.raises(refusal):
+            command(full)
+    assert len(after(full, unlink(links[0]), link(Reference(kind="n", id="1"))).links) == MOST_LINKS
 
 
 def test_each_document_has_at_most_a_mebibyte() -> None:
@@ -228,7 +253,8 @@ commands = st.one_of(
     st.lists(some.references, min_size=1, max_size=3).map(lambda refs: link(*refs)),
     st.lists(some.references, min_size=1, max_size=3).map(lambda refs: unlink(*refs)),
     st.sampled_from([delete, restore, hold("a"), hold("b"), release("a"), release("b")]),
-    st.sampled_from([store(7), store(8), store(9, problem="cut short"), purge(1), purge(1, 2)]),
+    st.sampled_from([store(7), store(8), store(9, problem="cut short")]),
+    st.sampled_from([going(1), going(1, 2), purge(1), purge(1, 2)]),
 )
 
 

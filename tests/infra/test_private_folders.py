@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from api.composition import utc_now
 from infra.content.directory import DirectoryStore
 from infra.content.signing import UrlSigner
 from infra.embedded import EmbeddedPostgresError, start
@@ -74,7 +75,7 @@ def test_nobody_else_may_enter_the_folder_of_the_key(tmp_path: Path) -> None:
 
 
 def store(root: Path) -> DirectoryStore:
-    return DirectoryStore(root, UrlSigner(bytes(32), ""))
+    return DirectoryStore(root, UrlSigner(bytes(32), ""), utc_now)
 
 
 @pytest.mark.usefixtures("umask")

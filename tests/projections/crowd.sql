@@ -51,7 +51,7 @@ SELECT %(tenant_id)s, kind, id, md5('job ' || n)::uuid FROM generate_series(1, %
  CROSS JOIN LATERAL (VALUES ('client', 'c' || (n %% 20 = 0)::integer), ('claim', 'cl' || n / 2)) AS r (kind, id)
 
 -- trail: a row for each event
-INSERT INTO read_models.audit_trail_v1 (
+INSERT INTO read_models.audit_trail_v2 (
     tenant_id, position, originator_id, revision, topic, actor, effective_at, correlation_id, refs, text_search)
 SELECT tenant_id, position, originator_id, originator_version, topic,
        CASE WHEN position %% 500 = 9 THEN 'user:rare' ELSE 'worker:busy' END, effective_at, 'req-' || position / 5,

@@ -149,11 +149,11 @@ SERVED_BY = {
     "jobs by reference": {"job_references_v1_pkey", "jobs_v2_pkey"},
     "jobs by status": {"jobs_v2_tenant_id_status_created_position_idx"},
     "jobs by requester": {"jobs_v2_tenant_id_created_by_created_position_idx"},
-    "trail by words": {"audit_trail_v1_tenant_id_text_search_idx"},
-    "trail by reference": {"audit_trail_v1_tenant_id_refs_idx"},
-    "trail by request": {"audit_trail_v1_tenant_id_correlation_id_position_idx"},
-    "trail by asset": {"audit_trail_v1_tenant_id_originator_id_position_idx"},
-    "trail by job": {"audit_trail_v1_tenant_id_refs_idx", "audit_trail_v1_tenant_id_originator_id_position_idx"},
+    "trail by words": {"audit_trail_v2_tenant_id_text_search_idx"},
+    "trail by reference": {"audit_trail_v2_tenant_id_refs_idx"},
+    "trail by request": {"audit_trail_v2_tenant_id_correlation_id_position_idx"},
+    "trail by asset": {"audit_trail_v2_tenant_id_originator_id_position_idx"},
+    "trail by job": {"audit_trail_v2_tenant_id_refs_idx", "audit_trail_v2_tenant_id_originator_id_position_idx"},
 }
 
 
@@ -191,8 +191,8 @@ IN_ORDER = {
         "assets_v2_tenant_id_position_idx",
     ),
     "jobs": (job_select(JobFilter()), "jobs_v2_tenant_id_created_position_idx"),
-    "trail": (trail_select(AuditFilter()), "audit_trail_v1_pkey"),
-    "trail before a time": (trail_select(AuditFilter(until=LONG_AGO)), "audit_trail_v1_pkey"),
+    "trail": (trail_select(AuditFilter()), "audit_trail_v2_pkey"),
+    "trail before a time": (trail_select(AuditFilter(until=LONG_AGO)), "audit_trail_v2_pkey"),
 }
 
 

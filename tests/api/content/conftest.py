@@ -4,16 +4,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import NamedTuple
 
+import httpx
 import pytest
 from pydantic import SecretStr
 
 from api.app import create_app
 from api.composition import Services, connected
 from api.serving import listening, serving
+from domain.event import Actor
 from infra.embedded import EmbeddedCluster
 from infra.servers import Servers
 from infra.settings import Settings
-from tests.conftest import cloned
+from tests.conftest import Client, cloned, context, new_tenant
 from tests.infra.content.servers import ACCESS_KEY, SECRET_KEY, S3Server, new_bucket
 
 
@@ -27,12 +29,28 @@ class Served(NamedTuple):
 @contextmanager
 def served_with(cluster: EmbeddedCluster, template: Servers, settings: Settings) -> Iterator[Served]:
     """A ledger with these settings, on databases of its own."""
+    with cloned(cluster, template) as made, served_on(made, settings) as served:
+        yield served
+
+
+@contextmanager
+def served_on(databases: Servers, settings: Settings) -> Iterator[Served]:
+    """A ledger with these settings, on given databases. Its URLs lead to it."""
+    listener = listening("127.0.0.1", 0)
     with (
-        cloned(cluster, template) as made,
-        connected(settings, made) as services,
-        serving(create_app(lambda: nullcontext(services)), listening("127.0.0.1", 0)) as url,
+        connected(settings, databases) as services,
+        serving(create_app(lambda: nullcontext(services)), listener) as url,
     ):
         yield Served(services, url)
+
+
+@contextmanager
+def caller_of(served: Served) -> Iterator[Client]:
+    """A caller of a ledger, of a tenant of its own."""
+    services, tenant_id = served.services, new_tenant(served.services)
+    key = services.tenants.issue_key(context(), tenant_id, Actor(id="ann", type="user"))
+    with httpx.Client(base_url=served.url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as http:
+        yield Client(http, tenant_id, services.log.of(tenant_id).recorder.head)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import random
 import subprocess
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,10 +23,10 @@ NONE: Set[int] = frozenset()
 class Server:
     """`asset-ledger serve` in a process of its own, which is killed in the end, and may be before."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], program: Sequence[str] = (PROGRAM,)) -> None:
         port = str(free_port())
         self.url = f"http://127.0.0.1:{port}"
-        self._command = [PROGRAM, "serve", "--port", port]
+        self._command = [*program, "serve", "--port", port]
         self._environment = environment
         self._changed = threading.Condition()
         self._operations = 0

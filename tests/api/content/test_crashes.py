@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -18,11 +17,12 @@ import psycopg
 import pytest
 
 from api.app import create_app
-from api.composition import Services, connected, utc_now
+from api.composition import Services, connected
 from api.content_watch import ContentWatch
 from api.purging import Purging
 from api.reconciling import YOUNG, Mismatch, Reconciling
 from api.serving import listening, serving
+from api.sweeper import Sweeper
 from api.watching import own_session
 from domain.event import Actor
 from infra.content.directory import DirectoryStore
@@ -111,7 +111,7 @@ def nobody_is_connected(databases: Servers) -> bool:
 def expire(services: Services, tenant_id: UUID) -> None:
     """Let the time of all that was not finished be over."""
     with services.database.transaction(tenant_id) as connection:
-        connection.execute("UPDATE ledger.uploads SET expires_at = clock_timestamp()")
+        connection.execute("UPDATE ledger.uploads SET expires_at = clock_timestamp(), sweep_at = NULL")
     if isinstance(services.store, DirectoryStore):
         for path in services.store._incoming._folder.glob("*"):
             os.utime(path, (0, 0))
@@ -130,10 +130,9 @@ def check(services: Services, tenant_id: UUID, key: str, assets: list[Mine]) -> 
     ):
         client = Client(http, tenant_id, services.log.of(tenant_id).recorder.head)
         client.page()
-        session = replace(own_session(services, tenant_id), clock=lambda: utc_now() + 2 * YOUNG)
-        purging = Purging(session)
-        assert Reconciling(session).compare() == Mismatch()
-        assert (purging.uploads.under_way(), purging.purges.count()[0]) == (set(), 0)
+        session = own_session(services, tenant_id)
+        assert Reconciling(session, young=-YOUNG).compare() == Mismatch()
+        assert (Sweeper(session).uploads.under_way(), Purging(session).purges.count()[0]) == (set(), 0)
         for mine in assets:
             check_asset(client, mine)
     if isinstance(services.store, DirectoryStore):

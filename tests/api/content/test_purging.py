@@ -12,12 +12,14 @@ import pytest
 from api.composition import Services
 from api.content_watch import ContentWatch
 from api.ledger import Ledger
-from api.purging import MOST_FAILURES, RETENTION, Purging
+from api.purge_removal import MOST_FAILURES
+from api.purging import RETENTION, Purging
 from api.stored_contents import StoredContents
 from api.watching import own_session
 from domain.asset.asset import ContentVersion
+from domain.asset.events import AssetPurgeRequested
 from domain.errors import ContentMissingError
-from domain.event import Actor
+from domain.event import Actor, Envelope
 from infra.content.directory import DirectoryStore
 from infra.content.s3 import S3Store
 from infra.content.store import ContentStore
@@ -90,9 +92,11 @@ def test_a_purge_removes_every_version_and_says_so_once(client: Client, services
     assert purge(client, workflow_id="w1", dry_run=True)["assets"] == 1
     assert len(objects(services, client)) == 3
     report = purge(client, workflow_id="w1", reason="the client asked for it")
-    assert report == {"dry_run": False, "assets": 1, "bytes": len(CASTLE + b"the second"), "held": []}
+    sizes = {"assets": 1, "bytes": len(CASTLE + b"the second")}
+    assert report == {"dry_run": False, "held": [], "changed": [], **sizes}
     assert [key.split("/")[1] for key in objects(services, client)] == [other]
-    wanted = ["asset.created", *["asset.content_stored"] * 2, "asset.soft_deleted", "asset.content_purged"]
+    purged = ["asset.soft_deleted", "asset.purge_requested", "asset.content_purged"]
+    wanted = ["asset.created", *["asset.content_stored"] * 2, *purged]
     assert topics(client, asset_id) == wanted
     assert purge(client, workflow_id="w1")["assets"] == 0
     assert topics(client, asset_id) == wanted
@@ -129,7 +133,7 @@ def test_while_the_store_is_down_a_purge_is_accepted_and_later_done_once(
         assert client.call("PUT", f"/v1/assets/{asset_id}/holds/late").status_code == 409
         late = client.call("POST", f"/v1/assets/{asset_id}/restore")
         assert (late.status_code, late.json()["title"]) == (409, "Content being purged")
-        assert topics(client, asset_id)[-1] == "asset.soft_deleted"
+        assert topics(client, asset_id)[-2:] == ["asset.soft_deleted", "asset.purge_requested"]
     while purging.purges.count()[0]:
         purging.carry_out()
     assert topics(client, asset_id)[-1] == "asset.content_purged"
@@ -157,7 +161,7 @@ def test_the_reason_of_a_purge_is_in_its_event_and_until_then_nowhere_in_the_cle
 def test_each_request_is_said_to_have_removed_what_it_asked_for(client: Client, purging: Purging) -> None:
     asset_id = with_content(client, b"first")
     put(client, asset_id, b"second")
-    purging.request_superseded(UUID(asset_id), [1], RETENTION)
+    purging.request_superseded(UUID(asset_id), timedelta(0))
     asked = Purging(replace(purging.session, actor=Actor(id="bob", type="user"), correlation_id="r-17"))
     asked.request(UUID(asset_id), "the client asked")
     assert purging.carry_out() == 2
@@ -253,7 +257,9 @@ def test_content_that_was_superseded_longer_ago_than_it_is_kept_is_purged_and_th
 
 
 def test_a_purge_that_cannot_be_recorded_keeps_no_other_from_being_done(client: Client, purging: Purging) -> None:
-    purging.purges.request(context(), UUID(int=1), [ContentVersion(1, UUID(int=2))], None)
+    unknown = Envelope.of(context(), client.tenant_id, UUID(int=1), 2, None)
+    request = AssetPurgeRequested(envelope=unknown, content_versions=(1,), basis="asked")
+    purging.purges.queue(request, [ContentVersion(1, UUID(int=2))], None)
     asset_id = with_content(client)
     purging.request(UUID(asset_id))
     assert purging.carry_out() == 1

@@ -1,11 +1,10 @@
 """The store is compared with the log itself: what is recorded is never taken for an orphan."""
 
-from dataclasses import replace
 from uuid import UUID
 
 import pytest
 
-from api.composition import Services, utc_now
+from api.composition import Services
 from api.contents import Contents
 from api.ledger import Ledger
 from api.reconciling import YOUNG, Damage, Mismatch, Reconciling
@@ -20,7 +19,7 @@ from tests.conftest import Client, new_tenant
 
 def later(services: Services, tenant_id: UUID) -> Reconciling:
     """Comparisons of one tenant, at a time when whatever is in the store is old."""
-    return Reconciling(replace(own_session(services, tenant_id), clock=lambda: utc_now() + 2 * YOUNG))
+    return Reconciling(own_session(services, tenant_id), young=-YOUNG)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from api.composition import Services
 from api.content_watch import ContentWatch
-from api.purging import Purging
+from api.sweeper import Sweeper
 from api.watching import own_session
 from infra.content.uploads import landing_key, object_key
 from tests.api.content.test_content import CASTLE, pending, streamed, with_content
@@ -20,9 +20,9 @@ from tests.infra.embedding import eventually
 
 
 @pytest.fixture
-def purging(services: Services, client: Client) -> Purging:
-    """Purges and sweeps of the client's tenant."""
-    return Purging(own_session(services, client.tenant_id))
+def sweeper(services: Services, client: Client) -> Sweeper:
+    """Sweeps of the client's tenant."""
+    return Sweeper(own_session(services, client.tenant_id))
 
 
 def let_pass(services: Services, client: Client, column: str) -> None:
@@ -32,14 +32,14 @@ def let_pass(services: Services, client: Client, column: str) -> None:
         connection.execute(command)
 
 
-def test_an_upload_that_was_not_finished_in_time_is_swept(client: Client, services: Services, purging: Purging) -> None:
+def test_an_upload_that_was_not_finished_in_time_is_swept(client: Client, services: Services, sweeper: Sweeper) -> None:
     upload = begin(client, pending(client))
     parts = begin(client, pending(client), part_size=5 * 2**20)
     send(upload, b"left behind")
-    assert purging.sweep() == 0
+    assert sweeper.sweep() == 0
     let_pass(services, client, "expires_at")
     assert len(objects(services, client)) == 1
-    assert purging.sweep() == 2
+    assert sweeper.sweep() == 2
     assert objects(services, client) == []
     for gone in (upload, parts):
         path = f"/v1/assets/{gone['asset_id']}/uploads/{gone['id']}/complete"
@@ -67,7 +67,7 @@ def test_what_comes_to_a_signed_url_after_its_upload_is_over_is_swept(client: Cl
 
 @pytest.mark.parametrize("served", ["directory"], indirect=True)
 def test_what_cannot_be_removed_is_tried_again_later_and_keeps_nothing_else_from_going(
-    client: Client, services: Services, purging: Purging
+    client: Client, services: Services, sweeper: Sweeper
 ) -> None:
     stuck, other = begin(client, pending(client)), begin(client, pending(client))
     purged, deleted = with_content(client, node_id="n1"), with_content(client)
@@ -86,10 +86,10 @@ def test_what_cannot_be_removed_is_tried_again_later_and_keeps_nothing_else_from
     landing = landing_key(f"{client.tenant_id}/{stuck['asset_id']}")
     with folder_down(services.store, landing), capture_logs() as logged:
         eventually(looked_after)
-        assert purging.uploads.under_way() == {UUID(stuck["id"])}
-        assert purging.sweep() == 0
+        assert sweeper.uploads.under_way() == {UUID(stuck["id"])}
+        assert sweeper.sweep() == 0
     (told,) = [one for one in logged if one["event"] == "upload not swept"]
     assert (told["tenant_id"], told["upload_id"]) == (str(client.tenant_id), stuck["id"])
     let_pass(services, client, "sweep_at")
-    assert purging.sweep() == 1
+    assert sweeper.sweep() == 1
     assert objects(services, client) == []

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from minio import Minio
 
+from api.composition import utc_now
 from infra.content.directory import DirectoryStore
 from infra.content.s3 import S3Store
 from infra.content.signing import UrlSigner
@@ -42,7 +43,7 @@ def signer() -> UrlSigner:
 @pytest.fixture
 def directory(tmp_path: Path, signer: UrlSigner) -> DirectoryStore:
     """An empty store in a directory that is not there yet."""
-    return DirectoryStore(tmp_path / "content", signer)
+    return DirectoryStore(tmp_path / "content", signer, utc_now)
 
 
 @pytest.fixture(params=["directory", "s3"])

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from api.composition import utc_now
 from infra.content.choosing import open_store
 from infra.content.directory import DirectoryStore
 from infra.content.s3 import S3Store
@@ -180,7 +181,7 @@ def test_what_was_left_behind_is_swept_and_nothing_else(directory: DirectoryStor
 
 def test_a_store_that_cannot_be_written_says_what_to_do(tmp_path: Path, signer: UrlSigner) -> None:
     (tmp_path / "file").write_bytes(b"in the way")
-    store = DirectoryStore(tmp_path / "file", signer)
+    store = DirectoryStore(tmp_path / "file", signer, utc_now)
     with pytest.raises(StoreUnavailableError, match=r"Let this user write in .*file, or name another directory\.$"):
         store.check()
     for use in (lambda: store.write(KEY, repeat(b"x", 3)), lambda: store.begin(KEY)):
@@ -216,14 +217,14 @@ def test_a_url_grants_what_was_asked_for_a_while(
 
 
 def test_a_url_names_the_store(tmp_path: Path, signer: UrlSigner) -> None:
-    with_a_space = open_store(f"file://{tmp_path}/a%20b", signer=signer)
+    with_a_space = open_store(f"file://{tmp_path}/a%20b", signer=signer, clock=utc_now)
     with_a_space.write(KEY, [b"bytes"])
     assert (tmp_path / "a b" / "objects" / KEY).read_bytes() == b"bytes"
-    assert isinstance(
-        open_store("s3://bucket/some/prefix", signer=signer, access_key="key", secret_key=SECRET), S3Store
-    )
+    bucket_url = "s3://bucket/some/prefix"
+    bucket = open_store(bucket_url, signer=signer, clock=utc_now, access_key="key", secret_key=SECRET)
+    assert isinstance(bucket, S3Store)
     with pytest.raises(ValueError, match="an access key and a secret key"):
-        open_store("s3://bucket", signer=signer)
+        open_store("s3://bucket", signer=signer, clock=utc_now)
 
 
 @pytest.mark.parametrize(
@@ -231,7 +232,7 @@ def test_a_url_names_the_store(tmp_path: Path, signer: UrlSigner) -> None:
 )
 def test_a_url_of_another_form_is_refused(url: str, signer: UrlSigner) -> None:
     with pytest.raises(ValueError, match=r"file:///directory or s3://bucket/prefix"):
-        open_store(url, signer=signer, access_key="key", secret_key=SECRET)
+        open_store(url, signer=signer, clock=utc_now, access_key="key", secret_key=SECRET)
 
 
 def test_a_pipe_in_the_place_of_an_object_is_no_object_and_keeps_nobody_waiting(
@@ -243,3 +244,8 @@ def test_a_pipe_in_the_place_of_an_object_is_no_object_and_keeps_nobody_waiting(
     os.mkfifo(path)
     with pytest.raises(StoreUnavailableError, match="Not a regular file"), directory.open(KEY):
         pass
+
+
+def test_a_directory_that_is_made_for_a_store_is_its_owners_alone(directory: DirectoryStore, root: Path) -> None:
+    directory.write(KEY, [b"bytes"])
+    assert root.stat().st_mode & 0o777 == 0o700

@@ -1,0 +1,106 @@
+"""The database's clock, by which everything irreversible is decided, compared with this process's own."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from domain.errors import ClockAheadError, ClockApartError, ClockBehindError
+from infra.database import Database
+from infra.sql import beside
+
+_SQL = beside(__file__, "clock.sql")
+
+TOLERANCE = timedelta(seconds=5)
+"""So far may this process's clock be from the database's, as the append function has it."""
+FRESH_SECONDS = 60.0
+"""For so long the last reading is good enough to date events by; the monotonic clock counts on from it."""
+
+
+class Reading(NamedTuple):
+    """The database's time, and this process's monotonic clock when it was asked for and when the answer was there."""
+
+    time: datetime
+    asked: float
+    answered: float
+
+    def at(self, moment: float) -> datetime:
+        """The database's time at another moment of the monotonic clock, give or take half the round trip."""
+        return self.time + timedelta(seconds=moment - (self.asked + self.answered) / 2)
+
+    @property
+    def uncertainty(self) -> timedelta:
+        """Half the round trip."""
+        return timedelta(seconds=(self.answered - self.asked) / 2)
+
+
+class DatabaseClock:
+    """Tells the database's time, and refuses where this process's clock is more than 5 s from it, either way.
+
+    A step of this process's clock is seen at once, one of the database's when it is asked again. It is a `Check`.
+    """
+
+    name = "clock"
+
+    def __init__(self, database: Database, local: Callable[[], datetime]) -> None:
+        self._database = database
+        self._local = local
+        self._reading: Reading | None = None
+
+    def ask(self) -> datetime:
+        """The database's time, asked for now, by the transaction around if there is one.
+
+        Raises ClockAheadError or ClockBehindError, ServiceUnavailableError.
+        """
+        reading = self._read()
+        _refuse(self._difference(reading), reading)
+        return reading.time
+
+    def now(self) -> datetime:
+        """The database's time, counted on from when it was last asked for: this process's clock has no part in it."""
+        return (self._reading or self._read()).at(time.monotonic())
+
+    def local(self) -> datetime:
+        """This process's time, to date an event with. Raises ClockAheadError or ClockBehindError."""
+        reading = self._reading
+        if reading is None or time.monotonic() - reading.answered > FRESH_SECONDS:
+            reading = self._read()
+        if _is_apart(self._difference(reading), reading):
+            self.ask()  # after a pause of the whole machine the monotonic clock may be behind
+        return self._local()
+
+    def problem(self) -> str | None:
+        """By how much the clocks are apart, and what to do; None if they are not, as far as is known."""
+        reading = self._reading
+        try:
+            if reading is not None:
+                _refuse(self._difference(reading), reading)
+        except ClockApartError as error:
+            return str(error)
+        return None
+
+    def _read(self) -> Reading:
+        with self._database.connection() as connection:
+            asked = time.monotonic()
+            ((now,),) = connection.execute(_SQL["now"]).fetchall()
+            self._reading = reading = Reading(now.astimezone(UTC), asked, time.monotonic())
+        return reading
+
+    def _difference(self, reading: Reading) -> timedelta:
+        """By how much this process's clock is ahead of the database's."""
+        return self._local() - reading.at(time.monotonic())
+
+
+def _is_apart(difference: timedelta, reading: Reading) -> bool:
+    return abs(difference) > TOLERANCE + reading.uncertainty
+
+
+def _refuse(difference: timedelta, reading: Reading) -> None:
+    """ClockAheadError or ClockBehindError, which tell what to do, if the difference is too large for sure."""
+    if _is_apart(difference, reading):
+        kind, which = (ClockAheadError, "ahead of") if difference > timedelta() else (ClockBehindError, "behind")
+        by = str(timedelta(seconds=round(abs(difference).total_seconds()))).removesuffix(", 0:00:00")
+        raise kind(
+            f"This server's clock is {by} {which} the database's. Nothing is written or removed until they are within"
+            " 5 seconds of each other: set the one that is wrong, and keep both synchronised (NTP)."
+        )

@@ -1,0 +1,2 @@
+-- now: the time, as the database has it
+SELECT clock_timestamp()
