@@ -288,7 +288,7 @@ class Engine:
             with refusals(), connection.patient(OWNER.answer):
                 for index in indexes(projection):
                     connection.execute(index)
-            connection.execute(composed.analyze(projection.table))
+                connection.execute(composed.analyze(projection.table))
             connection.execute(_SQL["end_rebuild"], names)
         return True
 
