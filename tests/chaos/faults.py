@@ -52,6 +52,8 @@ class Faults:
             self.restart_database,
             self.crash_database,
             self.hold_head,
+            self.freeze_connections,
+            self.freeze_service,
             *(lambda when=when: self.cut(when) for when in When),
             *(lambda when=when: self.cut_commit(when) for when in When),
         ]
@@ -100,6 +102,7 @@ class Faults:
         tenant = self._chance.choice(self._plan.tenants)
         seconds = self._plan.size.hold_seconds * self._chance.choice(HOLDS)
         with psycopg.connect(self._plan.direct.service) as stranger:
+            stranger.execute("SET idle_in_transaction_session_timeout = 0")
             stranger.execute("SELECT ledger.lock_head(%s)", (tenant,))
             before, since = self.heads(), time.monotonic()
             self._until(
@@ -112,6 +115,33 @@ class Faults:
             if self.heads()[tenant] != before[tenant]:
                 raise AssertionError("somebody appended to a log whose head was held")
         self.done["head held by a stranger"] += 1
+
+    def freeze_connections(self) -> None:
+        """Let nothing through to the database and back, at times for longer than anybody waits for an answer."""
+        thawed = time.monotonic() + self._plan.size.hold_seconds * self._chance.choice(HOLDS)
+        self._cutter.freeze()
+        try:
+            self._until(lambda: time.monotonic() > thawed, "")
+        finally:
+            self._cutter.thaw()
+        before = self.heads()
+        self._until(lambda: self._grown(before), "appends did not go on once the connections did")
+        self.done["connections frozen"] += 1
+
+    def freeze_service(self) -> None:
+        """Stop a process of writers where it is, perhaps while it holds a head, until every log has grown."""
+        pid = self._staff.pid("writer", self._chance)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            before = self.heads()
+            self._until(lambda: self._grown(before), "a frozen process keeps others from appending")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        self.done["process of writers frozen"] += 1
+
+    def _grown(self, before: dict[UUID, int]) -> bool:
+        """Whether every log has grown by some positions."""
+        return all(head >= before[tenant] + GOES_ON for tenant, head in self.heads().items())
 
     def heads(self) -> dict[UUID, int]:
         """Every tenant's head."""
