@@ -42,9 +42,9 @@ drill-patroni: $(VENV)/.installed $(VENV)-patroni/.installed  ## lose the leader
 	$(BIN)/python -m tests.infra.failover.patroni $(abspath $(VENV)-patroni/bin/patroni)
 
 # A Python of its own: Patroni's servers' user must be able to run it, and its client of etcd has no wheel.
-$(VENV)-patroni/.installed: Makefile
+$(VENV)-patroni/.installed: requirements-drill.lock
 	@$(DRILL_PYTHON) -m venv $(VENV)-patroni
-	@$(VENV)-patroni/bin/python -m pip install --quiet --disable-pip-version-check 'patroni[etcd3,psycopg3]~=4.1.5'
+	@$(VENV)-patroni/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-drill.lock
 	@touch $@
 
 lint: $(VENV)/.installed  ## ruff, mypy strict, import contracts
@@ -58,6 +58,8 @@ lock:  ## resolve the lock files anew (needs uv)
 	  --no-emit-index-url --no-emit-find-links --output-file requirements.lock
 	uv pip compile --group bench --constraint requirements.lock --universal --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --no-emit-find-links --output-file requirements-bench.lock
+	uv pip compile --group drill --universal --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links --output-file requirements-drill.lock
 
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: set PYTHON=python3.x")'
