@@ -24,6 +24,7 @@ from infra.settings import Settings
 from infra.tenants import list_tenants
 from tests.conftest import QUICK, Client, new_tenant
 from tests.docs.executing import DOCS, README, ROOT, bash, blocks, follow, run
+from tests.memory import quick_folder
 
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -83,7 +84,7 @@ def test_the_python_story_of_the_readme_does_what_it_says(exports: dict[str, str
 
 def test_the_roles_of_the_how_to_are_enough_for_a_ledger() -> None:
     (roles,) = blocks(DOCS / "how-to" / "your-own-postgresql.md", "sql")
-    with tempfile.TemporaryDirectory(prefix="ledger-") as directory:
+    with tempfile.TemporaryDirectory(prefix="ledger-", dir=quick_folder()) as directory:
         Path(directory).chmod(0o755)  # as root the server runs as another user, who must get there
         with start(Path(directory) / "data", QUICK) as cluster:
             with psycopg.connect(cluster.conninfo("postgres"), autocommit=True) as connection:
