@@ -1,4 +1,4 @@
-"""The folder for the databases of tests: in memory, as a disk that others write to lets each of them wait for seconds."""
+"""Where the databases of tests are: in memory, as a disk that others write to lets each of them wait for seconds."""
 
 import shutil
 from pathlib import Path
