@@ -17,6 +17,9 @@ import typer
 from api.app import create_app
 from api.cli.main import app as command_line
 from api.composition import connected
+from api.problems import STATUS, problem_of
+from api.ranges import RangeRefusedError
+from domain.errors import LedgerError, OutcomeUnknownError
 from domain.event import event_types
 from infra.embedded import start
 from infra.servers import servers_of
@@ -161,6 +164,21 @@ def test_every_route_is_in_the_reference() -> None:
 def test_the_type_of_an_error_is_in_the_reference(client: Client, path: str) -> None:
     problem = client.call("GET", path).json()
     assert f"| {problem['status']} | `{problem['type']}` |" in reference("http.md")
+
+
+def kinds_of(error: type[LedgerError]) -> Iterator[type[LedgerError]]:
+    """Every class of errors of the software that is below this one."""
+    for kind in error.__subclasses__():
+        if not kind.__module__.startswith("tests."):
+            yield kind
+        yield from kinds_of(kind)
+
+
+def test_every_error_that_can_be_answered_is_in_the_reference() -> None:
+    answered = [kind for kind in kinds_of(LedgerError) if set(kind.__mro__) & set(STATUS)]
+    assert OutcomeUnknownError in answered
+    types = {kind: problem_of(kind(), "").type for kind in answered if kind is not RangeRefusedError}
+    assert [name for name in types.values() if f"| `{name}` |" not in reference("http.md")] == []
 
 
 def prose(page: Path) -> str:
