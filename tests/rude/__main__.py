@@ -86,8 +86,9 @@ def _judged(answers: Answers, services: Services) -> dict[str, object]:
     histories: dict[str, list[str]] = {}
     for _, tenant_id, *_ in list_tenants(services.projector):
         log = services.log.of(tenant_id)
-        for after in range(0, log.recorder.head(), 500):
-            for recorded in log.page(after, after + 500, 500):
+        head = log.recorder.head()
+        for after in range(0, head, 500):
+            for recorded in log.page(after, min(after + 500, head), 500):
                 name = getattr(recorded.event, "name", None)
                 if name is not None and not isinstance(recorded.event, TenantCreated):
                     histories.setdefault(str(recorded.event.originator_id), []).append(name)
