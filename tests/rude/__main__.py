@@ -37,10 +37,10 @@ class Report:
     wrong: dict[str, object] = field(default_factory=dict)
 
 
-def run(minutes: float, progress: Progress, look: float = LOOK) -> Report:
-    """Run the load against a service with a PostgreSQL of its own, both gone afterwards."""
+def run(minutes: float, progress: Progress, look: float = LOOK, place: str | None = None) -> Report:
+    """Run the load against a service with a PostgreSQL of its own at a place, both gone afterwards."""
     report = Report()
-    with prepared() as ground, ground.ledger() as (services, servers):
+    with prepared(place) as ground, ground.ledger() as (services, servers):
         tenants = [services.tenants.create(context(), f"tenant-{n}") for n in range(2)]
         keys = [
             services.tenants.issue_key(context(), t, Actor(id=f"u{n}", type="user")) for t in tenants for n in range(2)
