@@ -16,8 +16,9 @@ from api.schemas import FieldProblem, Problem
 from domain import errors
 from domain.errors import LedgerError
 from infra.content.fetching import FetchFailedError, UrlRefusedError
-from infra.content.signing import SignatureError
-from infra.content.store import PartsRefusedError
+from infra.content.signing import SignatureError, UrlExpiredError
+from infra.content.store import PartsRefusedError, StoreFullError, StoreUnavailableError
+from infra.keys.store import KeyLostError
 from projections.query import CursorError, SearchTooShortError
 
 _LOG = structlog.get_logger()
@@ -67,6 +68,7 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     errors.UploadNotFoundError: HTTPStatus.NOT_FOUND,
     RangeRefusedError: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
     SignatureError: HTTPStatus.FORBIDDEN,
+    UrlExpiredError: HTTPStatus.FORBIDDEN,
     UrlRefusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
     FetchFailedError: HTTPStatus.BAD_GATEWAY,
     PartsRefusedError: HTTPStatus.CONFLICT,
@@ -98,12 +100,20 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     errors.UnknownTopicError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.CorruptEntryError: HTTPStatus.BAD_GATEWAY,
     errors.KeyUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    KeyLostError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ClockApartError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ClockAheadError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ShareUsedUpError: HTTPStatus.TOO_MANY_REQUESTS,
     errors.ClockBehindError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ServiceUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.OutcomeUnknownError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.QueueFullError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.LogBusyError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.TenantBusyError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.StorageFullError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.LogWentBackError: HTTPStatus.SERVICE_UNAVAILABLE,
+    StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    StoreFullError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ProjectionLagError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ListTooSlowError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ListsBusyError: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -154,9 +154,12 @@ def environment(servers: Servers) -> dict[str, str]:
 
 
 @contextmanager
-def prepared() -> Iterator[Ground]:
-    """The ground for as long as the block runs; everything on it is stopped and removed afterwards."""
-    directory = Path(tempfile.mkdtemp(prefix="ledger-bench-"))
+def prepared(folder: str | None = None) -> Iterator[Ground]:
+    """The ground for as long as the block runs, in a folder or where temporary files go.
+
+    Everything on it is stopped and removed afterwards.
+    """
+    directory = Path(tempfile.mkdtemp(prefix="ledger-bench-", dir=folder))
     directory.chmod(0o755)  # as root the server runs as another user, who must get there
     try:
         with start(directory / "data", {"shared_preload_libraries": "pg_stat_statements"}) as cluster:

@@ -23,10 +23,9 @@ from domain.event import Actor
 from infra.event_log.snapshots import EVERY
 from projections.states import ASSET
 
-OLD, YOUNG = 2_000, 10
+YOUNG = 10
 """Changes."""
-OLD_ASSETS, YOUNG_ASSETS = 8, 512
-"""So many young ones that they stay young."""
+OLD_ASSETS = 8
 NAMES = 16
 AT_ONCE = 500
 _HOLDER = Actor(id="bench", type="system")
@@ -36,8 +35,8 @@ def growth(ground: Ground, scale: Scale) -> Iterator[Result]:
     """Reads and changes over HTTP, one at a time; keys in this process."""
     with ours(ground) as (ledger, services, tenant_id):
         # Old ones are not all equally far from their last snapshots.
-        old = [aged(services, tenant_id, OLD + EVERY * n // OLD_ASSETS) for n in range(OLD_ASSETS)]
-        young = [aged(services, tenant_id, YOUNG) for _ in range(YOUNG_ASSETS)]
+        old = [aged(services, tenant_id, scale.changes + EVERY * n // OLD_ASSETS) for n in range(OLD_ASSETS)]
+        young = [aged(services, tenant_id, YOUNG) for _ in range(scale.changes // 4)]  # so many that they stay young
         ledger.settle()
         yield in_turns(scale, reads(ledger, old, scale), reads(ledger, young, scale)).result(
             "history.growth.get", "requests/s"
@@ -45,8 +44,9 @@ def growth(ground: Ground, scale: Scale) -> Iterator[Result]:
         yield in_turns(scale, changes(ledger, old, scale), changes(ledger, young, scale)).result(
             "history.growth.change", "requests/s"
         )
-        pairs = in_turns(scale, issues(services, OLD, scale, tenants=1), issues(services, YOUNG, scale, tenants=64))
-        yield pairs.result("history.growth.key", "keys/s")
+        old_keys = issues(services, scale.changes, scale, tenants=1)
+        young_keys = issues(services, YOUNG, scale, tenants=scale.changes // 32)
+        yield in_turns(scale, old_keys, young_keys).result("history.growth.key", "keys/s")
 
 
 def aged(services: Services, tenant_id: UUID, changes: int) -> UUID:

@@ -24,14 +24,34 @@ class Scale:
     """Mebibytes of the file that is uploaded; of the one whose memory is measured, twice as many."""
     files: int
     """Small ones that are imported."""
+    changes: int
+    """Of an old history."""
     budget: float
     """Seconds after which a row begins no further round."""
 
 
 SCALES = {
-    "smoke": Scale(rounds=2, seconds=0.4, assets=2_000, peer_events=1_000, rebuilds=2, upload=8, files=200, budget=10),
+    "smoke": Scale(
+        rounds=2,
+        seconds=0.2,
+        assets=1_000,
+        peer_events=500,
+        rebuilds=2,
+        upload=8,
+        files=200,
+        changes=64,
+        budget=10,
+    ),
     "short": Scale(
-        rounds=5, seconds=2, assets=200_000, peer_events=20_000, rebuilds=3, upload=1_024, files=20_000, budget=60
+        rounds=5,
+        seconds=2,
+        assets=200_000,
+        peer_events=20_000,
+        rebuilds=3,
+        upload=1_024,
+        files=20_000,
+        changes=2_000,
+        budget=60,
     ),
     "long": Scale(
         rounds=15,
@@ -41,6 +61,7 @@ SCALES = {
         rebuilds=5,
         upload=2_048,
         files=100_000,
+        changes=2_000,
         budget=900,
     ),
 }

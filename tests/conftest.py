@@ -29,6 +29,7 @@ from infra.servers import Servers, embedded, servers_of
 from infra.settings import Settings
 from tests.infra.content.chosen import s3
 from tests.infra.content.servers import S3Server
+from tests.memory import quick_folder
 
 # A test's database need not survive the machine; everything else is as in production.
 QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -43,7 +44,7 @@ hypothesis.settings.load_profile("suite")
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[EmbeddedCluster]:
     """A PostgreSQL of this worker's own."""
-    directory = Path(tempfile.mkdtemp(prefix="ledger-"))
+    directory = Path(tempfile.mkdtemp(prefix="ledger-", dir=quick_folder()))
     directory.chmod(0o755)  # as root the server runs as another user, who must get there
     try:
         with start(directory, QUICK) as running:

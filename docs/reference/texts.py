@@ -134,8 +134,7 @@ away. `scope` is the one reference an asset belongs to, and stays too. Why:
 that it makes have them too, and `job:ID` besides. So `job_id` finds a job, and what it made, by the job's id or its
 `run`."""
 
-OUTCOMES = """503 comes with `Retry-After`.
-
+OUTCOMES = """\
 **What was recorded.** A success was recorded, a problem was not, in no part. The one exception is `outcome-unknown`:
 the connection to the database was lost while the change was being committed, and stayed away for so long that nobody
 knows whether it is recorded. Then repeat what may be repeated: a request with an `Idempotency-Key`, a request for a job

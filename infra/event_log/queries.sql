@@ -23,10 +23,10 @@ SELECT originator_id, originator_version, topic, entry, position, effective_at
   FROM ledger.stream(%(tenant_id)s, %(originator_id)s, coalesce(%(gt)s, -1), coalesce(%(lte)s, 2147483647))
  ORDER BY originator_version DESC LIMIT %(limit)s
 
--- page: the events of a tenant by position
+-- page: the events of a tenant by position; `stop` is no further than the limit reaches, whatever the planner expects
 SELECT originator_id, originator_version, topic, entry, position, effective_at FROM ledger.events
- WHERE tenant_id = %(tenant_id)s AND position >= %(start)s AND position <= coalesce(%(stop)s, 9223372036854775807)
- ORDER BY position LIMIT %(limit)s
+ WHERE tenant_id = %(tenant_id)s AND position BETWEEN %(start)s AND %(stop)s
+ ORDER BY position
 
 -- page_of_topics: those of some topics: of each the next ones, by its index, and of all these the first
 SELECT e.originator_id, e.originator_version, e.topic, e.entry, e.position, e.effective_at

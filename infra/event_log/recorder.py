@@ -181,7 +181,8 @@ class LogRecorder(ApplicationRecorder):
             distinct = list(dict.fromkeys(topics))
             entries = self._select("page_of_topics", start=first, stop=stop, topics=distinct, limit=limit)
         else:
-            entries = self._select("page", start=first, stop=stop, limit=limit)
+            last = max(first, 1) + limit - 1  # positions have no gaps
+            entries = self._select("page", start=first, stop=last if stop is None else min(stop, last))
         self._heads.check(self.tenant_id)
         if not topics:
             for position, entry in enumerate(entries, max(first, 1)):

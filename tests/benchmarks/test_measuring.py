@@ -7,12 +7,13 @@ import pytest
 from benchmarks.ground import Ground, prepared
 from benchmarks.rounds import SCALES
 from benchmarks.rows import Row, selected
+from tests.memory import quick_folder
 
 
 @pytest.fixture(scope="module")
 def ground() -> Iterator[Ground]:
     """A PostgreSQL of the benchmarks' own."""
-    with prepared() as made:
+    with prepared(quick_folder()) as made:
         yield made
 
 

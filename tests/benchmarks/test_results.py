@@ -1,6 +1,7 @@
 """What a benchmark says: medians of rounds in turns, judged by their targets, written as JSON; rows chosen by name."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from benchmarks.results import TARGETS, Result, Target, write
 from benchmarks.rounds import Pairs, Scale, in_turns
 from benchmarks.rows import ROWS, selected
 
-SCALE = Scale(rounds=3, seconds=0, assets=0, peer_events=0, rebuilds=2, upload=0, files=0, budget=60)
+SCALE = Scale(rounds=3, seconds=0, assets=0, peer_events=0, rebuilds=2, upload=0, files=0, changes=0, budget=60)
 
 
 def turns(scale: Scale, rounds: int | None = None) -> tuple[Pairs, list[str]]:
@@ -30,7 +31,7 @@ def test_both_sides_are_measured_in_turns() -> None:
 
 
 def test_no_round_begins_beyond_the_budget_but_the_first() -> None:
-    assert turns(Scale(3, 0, 0, 0, 2, 0, 0, budget=-1))[1] == ["ours", "peer"]
+    assert turns(replace(SCALE, budget=-1))[1] == ["ours", "peer"]
 
 
 def test_a_row_may_have_rounds_of_its_own_number() -> None:

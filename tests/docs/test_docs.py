@@ -17,6 +17,9 @@ import typer
 from api.app import create_app
 from api.cli.main import app as command_line
 from api.composition import connected
+from api.problems import STATUS, problem_of
+from api.ranges import RangeRefusedError
+from domain.errors import LedgerError, OutcomeUnknownError
 from domain.event import event_types
 from infra.embedded import start
 from infra.servers import servers_of
@@ -24,6 +27,7 @@ from infra.settings import Settings
 from infra.tenants import list_tenants
 from tests.conftest import QUICK, Client, new_tenant
 from tests.docs.executing import DOCS, README, ROOT, bash, blocks, follow, run
+from tests.memory import quick_folder
 
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -83,7 +87,7 @@ def test_the_python_story_of_the_readme_does_what_it_says(exports: dict[str, str
 
 def test_the_roles_of_the_how_to_are_enough_for_a_ledger() -> None:
     (roles,) = blocks(DOCS / "how-to" / "your-own-postgresql.md", "sql")
-    with tempfile.TemporaryDirectory(prefix="ledger-") as directory:
+    with tempfile.TemporaryDirectory(prefix="ledger-", dir=quick_folder()) as directory:
         Path(directory).chmod(0o755)  # as root the server runs as another user, who must get there
         with start(Path(directory) / "data", QUICK) as cluster:
             with psycopg.connect(cluster.conninfo("postgres"), autocommit=True) as connection:
@@ -160,6 +164,21 @@ def test_every_route_is_in_the_reference() -> None:
 def test_the_type_of_an_error_is_in_the_reference(client: Client, path: str) -> None:
     problem = client.call("GET", path).json()
     assert f"| {problem['status']} | `{problem['type']}` |" in reference("http.md")
+
+
+def kinds_of(error: type[LedgerError]) -> Iterator[type[LedgerError]]:
+    """Every class of errors of the software that is below this one."""
+    for kind in error.__subclasses__():
+        if not kind.__module__.startswith("tests."):
+            yield kind
+        yield from kinds_of(kind)
+
+
+def test_every_error_that_can_be_answered_is_in_the_reference() -> None:
+    answered = [kind for kind in kinds_of(LedgerError) if set(kind.__mro__) & set(STATUS)]
+    assert OutcomeUnknownError in answered
+    types = {kind: problem_of(kind(), "").type for kind in answered if kind is not RangeRefusedError}
+    assert [name for name in types.values() if f"| `{name}` |" not in reference("http.md")] == []
 
 
 def prose(page: Path) -> str:

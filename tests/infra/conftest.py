@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.infra.embedding import eventually, nothing_runs
+from tests.memory import quick_folder
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """Return a directory that the server's user may enter, unlike pytest's own for root."""
-    made = Path(tempfile.mkdtemp(prefix="ledger-", dir="/tmp")).resolve()
+    made = Path(tempfile.mkdtemp(prefix="ledger-", dir=quick_folder())).resolve()
     made.chmod(0o711)
     yield made
     shutil.rmtree(made)

@@ -1,3 +1,6 @@
+-- no_statistics: autovacuum would make them at some moment
+ALTER TABLE ledger.events SET (autovacuum_enabled = off)
+
 -- events: one event for each asset, and another for every tenth, spread over the year 2025
 INSERT INTO ledger.events (tenant_id, position, originator_id, originator_version, topic, effective_at, entry)
 SELECT %(tenant_id)s, p, md5('asset ' || CASE WHEN p <= %(assets)s THEN p ELSE (p - %(assets)s) * 10 END)::uuid,

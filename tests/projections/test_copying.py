@@ -1,5 +1,6 @@
 """Whatever a row holds is in the table as it was, once it is copied in."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -8,7 +9,7 @@ from uuid import UUID
 import orjson
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.embedded import EmbeddedCluster
@@ -53,12 +54,19 @@ TABLE = """CREATE TEMP TABLE copied (ordinal serial, a text, b text[], c json, d
     g boolean, h float8, i numeric, j bytea)"""
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.fixture(scope="module")
+def connection(cluster: EmbeddedCluster) -> Iterator[psycopg.Connection]:
+    """A connection with an empty table, which every transaction leaves empty."""
+    with psycopg.connect(cluster.conninfo("postgres"), autocommit=True) as made:
+        made.execute(TABLE)
+        made.execute("SET TimeZone = 'UTC'")
+        yield made
+
+
+@settings(max_examples=100)
 @given(st.lists(rows, max_size=8))
-def test_what_is_copied_in_reads_back_as_it_was(cluster: EmbeddedCluster, given_rows: list[Copied]) -> None:
-    with psycopg.connect(cluster.conninfo("postgres")) as connection:
-        connection.execute(TABLE)
-        connection.execute("SET TimeZone = 'UTC'")
+def test_what_is_copied_in_reads_back_as_it_was(connection: psycopg.Connection, given_rows: list[Copied]) -> None:
+    with connection.transaction(force_rollback=True):
         with connection.cursor().copy("COPY copied (a, b, c, d, e, f, g, h, i, j) FROM STDIN") as copy:
             for block in Lines(Copied, json={"c"}).blocks(given_rows):
                 copy.write(block)

@@ -44,7 +44,7 @@ def new_asset(number: int) -> NewAsset:
             "name": f"Asset {uuid7()} number {number:05}",
             "tags": ["common", f"tag-{number % 400}"],
             "content": {"content_type": f"image/x-{number % 200}", "sha256": f"{number % 1_000:064x}"},
-            "subject": f"u_{number % 400}",
+            "subject": f"u_{number % 400}" if number % 400 < 20 else None,  # making their keys takes time
             "references": [f"message:m{number % 500}", "client:c1"],
             "reason": f"because of {number:05}",
         }

@@ -37,10 +37,10 @@ class Report:
     wrong: dict[str, object] = field(default_factory=dict)
 
 
-def run(minutes: float, progress: Progress, look: float = LOOK) -> Report:
-    """Run the load against a service with a PostgreSQL of its own, both gone afterwards."""
+def run(minutes: float, progress: Progress, look: float = LOOK, place: str | None = None) -> Report:
+    """Run the load against a service with a PostgreSQL of its own at a place, both gone afterwards."""
     report = Report()
-    with prepared() as ground, ground.ledger() as (services, servers):
+    with prepared(place) as ground, ground.ledger() as (services, servers):
         tenants = [services.tenants.create(context(), f"tenant-{n}") for n in range(2)]
         keys = [
             services.tenants.issue_key(context(), t, Actor(id=f"u{n}", type="user")) for t in tenants for n in range(2)
@@ -86,8 +86,9 @@ def _judged(answers: Answers, services: Services) -> dict[str, object]:
     histories: dict[str, list[str]] = {}
     for _, tenant_id, *_ in list_tenants(services.projector):
         log = services.log.of(tenant_id)
-        for after in range(0, log.recorder.head(), 500):
-            for recorded in log.page(after, after + 500, 500):
+        head = log.recorder.head()
+        for after in range(0, head, 500):
+            for recorded in log.page(after, min(after + 500, head), 500):
                 name = getattr(recorded.event, "name", None)
                 if name is not None and not isinstance(recorded.event, TenantCreated):
                     histories.setdefault(str(recorded.event.originator_id), []).append(name)

@@ -2,11 +2,12 @@
 
 from rich.progress import Progress
 
+from tests.memory import quick_folder
 from tests.rude.__main__ import run
 
 
 def test_callers_that_leave_stall_and_lie_cost_nobody_a_true_answer() -> None:
-    report = run(0.1, Progress(disable=True), look=0.5)
+    report = run(0.1, Progress(disable=True), look=0.5, place=quick_folder())
     assert report.wrong == {}
     assert report.answers.recorded
     assert {kind for kind, _ in map(str.split, report.answers.statuses)} == {"polite", "leaving", "stalling", "lying"}

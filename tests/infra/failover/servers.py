@@ -17,6 +17,7 @@ from infra.embedded import EmbeddedCluster, binaries, start, watchdog
 from infra.embedded.account import server_account
 from infra.servers import Servers, embedded, servers_of
 from tests.infra.embedding import eventually
+from tests.memory import quick_folder
 
 SETTINGS = {"shared_buffers": "16MB", "wal_level": "replica", "full_page_writes": "off", "fsync": "off"}
 STANDBY = "standby"
@@ -115,7 +116,7 @@ def either(primary: Server, standby: Server, conninfo: str) -> str:
 @contextmanager
 def own_folder() -> Iterator[Path]:
     """A folder that the servers' user may enter."""
-    folder = Path(tempfile.mkdtemp(prefix="ledger-pair-", dir="/tmp")).resolve()
+    folder = Path(tempfile.mkdtemp(prefix="ledger-pair-", dir=quick_folder())).resolve()
     folder.chmod(0o711)
     try:
         yield folder
