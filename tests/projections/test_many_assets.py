@@ -36,7 +36,7 @@ class Crowd(NamedTuple):
     tenant: UUID
 
 
-@pytest.fixture(scope="module", params=[10_000, 60_000])
+@pytest.fixture(scope="module", params=[10_000, 200_000])
 def full(
     request: pytest.FixtureRequest, cluster: EmbeddedCluster, template: Servers, settings: Settings
 ) -> Iterator[Crowd]:
