@@ -75,7 +75,7 @@ async def _session(request: Request) -> Session:
     if causation_id is not None and not REQUEST_ID.fullmatch(causation_id):
         raise BadHeaderError("X-Causation-ID must be 1 to 64 letters, digits, dots, hyphens or underscores.")
     actor = request.headers.get("X-Actor")
-    request.state.holders = Holder("tenant", str(caller.tenant_id)), Holder("key", str(caller.authenticated.key))
+    request.state.holders = Holder("tenant", caller.tenant_id), Holder("key", caller.authenticated.key)
     request.state.held.enter_context(request.app.state.asking.place(*request.state.holders))
     return made_of.session(
         caller.tenant_id,
