@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
+DRILL_PYTHON ?= /usr/bin/python3
 
-.PHONY: demo test test-s3-full bench chaos lint lock golden clean
+.PHONY: demo test test-s3-full bench chaos rude fuzz drill-patroni lint lock golden clean
 
 demo: $(VENV)/.installed  ## start the service, tell its story over HTTP, keep serving (ONCE=1 exits; DATA=DIR)
 	@$(BIN)/asset-ledger demo $(if $(ONCE),--once) $(if $(DATA),--data "$(DATA)")
@@ -20,12 +21,31 @@ test-s3-full: $(VENV)/.installed  ## the tests of content on Ceph (Debian's pack
 	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing
 	ASSET_LEDGER_TEST_S3=ceph $(BIN)/python -m pytest tests/infra/content tests/api/content $(ARGS)
 
-bench: $(VENV)/.bench  ## measure against peers (SCALE=short|long, ROWS="append.* rebuild"); takes up to ten minutes
-	@$(BIN)/python -m benchmarks
+bench: $(VENV)/.bench  ## measure against peers (SCALE=short|long, ROWS="append.* rebuild"; AGAINST=COMMIT: an older build)
+	@$(BIN)/python -m benchmarks$(if $(AGAINST),.comparison)
 
 chaos: $(VENV)/.installed  ## the crash test (EVENTS=10000000 SEED=1 ROUNDS=30), on a PostgreSQL of its own
 	$(BIN)/python -m tests.chaos $(if $(EVENTS),--events $(EVENTS)) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(PROJECTIONS),--projections $(PROJECTIONS))
+
+rude: $(VENV)/.installed  ## callers that leave, stall and lie, for MINUTES=20: memory, threads and descriptors must stay flat
+	$(BIN)/python -m tests.rude $(if $(MINUTES),--minutes $(MINUTES))
+
+fuzz: $(VENV)/.installed  ## random requests from the API's description, with all of Schemathesis' checks (CASES=20000 SEED=1)
+	$(BIN)/python -m tests.fuzz $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED))
+
+drill-patroni: $(VENV)/.installed $(VENV)-patroni/.installed  ## lose the leader of a Patroni cluster under writers (needs etcd)
+	@command -v etcd >/dev/null || { \
+	  if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	    echo "Install etcd-server first, or run this as root on Debian."; exit 1; fi; \
+	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends etcd-server; }
+	$(BIN)/python -m tests.infra.failover.patroni $(abspath $(VENV)-patroni/bin/patroni)
+
+# A Python of its own: Patroni's servers' user must be able to run it, and its client of etcd has no wheel.
+$(VENV)-patroni/.installed: Makefile
+	@$(DRILL_PYTHON) -m venv $(VENV)-patroni
+	@$(VENV)-patroni/bin/python -m pip install --quiet --disable-pip-version-check 'patroni[etcd3,psycopg3]~=4.1.5'
+	@touch $@
 
 lint: $(VENV)/.installed  ## ruff, mypy strict, import contracts
 	$(BIN)/ruff check .
@@ -52,7 +72,7 @@ $(VENV)/.bench: $(VENV)/.installed requirements-bench.lock
 	@touch $@
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(VENV)-patroni
 
 golden: $(VENV)/.installed  ## add the stored bytes to new golden files; never changes those that have them
 	$(BIN)/python -m tests.golden.vectors

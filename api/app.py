@@ -8,15 +8,18 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
+from starlette.routing import Route
 
-from api import callers, problems
+from api import callers, description_pages, problems
 from api.composition import Services
+from api.connections import most_connections
 from api.content_schemas import UploadParts
 from api.declared import declared
 from api.described import Description
 from api.feed import Listeners
 from api.operations import OPERATION
-from api.requests import BodyLimit, RequestId
+from api.places import Places
+from api.requests import RequestId
 from api.routers import (
     assets,
     audit,
@@ -36,10 +39,13 @@ from api.routers import (
 )
 from api.schemas import Problem
 from api.threads import Threads
+from api.whole_body import MOST_MEMORY
+from domain.values import MAX_SAFE_INTEGER
 
-MAX_BODY = 1024 * 1024
-MOST_BODIES = 32
-MOST_FETCHING = 8
+MOST_BODIES = 64
+MOST_FETCHING = 16
+MOST_WAITING = 256
+MOST_OF_A_URL = 32
 
 PARTS = (
     gathering,  # before the assets, for its `zip` is no asset's id
@@ -58,6 +64,22 @@ PARTS = (
     health,
 )
 
+_STORABLE = {"pattern": r"^[^\u0000]*$"}
+JSON_VALUE = {
+    "anyOf": [
+        {"type": ["boolean", "null"]},
+        {"type": "string", **_STORABLE},
+        {"type": "number", "minimum": -MAX_SAFE_INTEGER, "maximum": MAX_SAFE_INTEGER},
+        {"type": "array", "items": {"$ref": "#/components/schemas/JsonValue"}},
+        {
+            "type": "object",
+            "propertyNames": _STORABLE,
+            "additionalProperties": {"$ref": "#/components/schemas/JsonValue"},
+        },
+    ]
+}
+"""What a free document may hold: I-JSON (RFC 7493) that PostgreSQL can store."""
+
 DESCRIPTION = """
 Records who, what and which job made each asset, and what happened to it since, as immutable events.
 
@@ -74,8 +96,13 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.listeners = listeners()
-        app.state.taking = Threads(MOST_BODIES, "bring content")
-        app.state.fetching = Threads(MOST_FETCHING, "fetch from URLs")
+        connections = most_connections()
+        app.state.asking = Places(connections, "are under way")
+        app.state.downloading = Places(connections, "read content", url=MOST_OF_A_URL)
+        app.state.memory = Places(MOST_MEMORY, "bring bodies")
+        app.state.waiting = Places(MOST_WAITING, "wait for a position")
+        app.state.taking = Threads(Places(MOST_BODIES, "bring content", url=1))
+        app.state.fetching = Threads(Places(MOST_FETCHING, "fetch from URLs"))
         with open_services() as app.state.services:
             yield
 
@@ -86,17 +113,21 @@ def create_app(
         lifespan=lifespan,
         generate_unique_id_function=_operation_id,
         redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
         separate_input_output_schemas=False,
     )
-    limits = {**batches.LIMITS, **policies.LIMITS}
-    app.add_middleware(BodyLimit, limit=MAX_BODY, limits=limits, streamed=content.STREAMED)
+    app.state.body_limits = {**batches.LIMITS, **policies.LIMITS}
     app.add_middleware(RequestId)
     problems.install(app)
     for part in PARTS:
         app.include_router(part.router)
-    app.include_router(signed_urls.router)
+    for hidden in (signed_urls, description_pages):
+        app.include_router(hidden.router)
     _describe_the_rest(app)
-    app.state.description = Description(app)
+    pages = (route for hidden in (signed_urls, description_pages) for route in hidden.router.routes)
+    plain = (route for route in (*_routes(), *pages, *app.routes) if isinstance(route, Route))
+    app.state.description = Description(app, tuple(plain))
     return app
 
 
@@ -123,6 +154,8 @@ def _describe_the_rest(app: FastAPI) -> None:
                     operation["parameters"] = list({(p["in"], p["name"]): p for p in parameters}.values())
                 if route.path_format.startswith("/v1"):
                     callers.describe(operation, components)
+                for parameter in operation.get("parameters", ()):
+                    parameter["schema"] = _without_null(parameter["schema"])
         schemas = components["schemas"]
         missing: dict[str, TypeAdapter[Any]] = {
             "Problem": TypeAdapter(Problem),
@@ -133,6 +166,18 @@ def _describe_the_rest(app: FastAPI) -> None:
             schema = adapter.json_schema(ref_template="#/components/schemas/{model}")
             for part_name, part in {**schema.pop("$defs", {}), name: schema}.items():
                 schemas.setdefault(part_name, part)
+        schemas["JsonValue"] = JSON_VALUE
+        parts = schemas["UploadParts"]["properties"]
+        parts |= {name: _without_null(part) for name, part in parts.items()}
         return described
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of what can be left out, but not be null: a parameter, or a part of a form."""
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+    if not kinds:
+        return schema
+    others = {name: value for name, value in schema.items() if name != "anyOf" and value is not None}
+    return (kinds[0] if len(kinds) == 1 else {"anyOf": kinds}) | others

@@ -1,19 +1,20 @@
 """Many requests in one: read each item on its own, carry it out on its own, answer in the order given."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
-from starlette.requests import ClientDisconnect
 
-from api.callers import session
 from api.problems import invalid, problem_of
 from api.schemas import Problem, is_none
-from domain.errors import LedgerError, ServiceUnavailableError
+from api.strict_json import parse
+from domain.errors import LedgerError, OutcomeUnknownError, ServiceUnavailableError
 
 MOST_ITEMS = 1_000
 MAX_BATCH_BODY = 16 * 1024 * 1024
@@ -25,6 +26,7 @@ R = TypeVar("R")
 Refusal = LedgerError | RequestValidationError
 """Why one item was not carried out."""
 
+_LINE = re.compile(rb"[^\r\n]*[^\s][^\r\n]*")
 _ITEMS: TypeAdapter[list[Any]] = TypeAdapter(Annotated[list[Any], Field(min_length=1, max_length=MOST_ITEMS)])
 
 
@@ -49,7 +51,7 @@ class Batch:
     def read(self, item: TypeAdapter[T]) -> list[T | RequestValidationError]:
         """Each item, or why it is none. RequestValidationError if there are too many, none, or no list of them."""
         if self.in_lines:
-            lines = _some([line for line in self.body.splitlines() if line.strip()])
+            lines = _some([line[0] for line in islice(_LINE.finditer(self.body), MOST_ITEMS + 1)])
             return read(item, [_json(line, ("body", index)) for index, line in enumerate(lines)], ("body",))
         return read(item, _some(_json(self.body, ("body",))), ("body",))
 
@@ -80,8 +82,13 @@ def each(items: Iterable[T | Refusal], work: Callable[[T], R]) -> Iterator[R | R
             yield gone
         else:
             outcome = attempt(work, item)
-            gone = outcome if isinstance(outcome, ServiceUnavailableError) else None
+            gone = untried(outcome) if isinstance(outcome, ServiceUnavailableError) else None
             yield outcome
+
+
+def untried(error: ServiceUnavailableError) -> ServiceUnavailableError:
+    """The error as it is told to those for whom nothing was tried any more."""
+    return ServiceUnavailableError() if isinstance(error, OutcomeUnknownError) else error
 
 
 def together(items: Sequence[T | Refusal], work: Callable[[list[T]], Iterable[R | Refusal]]) -> Iterator[R | Refusal]:
@@ -119,18 +126,14 @@ def _some(values: object) -> list[Any]:
 
 def _json(text: bytes, place: tuple[str | int, ...]) -> Any:  # noqa: ANN401 - any JSON
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        return RequestValidationError([{"type": "json_invalid", "loc": place, "msg": f"not JSON: {error}"}])
+        return parse(text)
+    except json.JSONDecodeError as error:
+        return RequestValidationError([{"type": "json_invalid", "loc": place, "msg": f"not JSON: {error.msg}"}])
 
 
 async def batch(request: Request) -> Batch:
-    """The batch that a request brings, read only once the caller is known."""
-    await session(request)
-    try:
-        body = await request.body()
-    except ClientDisconnect:
-        raise HTTPException(400, "The body ended early.") from None
+    """The batch that a request brings."""
+    body = await request.body()
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     return Batch(body, media_type == NDJSON, request.state.request_id)
 

@@ -4,12 +4,12 @@ import base64
 import re
 from collections.abc import Callable
 from typing import TypeVar
-from urllib.parse import urljoin
 
 from fastapi import Request
 from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
 
+from api.places import Holder
 from api.problems import BadHeaderError, BodyCutShortError, invalid
 from api.threads import Threads
 from domain.asset.events import Content
@@ -19,21 +19,26 @@ _UNSAID = {"application/octet-stream", "application/x-www-form-urlencoded", "bin
 _DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/]{43}=):")
 
 
-async def taken(request: Request, take: Callable[[], T]) -> T:
+async def taken(request: Request, take: Callable[[], T], *holders: Holder) -> T:
     """What taking the request's body in a thread returns. BodyCutShortError if the connection is lost meanwhile.
 
-    ServiceUnavailableError while as many others are being taken as may be.
+    ServiceUnavailableError while as many others are being taken as may be, ShareUsedUpError for a holder's.
     """
     threads: Threads = request.app.state.taking
     try:
-        return await threads.run(take)
+        return await threads.run(take, *holders)
     except ClientDisconnect:
         raise BodyCutShortError from None
 
 
 def reachable(request: Request, url: str) -> str:
-    """The URL for this caller: one of ours is as they reached us, unless a setting says otherwise."""
-    return urljoin(str(request.base_url), url)
+    """The URL for this caller: one of ours begins with the address that the connection reached, unless a setting says
+    otherwise. The Host header is the caller's own, and nothing is signed for what it says.
+    """
+    if not url.startswith("/"):
+        return url
+    host, port = request.scope["server"]
+    return f"{request.scope['scheme']}://{f'[{host}]' if ':' in host else host}:{port}{url}"
 
 
 def announced(content_type: str | None, length: str | None, sha256: str | None) -> Content:

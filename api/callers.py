@@ -17,15 +17,16 @@ from api.contents import Contents
 from api.declared import parameters
 from api.jobs import Jobs
 from api.ledger import Ledger
+from api.places import Holder
 from api.problems import BadHeaderError, UnauthenticatedError
 from api.purging import Purging
 from api.session import Session
 from api.signed import SignedContent
 from api.uploading import SignedUploads
-from domain.event import Actor
+from domain.event import Actor, unreserved
 from infra.tenants import Caller
 
-REQUEST_ID: Final = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
+REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def services(request: Request) -> Services:
@@ -39,18 +40,26 @@ def _headers(
         str | None,
         Header(
             alias="X-Actor",
-            description="Who acts, as `type:id` with the type user, worker or system. Default: the key's holder.",
+            description="Who acts, as `type:id` with the type user, worker or system; beyond ASCII in UTF-8. "
+            "Default: the key's holder. Recorded beside the key. `system:ledger` is the ledger's own.",
+            pattern=r"^(user|worker|system):[!-~]{1,512}$",
+            examples=["user:u_42"],
         ),
     ] = None,
     causation_id: Annotated[
-        str | None, Header(alias="X-Causation-ID", description="The id of what led to this request.")
+        str | None,
+        Header(
+            alias="X-Causation-ID",
+            description="The id of what led to this request.",
+            pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        ),
     ] = None,
 ) -> None:
     pass
 
 
 async def session(request: Request) -> Session:
-    """A session with the tenant whose key the request brings. UnauthenticatedError without a valid one."""
+    """A session with the tenant whose key the request brings. UnauthenticatedError, ReservedActorError."""
     known: Session | None = getattr(request.state, "session", None)
     if known is None:
         known = request.state.session = await _session(request)
@@ -63,34 +72,44 @@ async def _session(request: Request) -> Session:
     if caller is None:
         raise UnauthenticatedError
     causation_id = request.headers.get("X-Causation-ID")
-    if causation_id is not None and not REQUEST_ID.match(causation_id):
+    if causation_id is not None and not REQUEST_ID.fullmatch(causation_id):
         raise BadHeaderError("X-Causation-ID must be 1 to 64 letters, digits, dots, hyphens or underscores.")
     actor = request.headers.get("X-Actor")
+    request.state.holders = Holder("tenant", str(caller.tenant_id)), Holder("key", str(caller.authenticated.key))
+    request.state.held.enter_context(request.app.state.asking.place(*request.state.holders))
     return made_of.session(
         caller.tenant_id,
-        parse_actor(actor) if actor is not None else caller.holder,
+        unreserved(parse_actor(actor) if actor is not None else caller.authenticated.holder),
         request.state.request_id,
         causation_id,
+        caller.authenticated,
     )
 
 
 async def _caller(services: Services, request: Request) -> Caller | None:
     """Who the key speaks for. Only a key that was not looked up just now takes a thread."""
-    token = _token(request)
+    token = bearer_token(request)
     if token is None:
         return None
     return services.tenants.known_caller(token) or await run_in_threadpool(services.tenants.caller, token)
 
 
-def _token(request: Request) -> str | None:
+def bearer_token(request: Request) -> str | None:
+    """The key that the request brings, as it is written."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
 
 
 async def key_holds(request: Request) -> Callable[[], bool]:
     """Tells whether the request's key opens anything still: what stays open for long asks again and again."""
-    tenants, token = services(request).tenants, _token(request)
+    tenants, token = services(request).tenants, bearer_token(request)
     return lambda: token is not None and tenants.caller(token) is not None
+
+
+def holders(request: Request) -> tuple[Holder, ...]:
+    """Those whose share of what all callers use the request takes; none before the caller is known."""
+    known: tuple[Holder, ...] = getattr(request.state, "holders", ())
+    return known
 
 
 async def ledger(request: Request) -> Ledger:

@@ -86,7 +86,7 @@ class Contents:
                 asset_id, wanted, arrived, digest, lambda: self._end(arrived.content_id)
             )
             if not made:
-                self.abort(upload)
+                self.give_up(upload)
             return row, made
 
     def fetch(self, url: str, new: NewAsset | None, seconds: float) -> AssetRow:
@@ -110,10 +110,15 @@ class Contents:
 
         What cannot be removed now is left to the sweep.
         """
-        with self.ledger.session.database.transaction(self.ledger.tenant_id):
+        database = self.ledger.session.database
+
+        def work() -> None:
             if self.uploads.lock(upload.content_id) is None:
                 raise UploadNotFoundError
             self.uploads.revoke(upload.content_id)
+            database.proven_by(lambda: self.uploads.lock(upload.content_id) is None)
+
+        database.atomically(self.ledger.tenant_id, work)
         self.discard(upload)
 
     def discard(self, upload: Upload) -> None:
@@ -139,9 +144,13 @@ class Contents:
         except ServiceUnavailableError:
             raise
         except BaseException:
-            with suppress(ServiceUnavailableError, UploadNotFoundError):
-                self.abort(upload)
+            self.give_up(upload)
             raise
+
+    def give_up(self, upload: Upload) -> None:
+        """Abort the upload; where that cannot be done now, it is left to the sweep."""
+        with suppress(ServiceUnavailableError, UploadNotFoundError):
+            self.abort(upload)
 
     def looked_at(
         self,

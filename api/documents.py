@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from domain.asset.events import Content
 from domain.documents import DOCUMENTS, StoredDocument, kept_for, referred, referring, too_large
-from domain.errors import CorruptEntryError, ServiceUnavailableError
+from domain.errors import CorruptEntryError, LedgerError, ServiceUnavailableError
 from domain.event import Event, Recorded
 from domain.values import JsonObject
 from infra.content.sealed import SealedObjects
@@ -89,9 +89,7 @@ class Documents:
         Where it is not known whether it was recorded, it is left to the sweep to find out.
         """
         stored = {keeping: StoredDocument.of(uuid7(), keeping.json) for keeping in missing}
-        with self.database.transaction(self.tenant_id):
-            for keeping, document in stored.items():
-                self._uploads.begin(document.id, keeping.originator_id, Content(), SECONDS_TO_RECORD)
+        self._begin(stored)
         try:
             for keeping, document in stored.items():
                 key = object_key(self.tenant_id, keeping.originator_id, document.id)
@@ -115,8 +113,8 @@ class Documents:
         return with_values(row, {name: document for name, document in found.items() if document is not None})
 
     def shown(self, row: R) -> R:
-        """The same as the answer to what is recorded already: when the store cannot be reached, by references."""
-        with suppress(ServiceUnavailableError):
+        """The same as the answer to what is recorded already: what cannot be had now is shown by its reference."""
+        with suppress(LedgerError):
             return self.whole(row)
         return row
 
@@ -131,9 +129,18 @@ class Documents:
     def _stored(self, event: Event, documents: Mapping[str, bytes]) -> dict[str, StoredDocument]:
         return {keeping.name: self._kept[keeping] for keeping in _keepings(event, documents)}
 
+    def _begin(self, stored: Mapping[Keeping, StoredDocument]) -> None:
+        """Note that the documents may come to be in the store."""
+
+        def work() -> None:
+            for keeping, document in stored.items():
+                self._uploads.begin(document.id, keeping.originator_id, Content(), SECONDS_TO_RECORD)
+
+        self.database.atomically(self.tenant_id, work, repeatable=True)
+
     def _release(self, stored: Mapping[Keeping, StoredDocument]) -> None:
         """Remove those that the log does not know; what cannot be removed now is left to the sweep."""
-        with suppress(ServiceUnavailableError):
+        with suppress(LedgerError):
             with self.database.transaction(self.tenant_id):
                 revoked = [keeping for keeping, document in stored.items() if self._uploads.revoke(document.id)]
             for keeping in revoked:

@@ -7,29 +7,42 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, Self
 from urllib.parse import quote
+from uuid import UUID
 
+import structlog
 from fastapi.sse import format_sse_event
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
+from api.places import Holder, Places
+from api.problems import UnauthenticatedError
 from api.schemas import is_none
-from domain.errors import BeyondHeadError, KeyUnavailableError, ServiceUnavailableError
+from domain.errors import (
+    BeyondHeadError,
+    CorruptEntryError,
+    KeyUnavailableError,
+    LogWentBackError,
+    ServiceUnavailableError,
+    UnknownTopicError,
+)
 from domain.event import Recorded, to_parts
 from domain.values import JsonObject, UtcTime, example
 from infra.event_log.log import TenantLog
 
+_LOG = structlog.get_logger()
+
 MOST_LISTENING = 256
 HEARTBEAT_SECONDS = 15.0
+KEY_CHECK_SECONDS = 0.5
+"""How often the key is looked up of a caller who waits: it may have been revoked."""
+
 RECONNECT_MILLISECONDS = 1_000
 SHORTEST_PAUSE = 0.005
 LONGEST_PAUSE = 0.25
-WINDOW = 10_000
-"""How many positions one transaction looks through at the most for events of the topics asked for."""
-
 ENOUGH_BYTES = 1024 * 1024
 """A batch ends with the event that reaches this size: listeners who read slowly hold one each."""
 
@@ -50,6 +63,8 @@ class CloudEvent(BaseModel):
         position="4",
         revision=2,
         actor="user:u_42",
+        authenticatedkey="0193483c-0000-7000-8000-0000000000c1",
+        authenticatedholder="worker:studio",
         correlationid="req-17",
     )
 
@@ -66,6 +81,14 @@ class CloudEvent(BaseModel):
     schemaversion: int = Field(description="Which version of the topic's fields `data` has.")
     recordedtime: UtcTime = Field(description="The server's clock when it was decided.")
     actor: str = Field(description="Who acted, written `type:id`; `%` and control characters percent-encoded.")
+    authenticatedkey: UUID | None = Field(
+        default=None,
+        exclude_if=is_none,
+        description="The id of the key that acted; absent for the ledger, an operator, and events from before.",
+    )
+    authenticatedholder: str | None = Field(
+        default=None, exclude_if=is_none, description="To whom that key was issued, written as the actor is."
+    )
     datasubject: str | None = Field(
         default=None, exclude_if=is_none, description="The person whose data it holds, encoded as the actor is."
     )
@@ -76,7 +99,7 @@ class CloudEvent(BaseModel):
     def of(cls, recorded: Recorded) -> Self:
         """The event of the log."""
         event, envelope = recorded.event, recorded.event.envelope
-        parts = to_parts(event)
+        parts, key = to_parts(event), envelope.authenticated
         return cls(
             id=str(recorded.position),
             source=f"urn:asset-ledger:tenant:{envelope.tenant_id}",
@@ -89,6 +112,8 @@ class CloudEvent(BaseModel):
             schemaversion=event.class_version,
             recordedtime=envelope.recorded_at,
             actor=attribute(str(envelope.actor)),
+            authenticatedkey=key.key if key else None,
+            authenticatedholder=attribute(str(key.holder)) if key else None,
             datasubject=attribute(envelope.subject) if envelope.subject is not None else None,
             correlationid=envelope.correlation_id,
             causationid=envelope.causation_id,
@@ -106,19 +131,21 @@ class Listeners:
 
     most: int = MOST_LISTENING
     heartbeat: float = HEARTBEAT_SECONDS
-    present: int = 0
     dismissed: bool = False
 
-    @contextmanager
-    def place(self) -> Iterator[None]:
-        """A place among them. ServiceUnavailableError if there is none left."""
-        if self.present >= self.most or self.dismissed:
-            raise ServiceUnavailableError("Too many requests are waiting for events.")
-        self.present += 1
-        try:
-            yield
-        finally:
-            self.present -= 1
+    def __post_init__(self) -> None:
+        self._places = Places(self.most, "wait for events")
+
+    @property
+    def present(self) -> int:
+        """How many there are."""
+        return self._places.present
+
+    def place(self, *holders: Holder) -> AbstractContextManager[None]:
+        """A place among them. ServiceUnavailableError if none is left, ShareUsedUpError if a holder has its share."""
+        if self.dismissed:
+            raise ServiceUnavailableError("The service is stopping.")
+        return self._places.place(*holders)
 
     def dismiss(self) -> None:
         """Let every stream and every wait end, within a quarter of a second."""
@@ -145,6 +172,21 @@ class Batch:
     more: bool
 
 
+class KeyWatch:
+    """Looks up again and again whether the key of a caller who waits still opens anything."""
+
+    def __init__(self, holds: Callable[[], bool]) -> None:
+        self._holds = holds
+        self._due = time.monotonic() + KEY_CHECK_SECONDS
+
+    async def holds(self) -> bool:
+        """Whether it does, as of half a second ago at the earliest."""
+        if time.monotonic() < self._due:
+            return True
+        self._due = time.monotonic() + KEY_CHECK_SECONDS
+        return await run_in_threadpool(self._holds)
+
+
 @dataclass(frozen=True)
 class Feed:
     """One tenant's events, of some topics or of all."""
@@ -152,24 +194,25 @@ class Feed:
     log: TenantLog
     topics: tuple[str, ...]
     limit: int
-    window: int = WINDOW
 
     def read(self, after: int) -> Batch:
         """The next events after a position. BeyondHeadError if the log does not reach that far."""
         head = self.log.recorder.head()
         if after > head:
             raise BeyondHeadError(f"The log ends at position {head}; there is no position {after} yet.")
-        until = min(head, after + self.window)
-        found = self.log.page(after, until, self.limit, self.topics) if after < head else []
+        found = self.log.page(after, head, self.limit, self.topics) if after < head else []
         events = tuple(_rendered(found))
         full = len(found) == self.limit or len(events) < len(found)
-        reached = events[-1][0] if full else until
+        reached = events[-1][0] if full else head
         return Batch(events, reached, reached < head)
 
     async def news(
-        self, batch: Batch, seconds: float, listeners: Listeners, gone: Callable[[], Awaitable[bool]]
+        self, batch: Batch, seconds: float, listeners: Listeners, gone: Callable[[], Awaitable[bool]], key: KeyWatch
     ) -> Batch:
-        """The batch, or if it is empty, the first one that is not; an empty one when the time is up."""
+        """The batch, or if it is empty, the first one that is not; an empty one when the time is up.
+
+        UnauthenticatedError once the key is revoked.
+        """
         deadline = time.monotonic() + seconds
         pause = SHORTEST_PAUSE
         while not batch.events and not await gone():
@@ -179,13 +222,16 @@ class Feed:
                     break
                 await asyncio.sleep(min(pause, left))
                 pause = min(2 * pause, LONGEST_PAUSE)
+            if not await key.holds():
+                raise UnauthenticatedError
             batch = await run_in_threadpool(self.read, batch.reached)
         return batch
 
-    async def stream(self, batch: Batch, listeners: Listeners, key_holds: Callable[[], bool]) -> AsyncIterator[bytes]:
+    async def stream(self, batch: Batch, listeners: Listeners, key: KeyWatch) -> AsyncIterator[bytes]:
         """The batch and all that follows as server-sent events, until the key is revoked or the service stops.
 
-        What makes the ledger unavailable for a while only delays it.
+        What makes the ledger unavailable for a while only delays it. It ends before an entry that cannot be read, and
+        where the log went back.
         """
         yield format_sse_event(comment="events follow", retry=RECONNECT_MILLISECONDS)
         pause, beat = SHORTEST_PAUSE, time.monotonic() + listeners.heartbeat
@@ -194,13 +240,18 @@ class Feed:
                 yield format_sse_event(data_str=event.decode(), id=str(position))
             pause = SHORTEST_PAUSE if batch.events else min(2 * pause, LONGEST_PAUSE)
             try:
+                if not await key.holds():
+                    return
                 if time.monotonic() >= beat:
-                    if not await run_in_threadpool(key_holds):
-                        return
                     yield format_sse_event(comment="still here", id=str(batch.reached))
                     beat = time.monotonic() + listeners.heartbeat
                 if not batch.more:
                     await asyncio.sleep(pause)
                 batch = await run_in_threadpool(self.read, batch.reached)
+            except LogWentBackError:
+                return
             except (ServiceUnavailableError, KeyUnavailableError):
                 batch = Batch((), batch.reached, more=False)
+            except (CorruptEntryError, UnknownTopicError) as error:
+                _LOG.warning("stream ended", tenant_id=str(self.log.tenant_id), reason=str(error))
+                return  # who asks again from here is told

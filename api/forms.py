@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 MOST_FIELD: Final = 256 * 1024
 MOST_FIELDS: Final = 20
-_BLOCK = 1 << 20
+_BLOCK = 1 << 16
+"""How much is parsed at once: a byte may become an event of its own."""
 
 
 class _Part(NamedTuple):
@@ -61,14 +62,14 @@ class UploadForm:
                 raise _refused("put `file` last, after every other field")
 
     def _read_fields(self) -> _Part:
-        current = None
+        current, parts = None, 0
         for event in self._events:
             match event:
                 case _Part(name="file"):
                     return event
                 case _Part():
-                    current = event.name
-                    if len(self._fields) == MOST_FIELDS:
+                    current, parts = event.name, parts + 1
+                    if parts > MOST_FIELDS:
                         raise _refused(f"has more than {MOST_FIELDS} fields")
                     self._fields[current] = bytearray()
                 case bytes() if current is not None:
@@ -90,9 +91,10 @@ class UploadForm:
     def _parsed(self, chunks: Iterable[bytes], parser: MultipartParser) -> Iterator[_Part | bytes | None]:
         try:
             for chunk in chunks:
-                parser.write(chunk)
-                while self._seen:
-                    yield self._seen.popleft()
+                for start in range(0, len(chunk), _BLOCK):
+                    parser.write(chunk[start : start + _BLOCK])
+                    while self._seen:
+                        yield self._seen.popleft()
             parser.finalize()
         except MultipartParseError as error:
             raise _refused(f"is no form: {error}") from None

@@ -26,6 +26,7 @@ from domain.identity import derived_id
 from domain.media import File
 from domain.values import Imported
 from infra.content.uploads import Upload, object_key
+from infra.regular_files import open_regular
 
 GROUP_BYTES = 64 * 1024 * 1024
 """What is recorded together has no more bytes, unless one file alone has: so much is done again after a kill."""
@@ -138,7 +139,7 @@ class Importing:
         size = path.stat().st_size
         self._contents.rules.check_size(size)
         digest = hashlib.sha256()
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             for block in self._blocks(file):
                 digest.update(block)
         return Content(size=size, sha256=digest.hexdigest())
@@ -164,14 +165,14 @@ class Importing:
         contents, path = self._contents, one.item.path
         key = object_key(self._session.tenant_id, one.asset_id, one.upload.content_id)
         try:
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 arriving = Arriving(self._blocks(file), one.content, contents.rules)
                 contents.store.write(key, arriving)
             stored = contents.inspected(path, key, one.upload, arriving, path.name)
         except ServiceUnavailableError:
             raise
         except (OSError, LedgerError) as error:
-            contents.abort(one.upload)
+            contents.give_up(one.upload)
             return refused(one.item.place, error)
         return _Wanted(one.item, one.asset_id, one.content, one.upload, stored)
 
@@ -186,7 +187,7 @@ class Importing:
             outcomes = [refused(wanted[0].item.place, error)]
         for one, outcome in zip(wanted, outcomes, strict=True):
             if outcome.what != "imported" and one.upload:
-                self._contents.abort(one.upload)
+                self._contents.give_up(one.upload)
             if outcome.what != "refused":
                 self._note(one)
         return outcomes

@@ -9,22 +9,21 @@ from uuid import UUID
 from eventsourcing.application import AggregateNotFoundError
 
 from api.policies import Policies
-from api.session import LEDGER, Session
-from domain.asset import asset as assets
+from api.session import Session
 from domain.asset.asset import Asset
 from domain.errors import AssetNotFoundError, JobNotFoundError, LeaseLostError
-from domain.event import Context, Event, Recorded
+from domain.event import LEDGER, Context, Event, Recorded
 from domain.job import job as aggregate
-from domain.job.events import JobEvent, JobRequested
+from domain.job.events import JobEvent
 from domain.job.inputs import Completion, NewJob
 from domain.job.job import Job
 from infra.event_log.log import expect_revision
-from infra.jobs import JobQueue
+from infra.jobs import Claim, JobQueue
 from projections.history import Entry, page_of_entries
-from projections.jobs.fold import JOBS, JobRow
+from projections.jobs.fold import JobRow
 from projections.jobs.read import JobFilter, count_jobs, list_jobs
-from projections.projection import fold_all
 from projections.query import NEWEST_FIRST, Keyset, Order, Page
+from projections.states import ASSET, JOB, JobState
 
 Decision = Callable[[Job, Context], Sequence[Event]]
 
@@ -42,16 +41,17 @@ class Jobs:
         key_digest = identity.digest("key", key) if key is not None else None
         id_, _ = aggregate.job_id(identity, new)
 
-        def work() -> tuple[int, bool]:
+        def work() -> tuple[JobState, bool]:
             try:
-                job = self._load(id_)
+                state = self._state(id_)
             except JobNotFoundError:
                 event = aggregate.request(context, self.session.tenant_id, identity, new, key_digest)
-                return self._carry_out(aggregate.requested(event), [event]), True
-            return self._carry_out(job, job.request_again(context, key_digest)), False
+                recorded = self._carry_out(aggregate.requested(event), [event])
+                return cast("JobState", JOB.after(None, recorded)), True
+            return self._after(state, state.job.request_again(context, key_digest)), False
 
-        revision, made = self.session.atomically(work)
-        return self._shown(id_, revision), made
+        state, made = self.session.atomically(work)
+        return self._shown(state), made
 
     def change(
         self, job_id: UUID, decide: Decision, reason: str | None, expected_revision: int | None = None
@@ -59,13 +59,13 @@ class Jobs:
         """Decide on a job and record what was decided; returns the job as that left it."""
         context = self.session.context(reason)
 
-        def work() -> int:
+        def work() -> JobState:
             self._queue.lock(job_id)
-            job = self._load(job_id)
-            expect_revision(expected_revision, job.version)
-            return self._carry_out(job, decide(job, context))
+            state = self._state(job_id)
+            expect_revision(expected_revision, state.version)
+            return self._after(state, decide(state.job, context))
 
-        return self._shown(job_id, self.session.atomically(work))
+        return self._shown(self.session.atomically(work))
 
     def succeed(self, job_id: UUID, completion: Completion, expected_revision: int | None = None) -> JobRow:
         """End an attempt with what it made: the job and its assets in one append."""
@@ -79,28 +79,47 @@ class Jobs:
 
         return self.change(job_id, decide, completion.reason, expected_revision)
 
-    def claim(self, media_kind: str | None, provider: str | None, most: int, lease_seconds: int) -> list[JobRow]:
+    def claim(
+        self, media_kind: str | None, provider: str | None, most: int, lease_seconds: int, key: str | None = None
+    ) -> list[JobRow]:
         """Hand out waiting jobs under a lease, after taking back those whose lease ran out.
 
-        None is handed out whose documents cannot be read right now: StoreUnavailableError.
+        None is handed out whose documents cannot be read right now: StoreUnavailableError. Under a key that the same
+        actor has used before, those that it handed out then and that are leased by it still: OtherRequestError if
+        others were asked for.
         """
         context = self.session.context()
+        claim = self._claim(key, media_kind, provider, most) if key is not None else None
 
         def work() -> list[JobRow]:
+            if claim is not None and not self._queue.begin_claim(claim):
+                return self._claimed(claim, lease_seconds)
             self._take_back()
             waiting = self._queue.waiting(media_kind, provider, most)
-            histories = [self._history(job_id) for job_id, _ in waiting]
-            rows = [self.session.documents.whole(_row(history)) for history in histories]
+            states = [self._state(job_id) for job_id, _ in waiting]
+            states = [state._replace(row=self.session.documents.whole(state.row)) for state in states]
             started = [
                 event
-                for history, (_, attempt) in zip(histories, waiting, strict=True)
-                for event in _aggregate(history).start(context, attempt)
+                for state, (_, attempt) in zip(states, waiting, strict=True)
+                for event in state.job.start(context, attempt)
             ]
-            self._queue.lease(waiting, lease_seconds)
+            if claim is not None and not waiting:
+                self._queue.forget_claim(claim)
+            self._queue.lease(waiting, lease_seconds, claim)
             recorded = self.session.log.record(*started)
-            return [_after(row, start) for row, start in zip(rows, recorded, strict=True)]
+            return [_row(state, [start]) for state, start in zip(states, recorded, strict=True)]
 
         return self.session.atomically(work)
+
+    def _claim(self, key: str, *asked: str | int | None) -> Claim:
+        actor, identity = self.session.actor, self.session.identity
+        return Claim(identity.digest("claim", [actor.type, actor.id, key]), identity.digest("claim", list(asked)))
+
+    def _claimed(self, claim: Claim, lease_seconds: int) -> list[JobRow]:
+        """The jobs of an earlier claim, as they are now, with their leases extended."""
+        places = self._queue.claimed(claim)
+        self._queue.lease(places, lease_seconds, claim)
+        return [self.session.documents.whole(self._state(job_id).row) for job_id, _ in places]
 
     def take_back_lost(self) -> int:
         """Requeue jobs whose lease ran out; returns how many."""
@@ -110,20 +129,20 @@ class Jobs:
         """Extend the lease of an attempt; returns until when. LeaseLostError if it is gone."""
         until = self._queue.heartbeat(job_id, attempt, lease_seconds)
         if until is None:
-            self._load(job_id)
+            self._state(job_id)
             raise LeaseLostError
         return until
 
     def job(self, job_id: UUID, revision: int | None = None, as_of: int | None = None) -> JobRow:
         """The job now, at a revision, or at a position."""
-        history = self._history(job_id, revision)
-        if revision is not None and history[-1].event.originator_version < revision:
+        row = self._state(job_id, revision).row
+        if revision is not None and row.revision < revision:
             raise JobNotFoundError(f"The job has no revision {revision} yet.")
-        if as_of is not None:
-            history = [recorded for recorded in history if recorded.position <= as_of]
-        if not history:
-            raise JobNotFoundError("The job was not requested yet at that moment.")
-        return self.session.documents.whole(_row(history))
+        if as_of is not None and row.position > as_of:
+            if row.created_position > as_of:
+                raise JobNotFoundError("The job was not requested yet at that moment.")
+            row = self._state(job_id, revision, as_of).row
+        return self.session.documents.whole(row)
 
     def find(self, wanted: JobFilter, limit: int, cursor: str | None, order: Order = NEWEST_FIRST) -> Page[JobRow]:
         """A page of the list of jobs."""
@@ -136,64 +155,53 @@ class Jobs:
     def job_events(self, job_id: UUID, limit: int, cursor: str | None) -> Page[Entry]:
         """What happened to a job, the oldest first."""
         keyset = Keyset(self.session.tenant_id, {"job": job_id})
-        return page_of_entries(lambda: self._history(job_id), keyset, limit, cursor)
+        try:
+            return page_of_entries(self.session.log, job_id, JOB, keyset, limit, cursor)
+        except AggregateNotFoundError:
+            raise JobNotFoundError from None
 
     @property
     def _queue(self) -> JobQueue:
         return JobQueue(self.session.database, self.session.tenant_id)
 
-    def _carry_out(self, job: Job, events: Sequence[Event]) -> int:
-        """The queue first, the log second: see JobQueue. Returns the revision that leaves the job at.
+    def _carry_out(self, job: Job, events: Sequence[Event]) -> list[Recorded]:
+        """The queue first, the log second: see JobQueue. Returns what is recorded.
 
         What happens to the job itself is the last of the events.
         """
         if not events:
-            return job.version
+            return []
         under = Policies(self.session).admit(events, job)
-        self._queue.follow(job, events[-1])
-        self.session.record(*events, under=under)
-        return events[-1].originator_version
+        self._queue.follow(job, cast("JobEvent", events[-1]))
+        return self.session.record(*events, under=under)
+
+    def _after(self, state: JobState, events: Sequence[Event]) -> JobState:
+        """The job once the events are carried out, as what was read and recorded tells it."""
+        return cast("JobState", JOB.after(state, self._carry_out(state.job, events)[-1:]))
 
     def _take_back(self) -> int:
-        context = self.session.context("the lease ran out").model_copy(update={"actor": LEDGER})
+        context = self.session.context("the lease ran out").model_copy(update={"actor": LEDGER, "authenticated": None})
         lost = self._queue.lost()
         if not lost:
             return 0
-        requeued = [event for job_id, attempt in lost for event in self._load(job_id).requeue(context, attempt)]
+        requeued = [event for job_id, attempt in lost for event in self._state(job_id).job.requeue(context, attempt)]
         self._queue.again(lost)
         self.session.log.record(*requeued)
         return len(requeued)
 
-    def _load(self, job_id: UUID) -> Job:
-        try:
-            return self.session.log.load(job_id, aggregate.project)
-        except AggregateNotFoundError:
-            raise JobNotFoundError from None
+    def _state(self, job_id: UUID, revision: int | None = None, position: int | None = None) -> JobState:
+        return self.session.state(job_id, JOB, JobNotFoundError, revision, position)
 
     def _asset(self, asset_id: UUID) -> Asset:
         try:
-            return self.session.log.load(asset_id, assets.project)
+            return self.session.log.state(asset_id, ASSET).asset
         except AggregateNotFoundError:
             raise AssetNotFoundError(f"There is no asset {asset_id}.") from None
 
-    def _shown(self, job_id: UUID, revision: int) -> JobRow:
+    def _shown(self, state: JobState) -> JobRow:
         """The job as the answer to what is recorded."""
-        return self.session.documents.shown(_row(self._history(job_id, revision)))
-
-    def _history(self, job_id: UUID, revision: int | None = None) -> list[Recorded]:
-        return self.session.history(job_id, JobRequested, JobNotFoundError, revision)
+        return self.session.documents.shown(state.row)
 
 
-def _aggregate(history: list[Recorded]) -> Job:
-    job = aggregate.project(None, (cast("JobEvent", recorded.event) for recorded in history))
-    return cast("Job", job)
-
-
-def _row(history: list[Recorded]) -> JobRow:
-    (row,) = fold_all(JOBS, history).values()
-    return row
-
-
-def _after(row: JobRow, recorded: Recorded) -> JobRow:
-    (after,) = JOBS.fold({(row.tenant_id, row.job_id): row}, recorded).values()
-    return cast("JobRow", after)
+def _row(state: JobState, recorded: list[Recorded]) -> JobRow:
+    return cast("JobState", JOB.after(state, recorded)).row

@@ -20,12 +20,13 @@ from domain.identity import derived_id
 from domain.reference import Reference
 from infra.content.purges import Purges
 from infra.event_log.log import Changed, TenantLog
-from projections.assets.fold import ASSETS, AssetRow
+from projections.assets.fold import AssetRow
 from projections.assets.read import AssetFilter, count_assets, list_assets
 from projections.audit_trail.read import AuditFilter, list_trail
 from projections.history import Entry, page_of_entries
-from projections.projection import Projection, fold_all
+from projections.projection import Projection
 from projections.query import NEWEST_FIRST, Keyset, Order, Page, reached
+from projections.states import ASSET, AssetState
 
 Decision = Callable[[Asset, Context], Sequence[AssetEvent]]
 
@@ -59,10 +60,10 @@ class Ledger:
         identity = self.session.identity
         asset_id = derived_id("asset", "key", identity.digest("key", key))
         digest = identity.digest("request", new.identity())
-        history, made = self.session.persistently(
+        row, made = self.session.persistently(
             lambda: self._once(asset_id, digest, lambda: self._record(self._creation(new, asset_id, digest)))
         )
-        return self.shown(_row(history)), made
+        return self.shown(row), made
 
     def create_assets(self, news: Iterable[NewAsset]) -> list[Recorded | LedgerError]:
         """Record new assets in one append; tells of each how it was recorded, or why it was not."""
@@ -85,8 +86,8 @@ class Ledger:
             ended()
             return self.session.record(created, *stored, under=self.policies.admit([created]))
 
-        history, made = self.session.atomically(lambda: self._once(asset_id, request_digest, record))
-        return self.shown(_row(history)), made
+        row, made = self.session.atomically(lambda: self._once(asset_id, request_digest, record))
+        return self.shown(row), made
 
     def link_asset(self, asset_id: UUID, references: tuple[Reference, ...], reason: str | None) -> set[Reference]:
         """Link an asset to references; returns those that it did not have yet."""
@@ -101,8 +102,7 @@ class Ledger:
 
         Its documents may be references still: it can be part of a transaction, which must not wait for the store.
         """
-        changed = self._change(asset_id, decide, reason, expected_revision)
-        return _row(self.log.history(asset_id, changed.revision))
+        return self._change(asset_id, decide, reason, expected_revision).state.row
 
     def shown(self, row: AssetRow) -> AssetRow:
         """The asset with its documents, as the answer to what is recorded."""
@@ -138,15 +138,15 @@ class Ledger:
 
     def asset(self, asset_id: UUID, revision: int | None = None, as_of: int | None = None) -> AssetRow:
         """The asset now, at a revision, or at a position: what a client saw then."""
-        history = self._history(asset_id, revision)
-        if revision is not None and history[-1].event.originator_version < revision:
+        row = self._state(asset_id, revision).row
+        if revision is not None and row.revision < revision:
             raise AssetNotFoundError(f"The asset has no revision {revision} yet.")
-        if as_of is not None:
-            history = [recorded for recorded in history if recorded.position <= as_of]
-        if not history:
-            raise AssetNotFoundError("The asset was not recorded yet at that moment.")
+        if as_of is not None and row.position > as_of:
+            if row.created_position > as_of:
+                raise AssetNotFoundError("The asset was not recorded yet at that moment.")
+            row = self._state(asset_id, revision, as_of).row
         try:
-            row = _live(history)
+            _must_be_live(row)
         except AssetDeletedError:
             if revision is None and as_of is None:
                 raise
@@ -156,12 +156,16 @@ class Ledger:
     def asset_events(self, asset_id: UUID, limit: int, cursor: str | None) -> Page[Entry]:
         """What happened to an asset, the oldest first, deleted or not."""
         keyset = Keyset(self.tenant_id, {"asset": asset_id})
-        return page_of_entries(lambda: self._history(asset_id), keyset, limit, cursor)
+        try:
+            return page_of_entries(self.log, asset_id, ASSET, keyset, limit, cursor)
+        except AggregateNotFoundError:
+            raise AssetNotFoundError from None
 
-    def asset_with_history(self, asset_id: UUID) -> tuple[AssetRow, list[Recorded]]:
-        """The asset now, and every event of it. AssetNotFoundError, AssetDeletedError."""
-        history = self._history(asset_id)
-        return _live(history), history
+    def live_asset(self, asset_id: UUID) -> AssetState:
+        """The asset now. AssetNotFoundError, AssetDeletedError."""
+        state = self._state(asset_id)
+        _must_be_live(state.row)
+        return state
 
     def assets(
         self, wanted: AssetFilter, limit: int, cursor: str | None, order: Order = NEWEST_FIRST
@@ -185,19 +189,19 @@ class Ledger:
 
     def _once(
         self, asset_id: UUID, request_digest: str | None, record: Callable[[], list[Recorded]]
-    ) -> tuple[list[Recorded], bool]:
+    ) -> tuple[AssetRow, bool]:
         """What a key has made before, or what is recorded now, and whether it is; without a key that is clear.
 
         OtherRequestError, KeyOfDeletedAssetError.
         """
         if request_digest is None:
-            return record(), True
+            return _row(record()), True
         try:
-            history = self.log.history(asset_id)
+            state = self.log.state(asset_id, ASSET)
         except AggregateNotFoundError:
-            return record(), True
-        _aggregate(history).create_again(request_digest)
-        return history, False
+            return _row(record()), True
+        state.asset.create_again(request_digest)
+        return state.row, False
 
     def _creation(self, new: NewAsset, asset_id: UUID, request_digest: str | None = None) -> AssetCreated:
         return aggregate.create(self.session.context(new.reason), self.tenant_id, asset_id, new, request_digest)
@@ -219,17 +223,19 @@ class Ledger:
         except LedgerError as refusal:
             return refusal
 
-    def _change(self, asset_id: UUID, decide: Decision, reason: str | None, expected_revision: int | None) -> Changed:
+    def _change(
+        self, asset_id: UUID, decide: Decision, reason: str | None, expected_revision: int | None
+    ) -> Changed[AssetState]:
         """Decide on an asset and record what was decided; returns what that left."""
         context, documents = self.session.context(reason), self.session.documents
 
-        def work() -> Changed:
+        def work() -> Changed[AssetState]:
             changed = self.log.change(
                 asset_id,
-                aggregate.project,
-                lambda asset: documents.referred_to(decide(asset, context)),
+                ASSET,
+                lambda state: documents.referred_to(decide(state.asset, context)),
                 expected_revision,
-                self.policies.admit,
+                lambda events, state: self.policies.admit(events, state.asset),
             )
             documents.recorded(changed.recorded)
             return changed
@@ -239,22 +245,15 @@ class Ledger:
         except AggregateNotFoundError:
             raise AssetNotFoundError from None
 
-    def _history(self, asset_id: UUID, revision: int | None = None) -> list[Recorded]:
-        return self.session.history(asset_id, AssetCreated, AssetNotFoundError, revision)
+    def _state(self, asset_id: UUID, revision: int | None = None, position: int | None = None) -> AssetState:
+        return self.session.state(asset_id, ASSET, AssetNotFoundError, revision, position)
 
 
-def _aggregate(history: list[Recorded]) -> Asset:
-    asset = aggregate.project(None, (cast("AssetEvent", recorded.event) for recorded in history))
-    return cast("Asset", asset)
+def _row(recorded: list[Recorded]) -> AssetRow:
+    """The asset that was just recorded, of the events of its beginning."""
+    return cast("AssetState", ASSET.after(None, recorded)).row
 
 
-def _row(history: list[Recorded]) -> AssetRow:
-    (row,) = fold_all(ASSETS, history).values()
-    return row
-
-
-def _live(history: list[Recorded]) -> AssetRow:
-    row = _row(history)
+def _must_be_live(row: AssetRow) -> None:
     if row.deleted_at is not None:
         raise AssetDeletedError
-    return row

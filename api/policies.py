@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
+
+from eventsourcing.application import AggregateNotFoundError
 
 from api.session import Session
 from domain.asset.asset import Asset
@@ -15,13 +18,14 @@ from domain.errors import (
 )
 from domain.event import Event, Recorded
 from domain.job.job import Job
-from domain.tenant import declarations, tenant
+from domain.tenant import declarations
 from domain.tenant.declarations import Declarations, declared_id
-from domain.tenant.events import PolicySet, ReferenceDeclared
+from domain.tenant.events import ReferenceDeclared
 from domain.tenant.inputs import NewPolicy, NewReference
 from domain.tenant.policy import Policy, Use, use_of
 from infra.event_log.log import expect_revision
 from infra.policies import PolicyTables
+from infra.tenants import TENANT
 
 REFERRING: Final = (ReferenceNotDeclaredError, ForeignReferenceError)
 """What policies refuse wherever references are given."""
@@ -57,57 +61,55 @@ class Policies:
 
     def policy(self, as_of: int | None = None) -> Recorded | None:
         """How the policy of now or of a position was set; None if there was none yet."""
-        told = [
-            recorded
-            for recorded in self.session.log.history(self.session.tenant_id)
-            if isinstance(recorded.event, PolicySet) and (as_of is None or recorded.position <= as_of)
-        ]
-        return told[-1] if told else None
+        log = self.session.log
+        try:
+            revision = log.state(log.tenant_id, TENANT, position=as_of).policy_revision
+        except AggregateNotFoundError:
+            return None
+        return log.event(log.tenant_id, revision) if revision else None
 
     def set_policy(self, new: NewPolicy, expected_revision: int | None = None) -> Recorded | None:
-        """Put a policy in the place of the one before. StaleRevisionError if that is not of the expected revision."""
+        """Put a policy in the place of the one before; returns how the one now in force was set, None if none was.
+
+        StaleRevisionError if the one before is not of the expected revision.
+        """
         context, log = self.session.context(new.reason), self.session.log
 
-        def work() -> None:
-            ours = log.load(self.session.tenant_id, tenant.project)
+        def work() -> Recorded | None:
+            ours = log.state(log.tenant_id, TENANT)
             expect_revision(expected_revision, ours.policy_revision, " of the policy")
-            for event in ours.set_policy(context, new.policy()):
+            events = ours.set_policy(context, new.policy())
+            for event in events:
                 self._tables.set(event)
-                log.record(event)
+                return log.record(event)[0]
+            return log.event(log.tenant_id, ours.policy_revision) if ours.policy_revision else None
 
-        self.session.atomically(work)
-        return self.policy()
+        return self.session.atomically(work)
 
     def declare(self, news: Sequence[NewReference]) -> list[Outcome]:
         """Make references known, all that can be in one append; tells of each how it was, or why it was not."""
-        decided = self.session.atomically(lambda: self._declare(news))
-        ids = [declared_id(self.session.identity, new.reference()) for new in news]
-        streams = self.session.log.histories(dict.fromkeys(ids, 1))
-        recorded = {first.event.originator_id: first for first in streams}
-        return [
-            outcome if isinstance(outcome, LedgerError) else (recorded[id_], outcome)
-            for id_, outcome in zip(ids, decided, strict=True)
-        ]
+        return self.session.atomically(lambda: self._declare(news))
 
-    def _declare(self, news: Sequence[NewReference]) -> list[bool | LedgerError]:
-        asked = [new.reference() for new in news]
-        known = Declarations(self.session.tenant_id, self._tables.declared(asked))
-        outcomes: list[bool | LedgerError] = []
+    def _declare(self, news: Sequence[NewReference]) -> list[Outcome]:
+        known = Declarations(self.session.tenant_id, self._tables.declared([new.reference() for new in news]))
+        decided: list[tuple[UUID, bool] | LedgerError] = []
         made: list[ReferenceDeclared] = []
         for new in news:
             try:
                 events = known.declare(self.session.context(new.reason), self.session.identity, new)
             except LedgerError as refusal:
-                outcomes.append(refusal)
+                decided.append(refusal)
                 continue
             for event in events:
                 known = declarations.evolve(known, event)
             made += events
-            outcomes.append(bool(events))
+            decided.append((declared_id(self.session.identity, new.reference()), bool(events)))
         if made:
             self._tables.declare(made)
-            self.session.log.record(*made)
-        return outcomes
+        recorded = {one.event.originator_id: one for one in self.session.log.record(*made)}
+        before = {it[0]: 1 for it in decided if not isinstance(it, LedgerError) and it[0] not in recorded}
+        recorded |= {one.event.originator_id: one for one in self.session.log.histories(before)}
+        return [it if isinstance(it, LedgerError) else (recorded[it[0]], it[1]) for it in decided]
 
     def _judge(self, decisions: Sequence[Sequence[Use]]) -> tuple[list[LedgerError | None], int | None]:
         """Why each decision is refused, if it is, and the revision of the policy that says so.

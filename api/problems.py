@@ -86,20 +86,28 @@ STATUS: dict[type[Exception], HTTPStatus] = {
     errors.OtherScopeError: HTTPStatus.CONFLICT,
     errors.TenantNotFoundError: HTTPStatus.NOT_FOUND,
     errors.OriginIsPermanentError: HTTPStatus.CONFLICT,
+    errors.TooManyReferencesError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.TooManyHoldsError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TooManyConflictsError: HTTPStatus.CONFLICT,
     errors.StaleRevisionError: HTTPStatus.PRECONDITION_FAILED,
     BadMomentError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.EntryTooLargeError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.DocumentTooLargeError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.BeyondHeadError: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.UnknownTopicError: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.CorruptEntryError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    errors.ReservedActorError: HTTPStatus.FORBIDDEN,
+    errors.UnknownTopicError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.CorruptEntryError: HTTPStatus.BAD_GATEWAY,
     errors.KeyUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ClockApartError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ClockAheadError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.ShareUsedUpError: HTTPStatus.TOO_MANY_REQUESTS,
     errors.ClockBehindError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ServiceUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.OutcomeUnknownError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ProjectionLagError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.ListTooSlowError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.ListsBusyError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.ReadModelRebuildingError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 
@@ -108,15 +116,28 @@ NAMES = {
     HTTPStatus.NOT_FOUND: "not-found",
     HTTPStatus.METHOD_NOT_ALLOWED: "method-not-allowed",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "body-too-large",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "header-too-large",
 }
 """Problems that the framework finds. Named here, since the standard phrases change between versions of Python."""
+
+
+ANY_REQUEST = (
+    UnauthenticatedError,
+    BadHeaderError,
+    errors.ReservedActorError,
+    errors.CorruptEntryError,
+    errors.ShareUsedUpError,
+    errors.ServiceUnavailableError,
+)
+"""How every request of a caller may end."""
 
 
 def documented(*kinds: type[Exception]) -> dict[int | str, dict[str, Any]]:
     """The responses of a route that may end in these errors, for its OpenAPI description."""
     described: dict[int | str, list[str]] = {}
-    for kind in (*kinds, UnauthenticatedError, BadHeaderError, errors.ServiceUnavailableError):
+    for kind in (*kinds, *ANY_REQUEST):
         described.setdefault(STATUS[kind].value, []).append(str(kind()))
+    described.setdefault(408, []).append("The body arrived too slowly.")
     described.setdefault(413, []).append("The body is too large.")
     described.setdefault(422, []).append("A field does not fit.")
     return {
@@ -131,13 +152,13 @@ def documented(*kinds: type[Exception]) -> dict[int | str, dict[str, Any]]:
 def install(app: FastAPI) -> None:
     """Let every error of the app be answered as a problem."""
     for kind in (LedgerError, RequestValidationError, HTTPException):
-        app.exception_handler(kind)(_answer)
+        app.exception_handler(kind)(answered)
     app.exception_handler(Exception)(_bug)
 
 
 def invalid(error: ValidationError, *place: str | int) -> RequestValidationError:
     """What is wrong with a part of the request, as FastAPI tells it."""
-    details = error.errors(include_url=False, include_context=False, include_input=False)
+    details = error.errors(include_url=False, include_context=False, include_input=False)[:MOST_FIELDS]
     return RequestValidationError([{**detail, "loc": (*place, *detail["loc"])} for detail in details])
 
 
@@ -159,14 +180,15 @@ def problem_of(error: Exception, request_id: str) -> Problem:
     return _problem(request_id, HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", detail)
 
 
-async def _answer(request: Request, error: Exception) -> JSONResponse:
+async def answered(request: Request, error: Exception) -> JSONResponse:
+    """The answer to a request that ended in an error."""
     told = problem_of(error, request.state.request_id)
     headers = {"X-Request-ID": told.request_id}
     if isinstance(error, HTTPException):
         headers |= error.headers or {}
     if told.status == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(sorted(request.app.state.description.methods(request.url.path)))
-    if told.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Allow"] = ", ".join(sorted(request.app.state.description.methods(request.scope["path"])))
+    if told.status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}:
         headers["Retry-After"] = "1"
     if told.status == HTTPStatus.REQUEST_TIMEOUT:
         headers["Connection"] = "close"
@@ -179,7 +201,7 @@ async def _answer(request: Request, error: Exception) -> JSONResponse:
 
 async def _bug(request: Request, error: Exception) -> JSONResponse:
     _LOG.error("fault", request_id=request.state.request_id, exc_info=error)
-    return await _answer(request, error)
+    return await answered(request, error)
 
 
 def _problem(
@@ -197,9 +219,15 @@ def _problem(
 
 def _fields(error: RequestValidationError) -> list[FieldProblem]:
     return [
-        FieldProblem(field=_printable(".".join(map(str, e["loc"]))), message=_printable(e["msg"]))
+        FieldProblem(field=_printable(".".join(map(str, e["loc"]))), message=_printable(_message(e)))
         for e in error.errors()[:MOST_FIELDS]
     ]
+
+
+def _message(detail: dict[str, Any]) -> str:
+    """What is wrong; of JSON, what the parser says."""
+    why = detail.get("ctx", {}).get("error") if detail["type"] == "json_invalid" else None
+    return f"not JSON: {why}" if why else str(detail["msg"])
 
 
 def _printable(text: str) -> str:

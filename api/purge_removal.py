@@ -9,12 +9,12 @@ from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError
 
-from api.session import LEDGER, Session
+from api.session import Session
 from domain.asset import asset as aggregate
 from domain.asset.asset import Asset, ContentVersion
 from domain.asset.events import AssetEvent, PurgeBasis
 from domain.errors import AssetNotFoundError, LedgerError
-from domain.event import Context, Recorded
+from domain.event import LEDGER, Context, Recorded
 from infra.content.purges import Purge, Purges
 from infra.content.sealed import seal, unseal
 from infra.content.uploads import object_key, remove
@@ -98,6 +98,7 @@ class Removal:
         """The circumstances of what is recorded of a purge: who asked for it, and why."""
         asked = {
             "actor": purge.actor,
+            "authenticated": None,  # its request names the key; who records it here need not be who asked
             "correlation_id": purge.correlation_id,
             "reason": opened(self.session, asset, purge.reason),
         }

@@ -25,6 +25,7 @@ from domain.errors import (
     ContentHeldError,
     ContentInUseError,
     LedgerError,
+    OutcomeUnknownError,
     ServiceUnavailableError,
     StaleRevisionError,
 )
@@ -125,6 +126,12 @@ class Purging:
                 selection.changed.append(row.asset_id)
             except ContentInUseError:
                 continue
+            except ServiceUnavailableError as error:
+                if selection.assets:
+                    raise OutcomeUnknownError(
+                        f"{selection.assets:,} assets are being purged, then the ledger could not answer. Ask again."
+                    ) from error
+                raise
             else:
                 selection.assets += 1
                 selection.bytes += sizes.get(row.asset_id, 0)

@@ -36,7 +36,8 @@ class Range(NamedTuple):
 def ranges(header: str | None, size: int) -> list[Range]:
     """The ranges of a header within that many bytes; none if all is asked for, or nothing that can be understood.
 
-    Raises RangeRefusedError if there are some, and none lies within. Ranges that touch are given as one.
+    Raises RangeRefusedError if there are some, and none lies within. Ranges that overlap or touch are given as one, and
+    then all in the order of the bytes.
     """
     unit, equals, listed = (header or "").partition("=")
     found = [_RANGE.fullmatch(part) for part in listed.split(",")]
@@ -59,11 +60,12 @@ def _within(first: str, last: str, size: int) -> tuple[int, int]:
 
 
 def _joined(asked: list[Range]) -> list[Range]:
-    joined = [asked[0]]
-    for one in asked[1:]:
+    first, *others = sorted(asked)
+    joined = [first]
+    for one in others:
         before = joined[-1]
-        if before.first <= one.first <= before.last + 1:
+        if one.first <= before.last + 1:
             joined[-1] = Range(before.first, max(before.last, one.last))
         else:
             joined.append(one)
-    return joined
+    return joined if len(joined) < len(asked) else asked

@@ -3,7 +3,8 @@
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -11,26 +12,32 @@ import structlog
 from fastapi import Depends, Header, HTTPException, Query, Request, Response
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils.compat import uuid4
 
-from api.callers import REQUEST_ID, ledger, session
+from api.callers import REQUEST_ID, holders, ledger, session
 from api.declared import checked, declares, queried
-from api.problems import BadHeaderError, BadMomentError
-from domain.errors import ProjectionLagError, ServiceUnavailableError
-from domain.values import OutsideId, Text, UtcTime
+from api.places import Places
+from api.problems import BadHeaderError, BadMomentError, answered
+from api.session import Session
+from domain.errors import ProjectionLagError
+from domain.values import OutsideId, SchemaMembers, Text, UtcTime
 from projections.projection import Projection
-from projections.query import Order
+from projections.query import SHORTEST_SEARCH, Order, Page
 
 _LOG = structlog.get_logger()
 MAX_POSITION = 2**63 - 1
 WAIT_SECONDS = 5.0
-MOST_WAITING = 256
+MOST_HEADERS = 100
+_ABSOLUTE = re.compile("https?://[^/?]*", re.IGNORECASE)
 
 
 class RequestId:
-    """Gives every request an id, its own if it is well-formed, answers with it and logs the request under it."""
+    """Gives every request an id, its own if it is well-formed, answers with it and logs the request under it.
+
+    What the request holds of what all callers share, in its state's `held`, is given back once it is answered.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -40,13 +47,13 @@ class RequestId:
             await self._app(scope, receive, send)
             return
         given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if REQUEST_ID.match(given) else str(uuid4())
-        scope.setdefault("state", {})["request_id"] = request_id
+        request_id = given if REQUEST_ID.fullmatch(given) else str(uuid4())
+        scope["path"] = _ABSOLUTE.sub("", scope["path"], count=1) or "/"
         started = time.perf_counter()
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+                message["headers"] = [*message["headers"], *_added(scope, message, request_id)]
                 _LOG.info(
                     "request",
                     method=scope["method"],
@@ -54,40 +61,36 @@ class RequestId:
                     status=int(message["status"]),
                     ms=round((time.perf_counter() - started) * 1000, 1),
                     request_id=request_id,
+                    **_caller(scope["state"].get("session")),
                 )
             await send(message)
 
-        await self._app(scope, receive, answer)
+        with ExitStack() as held:
+            scope.setdefault("state", {}).update(request_id=request_id, held=held)
+            if len(scope["headers"]) > MOST_HEADERS:
+                refusal = HTTPException(431, f"A request may have at most {MOST_HEADERS} headers.")
+                await (await answered(Request(scope), refusal))(scope, receive, answer)
+            else:
+                await self._app(scope, receive, answer)
 
 
-class BodyLimit:
-    """Refuses a body that is larger than its path's limit, whether it says so or not, with 413.
+def _added(scope: Scope, message: Message, request_id: str) -> list[tuple[bytes, bytes]]:
+    """The headers that every answer has, and those of answers that only the holder of a key may see."""
+    names = {name for name, _ in message["headers"]}
+    added = [] if b"x-request-id" in names else [(b"x-request-id", request_id.encode())]
+    if scope["path"].startswith("/v1/") and message["status"] != 304:
+        if b"cache-control" not in names:
+            added.append((b"cache-control", b"no-store"))
+        if b"x-content-type-options" not in names:
+            added.append((b"x-content-type-options", b"nosniff"))
+    return added
 
-    What goes to paths like `streamed` is nobody's to hold: who takes it counts it.
-    """
 
-    def __init__(self, app: ASGIApp, limit: int, limits: Mapping[str, int], streamed: re.Pattern[str]) -> None:
-        self._app = app
-        self._limit = limit
-        self._limits = limits
-        self._streamed = streamed
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        arrived, path = 0, scope.get("path", "")
-        limit = self._limits.get(path, self._limit)
-        if self._streamed.fullmatch(path):
-            await self._app(scope, receive, send)
-            return
-
-        async def counted() -> Message:
-            nonlocal arrived
-            message = await receive()
-            arrived += len(message.get("body", b""))
-            if arrived > limit:
-                raise HTTPException(413, f"A body may have at most {limit:,} bytes.")
-            return message
-
-        await self._app(scope, counted, send)
+def _caller(session: Session | None) -> dict[str, str]:
+    """The request's tenant and key, once they are known."""
+    if session is None or session.authenticated is None:
+        return {}
+    return {"tenant_id": str(session.tenant_id), "key_id": str(session.authenticated.key)}
 
 
 def _if_match(
@@ -120,6 +123,9 @@ _Moment = Annotated[
         alias="as_of",
         description="A position of the log, or a time with its zone (RFC 3339): answer as of then.",
         examples=["17", "2026-11-20T12:00:00Z"],
+        json_schema_extra={
+            "anyOf": [{"type": "string", "pattern": "^[0-9]{1,18}$"}, {"type": "string", "format": "date-time"}]
+        },
     ),
 ]
 
@@ -155,8 +161,10 @@ def _min_position(min_position: _MinPosition = None) -> None:
 
 
 def at_least(*projections: Projection[Any]) -> Callable[..., Awaitable[None]]:
-    """A dependency that waits until the projections have reached the position the request asks for."""
-    waiting = asyncio.Semaphore(MOST_WAITING)
+    """A dependency that waits until the projections have reached the position the request asks for.
+
+    A position that is reached needs no place among those who wait.
+    """
 
     @declares(_min_position)
     async def wait(request: Request) -> None:
@@ -165,10 +173,10 @@ def at_least(*projections: Projection[Any]) -> Callable[..., Awaitable[None]]:
             return
         asked = await ledger(request)
         position = checked(_POSITION, given, "query", "min_position")
-        if waiting.locked():
-            raise ServiceUnavailableError("Too many requests are waiting for a position.")
-        async with waiting:
-            await _until(lambda: asked.reached(projections), position)
+        if await run_in_threadpool(asked.reached, projections) < position:
+            waiting: Places = request.app.state.waiting
+            with waiting.place(*holders(request)):
+                await _until(lambda: asked.reached(projections), position)
 
     return wait
 
@@ -242,7 +250,22 @@ async def idempotency_key(request: Request) -> str | None:
 IdempotencyKey = Annotated[str | None, Depends(idempotency_key)]
 AsOf = Annotated[int | None, Depends(as_of)]
 AskedVersion = Annotated[Version, Depends(version)]
-ActorText = Annotated[Text, Field(pattern="^(user|worker|system):.", examples=["user:u_42"])]
+SearchText = Annotated[Text, SchemaMembers({"minLength": SHORTEST_SEARCH})]
+ACTOR_PATTERN = r"^(user|worker|system):[^\u0000]{1,512}$"
+ActorText = Annotated[
+    Text,
+    Field(pattern=ACTOR_PATTERN, examples=["user:u_42"]),
+    SchemaMembers({"pattern": ACTOR_PATTERN}),
+]
+
+
+REBUILDING = "Ledger-Rebuilding"
+
+
+def tell_rebuilding(response: Response, page: Page[Any]) -> None:
+    """Name the read models that are being made anew: until they are whole, the page may show less than there is."""
+    if page.rebuilding:
+        response.headers[REBUILDING] = ", ".join(page.rebuilding)
 
 
 class PageQuery(BaseModel):

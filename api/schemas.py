@@ -8,8 +8,9 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, computed_field
 
 from domain.asset.inputs import Reasoned, References
-from domain.event import Actor
+from domain.event import Actor, Authenticated
 from domain.media import Media
+from domain.reference import ReferenceText
 from domain.stored import reader
 from domain.values import Imported, JsonObject, UtcTime, example
 from infra.media.thumbnails import has_thumbnail, has_waveform
@@ -52,6 +53,10 @@ ENTRY = {
     "topic": "asset.described",
     "time": "2026-11-20T12:00:00.123456Z",
     "actor": {"id": "u_42", "type": "user"},
+    "authenticated": {
+        "key": "0193483c-0000-7000-8000-0000000000c1",
+        "holder": {"id": "studio", "type": "worker"},
+    },
     "reason": "the client likes it",
     "correlation_id": "req-17",
     "changes": [{"field": "tags", "before": ["concept"], "after": ["concept", "approved"]}],
@@ -174,7 +179,11 @@ class EventEntry(BaseModel):
     topic: str
     time: UtcTime = Field(description="When it took effect: never earlier than an earlier position's.")
     recorded_at: UtcTime = Field(description="The server's clock when it was decided.")
-    actor: Actor
+    actor: Actor = Field(description="Who acted, as the caller says.")
+    authenticated: Authenticated | None = Field(
+        description="Which key acted, and to whom it was issued. Null: the ledger itself, an operator on the command "
+        "line, or an event from before this was recorded."
+    )
     subject: str | None
     reason: str | None
     correlation_id: str = Field(description="The request id it came with.")
@@ -184,7 +193,7 @@ class EventEntry(BaseModel):
     @classmethod
     def of(cls, entry: Entry) -> Self:
         """The event of a history entry."""
-        fields: dict[str, Any] = {**asdict(entry), "actor": entry.actor}
+        fields: dict[str, Any] = {**asdict(entry), "actor": entry.actor, "authenticated": entry.authenticated}
         originator_id, kind = fields.pop("originator_id"), entry.topic.partition(".")[0]
         return cls(
             asset_id=originator_id if kind == "asset" else None,
@@ -213,7 +222,10 @@ class LinkRequest(Reasoned):
 class UnlinkQuery(Reasoned):
     """References to take away."""
 
-    ref: Annotated[References, Field(min_length=1, description="Written `kind:id`; repeat it for several.")]
+    ref: Annotated[
+        tuple[ReferenceText, ...],
+        Field(min_length=1, max_length=200, description="Written `kind:id`; repeat it for several."),
+    ]
 
 
 class Problem(BaseModel):
@@ -245,19 +257,49 @@ class FieldProblem(BaseModel):
 
 
 class Health(BaseModel):
-    """Whether the service works, where projections have stopped, and which watches have."""
+    """Whether the service works; where projections have stopped; what goes on in the background of this process."""
 
-    model_config = example(status="ok", failures=[], watches=[], problems=[])
+    model_config = example(
+        status="ok", failures=[], watches=[], problems=[], threads=[{"name": "follower", "works": True, "seconds": 0.2}]
+    )
 
     status: Literal["ok", "failing"]
     failures: list["ProjectionFailure"]
     watches: list[str] = Field(
-        description="What of this process has ended, or fails again and again: `lease-watch`, `content-watch`, "
-        "`clock-monitor`."
+        description="Threads of this process that have ended, are in trouble, or fail again and again, "
+        "such as `follower` or `lease-watch`."
     )
     problems: list[str] = Field(
-        description="What else somebody has to look at, such as `clock`. The service's log says what to do."
+        description="What else somebody has to look at, such as `database`, `following` (nobody folds what is "
+        "recorded) or `content-disk`. The service's log says more.",
     )
+    threads: list["ThreadHealth"] = Field(description="The threads that work in the background of this process.")
+
+
+class Liveness(BaseModel):
+    """Whether this process works by itself: if not, it is to be started anew."""
+
+    model_config = example(status="ok", threads=[{"name": "follower", "works": True, "seconds": 0.2}])
+
+    status: Literal["ok", "failing"]
+    threads: list["ThreadHealth"]
+
+
+class Readiness(BaseModel):
+    """Whether this process can serve requests: if not, they are to go to others for now."""
+
+    model_config = example(status="ok", problems=[])
+
+    status: Literal["ok", "failing"]
+    problems: list[str] = Field(description="Why not, such as `database` or `schema`. The service's log says more.")
+
+
+class ThreadHealth(BaseModel):
+    """A thread that works in the background of this process."""
+
+    name: str
+    works: bool
+    seconds: float = Field(description="Since the last sign of life.")
 
 
 class ProjectionFailure(BaseModel):
@@ -265,5 +307,10 @@ class ProjectionFailure(BaseModel):
 
     projection: str
     version: int
-    tenant_id: UUID
-    position: int
+    tenants: int = Field(description="Of how many tenants.")
+    tenant_id: UUID | None = Field(
+        default=None, exclude_if=is_none, description="The tenant of the key that came with the request, if it is one."
+    )
+    position: int | None = Field(
+        default=None, exclude_if=is_none, description="The position in that tenant's log of the event it stopped at."
+    )

@@ -1,56 +1,86 @@
 """Serving over HTTP, in a thread beside other work."""
 
 import asyncio
+import logging
 import os
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from api.connections import READ_OF_HEAD, Bounds, Connection, Connections, OnceASecond
 
 START_SECONDS = 60
-STOP_SECONDS = 10
-READ_AT_ONCE = 1 << 20
+STOP_SECONDS = 5
+ANSWER_SECONDS = 3
+"""How long requests under way may take once the service stops; what is left of the time is for the databases."""
+BACKLOG = 4_096
+ACCEPTED_AT_ONCE = 32
+"""How many connections are accepted before any is counted."""
+TICKS_A_SECOND = 10
+
+_LOGGERS = ("uvicorn.error", "asyncio")
 
 
 class ServingError(Exception):
     """The service cannot be reached over HTTP. Says why, and what to do."""
 
 
-class _Protocol(H11Protocol):
-    """Reads up to a mebibyte at once instead of 256 KiB, so that a large body takes fewer turns of the loop."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        transport.max_size = READ_AT_ONCE  # type: ignore[attr-defined]  # of asyncio's own transports
-        super().connection_made(transport)
-
-
 class _Server(uvicorn.Server):
-    def __init__(self, app: FastAPI, started: Callable[[], object]) -> None:
+    def __init__(self, app: FastAPI, bounds: Bounds, started: Callable[[], object]) -> None:
+        self._connections = Connections(bounds)
+        protocol: Any = partial(Connection, self._connections)
         super().__init__(
             uvicorn.Config(
                 app,
-                http=_Protocol,
+                http=protocol,
+                ws="none",
+                loop="asyncio",  # whatever else is installed: the protocol is made for its transports
                 log_level="warning",
                 access_log=False,
-                timeout_graceful_shutdown=STOP_SECONDS,
+                proxy_headers=False,
+                backlog=ACCEPTED_AT_ONCE,
+                timeout_keep_alive=bounds.kept,
+                h11_max_incomplete_event_size=READ_OF_HEAD,
+                timeout_graceful_shutdown=ANSWER_SECONDS,
             )
         )
         self._app = app
         self._begun = started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        loop, seldom = asyncio.get_running_loop(), OnceASecond()
+        loop.set_exception_handler(self._report)
+        for name in _LOGGERS:
+            logger = logging.getLogger(name)
+            logger.filters = [kept for kept in logger.filters if not isinstance(kept, OnceASecond)] + [seldom]
         await super().startup(sockets)
+        for listener in sockets or []:
+            listener.listen(BACKLOG)  # more may wait than are accepted at once
         if not self.should_exit:
             self._begun()
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % TICKS_A_SECOND == 0:
+            self._connections.sweep()
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._app.state.listeners.dismiss()
         await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+
+    def _report(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if isinstance(context.get("exception"), OSError) and "socket.accept()" in context["message"]:
+            self._connections.close_silent()
+        loop.default_exception_handler(context)
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -63,7 +93,7 @@ def listening(host: str, port: int) -> socket.socket:
         made.bind(address)
     except OSError as error:
         raise ServingError(f"cannot listen on {host} port {port}: {error.strerror}: choose another --port") from error
-    made.listen(128)
+    made.listen(BACKLOG)
     return made
 
 
@@ -83,11 +113,11 @@ def wait_for_signal() -> None:
 
 
 @contextmanager
-def serving(app: FastAPI, listener: socket.socket) -> Iterator[str]:
+def serving(app: FastAPI, listener: socket.socket, bounds: Bounds | None = None) -> Iterator[str]:
     """The app on the socket for as long as the block runs; gives its URL. ServingError."""
     up = threading.Event()
-    server = _Server(app, up.set)
-    thread = threading.Thread(target=server.run, args=([listener],), name="server")
+    server = _Server(app, bounds or Bounds(), up.set)
+    thread = threading.Thread(target=server.run, args=([listener],), name="server", daemon=True)
     with listener:
         thread.start()
         try:
@@ -96,4 +126,4 @@ def serving(app: FastAPI, listener: socket.socket) -> Iterator[str]:
             yield url_of(listener)
         finally:
             server.should_exit = True
-            thread.join()
+            thread.join(STOP_SECONDS)

@@ -4,25 +4,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError
 
 from api.documents import Documents, NotKeptError
 from domain.errors import LedgerError
-from domain.event import Actor, Context, Event, Recorded
+from domain.event import Actor, Authenticated, Context, Event, Recorded
 from domain.identity import Identity
 from infra.clock import DatabaseClock
 from infra.content.store import ContentStore
 from infra.database import Database
+from infra.event_log.fold import Fold, S
 from infra.event_log.log import TenantLog, persistently
 from infra.keys.store import KeyStore
 
 T = TypeVar("T")
-
-LEDGER = Actor(id="ledger", type="system")
-"""Who acts where nobody asked."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +38,8 @@ class Session:
     """What events are dated by. Raises ClockApartError where it cannot be trusted."""
     database_clock: DatabaseClock
     """What everything irreversible is decided by."""
+    authenticated: Authenticated | None = None
+    """The key that the request came with; None for the ledger itself and for operators."""
 
     @property
     def tenant_id(self) -> UUID:
@@ -59,23 +59,26 @@ class Session:
         """The circumstances of a command that begins now."""
         return Context(
             actor=self.actor,
+            authenticated=self.authenticated,
             recorded_at=self.clock(),
             correlation_id=self.correlation_id,
             causation_id=self.causation_id,
             reason=reason,
         )
 
-    def history(
-        self, originator_id: UUID, first: type[Event], missing: type[LedgerError], revision: int | None = None
-    ) -> list[Recorded]:
-        """Every event of one originator up to a revision; `missing` is raised if it does not begin with a `first`."""
+    def state(
+        self,
+        originator_id: UUID,
+        fold: Fold[S, Any],
+        missing: type[LedgerError],
+        revision: int | None = None,
+        position: int | None = None,
+    ) -> S:
+        """What an originator's events come to, up to a revision and a position; `missing` is raised if to nothing."""
         try:
-            history = self.log.history(originator_id, revision)
+            return self.log.state(originator_id, fold, revision, position)
         except AggregateNotFoundError:
             raise missing from None
-        if not isinstance(history[0].event, first):
-            raise missing
-        return history
 
     def record(self, *events: Event, under: int | None = None) -> list[Recorded]:
         """Append the events as the log does. To be called in `atomically` or `persistently`, which keep documents."""
@@ -94,12 +97,13 @@ class Session:
     def atomically(self, work: Callable[[], T]) -> T:
         """Do the work in one transaction, and again from the start when another writer was first.
 
-        Raises TooManyConflictsError after five times.
+        If the connection is lost, the log tells whether what the work appends was committed. What it writes where it
+        appends nothing must bear being written again. Raises TooManyConflictsError after five times,
+        OutcomeUnknownError when nobody knows whether it was committed, ServiceUnavailableError when it was not.
         """
 
         def whole() -> T:
-            with self.database.transaction(self.tenant_id):
-                return work()
+            return self.database.atomically(self.tenant_id, work, repeatable=True)
 
         return self._keeping(whole, work)
 

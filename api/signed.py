@@ -7,6 +7,7 @@ from datetime import datetime
 from api.arriving import Arriving
 from api.bodies import said_type
 from api.downloads import size_of
+from api.places import Holder
 from domain.asset.events import Content
 from domain.errors import ContentMismatchError, UploadNotFoundError
 from infra.content.directory import DirectoryStore
@@ -25,19 +26,15 @@ class SignedContent:
     clock: Callable[[], datetime]
     """The database's, by which every process issues and checks URLs."""
 
-    def readable(self, key: str, query: Mapping[str, str]) -> tuple[DirectoryStore, Grant, int]:
-        """The store, what the URL grants, and the object's size. ContentMissingError if it is gone."""
-        store, grant = self._granted("GET", key, query)
-        return store, grant, size_of(store, key)
+    def size(self, grant: Grant) -> int:
+        """The object's size. ContentMissingError if it is gone."""
+        return size_of(self.store, grant.key)
 
-    def write(
-        self, key: str, query: Mapping[str, str], content_type: str | None, size: int | None, chunks: Iterable[bytes]
-    ) -> str:
+    def write(self, grant: Grant, content_type: str | None, size: int | None, chunks: Iterable[bytes]) -> str:
         """Take the object, or a part of one; returns its tag.
 
         ContentMismatchError unless size and media type are those that were signed.
         """
-        store, grant = self._granted("PUT", key, query)
         if grant.content_type is not None and said_type(content_type) != said_type(grant.content_type):
             raise ContentMismatchError(f"The URL takes content of the type {grant.content_type}.")
         if None not in {size, grant.size} and size != grant.size:
@@ -45,15 +42,26 @@ class SignedContent:
         rules = self.rules if grant.most is None else replace(self.rules, most=min(grant.most, self.rules.most))
         arriving = Arriving(chunks, Content(size=grant.size), rules)
         if grant.upload is None or grant.part is None:
-            store.write(key, arriving)
+            self.store.write(grant.key, arriving)
             return arriving.sha256
         try:
-            return store.write_part(key, grant.upload, grant.part, arriving).etag
+            return self._directory.write_part(grant.key, grant.upload, grant.part, arriving).etag
         except ObjectNotFoundError:
             raise UploadNotFoundError from None
 
-    def _granted(self, method: str, key: str, query: Mapping[str, str]) -> tuple[DirectoryStore, Grant]:
-        grant = self.signer.verify(method, key, query, self.clock())
+    def grant(self, method: str, key: str, query: Mapping[str, str]) -> Grant:
+        """What the holder of the URL may do."""
+        self._directory  # noqa: B018 - raises
+        return self.signer.verify(method, key, query, self.clock())
+
+    @property
+    def _directory(self) -> DirectoryStore:
         if not isinstance(self.store, DirectoryStore):
             raise SignatureError("Content is not stored in a directory here: nothing is signed for this service.")
-        return self.store, grant
+        return self.store
+
+
+def holders(grant: Grant) -> tuple[Holder, ...]:
+    """Those whose share the holder of a URL uses: the tenant of the object, and the URL, however often it is signed."""
+    tenant_id, _, _ = grant.key.partition("/")
+    return Holder("tenant", tenant_id), Holder("url", (grant.method, grant.key, grant.upload, grant.part))

@@ -1,19 +1,19 @@
 """The content of one tenant's assets that is in the store: finding it, and making pictures of it."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 from api.ledger import Ledger
-from domain.asset.events import AssetContentPurged, AssetContentStored
+from domain.asset.events import AssetContentStored
 from domain.errors import ContentMissingError, ContentNotFoundError, ContentPurgedError
-from domain.event import Recorded
 from infra.content.store import ContentStore, ObjectNotFoundError
 from infra.content.uploads import object_key
 from infra.media.thumbnails import CONTENT_TYPE, HEARD, SHOWN, thumbnail, waveform
+from projections.states import AssetState, StoredContent
 
 WAVEFORM: Final = (800, 160)
 """Width and height in pixels."""
@@ -57,26 +57,34 @@ class StoredContents:
 
     def find(self, asset_id: UUID, version: int | None) -> Found:
         """Content of a live asset, the newest unless a version is given, that is in the store."""
-        row, history = self.ledger.asset_with_history(asset_id)
-        stored, purged = _versions(history)
+        state = self.ledger.live_asset(asset_id)
+        row, stored = state.row, {content.number: content for content in state.contents}
         number = version or max(stored, default=0)
         if number not in stored:
             raise ContentNotFoundError(
                 f"The asset has no content version {number}." if version else "The asset's content is not stored here."
             )
-        if number in purged:
+        if number not in (content.number for content in state.asset.contents):
             raise ContentPurgedError
-        event = stored[number]
-        kind = event.content.content_type or "application/octet-stream"
+        content = self._content(state, stored[number])
+        kind = content["content_type"] or "application/octet-stream"
         name = row.file_name or row.name or ""
         return Found(
-            object_key(self.ledger.tenant_id, asset_id, event.content_id),
+            object_key(self.ledger.tenant_id, asset_id, stored[number].id),
             number,
             kind,
-            event.content.sha256 or "",
+            content["sha256"] or "",
             name,
             row.updated_at,
         )
+
+    def _content(self, state: AssetState, stored: StoredContent) -> Mapping[str, Any]:
+        """What is recorded of a content version: the newest by the asset itself, an older one by its event."""
+        newest = state.row.content
+        if newest is not None and newest.get("version") == stored.number:
+            return newest
+        event = self.ledger.log.event(state.row.asset_id, stored.revision).event
+        return vars(cast("AssetContentStored", event).content)
 
     def thumbnail(self, asset_id: UUID, size: int) -> Found:
         """A small picture of the newest content, made when first asked for. ContentNotFoundError if there is none."""
@@ -145,16 +153,3 @@ class StoredContents:
 
 def _no_picture() -> ContentNotFoundError:
     return ContentNotFoundError("There is no picture of this content.")
-
-
-def _versions(history: Iterable[Recorded]) -> tuple[dict[int, AssetContentStored], set[int]]:
-    """The content versions that were stored, and the numbers of those that are purged."""
-    stored: dict[int, AssetContentStored] = {}
-    purged: set[int] = set()
-    for recorded in history:
-        match recorded.event:
-            case AssetContentStored() as event:
-                stored[event.content_version] = event
-            case AssetContentPurged() as event:
-                purged.update(event.content_versions)
-    return stored, purged

@@ -13,14 +13,13 @@ from uuid_utils.compat import uuid7
 
 from api.arriving import Arriving
 from api.contents import Contents
-from domain.asset.events import AssetContentStored, Content
+from domain.asset.events import Content
 from domain.errors import (
     ContentMismatchError,
     ContentTooLargeError,
     ContentTypeRefusedError,
     UploadNotFoundError,
 )
-from domain.event import Event
 from infra.content.looking import exhaust
 from infra.content.store import ContentStore, ObjectNotFoundError, Part
 from infra.content.uploads import Upload, Uploads, landing_key
@@ -88,10 +87,10 @@ class SignedUploads:
         try:
             return self._confirm(self.under_way(asset_id, upload_id), file_name, revision)
         except UploadNotFoundError:
-            row, history = self.contents.ledger.asset_with_history(asset_id)
-            if not any(_stored(recorded.event, upload_id) for recorded in history):
+            state = self.contents.ledger.live_asset(asset_id)
+            if upload_id not in (content.id for content in state.contents):
                 raise
-            return self.contents.ledger.shown(row)
+            return self.contents.ledger.shown(state.row)
 
     def abort(self, upload: Upload) -> None:
         """Forget an upload and what has arrived of it. UploadNotFoundError if it is over already."""
@@ -137,12 +136,19 @@ class SignedUploads:
         What came after an earlier completion that was not recorded takes the place of what that has taken.
         UploadNotFoundError.
         """
-        session = self.contents.ledger.session
-        with _TAKING, session.database.transaction(session.tenant_id):
+        moved, session = False, self.contents.ledger.session
+
+        def work() -> int:
+            nonlocal moved
+            session.database.allow_idle()
             taken = self.uploads.lock(upload.content_id)
             if taken is None:
                 raise UploadNotFoundError
-            return self.uploads.take(upload.content_id) if self._moved(upload) else taken
+            moved = self._moved(upload) or moved  # by an attempt that was not committed, too
+            return self.uploads.take(upload.content_id) if moved else taken
+
+        with _TAKING:
+            return session.atomically(work)
 
     def _moved(self, upload: Upload) -> bool:
         key = self._key(upload)
@@ -160,23 +166,24 @@ class SignedUploads:
 
         Who has verified the same bytes cannot record them any more: that counts as another taking.
         """
+
         session = self.contents.ledger.session
-        with session.database.transaction(session.tenant_id):
+
+        def work() -> bool:
+            session.database.allow_idle()
             if self.uploads.lock(upload.content_id) != taken:
-                return
+                return False
             if upload.parts is None:
                 self.store.delete(self._key(upload))
                 self.uploads.take(upload.content_id)
-                return
-            self.uploads.revoke(upload.content_id)
-        self.contents.discard(upload)
+                return False
+            return self.uploads.revoke(upload.content_id)
+
+        if session.atomically(work):
+            self.contents.discard(upload)
 
     def _key(self, upload: Upload) -> str:
         return self.contents.key(upload.asset_id, upload.content_id)
-
-
-def _stored(event: Event, content_id: UUID) -> bool:
-    return isinstance(event, AssetContentStored) and event.content_id == content_id
 
 
 def _in_parts(upload: Upload) -> str:

@@ -1,9 +1,7 @@
 """Threads that look after something for every tenant, and act as the ledger itself."""
 
 import threading
-import time
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Self
@@ -12,12 +10,12 @@ from uuid import UUID
 import structlog
 
 from api.composition import Services
-from api.session import LEDGER, Session
+from api.session import Session
+from domain.event import LEDGER
+from infra.supervision import PAUSE_AFTER_FAILURE, SupervisedThread
 
-PAUSE_AFTER_FAILURE = 2.0
-FAILURES = 3
-FAILING_SECONDS = 300.0
-"""A watch that failed so often within so long does not work."""
+OVERDUE_SECONDS = 3_600.0
+"""A round may look through a store."""
 
 _LOG = structlog.get_logger()
 
@@ -29,28 +27,22 @@ class Watch(ABC):
         self.name = name
         self._services = services
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self.run, name=name)
-        self._failures = deque[float](maxlen=FAILURES)
+        self._thread = SupervisedThread(name, self.run, overdue=OVERDUE_SECONDS, pause=self._stopped.wait)
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._services.watches.append(self)
+        self._services.watches.append(self._thread)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._services.watches.remove(self)
+        self._services.watches.remove(self._thread)
         self._stopped.set()
         self._thread.join()
-
-    @property
-    def works(self) -> bool:
-        """Whether the thread runs, and has not failed again and again within the last minutes."""
-        often = len(self._failures) == FAILURES
-        return self._thread.is_alive() and not (often and time.monotonic() - self._failures[0] < FAILING_SECONDS)
 
     def run(self) -> None:
         """Look around until stopped."""
         while not self._stopped.is_set():
+            self._thread.beat()
             pause = PAUSE_AFTER_FAILURE
             with self.surviving():
                 pause = self.round()
@@ -59,10 +51,11 @@ class Watch(ABC):
     @contextmanager
     def surviving(self, **whose: str) -> Iterator[None]:
         """What nobody expected ends the block, but neither the thread nor what it does for others; it is logged."""
+        self._thread.beat()
         try:
             yield
         except Exception:  # noqa: BLE001 - whatever it was, the other tenants are still to be looked after
-            self._failures.append(time.monotonic())
+            self._thread.failed()
             _LOG.exception("watch failed", watch=self.name, **whose)
 
     @abstractmethod

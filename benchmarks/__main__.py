@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from api import logs
@@ -56,7 +57,8 @@ def measured(row: Row, ground: Ground, scale: Scale, found: list[Result], consol
             found.append(result)
             console.print(f"  {' '.join(_cells(result))}  [dim]{time.monotonic() - started:.0f} s", highlight=False)
     except Exception as error:  # noqa: BLE001 - whatever happens to one row, the others are measured
-        console.print(f"  [red]{name} could not be measured:[/] {type(error).__name__}: {error}", highlight=False)
+        told = escape(f"{type(error).__name__}: {error}")
+        console.print(f"  [red]{name} could not be measured:[/] {told}", highlight=False, emoji=False)
         return False
     return True
 

@@ -53,6 +53,9 @@ TARGETS = {
     "http.batch": Target(at_least=5_000),
     "http.get": Target(ratio=0.8),
     "http.list": Target(ratio=0.8),
+    "history.growth.get": Target(ratio=0.667),
+    "history.growth.change": Target(ratio=0.667),
+    "history.growth.key": Target(ratio=0.5),
     "rebuild": Target(at_least=30_000, ratio=20),
     "rebuild.rss": Target(at_most=300),
     "upload.direct": Target(ratio=0.6),
@@ -61,6 +64,9 @@ TARGETS = {
     "follow.lag_ms": Target(at_most=150),
     "idle.queries": Target(below=10),
 }
+
+LESS_IS_BETTER = frozenset({"rebuild.rss", "upload.rss", "follow.lag_ms", "idle.queries", "history.growth"})
+"""Rows whose smaller values are the better ones."""
 
 
 def write(results: Iterable[Result], path: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from benchmarks import appends, following, importing, requests, uploads
+from benchmarks import appends, following, growth, importing, requests, uploads
 from benchmarks.ground import Ground
 from benchmarks.results import Result
 from benchmarks.rounds import Scale
@@ -29,6 +29,7 @@ ROWS = (
     Row(requests.batch, ("http.batch",)),
     Row(requests.get, ("http.get",)),
     Row(requests.list_, ("http.list",)),
+    Row(growth.growth, ("history.growth.get", "history.growth.change", "history.growth.key")),
     Row(following.lag, ("follow.lag_ms",)),
     Row(following.idle, ("idle.queries",)),
     Row(following.rebuild, ("rebuild", "rebuild.rss")),

@@ -68,6 +68,14 @@ class OriginIsPermanentError(LedgerError):
     """The reference says what made the asset, or what it belongs to, and cannot be unlinked."""
 
 
+class TooManyReferencesError(LedgerError):
+    """An asset has at most 10,000 links. Unlink what is no longer needed."""
+
+
+class TooManyHoldsError(LedgerError):
+    """An asset is under at most 1,000 legal holds at once."""
+
+
 class JobNotFoundError(LedgerError):
     """There is no such job."""
 
@@ -148,6 +156,10 @@ class EntryTooLargeError(LedgerError):
     """The event would be larger than the 65,535 bytes that one entry of the log may have."""
 
 
+class MalformedEntryError(LedgerError):
+    """An event was to be appended whose bytes are not what the columns beside them say. Nothing was appended."""
+
+
 class DocumentTooLargeError(LedgerError):
     """A free document (metadata, prompt_spec, snapshot) has more than 1 MiB of JSON."""
 
@@ -157,7 +169,11 @@ class BeyondHeadError(LedgerError):
 
 
 class UnknownTopicError(LedgerError):
-    """No event has this topic in this version of the software."""
+    """The log holds an event of a newer version of the software."""
+
+
+class ReservedActorError(LedgerError):
+    """system:ledger is the ledger itself: nobody else acts under this name."""
 
 
 class KeyUnavailableError(LedgerError):
@@ -177,11 +193,15 @@ class ClockBehindError(ClockApartError):
 
 
 class CorruptEntryError(LedgerError):
-    """A stored entry is not what was written: its bytes disagree with its columns or with their seal."""
+    """A stored entry is not what was written: its bytes disagree with their place or with their seal."""
 
 
 class ServiceUnavailableError(LedgerError):
     """The ledger cannot answer right now. Try again."""
+
+
+class ShareUsedUpError(LedgerError):
+    """As many requests are under way as one tenant, one key or one URL may have at once. Try again."""
 
 
 class QueueFullError(ServiceUnavailableError):
@@ -192,9 +212,33 @@ class LogBusyError(ServiceUnavailableError):
     """Somebody else keeps the tenant's log locked. Nothing was recorded; try again."""
 
 
+class TenantBusyError(ServiceUnavailableError):
+    """Too many requests of this tenant wait for the same lock already. Nothing was recorded; try again."""
+
+
+class StorageFullError(ServiceUnavailableError):
+    """The disk is full. Nothing was recorded. Whoever runs the service has to free or add space."""
+
+
 class OutcomeUnknownError(ServiceUnavailableError):
-    """The connection was lost while recording: nobody knows whether it is recorded. Look before you try again."""
+    """The connection was lost while recording: nobody knows whether it is recorded. Read, or repeat it with its key."""
+
+
+class LogWentBackError(ServiceUnavailableError):
+    """The log has lost events that were recorded before. Nothing is recorded until it has them again."""
 
 
 class ProjectionLagError(ServiceUnavailableError):
     """The read model has not reached the asked position yet. Try again."""
+
+
+class ListTooSlowError(ServiceUnavailableError):
+    """The list took longer than lists may. Narrow it by a filter, or by times that are closer together."""
+
+
+class ListsBusyError(ServiceUnavailableError):
+    """Slow lists hold every connection that lists may have. Try again later."""
+
+
+class ReadModelRebuildingError(ServiceUnavailableError):
+    """A read model is being made anew and does not show everything yet. Try again once it is whole."""

@@ -13,7 +13,7 @@ from uuid import UUID, uuid5
 import rfc8785
 
 NAMESPACE = UUID("6f2f4c1e-5a0b-5c53-9b1f-3d1d5a1e7f10")
-Purpose = Literal["input", "request", "key", "completion", "reference", "import"]
+Purpose = Literal["input", "request", "key", "completion", "reference", "import", "claim"]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from domain.values import Frozen
+from domain.values import Frozen, integral
 
 FORMATS = {
     "image": "png jpeg webp gif avif heic tiff bmp svg".split(),
@@ -29,7 +29,7 @@ def known_format(kind: str) -> BeforeValidator:
     return BeforeValidator(normalise)
 
 
-PositiveInt = Annotated[int, Field(strict=True, gt=0, lt=2**31)]
+PositiveInt = Annotated[int, Field(strict=True, gt=0, lt=2**31), BeforeValidator(integral)]
 Pixels = PositiveInt
 Seconds = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 PositiveFloat = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]

@@ -7,7 +7,8 @@ from pydantic import BeforeValidator, StringConstraints, WithJsonSchema
 
 from domain.values import Frozen, OutsideId
 
-Kind = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+KIND_PATTERN: Final = "[a-z][a-z0-9_]{0,63}"
+Kind = Annotated[str, StringConstraints(pattern=rf"^{KIND_PATTERN}$")]
 
 ORIGIN_KINDS: Final = frozenset(
     "job run workflow node agent tool tool_call response container provider_file provider model".split()
@@ -37,22 +38,21 @@ def parse_text(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
     return Reference.parse(value) if isinstance(value, str) else value
 
 
+_TEXT: Final = {
+    "title": "Reference",
+    "type": "string",
+    "pattern": rf"^{KIND_PATTERN}:[^\u0000]{{1,512}}$",
+    "examples": ["message:m_91"],
+}
+
+ReferenceText = Annotated[Reference, BeforeValidator(parse_text), WithJsonSchema(_TEXT)]
+"""A reference written `kind:id`, as in a query."""
+
 ReferenceInput = Annotated[
     Reference,
     BeforeValidator(parse_text),
     WithJsonSchema(
-        {
-            "title": "Reference",
-            "anyOf": [
-                {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,63}:.+$"},
-                {
-                    "type": "object",
-                    "properties": {"kind": {"type": "string"}, "id": {"type": "string"}},
-                    "required": ["kind", "id"],
-                },
-            ],
-            "examples": ["message:m_91"],
-        }
+        {"title": "Reference", "anyOf": [_TEXT, Reference.model_json_schema()], "examples": ["message:m_91"]}
     ),
 ]
 """A reference as callers may write it: `{"kind": "message", "id": "m_91"}` or `"message:m_91"`."""

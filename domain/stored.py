@@ -14,9 +14,13 @@ _PLAIN = frozenset({"str", "int", "float"})
 
 def reader(model: type[BaseModel]) -> SchemaValidator:
     """What validates a model's shape: its members, their types, and that there are no others."""
-    schema = _shape(model.__pydantic_core_schema__)
+    return reader_of(model.__pydantic_core_schema__)
+
+
+def reader_of(schema: Any) -> SchemaValidator:  # noqa: ANN401 - a core schema of pydantic
+    """What validates the same of any schema."""
     # Else the models inside would be read by their own validators, rules and all.
-    return SchemaValidator(schema, _use_prebuilt=False)
+    return SchemaValidator(_shape(schema), _use_prebuilt=False)
 
 
 def _shape(schema: Any) -> Any:  # noqa: ANN401 - a schema, or anything inside one

@@ -4,6 +4,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
@@ -13,11 +14,13 @@ from pydantic import (
     AwareDatetime,
     BaseModel,
     ConfigDict,
+    GetJsonSchemaHandler,
     JsonValue,
     PlainSerializer,
     StringConstraints,
     WrapValidator,
 )
+from pydantic_core import CoreSchema
 
 REFERENCE = "$document"
 """The only member of what stands in the place of a document that is in the store."""
@@ -68,7 +71,25 @@ def iso_micros(time: datetime) -> str:
     return orjson.dumps(utc, option=orjson.OPT_UTC_Z)[1:-1].decode()  # several times faster, but for no fraction
 
 
-Text = Annotated[str, AfterValidator(storable)]
+@dataclass(frozen=True)
+class SchemaMembers:
+    """What a validator of ours checks, as members of the JSON Schema of what it validates."""
+
+    members: dict[str, Any]
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return handler(schema) | self.members
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+def integral(value: object) -> object:
+    """The integer of a float that is one: to JSON, 512 and 512.0 are the same number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Text = Annotated[str, AfterValidator(storable), SchemaMembers({"pattern": r"^[^\u0000]*$"})]
 OutsideId = Annotated[Text, StringConstraints(min_length=1, max_length=512)]
 UtcTime = Annotated[
     AwareDatetime,

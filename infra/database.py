@@ -1,7 +1,12 @@
-"""Connections to PostgreSQL: pooled, one short transaction at a time, each naming the tenant it works for."""
+"""Connections to PostgreSQL: pooled, one short transaction at a time, each naming the tenant it works for.
 
+Here it is decided what is known of a transaction's end. Before COMMIT was sent, nothing was committed. While COMMIT is
+under way, its proof tells, or the work is done again; else OutcomeUnknownError. After it, it is committed.
+"""
+
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import partial
 from typing import Any, LiteralString, Self, TypeVar
@@ -9,22 +14,48 @@ from uuid import UUID
 
 import orjson
 import psycopg
+import structlog
 from psycopg import pq
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from domain.errors import ServiceUnavailableError
+from domain.errors import LogBusyError, OutcomeUnknownError, ServiceUnavailableError, StorageFullError
+from infra.connections import SERVICE, Bounds, Connection, bounded
 from infra.forking import after_fork
+from infra.in_doubt import ATTEMPTS, SECONDS, ConnectionLostError, Pauses, Proof, Transaction, UnreplicatedError
+from infra.list_places import ListPlaces
+from infra.server_identity import Lineage, StaleServerError, StandbyError
+from infra.shares import Shares
+from infra.sql import beside
 
-Connection = psycopg.Connection[tuple[Any, ...]]
-
+_LOG = structlog.get_logger()
+_SQL = beside(__file__, "connections.sql")
 Row = TypeVar("Row")
-UNREACHABLE = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
-
-
-def _configure(connection: Connection) -> None:
-    set_json_loads(orjson.loads, connection)
+T = TypeVar("T")
+UNREACHABLE = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+    psycopg.errors.TransactionTimeout,
+    psycopg.errors.DuplicatePreparedStatement,
+    psycopg.errors.InvalidSqlStatementName,
+    PoolTimeout,
+)
+"""What a server that is down, a standby, or done with a session answers, or a pooler that has others' statements:
+nothing that was asked for was wrong."""
+NOT_CONFIRMED = "No standby has confirmed what was recorded. Look before you try again."
+POOL_SECONDS = 4.0
+"""How long a caller waits for a connection that is free."""
+CLOSE_SECONDS = 1.0
+LIST_SECONDS = 10.0
+"""How long a list may take."""
+RECONNECT_SECONDS = 5.0
+"""How long the pool tries to connect, less and less often, before whoever asks next begins again: so that a server that
+has taken over is found within seconds."""
+MOST_OF_A_TENANT = 8
+"""Transactions that one tenant has at once, of half the connections at the most: each keeps a thread of its caller."""
 
 
 def _check(connection: Connection) -> None:
@@ -37,23 +68,60 @@ def _check(connection: Connection) -> None:
     connection.pgconn.consume_input()
 
 
-class Database:
-    """A pool of connections as one role. Close it, or use it as a context manager."""
+def _check_committable(connection: Connection) -> None:
+    """Refuse to commit what would be rolled back without a word: psycopg's OperationalError, or its InternalError."""
+    status = connection.pgconn.transaction_status
+    if status == pq.TransactionStatus.INERROR:
+        raise psycopg.errors.InFailedSqlTransaction("a statement failed, and nobody was told")
+    if status != pq.TransactionStatus.INTRANS:
+        raise psycopg.OperationalError("the connection was lost")
 
-    def __init__(self, conninfo: str, *, size: int = 8, prepare: bool = True, timeout: float = 10) -> None:
+
+class Database:
+    """A pool of connections as one role. Close it, or use it as a context manager.
+
+    Without prepared statements a pooler may stand between: a session's settings would belong to nobody there, so the
+    server's own for the database hold.
+    """
+
+    def __init__(
+        self,
+        conninfo: str,
+        *,
+        size: int = 8,
+        prepare: bool = True,
+        timeout: float = POOL_SECONDS,
+        bounds: Bounds = SERVICE,
+        lineage: Lineage | None = None,
+        in_doubt: float = SECONDS,
+        list_seconds: float = LIST_SECONDS,
+    ) -> None:
+        self.list_seconds = list_seconds
+        self._size = size
+        self.disk_full: float | None = None
+        """When the server said last that its disk is full, by the monotonic clock."""
+        self._bounds = bounds
+        self._share = max(1, min(size // 2, MOST_OF_A_TENANT))
+        self._settings = prepare
+        self.lineage = lineage
+        """The servers that the database was on; None if nobody watches."""
+        self._in_doubt = in_doubt
         self._make_pool = partial(
             ConnectionPool,
-            conninfo,
+            bounded(conninfo),
+            connection_class=Connection,
             min_size=0,
             max_size=size,
             timeout=timeout,
+            reconnect_timeout=RECONNECT_SECONDS,
             open=True,
-            configure=_configure,
+            configure=self._configure,
             check=_check,
             kwargs={"autocommit": True, "prepare_threshold": 5 if prepare else None},
         )
-        self._around: ContextVar[tuple[Connection, UUID | None] | None] = ContextVar("around", default=None)
+        self._around: ContextVar[tuple[Connection, Transaction] | None] = ContextVar("around", default=None)
         self._pools: list[ConnectionPool[Connection]] = []
+        self._unreplicated: set[int] = set()
         self._begin()
         after_fork(self._begin)
 
@@ -61,6 +129,20 @@ class Database:
         # What the parent has is kept but never touched: to close it would say goodbye in the parent's name.
         self._pool = self._make_pool()
         self._pools.append(self._pool)
+        self.list_places = ListPlaces(self._size)
+        self._shares = Shares(self._share)
+
+    def _configure(self, connection: Connection) -> None:
+        set_json_loads(orjson.loads, connection)
+        connection.bound(self._bounds, settings=self._settings)
+        connection.add_notice_handler(partial(self._heed, id(connection)))
+        if self.lineage is not None:
+            self.lineage.enter(connection)
+
+    def _heed(self, connection_id: int, notice: psycopg.errors.Diagnostic) -> None:
+        """Note that a commit was made on this server alone: its wait for a standby was cancelled."""
+        if notice.sqlstate == "01000" and "synchronous replication" in (notice.message_primary or ""):
+            self._unreplicated.add(connection_id)
 
     @property
     def in_transaction(self) -> bool:
@@ -71,7 +153,8 @@ class Database:
     def connection(self) -> Iterator[Connection]:
         """A connection, that of the transaction around if there is one, else in autocommit.
 
-        Raises ServiceUnavailableError if there is none to be had.
+        Raises ServiceUnavailableError if there is none to be had, or while the server does not do its work, and
+        OutcomeUnknownError, which is one, if no standby has confirmed what was committed on it.
         """
         around = self._around.get()
         if around is not None:
@@ -79,35 +162,147 @@ class Database:
             return
         try:
             with self._pool.connection() as connection:
-                yield connection
+                try:
+                    yield connection
+                except (psycopg.errors.ReadOnlySqlTransaction, StandbyError, StaleServerError):
+                    connection.close()  # or the pool would give it to the next caller
+                    raise
+                if self._unreplicated and id(connection) in self._unreplicated:
+                    self._unreplicated.discard(id(connection))
+                    raise OutcomeUnknownError(NOT_CONFIRMED) from UnreplicatedError()
         except UNREACHABLE as error:
+            if isinstance(error, psycopg.errors.DiskFull):
+                self.disk_full = time.monotonic()
             raise unreachable(error) from error
 
-    @contextmanager
-    def transaction(self, tenant_id: UUID | None = None) -> Iterator[Connection]:
+    def transaction(self, tenant_id: UUID | None = None) -> AbstractContextManager[Connection]:
         """A transaction that sees the rows of one tenant (of none, for the service's role, without a tenant).
 
         Inside another one of the same tenant it is part of that: everything between commits together, on one
         connection. A thread that held one connection and waited for a second could wait for ever.
+
+        Raises ServiceUnavailableError when nothing was committed, OutcomeUnknownError when nobody knows.
         """
+        return self._transaction(tenant_id, writes=True)
+
+    def reading(self, tenant_id: UUID | None = None) -> AbstractContextManager[Connection]:
+        """The same for reads alone: what was read stands, however the transaction ends."""
+        return self._transaction(tenant_id, writes=False)
+
+    def atomically(self, tenant_id: UUID, work: Callable[[], T], *, repeatable: bool = False) -> T:
+        """Do the work in one transaction, and again from the start if its connection was lost and nothing committed.
+
+        `repeatable` work may be done again even if it was committed before: that changes nothing, and gives the same
+        answer. Raises what `transaction` does.
+        """
+        if self.in_transaction:
+            with self.transaction(tenant_id):
+                return work()
+        doubt: OutcomeUnknownError | None = None
+        pauses, losses = Pauses(self._in_doubt), 0
+        while True:
+            try:
+                with self._transaction(tenant_id, writes=True):
+                    return work()
+            except OutcomeUnknownError as error:
+                if not repeatable or isinstance(error.__cause__, UnreplicatedError):
+                    raise
+                doubt = error
+            except ServiceUnavailableError as error:
+                losses += 1
+                if doubt is None and (losses == ATTEMPTS or not isinstance(error.__cause__, ConnectionLostError)):
+                    raise
+            if not pauses.pause():
+                raise doubt or OutcomeUnknownError
+
+    def proven_by(self, proof: Proof) -> None:
+        """Let the proof tell whether the transaction around was committed, if its connection is lost at COMMIT."""
         around = self._around.get()
         if around is not None:
-            if around[1] != tenant_id:
+            around[1].proof = proof
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Call it once the transaction around is committed."""
+        around = self._around.get()
+        if around is not None:
+            around[1].afterwards.append(call)
+
+    @contextmanager
+    def _transaction(self, tenant_id: UUID | None, *, writes: bool) -> Iterator[Connection]:
+        """A transaction, or a part of the one around."""
+        around = self._around.get()
+        if around is not None:
+            connection, outer = around
+            if outer.tenant_id != tenant_id:
                 raise ValueError("a transaction works for one tenant")
-            yield around[0]
+            outer.writes |= writes
+            yield connection
             return
-        with self.connection() as connection, connection.transaction():
-            if tenant_id is not None:
-                connection.execute("SELECT set_config('ledger.tenant_id', %s, true)", (str(tenant_id),))
-            token = self._around.set((connection, tenant_id))
+        begun, lost = Transaction(tenant_id, writes), None
+        with self._shares.place(tenant_id), self.connection() as connection:
             try:
-                yield connection
-            finally:
-                self._around.reset(token)
+                with connection.transaction():
+                    with self._within(connection, begun):
+                        yield connection
+                    begun.committing = True
+            except psycopg.Error as error:
+                if not connection.closed:
+                    raise
+                lost = error
+        if lost is not None:
+            self._settle(begun, lost)
+        for call in begun.afterwards:
+            call()
+
+    @contextmanager
+    def _within(self, connection: Connection, begun: Transaction) -> Iterator[None]:
+        """The transaction around for as long as the block runs, which must leave it fit to be committed."""
+        if begun.tenant_id is not None:
+            connection.execute("SELECT set_config('ledger.tenant_id', %s, true)", (str(begun.tenant_id),))
+        token = self._around.set((connection, begun))
+        try:
+            yield
+        finally:
+            self._around.reset(token)
+        _check_committable(connection)
+
+    def _settle(self, ended: Transaction, lost: psycopg.Error) -> None:
+        """Return if the transaction was committed, or only read.
+
+        Else raise ServiceUnavailableError, caused by a ConnectionLostError, or OutcomeUnknownError.
+        """
+        if not ended.committing:
+            raise unreachable(lost) from ConnectionLostError(str(lost))
+        if not ended.writes:
+            return
+        _LOG.warning("connection lost at COMMIT", reason=str(lost), provable=ended.proof is not None)
+        if ended.proof is None:
+            raise OutcomeUnknownError from lost
+        if not self._is_committed(ended.tenant_id, ended.proof):
+            raise unreachable(lost) from ConnectionLostError(str(lost))
+
+    def _is_committed(self, tenant_id: UUID | None, proof: Proof) -> bool:
+        """What the proof says, asked until there is an answer. OutcomeUnknownError if there is none in time."""
+        pauses = Pauses(self._in_doubt)
+        while True:
+            try:
+                with self.reading(tenant_id) as connection:
+                    connection.execute("SELECT set_config('lock_timeout', %s, true)", (str(pauses.milliseconds_left),))
+                    return proof()
+            except OutcomeUnknownError:
+                raise
+            except (psycopg.Error, ServiceUnavailableError):
+                if not pauses.pause():
+                    raise OutcomeUnknownError from None
+
+    def allow_idle(self) -> None:
+        """Let the transaction around stay idle while a content store works. It must hold no tenant's head."""
+        with self.connection() as connection:
+            connection.execute(_SQL["allow_idle"])
 
     def close(self) -> None:
         """Close every connection."""
-        self._pool.close()
+        self._pool.close(CLOSE_SECONDS)
 
     def __enter__(self) -> Self:
         return self
@@ -122,12 +317,14 @@ def fetch_at_once(
     """The rows of a statement with parameters `$1`, `$2` and so on, in binary.
 
     For many rows, read while other threads compute: it waits for the interpreter's lock once, where a cursor does at
-    every block that arrives. Nothing can interrupt it. Raises what a cursor raises.
+    every block that arrives. Only its being overdue can interrupt it. Raises what a cursor raises.
     """
     transformer = Transformer(connection)
     values = transformer.dump_sequence(parameters, [PyFormat.AUTO] * len(parameters))
     asked = connection.pgconn
-    result = asked.exec_params(statement.encode(), values, transformer.types, transformer.formats, pq.Format.BINARY)
+    command = statement.encode()
+    with connection.cut_when_overdue():
+        result = asked.exec_params(command, values, transformer.types, transformer.formats, pq.Format.BINARY)
     if asked.status != pq.ConnStatus.OK:
         raise psycopg.OperationalError(result.error_message.decode(errors="replace"))
     if result.status != pq.ExecStatus.TUPLES_OK:
@@ -138,4 +335,15 @@ def fetch_at_once(
 
 def unreachable(error: Exception) -> ServiceUnavailableError:
     """What callers are told when the database does not do its work."""
+    if isinstance(error, psycopg.errors.LockNotAvailable):
+        return LogBusyError()
+    if isinstance(error, psycopg.errors.DiskFull):
+        return StorageFullError()
+    if isinstance(error, psycopg.errors.QueryCanceled):
+        return ServiceUnavailableError("The database took too long. Try again, or ask for less.")
+    if isinstance(error, (psycopg.errors.DuplicatePreparedStatement, psycopg.errors.InvalidSqlStatementName)):
+        return ServiceUnavailableError(
+            "There is a pooler before the database. Whoever runs the service has to set "
+            "ASSET_LEDGER_PREPARED_STATEMENTS=false."
+        )
     return ServiceUnavailableError(f"The database cannot be reached: {type(error).__name__}.")

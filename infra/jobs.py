@@ -2,11 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, assert_never, cast
 from uuid import UUID
 
-from domain.event import Event
-from domain.job.events import JobCancelled, JobFailed, JobRequested, JobRequeued, JobStarted, JobSucceeded
+from domain.errors import OtherRequestError
+from domain.job.events import (
+    JobCancelled,
+    JobEvent,
+    JobFailed,
+    JobRequested,
+    JobRequeued,
+    JobStarted,
+    JobSucceeded,
+)
 from domain.job.job import Job
 from infra.database import Database
 from infra.sql import beside
@@ -15,6 +23,13 @@ _SQL = beside(__file__, "jobs.sql")
 
 Place = tuple[UUID, int]
 """A job and the attempt it waits with."""
+
+
+class Claim(NamedTuple):
+    """A claim under a key, by digests: of who claims and the key, and of what is asked for."""
+
+    id: str
+    request: str
 
 
 class JobQueue:
@@ -31,7 +46,7 @@ class JobQueue:
         """Keep others from changing the job's place until the transaction ends."""
         self._run("lock", job_id=job_id)
 
-    def follow(self, job: Job, event: Event) -> None:
+    def follow(self, job: Job, event: JobEvent) -> None:
         """Let the job wait, or leave, as the event that happens to it says."""
         match event:
             case JobRequested():
@@ -40,6 +55,8 @@ class JobQueue:
                 self._enqueue(job, event.attempt)
             case JobStarted() | JobSucceeded() | JobFailed() | JobCancelled():
                 self._run("leave", job_id=job.id)
+            case _:
+                assert_never(event)
 
     def lost(self) -> list[Place]:
         """Jobs whose lease has run out, locked."""
@@ -49,9 +66,29 @@ class JobQueue:
         """Jobs to hand out, the most urgent and then the oldest first, locked."""
         return self._places("waiting", media_kind=media_kind, provider=provider, most=most)
 
-    def lease(self, places: Sequence[Place], seconds: int) -> None:
-        """Give the jobs to a worker for a time."""
-        self._run("lease", job_ids=[job_id for job_id, _ in places], seconds=seconds)
+    def lease(self, places: Sequence[Place], seconds: int, claim: Claim | None = None) -> None:
+        """Give the jobs to a worker for a time, by its claim if that has a key."""
+        self._run("lease", job_ids=[job_id for job_id, _ in places], seconds=seconds, claim=claim and claim.id)
+
+    def begin_claim(self, claim: Claim) -> bool:
+        """Note that jobs are claimed under a key; returns False if that was done within the last day.
+
+        OtherRequestError if something else was asked for then. Call it before any row of a job is touched.
+        """
+        self._run("forget_old_claims")
+        if self._run("begin_claim", claim=claim.id, request=claim.request):
+            return True
+        if self._run("claim_request", claim=claim.id) != [(claim.request,)]:
+            raise OtherRequestError
+        return False
+
+    def claimed(self, claim: Claim) -> list[Place]:
+        """The jobs that are leased by the claim still, in the order they were handed out, locked."""
+        return self._places("claimed", claim=claim.id)
+
+    def forget_claim(self, claim: Claim) -> None:
+        """Let the key be used again, since nothing was handed out under it."""
+        self._run("forget_claim", claim=claim.id)
 
     def again(self, places: Sequence[Place]) -> None:
         """Let lost jobs wait again, each at its next attempt."""
@@ -59,7 +96,11 @@ class JobQueue:
 
     def heartbeat(self, job_id: UUID, attempt: int, seconds: int) -> datetime | None:
         """Extend a lease; returns until when, None if it is lost."""
-        rows = self._run("heartbeat", job_id=job_id, attempt=attempt, seconds=seconds)
+        rows = self._database.atomically(
+            self._tenant_id,
+            lambda: self._run("heartbeat", job_id=job_id, attempt=attempt, seconds=seconds),
+            repeatable=True,
+        )
         return cast(datetime, rows[0][0]) if rows else None
 
     def _enqueue(self, job: Job, attempt: int) -> None:

@@ -24,7 +24,7 @@ class PolicyTables:
 
     def current(self) -> tuple[Policy, int]:
         """The policy and its revision; the empty one and 0 if none was set."""
-        rows = self._run("current")
+        rows = self._read("current")
         return (Policy.model_validate(rows[0][0]), rows[0][1]) if rows else (NO_POLICY, 0)
 
     def set(self, event: PolicySet) -> None:
@@ -35,7 +35,7 @@ class PolicyTables:
     def declared(self, references: Iterable[Reference]) -> dict[Reference, Reference | None]:
         """Those of the references that are declared, with their scopes."""
         asked = list(references)
-        rows = self._run("declared", kinds=[r.kind for r in asked], ids=[r.id for r in asked])
+        rows = self._read("declared", kinds=[r.kind for r in asked], ids=[r.id for r in asked])
         return {Reference(kind=kind, id=id_): scope and Reference.parse(scope) for kind, id_, scope in rows}
 
     def declare(self, events: Sequence[ReferenceDeclared]) -> None:
@@ -46,6 +46,10 @@ class PolicyTables:
             ids=[event.id for event in events],
             scopes=[event.scope and str(event.scope) for event in events],
         )
+
+    def _read(self, statement: str, **parameters: object) -> Sequence[tuple[Any, ...]]:
+        with self._database.reading(self._tenant_id) as connection:
+            return connection.execute(_SQL[statement], {"tenant_id": self._tenant_id, **parameters}).fetchall()
 
     def _run(self, statement: str, **parameters: object) -> Sequence[tuple[Any, ...]]:
         with self._database.transaction(self._tenant_id) as connection:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import psycopg
 
+from domain.errors import ServiceUnavailableError
+from infra.connections import connect
 from infra.embedded import EmbeddedCluster, start
 from infra.migrations import check, migrate
 from infra.settings import Settings, SettingsError
@@ -32,10 +34,29 @@ class Servers:
             )
         return migrate(self.owner, "ledger") + migrate(self.keys_owner, "keys")
 
-    def check(self) -> None:
-        """Refuse databases that are not of this version: MigrationError."""
-        check(self.service, "ledger")
-        check(self.keys, "keys")
+    def check(self, *, prepared: bool = False) -> None:
+        """Refuse databases that are not of this version: MigrationError.
+
+        Raises ServiceUnavailableError; SettingsError if statements are to be prepared, and there is a pooler in
+        between: its connections would have the statements of others under the names of ours.
+        """
+        try:
+            check(self.service, "ledger")
+            check(self.keys, "keys")
+        except psycopg.OperationalError as error:
+            raise ServiceUnavailableError(f"The database cannot be reached: {error}".strip()) from error
+        for name in ("service", "projector", "keys") if prepared else ():
+            _refuse_pooler(name, getattr(self, name))
+
+
+def _refuse_pooler(name: str, conninfo: str) -> None:
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        row = connection.execute(_SQL["backend"]).fetchone()
+        # A pooler cannot tell its caller which backend it will have.
+        if row != (connection.info.backend_pid,):
+            raise SettingsError(
+                f"there is a pooler before the database of the {name}: set ASSET_LEDGER_PREPARED_STATEMENTS=false"
+            )
 
 
 @contextmanager
@@ -69,7 +90,7 @@ def _given(settings: Settings) -> Servers:
 
 def embedded(cluster: EmbeddedCluster) -> Servers:
     """The databases of a cluster of ours, with their roles, created where they are not there yet."""
-    with psycopg.connect(cluster.conninfo("postgres"), autocommit=True) as connection:
+    with connect(cluster.conninfo("postgres"), autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(7351)")  # two first starts at once would both create
         connection.execute(_SQL["roles"])
         there = {row[0] for row in connection.execute(_SQL["databases"]).fetchall()}

@@ -20,3 +20,6 @@ CREATE DATABASE asset_ledger OWNER asset_ledger_owner
 
 -- create_keys_database: the keys, apart, so that a backup of the log carries none
 CREATE DATABASE asset_ledger_keys OWNER asset_ledger_owner
+
+-- backend: the process that serves this connection
+SELECT pg_backend_pid()

@@ -55,7 +55,9 @@ class Settings(BaseSettings):
     s3_path_style: bool = Field(default=True, description="Whether the bucket is in the path instead of the host name.")
     public_url: str = Field(
         default="",
-        description="Where callers reach the ledger, for signed URLs of a directory. Absent: as they came.",
+        description="Where callers reach the ledger, such as `https://ledger.example.org`, for signed URLs of a "
+        "directory. Needed behind a proxy. Absent: the address that their connection reached. The Host header is never "
+        "trusted.",
     )
     content_most: int = Field(default=20 * 2**30, ge=1, description="The most bytes one content may have.")
     content_types: tuple[str, ...] = Field(
@@ -83,7 +85,20 @@ class Settings(BaseSettings):
         "is kept before it is purged.",
     )
     pool_size: int = Field(default=16, ge=1, description="The most connections a process opens as one role.")
+    list_seconds: float = Field(
+        default=10,
+        ge=0.001,
+        le=3_600,
+        description="Seconds after which a list, a total or a page of the audit trail is given up with 503. Lists hold "
+        "at most half of the connections.",
+    )
     prepared_statements: bool = Field(default=True, description="Set to false behind a pooler in transaction mode.")
+    resend_seconds: float = Field(
+        default=60,
+        gt=0,
+        description="For how long an append whose connection was lost is sent again, before its outcome is told to be "
+        "unknown: longer than a failover of the database takes.",
+    )
     follow: bool = Field(default=True, description="Whether `serve` keeps read models up to date itself.")
 
     @property

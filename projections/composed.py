@@ -36,6 +36,16 @@ def drop(table_name: str) -> sql.Composed:
     return sql.SQL("DROP VIEW IF EXISTS {}; DROP TABLE IF EXISTS {}").format(view, table)
 
 
+def analyze(table: Table[Any]) -> sql.Composed:
+    """Tells the planner what the table holds."""
+    return sql.SQL("ANALYZE {}").format(_table(table))
+
+
+def vacuum(table: Table[Any]) -> sql.Composed:
+    """Tells indexes which pages hold nothing but rows that everyone sees; not in a transaction."""
+    return sql.SQL("VACUUM {}").format(_table(table))
+
+
 def fragment(text: LiteralString) -> sql.SQL:
     """A condition from a `.sql` file."""
     return sql.SQL(text)

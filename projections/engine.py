@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from domain.errors import ServiceUnavailableError
-from infra.database import Connection, Database
+from infra.connections import OWNER, Connection
+from infra.database import Database
 from infra.event_log.mapper import SealingMapper
 from infra.sql import beside, literal
 from projections import composed
@@ -41,6 +42,17 @@ class Work(NamedTuple):
     rebuilding: bool
 
 
+class Pulse(NamedTuple):
+    """What changes whenever there may be something to do. Positions only grow, so their sum tells of every append."""
+
+    positions: int
+    tenants: int
+    rebuilds: int
+    failures: int
+    waiting: bool
+    """Whether a tenant waits for a key."""
+
+
 class _Refused(Exception):  # noqa: N818 - no error of its own: it carries one out of the transaction
     """A batch whose rows cannot be written: its tenants with their positions, and why."""
 
@@ -60,26 +72,37 @@ class Engine:
         probe: Callable[[str], None] = lambda _point: None,
     ) -> None:
         self._database = database
-        self._decode = mapper.to_domain_event
-        self._decode_once = lru_cache(NEWS_KEPT)(mapper.to_domain_event)
+        self._decode = mapper.read
+        self._decode_once = lru_cache(NEWS_KEPT)(mapper.read)
         self._probe = probe
         self.projections = tuple(projections)
 
     def install(self) -> None:
-        """Create the tables that are not there yet."""
+        """Create the tables that are not there yet. Where there are events already, the read model is made anew."""
         with self._database.connection() as connection:
             if not self._missing(connection):
                 return
         with self._database.transaction() as connection:
             connection.execute(_SQL["lock_progress"])
+            logged = connection.execute(_SQL["logged"]).fetchone() is not None
             for projection in self._missing(connection):
-                _create(connection, projection)
+                if logged:
+                    connection.execute(_SQL["begin_rebuild"], _named(projection))
+                    connection.execute(tables(projection))
+                else:
+                    _create(connection, projection)
 
     def enrol(self) -> None:
         """Let every tenant's log be followed."""
         with self._database.transaction() as connection:
             connection.execute(_SQL["may_enrol"])
             connection.execute(_SQL["enrol"], self._names())
+
+    def pulse(self) -> Pulse:
+        """Whether anything has changed is told by two pulses, in a hundredth of the time that `work` takes."""
+        with self._database.connection() as connection:
+            (row,) = connection.execute(_SQL["pulse"]).fetchall()
+        return Pulse(*row)
 
     def work(self, *, waiting: bool = True) -> list[Work]:
         """What there is to do; `waiting` says whether tenants that wait for a key are news."""
@@ -108,17 +131,16 @@ class Engine:
             return sum(self._isolate(projection, tenant_id, limit) for tenant_id in refused.places)
 
     def reset(self, projection: Projection[Any], *, indexed: bool = False) -> None:
-        """Start the read model over, with tables made anew; those of older versions go.
+        """Start the read model over, with tables made anew; those of other versions stay as they are.
 
         The indexes that only lists need are made at the end, unless they are asked for now.
         """
-        names = {"projection": projection.name, "version": projection.version}
+        names = _named(projection)
         with self._database.transaction() as connection:
             connection.execute(_SQL["none_enrol"])
             connection.execute(_SQL["begin_rebuild"], names)
             connection.execute(_SQL["hold"], names)
-            for version in range(1, projection.version + 1):
-                connection.execute(composed.drop(f"{projection.name}_v{version}"))
+            connection.execute(composed.drop(projection.table.name))
             if indexed:
                 _create(connection, projection)
                 connection.execute(_SQL["end_rebuild"], names)
@@ -129,7 +151,7 @@ class Engine:
 
     def rebuilding(self, projection: Projection[Any]) -> bool:
         """Whether the read model is being made anew and lacks its indexes."""
-        names = {"projection": projection.name, "version": projection.version}
+        names = _named(projection)
         with self._database.connection() as connection:
             return connection.execute(_SQL["rebuilding"], names).fetchone() is not None
 
@@ -140,21 +162,24 @@ class Engine:
         finds the event that made the row.
         """
         try:
-            return self._finish(projection)
+            finished = self._finish(projection)
         except RowsRefusedError:
             self.reset(projection, indexed=True)
             return False
+        if finished:
+            self._vacuum(projection)
+        return finished
 
     def done(self, projection: Projection[Any]) -> tuple[int, int, int]:
         """How many events are folded, of how many, and for how many tenants the projection has stopped."""
-        names = {"projection": projection.name, "version": projection.version}
+        names = _named(projection)
         with self._database.connection() as connection:
             row = connection.execute(_SQL["done"], names).fetchone()
         return cast(tuple[int, int, int], row)
 
     def left(self, projection: Projection[Any]) -> int:
         """How many events wait to be folded, without those that a failure holds back."""
-        names = {"projection": projection.name, "version": projection.version}
+        names = _named(projection)
         with self._database.connection() as connection:
             (row,) = connection.execute(_SQL["left"], names).fetchall()
         return int(row[0])
@@ -169,10 +194,19 @@ class Engine:
         with self._database.connection() as connection:
             return connection.execute(_SQL["failures"], self._names()).fetchall()
 
+    def waiting(self) -> tuple[int, float]:
+        """How many events are folded by all projections, and for how many seconds the first one that is not waits.
+
+        Without those that a failure or a rebuild holds back.
+        """
+        with self._database.connection() as connection:
+            row = connection.execute(_SQL["oldest_news"], self._names()).fetchone()
+        return cast(tuple[int, float], row)
+
     def retry(self, projection: Projection[Any]) -> None:
         """Let the projection try again where it has stopped."""
         with self._database.transaction() as connection:
-            connection.execute(_SQL["retry"], {"projection": projection.name})
+            connection.execute(_SQL["retry"], _named(projection))
 
     def _names(self) -> dict[str, list[Any]]:
         return {
@@ -235,13 +269,13 @@ class Engine:
         return folded
 
     def _fail(self, projection: Projection[Any], refused: _Refused) -> None:
-        names = {"projection": projection.name, "version": projection.version, "failure": str(refused)}
+        names = {**_named(projection), "failure": str(refused)}
         ((tenant_id, position),) = refused.places.items()
         with self._database.connection() as connection:
             connection.execute(_SQL["fail"], {**names, "tenant_id": tenant_id, "position": position})
 
     def _finish(self, projection: Projection[Any]) -> bool:
-        names = {"projection": projection.name, "version": projection.version}
+        names = _named(projection)
         if self.left(projection) > NEARLY_DONE:
             return False
         with self._database.transaction() as connection:
@@ -251,11 +285,21 @@ class Engine:
             if self.left(projection) > NEARLY_DONE:
                 return False
             connection.execute(_SQL["roomy"])
-            with refusals():
+            with refusals(), connection.patient(OWNER.answer):
                 for index in indexes(projection):
                     connection.execute(index)
+                connection.execute(composed.analyze(projection.table))
             connection.execute(_SQL["end_rebuild"], names)
         return True
+
+    def _vacuum(self, projection: Projection[Any]) -> None:
+        """Let indexes answer without a look at each row: PostgreSQL would do it by itself, some minutes later."""
+        with suppress(ServiceUnavailableError), self._database.connection() as connection:
+            connection.execute(composed.vacuum(projection.table))
+
+
+def _named(projection: Projection[Any]) -> dict[str, Any]:
+    return {"projection": projection.name, "version": projection.version}
 
 
 def _create(connection: Connection, projection: Projection[Any]) -> None:
@@ -269,6 +313,6 @@ def _advance(connection: Connection, projection: Projection[Any], batches: Itera
         moved["positions"].append(batch.position + batch.folded)
         moved["failed"].append(batch.failed_position)
         moved["failures"].append(batch.failure)
-    names = {"projection": projection.name, "version": projection.version}
+    names = _named(projection)
     if connection.execute(_SQL["advance"], names | moved).rowcount != len(moved["tenant_ids"]):
         raise ServiceUnavailableError("The read model was started over meanwhile.")

@@ -17,19 +17,23 @@ SELECT FROM read_models.rebuilds WHERE projection = %(projection)s AND version =
 -- end_rebuild: the read model is whole
 DELETE FROM read_models.rebuilds WHERE projection = %(projection)s AND version = %(version)s
 
--- hold: every tenant's place in a projection, so that nobody folds meanwhile
-SELECT FROM read_models.progress WHERE projection = %(projection)s ORDER BY version, tenant_id FOR UPDATE
+-- hold: every tenant's place in a version of a projection, so that nobody folds meanwhile
+SELECT FROM read_models.progress WHERE projection = %(projection)s AND version = %(version)s
+ ORDER BY tenant_id FOR UPDATE
 
 -- left: how many events wait to be folded, where nothing holds them back
 SELECT coalesce(sum(h.position - p.position), 0)::bigint
   FROM read_models.progress AS p JOIN ledger.log_heads AS h USING (tenant_id)
  WHERE p.projection = %(projection)s AND p.version = %(version)s AND p.failure IS NULL
 
--- roomy: memory to make indexes in
-SET LOCAL maintenance_work_mem = '256MB'
+-- roomy: memory and time to make indexes in
+SELECT set_config('maintenance_work_mem', '256MB', true), set_config('statement_timeout', '6h', true)
 
 -- reset: start over from the beginning of every log
-DELETE FROM read_models.progress WHERE projection = %(projection)s
+DELETE FROM read_models.progress WHERE projection = %(projection)s AND version = %(version)s
+
+-- logged: whether any tenant has events
+SELECT FROM ledger.log_heads WHERE position > 0 LIMIT 1
 
 -- may_enrol: until the transaction ends, unless a read model is just being made anew
 SELECT pg_advisory_xact_lock_shared(7352)
@@ -46,6 +50,13 @@ SELECT p.projection, p.version, h.tenant_id
                     WHERE (known.projection, known.version, known.tenant_id) = (p.projection, p.version, h.tenant_id))
  ORDER BY p.projection, p.version, h.tenant_id -- one order, so that two at once cannot deadlock
     ON CONFLICT DO NOTHING
+
+-- pulse: what changes with every append, new tenant, rebuild, stop and retry; and whether tenants wait for a key
+SELECT coalesce(sum(h.position), 0)::bigint, count(*),
+       (SELECT count(*) FROM read_models.rebuilds),
+       (SELECT count(*) FROM read_models.progress WHERE failure IS NOT NULL),
+       EXISTS (SELECT FROM read_models.progress WHERE failure IS NOT NULL AND failed_position IS NULL)
+  FROM ledger.log_heads AS h
 
 -- work: for each projection whether there are news, tenants that are not enrolled, a rebuild to end
 SELECT w.projection, w.version,
@@ -108,9 +119,47 @@ SELECT p.projection, p.version, p.tenant_id, p.position, p.failure
   JOIN read_models.progress AS p USING (projection, version)
  WHERE p.failure IS NOT NULL ORDER BY p.projection, p.tenant_id
 
+-- oldest_news: how many events are folded, and since when the first that is not folded waits, in seconds
+WITH place AS MATERIALIZED (
+    SELECT h.tenant_id, coalesce(p.position, 0) AS position, h.position AS head,
+           p.failure IS NOT NULL OR EXISTS (
+               SELECT FROM read_models.rebuilds AS r WHERE (r.projection, r.version) = (w.projection, w.version)
+           ) AS held_back
+      FROM unnest(%(projections)s::text[], %(versions)s::integer[]) AS w (projection, version)
+     CROSS JOIN ledger.log_heads AS h
+      LEFT JOIN read_models.progress AS p
+        ON (p.projection, p.version, p.tenant_id) = (w.projection, w.version, h.tenant_id)
+)
+SELECT (SELECT coalesce(sum(position), 0) FROM place)::bigint,
+       coalesce(extract(epoch FROM clock_timestamp() - min(e.effective_at)), 0)::float8
+  FROM (SELECT DISTINCT tenant_id, position FROM place WHERE position < head AND NOT held_back LIMIT 100) AS behind
+  JOIN ledger.events AS e ON e.tenant_id = behind.tenant_id AND e.position = behind.position + 1
+
 -- retry: let stopped projections try again
 UPDATE read_models.progress SET failed_position = NULL, failure = NULL
- WHERE projection = %(projection)s AND failed_position IS NOT NULL
+ WHERE projection = %(projection)s AND version = %(version)s AND failed_position IS NOT NULL
 
 -- reached: how far a projection has folded the session's tenant
 SELECT position FROM queries.progress WHERE projection = %(projection)s AND version = %(version)s
+
+-- begin_list: name the tenant and bound the statements of a list; tell its times' positions, and what is made anew
+SELECT set_config('ledger.tenant_id', %(tenant_id)s::text, true),
+       set_config('statement_timeout', %(milliseconds)s, true),
+       ARRAY(
+           SELECT ledger.position_at(%(tenant_id)s::uuid, m.at - interval '1 microsecond' * m.exclusive::integer)
+             FROM unnest(%(moments)s::timestamptz[], %(exclusive)s::boolean[])
+                  WITH ORDINALITY AS m (at, exclusive, ordinal)
+            ORDER BY m.ordinal
+       ),
+       ARRAY(
+           SELECT r.projection FROM queries.rebuilds AS r
+             JOIN unnest(%(projections)s::text[], %(versions)s::integer[]) AS w (projection, version)
+            USING (projection, version) ORDER BY 1
+       )
+
+-- rebuilding_of: which of some read models are being made anew
+SELECT ARRAY(
+    SELECT r.projection FROM queries.rebuilds AS r
+      JOIN unnest(%(projections)s::text[], %(versions)s::integer[]) AS w (projection, version)
+     USING (projection, version) ORDER BY 1
+)

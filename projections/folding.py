@@ -7,11 +7,12 @@ from uuid import UUID
 
 from domain.errors import KeyUnavailableError, ServiceUnavailableError
 from domain.event import Event, Recorded
+from infra.event_log.recorder import missing_position
 from projections.projection import Key, Projection, apply
 from projections.reading import Batch, News, Piece, portions
 from projections.writing import Rows
 
-Decode = Callable[[News], Event]
+Decode = Callable[[UUID, News], Event]
 
 BATCH_BYTES = 64 * 2**20
 """A batch is cut short once it has read so much, however few events that are."""
@@ -38,6 +39,9 @@ def fold_pieces(
         size += piece.size
         if size > BATCH_BYTES:
             return
+    for batch in batches.values():
+        if batch.failure is None and batch.next <= batch.until:
+            batch.fail(batch.next, missing_position(batch.tenant_id, batch.next))
 
 
 def _keys(projection: Projection[Any], touched: Iterable[Batch]) -> set[Key]:
@@ -57,9 +61,11 @@ def _decode(decode: Decode, batches: Mapping[UUID, Batch], piece: Piece) -> list
 
 
 def _decode_one(decode: Decode, batch: Batch, entries: Iterable[News]) -> None:
-    for entry in entries:
+    for position, entry in enumerate(entries, batch.next):
+        if entry.id != position:
+            return batch.fail(position, missing_position(batch.tenant_id, position))
         try:
-            event = decode(entry)
+            event = decode(batch.tenant_id, entry)
         except KeyUnavailableError as error:
             return batch.wait(error)
         except ServiceUnavailableError:

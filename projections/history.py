@@ -1,17 +1,25 @@
 """Tells what happened: each event with what it changed, before and after, found by folding the log itself."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 from uuid import UUID
 
-from domain.event import Actor, Event, Recorded, to_parts
+from eventsourcing.application import AggregateNotFoundError
+
+from domain.event import Actor, Authenticated, Event, Recorded, to_parts
 from domain.values import same_json
+from infra.event_log.fold import Fold
+from infra.event_log.log import TenantLog
 from projections.assets.fold import ASSETS
 from projections.jobs.fold import JOBS
 from projections.projection import Key, apply
 from projections.query import Keyset, Page
+from projections.states import AssetState, JobState
+
+R = TypeVar("R", AssetState, JobState)
 
 _BOOKKEEPING = frozenset(
     "tenant_id asset_id revision position created_position live_status media_kind name_search "
@@ -40,6 +48,7 @@ class Entry:
     time: datetime
     recorded_at: datetime
     actor: Actor
+    authenticated: Authenticated | None
     subject: str | None
     reason: str | None
     correlation_id: str
@@ -57,17 +66,43 @@ def entries(history: Iterable[Recorded]) -> Iterator[Entry]:
         apply(rows, after)
 
 
+def entries_after(
+    log: TenantLog,
+    originator_id: UUID,
+    fold: Fold[R, Any],
+    *,
+    at: int | None = None,
+    after: int | None = None,
+    until: int | None = None,
+) -> Iterator[Entry]:
+    """The events of one originator after a revision or a position, with what they changed, up to a revision.
+
+    They are read from the nearest snapshot on. The library's AggregateNotFoundError if there is none, or it is of
+    another kind.
+    """
+    state, events = log.since(originator_id, fold, at=at, after=after, until=until)
+    for recorded in events:
+        following = fold.step(state, recorded)
+        if following is None:
+            break
+        if recorded.position > (after or 0) and recorded.event.originator_version > (at or 0):
+            yield _entry(recorded, tuple(_differences(state.row if state else None, following.row)))
+        state = following
+    if state is None:
+        raise AggregateNotFoundError(originator_id)
+
+
 def page_of_entries(
-    history: Callable[[], Iterable[Recorded]], keyset: Keyset, limit: int, cursor: str | None
+    log: TenantLog, originator_id: UUID, fold: Fold[R, Any], keyset: Keyset, limit: int, cursor: str | None
 ) -> Page[Entry]:
     """A page of one originator's events with what they changed, the oldest first.
 
     CursorError before the history is read: a foreign cursor tells nothing about what is there.
     """
     after = keyset.decode(cursor) if cursor is not None else 0
-    told = [entry for entry in entries(history()) if entry.position > after]
-    more = len(told) > limit
-    return Page(told[:limit], keyset.encode(told[limit - 1].position) if more else None)
+    page = list(islice(entries_after(log, originator_id, fold, after=after), limit + 1))
+    more = len(page) > limit
+    return Page(page[:limit], keyset.encode(page[limit - 1].position) if more else None)
 
 
 def _differences(before: Any, after: Any) -> Iterator[Change]:  # noqa: ANN401 - rows of either kind
@@ -93,6 +128,7 @@ def _entry(recorded: Recorded, changes: tuple[Change, ...]) -> Entry:
         time=recorded.effective_at,
         recorded_at=envelope.recorded_at,
         actor=envelope.actor,
+        authenticated=envelope.authenticated,
         subject=envelope.subject,
         reason=envelope.reason,
         correlation_id=envelope.correlation_id,

@@ -5,9 +5,13 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast, get_args
 
+from domain.asset.events import AssetEvent
+from domain.errors import LedgerError
 from domain.event import Event, Recorded
+from domain.job.events import JobEvent
+from domain.tenant.events import ReferenceDeclared, TenantEvent
 from projections.copying import Lines
 
 Row = TypeVar("Row")
@@ -46,7 +50,8 @@ class Projection(Generic[Row]):
 
     `keys` tells which rows an event may touch, so that they are loaded before it is folded (rows that are only
     ever added need not be named). `fold` returns the rows as they are after the event, None for a row that is
-    gone; it reads nothing but its arguments.
+    gone; it reads nothing but its arguments. Every event is named, either as one that is folded or as one that the
+    projection leaves out on purpose.
     """
 
     name: str
@@ -55,6 +60,33 @@ class Projection(Generic[Row]):
     keys: Callable[[Event], Iterable[Key]]
     fold: Callable[[Mapping[Key, Row], Recorded], Changes[Row]]
     tables_sql: Path
+    folds: frozenset[type[Event]] = frozenset()
+    leaves_out: frozenset[type[Event]] = frozenset()
+
+
+class UnhandledEventError(LedgerError):
+    """A projection neither folds an event nor leaves it out on purpose."""
+
+
+def check_handled(projections: Iterable[Projection[Any]], topics: Mapping[str, type[Event]]) -> None:
+    """Refuse an event that a projection does not name: UnhandledEventError. Once recorded, it would stop the fold."""
+    for projection in projections:
+        handled = projection.folds | projection.leaves_out
+        if missing := sorted(topic for topic, kind in topics.items() if kind not in handled):
+            raise UnhandledEventError(
+                f"The projection {projection.name} handles no event {', '.join(missing)}: "
+                f"let projections/{projection.name}/fold.py fold it or leave it out."
+            )
+
+
+def classes(*kinds: Any) -> frozenset[type[Event]]:  # noqa: ANN401 - unions of event classes, or single ones
+    """The event classes that the unions consist of."""
+    return frozenset(kind for union in kinds for kind in (get_args(union) or (union,)))
+
+
+OF_ASSETS = classes(AssetEvent)
+OF_JOBS = classes(JobEvent)
+OF_TENANTS = classes(TenantEvent, ReferenceDeclared)
 
 
 def with_values(row: Row, values: Mapping[str, Any]) -> Row:

@@ -15,7 +15,8 @@ from uuid import UUID
 import psycopg
 
 from domain.event import Recorded
-from infra.database import Connection, fetch_at_once
+from infra.connections import Connection
+from infra.database import fetch_at_once
 from infra.sql import beside
 from projections.projection import Projection
 
@@ -39,10 +40,17 @@ class Batch:
     tenant_id: UUID
     position: int
     head: int
+    until: int = 0
+    """Up to where it is read this time."""
     folded: int = 0
     news: list[Recorded] = field(default_factory=list)
     failed_position: int | None = None
     failure: str | None = None
+
+    @property
+    def next(self) -> int:
+        """The position to fold next."""
+        return self.position + self.folded + 1
 
     def wait(self, error: Exception) -> None:
         """Hold the tenant back until what is missing is there; it is asked for again later."""
@@ -105,7 +113,9 @@ def stretches(batches: Iterable[Batch], limit: int) -> list[Stretch]:
     """What to read of each tenant, so that all together are about the limit."""
     claimed = list(batches)
     each = max(1, limit // len(claimed))
-    return [Stretch(b.tenant_id, b.position, min(b.head, b.position + each)) for b in claimed]
+    for batch in claimed:
+        batch.until = min(batch.head, batch.position + each)
+    return [Stretch(batch.tenant_id, batch.position, batch.until) for batch in claimed]
 
 
 def pieces(fetch: Fetch, wanted: Iterable[Stretch]) -> Generator[Piece]:

@@ -10,9 +10,11 @@ import psycopg
 import structlog
 
 from domain.errors import LedgerError
+from infra.connections import OWNER
 from infra.database import Database
+from infra.supervision import SupervisedThread
 from projections.collecting import collector_at_rest
-from projections.engine import FOLLOW_BATCH, REBUILD_BATCH, Engine, Work
+from projections.engine import FOLLOW_BATCH, REBUILD_BATCH, Engine, Pulse, Work
 from projections.projection import Projection
 from projections.query import reached
 
@@ -25,8 +27,12 @@ GATHERING = 0.04
 PAUSE_AFTER_ERROR = 1.0
 PAUSE_OF_WAITING = 1.0
 """How often tenants that wait for a key are tried again."""
+LOOKING_ANYWAY = 10.0
+"""How often a follower looks for work although nothing seems to have changed."""
 PAUSE_FOR_OTHERS = 0.05
 """How long a rebuild waits where other processes are folding all that is left."""
+OVERDUE_SECONDS = 600.0
+"""Longer than the statements of one batch may take together."""
 HELPING_BATCH = 5_000
 """How much of somebody's rebuild a follower carries on before it looks at its other projections again."""
 
@@ -34,24 +40,27 @@ HELPING_BATCH = 5_000
 class Follower:
     """A thread that keeps every projection up to date until it is stopped. A context manager.
 
-    An idle system is asked by one statement, ever less often, down to four times a second. Whoever records in the same
-    process wakes it.
+    An idle system is asked for its pulse by one statement, ever less often, down to four times a second: it takes less
+    than a millisecond for ten thousand tenants. Whoever records in the same process wakes it.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._stopped = threading.Event()
         self._woken = threading.Event()
-        self._thread = threading.Thread(target=self.run, name="follower")
+        self.thread = SupervisedThread("follower", self.run, overdue=OVERDUE_SECONDS, pause=self._stopped.wait)
         self._waiting_again = 0.0
+        self._idle: Pulse | None = None
+        """The pulse when there was nothing to do; None while there may be something."""
+        self._looking_again = 0.0
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self.thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-        self._thread.join()
+        self.thread.join()
 
     def stop(self) -> None:
         """Stop after the batch at hand."""
@@ -69,13 +78,17 @@ class Follower:
             if self._woken.is_set():
                 self._woken.clear()
                 pause = SHORTEST_PAUSE  # what woke us may commit a moment later
+            self.thread.beat()
             try:
-                if self._round():
+                folded = self._round()
+                self.thread.trouble = None
+                if folded:
                     pause = SHORTEST_PAUSE
                     self._stopped.wait(GATHERING)
                     continue
                 pause = min(2 * pause, LONGEST_PAUSE)
             except (LedgerError, psycopg.Error) as error:
+                self.thread.trouble = str(error)
                 _LOG.warning("projections paused", reason=str(error))
                 self._stopped.wait(PAUSE_AFTER_ERROR)
             if not self._stopped.is_set():
@@ -83,19 +96,26 @@ class Follower:
 
     def _round(self) -> int:
         """Fold what there is, once around the projections; returns how many events that were."""
-        waiting = time.monotonic() >= self._waiting_again
+        pulse, now = self._engine.pulse(), time.monotonic()
+        waiting = now >= self._waiting_again
+        if pulse == self._idle and not (pulse.waiting and waiting) and now < self._looking_again:
+            return 0
         if waiting:
-            self._waiting_again = time.monotonic() + PAUSE_OF_WAITING
+            self._waiting_again = now + PAUSE_OF_WAITING
+        self._looking_again = now + LOOKING_ANYWAY
         found = self._engine.work(waiting=waiting)
         if any(work.unenrolled for work in found):
             self._engine.enrol()
             found = self._engine.work(waiting=waiting)
+        self._idle = None if any(work.news or work.unenrolled or work.rebuilding for work in found) else pulse
         return sum(self._do(work, waiting=waiting) for work in found)
 
     def _do(self, work: Work, *, waiting: bool) -> int:
         limit = HELPING_BATCH if work.rebuilding else FOLLOW_BATCH
+        self.thread.beat()
         folded = self._engine.step(work.projection, limit, waiting=waiting) if work.news else 0
         if work.rebuilding and folded < limit:
+            self.thread.beat(within=OWNER.answer)
             self._engine.finish(work.projection)
         return folded
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from infra.database import Connection
+from infra.connections import Connection
 from projections import composed
 from projections.projection import Key, Table
 

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from api.cli.importing import import_
-from api.cli.opening import TenantOption, opened, operated, say, tenant_or_only
+from api.cli.opening import TenantOption, opened, operated, tenant_or_only
+from api.cli.output import say
 from api.cli.purging import purge
 from api.purging import Purging
 from api.reconciling import Mismatch, Reconciling

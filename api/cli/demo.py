@@ -11,6 +11,7 @@ from uuid import UUID
 import httpx
 import typer
 from rich.console import Console
+from rich.text import Text
 from uuid_utils.compat import uuid7
 
 from api import logs
@@ -18,7 +19,9 @@ from api.app import create_app
 from api.cli.content import compare
 from api.cli.importing import read_by, run_import
 from api.cli.opening import operated, operator
+from api.cli.output import console, say
 from api.cli.projections import rebuild_with_bar
+from api.cli.stop_deadline import wait_to_be_stopped
 from api.cli.story import Story
 from api.cli.story_of_content import ContentStory
 from api.cli.telling import SAMPLES
@@ -29,7 +32,7 @@ from api.importers import folder
 from api.importing import Importing
 from api.lease_watch import LeaseWatch
 from api.ledger import Ledger
-from api.serving import ServingError, listening, serving, wait_for_signal
+from api.serving import ServingError, listening, serving
 from domain.errors import TenantNotFoundError
 from domain.event import Actor
 from infra.settings import Settings
@@ -44,10 +47,10 @@ def demo(
     port: Annotated[int, typer.Option(help="The port to serve on; any free one if it is taken.")] = 8000,
 ) -> None:
     """Start the service, tell a story over HTTP, and keep serving: what the ledger is for, in a minute."""
-    console = Console()
+    on = console()
     logs.configure(logging.WARNING)
     settings = Settings(data=data.resolve()) if data else Settings()
-    console.print(f"[dim]PostgreSQL and keys live in {settings.data}[/]", highlight=False)
+    say(f"PostgreSQL and keys live in {settings.data}", on, "dim")
     with (
         services(settings) as made,
         LeaseWatch(made),
@@ -57,15 +60,16 @@ def demo(
         tenant_id = _tenant(made)
         key = made.tenants.issue_key(operator("demo"), tenant_id, Actor(id="pipeline", type="worker"))
         with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as http:
-            story = Story(http, console, run=str(uuid7())[:18])
+            story = Story(http, on, run=str(uuid7())[:18])
             story.tell()
-            ContentStory(http, console).tell(story.castle)
-        _import_samples(made, tenant_id, console)
-        _reconcile(made, tenant_id, console)
-        console.print("\n[bold]asset-ledger projections rebuild assets[/]", highlight=False)
-        rebuild_with_bar(made.engine, ASSETS, console)
+            ContentStory(http, on).tell(story.castle)
+        _import_samples(made, tenant_id, on)
+        _reconcile(made, tenant_id, on)
+        on.print()
+        say("asset-ledger projections rebuild assets", on, "bold")
+        rebuild_with_bar(made.engine, ASSETS, on)
         if not once:
-            _keep_serving(console, url, key, story.castle)
+            _keep_serving(on, url, key, story.castle)
 
 
 def _listener(port: int) -> socket.socket:
@@ -83,23 +87,25 @@ def _tenant(services: Services) -> UUID:
         return services.tenants.create(operator("demo"), TENANT)
 
 
-def _import_samples(services: Services, tenant_id: UUID, console: Console) -> None:
-    console.print("\n[bold]asset-ledger content import docs/samples[/]", highlight=False)
+def _import_samples(services: Services, tenant_id: UUID, on: Console) -> None:
+    on.print()
+    say("asset-ledger content import docs/samples", on, "bold")
     contents = Contents(Ledger(operated(services, tenant_id)), services.rules)
-    run_import(Importing(contents, "samples", "USD"), read_by(lambda: folder.read(SAMPLES)), console)
+    run_import(Importing(contents, "samples", "USD"), read_by(lambda: folder.read(SAMPLES)), on)
 
 
-def _reconcile(services: Services, tenant_id: UUID, console: Console) -> None:
-    console.print("\n[bold]asset-ledger content reconcile[/]", highlight=False)
+def _reconcile(services: Services, tenant_id: UUID, on: Console) -> None:
+    on.print()
+    say("asset-ledger content reconcile", on, "bold")
     compare(operated(services, tenant_id), repair=False)
 
 
-def _keep_serving(console: Console, url: str, key: str, asset_id: str) -> None:
+def _keep_serving(on: Console, url: str, key: str, asset_id: str) -> None:
     """Print how to go on, and serve until Ctrl-C or SIGTERM."""
-    console.print(
-        f"\n[bold green]Serving[/] on {url} (API description: {url}/docs). Stop with Ctrl-C.", highlight=False
+    on.print(
+        Text.assemble("\n", ("Serving", "bold green"), f" on {url} (API description: {url}/docs). Stop with Ctrl-C.")
     )
-    console.print("Try it in another terminal:\n", highlight=False)
+    on.print("Try it in another terminal:\n")
     lines = (
         f"export URL={url}",
         f"export KEY={key}",
@@ -107,5 +113,5 @@ def _keep_serving(console: Console, url: str, key: str, asset_id: str) -> None:
         f'curl -s "$URL/v1/assets/{asset_id}/events" -H "Authorization: Bearer $KEY"',
     )
     for line in lines:
-        console.out(f"  {line}", highlight=False)
-    wait_for_signal()
+        say(f"  {line}", on)
+    wait_to_be_stopped()

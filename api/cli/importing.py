@@ -13,12 +13,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from api.cli.opening import ReasonOption, TenantOption, opened, operated, tenant_or_only
+from api.cli.output import console, say
 from api.contents import Contents
 from api.importers import folder, jsonl, nodetool
 from api.importers.items import SourceUnreadableError, one_line
 from api.importers.outcomes import Outcome
 from api.importing import Found, Importing
 from api.ledger import Ledger
+from infra.regular_files import open_regular
 
 Kind = Literal["folder", "nodetool", "jsonl"]
 ALWAYS = {"imported": "imported", "known": "known already", "refused": "refused"}
@@ -69,7 +71,6 @@ def import_(
     short goes on where it stopped. The times at the source are kept beside the time of recording. What cannot be
     imported is listed with its reason, and the command ends with 1; everything else is there.
     """
-    console = Console()
     kind = kind_of(path)
     if len(currency) != 3 or not currency.isascii() or not currency.isupper():
         raise typer.BadParameter("an ISO 4217 code has three capital letters, such as USD", param_hint="--currency")
@@ -78,31 +79,31 @@ def import_(
         services.store.check()
         contents = Contents(Ledger(operated(services, tenant_or_only(services, tenant))), services.rules)
         importing = Importing(contents, source or kind, currency, reason)
-        listed = run_import(importing, there, console)
+        listed = run_import(importing, there, console())
     if listed:
         raise typer.Exit(1)
 
 
-def run_import(importing: Importing, there: Source, console: Console) -> int:
+def run_import(importing: Importing, there: Source, on: Console) -> int:
     """Import with a progress bar, list what cannot be imported, and sum up; returns how much that was."""
     counted: Counter[str] = Counter()
     listed = 0
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, BytesRead(importing), console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("importing", total=there.count() if console.is_terminal else None)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, BytesRead(importing), console=on, disable=not on.is_terminal) as bar:
+        task = bar.add_task("importing", total=there.count() if on.is_terminal else None)
         for outcome in importing.run(there.read()):
             counted[outcome.what] += 1
             bar.advance(task)
             if outcome.reason:
                 listed += outcome.what != "unfinished"
-                _list(outcome, console)
-    console.print(_sum(counted), highlight=False, soft_wrap=True)
+                _list(outcome, on)
+    say(_sum(counted), on)
     return listed
 
 
-def _list(outcome: Outcome, console: Console) -> None:
+def _list(outcome: Outcome, on: Console) -> None:
     told = LISTED.get(outcome.what, "in part")
-    console.print(f"{told}  {one_line(outcome.place)}: {outcome.reason}", markup=False, highlight=False, soft_wrap=True)
+    say(f"{told}  {one_line(outcome.place)}: {outcome.reason}", on)
 
 
 def _sum(counted: Counter[str]) -> str:
@@ -118,7 +119,7 @@ def kind_of(path: Path) -> Kind:
     if path.is_dir():
         return "folder"
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             if file.read(len(SQLITE)) == SQLITE:
                 return "nodetool"
         if jsonl.is_one(path):

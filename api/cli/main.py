@@ -3,12 +3,12 @@
 import sys
 
 import typer
-from rich.console import Console
 
 from api import logs
 from api.cli import content, demo, keys, projections, replay, serve, tenants
+from api.cli.output import complain
 from api.serving import ServingError
-from domain.errors import LedgerError
+from domain.errors import LedgerError, OutcomeUnknownError
 from infra.embedded import EmbeddedPostgresError
 from infra.keys.key_file import KeyFileError
 from infra.migrations import MigrationError
@@ -23,11 +23,14 @@ EXPECTED = (
     MigrationError,
 )
 
+OUTCOME_UNKNOWN = 3
+
 app = typer.Typer(
     name="asset-ledger",
     help="The Asset Ledger: who, what and which job made each asset, and what happened to it since.",
     epilog="Settings come from the environment: see docs/reference/settings.md. Without any, the ledger runs on a "
-    "PostgreSQL of its own. Start with `asset-ledger demo`.",
+    "PostgreSQL of its own. Start with `asset-ledger demo`. Exit status: 0 done, 1 not done, 2 misused, 3 nobody knows "
+    "whether it was recorded (look before you repeat it).",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -43,10 +46,10 @@ app.add_typer(content.app, name="content")
 
 
 def main() -> None:
-    """Run the command line; expected errors end in one line and exit status 1."""
+    """Run the command line; expected errors end in one line and exit status 1, or 3 when the outcome is unknown."""
     logs.configure()
     try:
         app()
     except EXPECTED as error:
-        Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {error}", highlight=False)
-        sys.exit(1)
+        complain(str(error))
+        sys.exit(OUTCOME_UNKNOWN if isinstance(error, OutcomeUnknownError) else 1)

@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 
 from api.composition import Services, services, utc_now
 from api.session import Session
-from domain.errors import TenantNotFoundError
+from domain.errors import OutcomeUnknownError, TenantNotFoundError
 from domain.event import Actor, Context
 from infra.settings import Settings
 from infra.tenants import list_tenants
@@ -40,6 +40,15 @@ def operator(reason: str | None = None) -> Context:
     )
 
 
+@contextmanager
+def in_doubt(remedy: str) -> Iterator[None]:
+    """Add the remedy to the error, if nobody knows whether the block's change was recorded."""
+    try:
+        yield
+    except OutcomeUnknownError as error:
+        raise OutcomeUnknownError(f"The connection was lost: nobody knows whether it is recorded. {remedy}") from error
+
+
 def operated(services: Services, tenant_id: UUID) -> Session:
     """An operator's session with a tenant."""
     return services.session(tenant_id, operator().actor)
@@ -54,8 +63,3 @@ def tenant_or_only(services: Services, tenant: str | None) -> UUID:
         names = ", ".join(name for name, *_ in known[:10]) or "none yet: `asset-ledger tenant create NAME`"
         raise TenantNotFoundError(f"Say which tenant with --tenant. There are: {names}.")
     return known[0][1]
-
-
-def say(line: str) -> None:
-    """Print a line whole and as it is, whatever names it holds; what would do something to a terminal is escaped."""
-    typer.echo("".join(c if c.isprintable() else ascii(c)[1:-1] for c in line))

@@ -4,16 +4,16 @@ import time
 from typing import Annotated, Any
 
 import typer
-from rich import print as show
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.table import Table
 from rich.text import Text
 
 from api.cli.opening import opened
-from api.serving import wait_for_signal
+from api.cli.output import console, say, table
+from api.cli.stop_deadline import wait_to_be_stopped
 from projections.catalogue import PROJECTIONS
 from projections.engine import Engine
+from projections.old_versions import drop_old
 from projections.projection import Projection
 from projections.running import Follower, rebuild
 
@@ -34,8 +34,8 @@ class EventsPerSecond(ProgressColumn):
 def run() -> None:
     """Follow the logs until stopped. Any number may run at once; each batch is folded by exactly one."""
     with opened() as services, Follower(services.engine):
-        show("following; stop with Ctrl-C")
-        wait_for_signal()
+        say("following; stop with Ctrl-C")
+        wait_to_be_stopped()
 
 
 @app.command("rebuild")
@@ -50,13 +50,13 @@ def rebuild_(
     """
     projection = _projection(name)
     with opened() as services:
-        rebuild_with_bar(services.engine, projection, Console(), restart=restart)
+        rebuild_with_bar(services.engine, projection, console(), restart=restart)
 
 
-def rebuild_with_bar(engine: Engine, projection: Projection[Any], console: Console, *, restart: bool = False) -> None:
+def rebuild_with_bar(engine: Engine, projection: Projection[Any], on: Console, *, restart: bool = False) -> None:
     """Rebuild with a progress bar, and say how fast it was."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         EventsPerSecond(),
@@ -64,32 +64,35 @@ def rebuild_with_bar(engine: Engine, projection: Projection[Any], console: Conso
     )
     begun: list[int] = []
     started = time.perf_counter()
-    with Progress(*columns, console=console) as bar:
+    with Progress(*columns, console=on) as bar:
         task = bar.add_task(f"rebuilding {projection.name}", total=None)
 
         def show_progress(done: int, total: int) -> None:
             if not begun and done:
-                console.print(f"resuming at event {done:,} of {total:,}", highlight=False)
+                say(f"resuming at event {done:,} of {total:,}", on)
             begun.append(done)
             bar.update(task, completed=done, total=total)
 
         folded = rebuild(engine, projection, show_progress, restart=restart)
     seconds = time.perf_counter() - started
     rate = (folded - begun[0]) / seconds
-    console.print(
-        f"rebuilt {projection.name}: {folded:,} events in {seconds:.2f} s, {rate:,.0f} events/s", highlight=False
-    )
+    say(f"rebuilt {projection.name}: {folded:,} events in {seconds:.2f} s, {rate:,.0f} events/s", on)
 
 
 @app.command()
 def lag() -> None:
     """Show how far each projection is behind each log, and where one has stopped."""
-    table = Table("projection", "version", "tenant", "position", "head", "behind", "state")
     with opened() as services:
-        for name, version, tenant, _, position, head, failed, failure in services.engine.lag():
-            state = f"[red]stopped at {failed}: {failure}" if failed else failure or "ok"
-            table.add_row(name, str(version), tenant, f"{position:,}", f"{head:,}", f"{head - position:,}", state)
-    show(table)
+        rows = [
+            (name, str(version), tenant, f"{position:,}", f"{head:,}", f"{head - position:,}", _state(failed, failure))
+            for name, version, tenant, _, position, head, failed, failure in services.engine.lag()
+        ]
+    table(["projection", "version", "tenant", "position", "head", "behind", "state"], rows)
+
+
+def _state(failed_position: int | None, failure: str | None) -> str:
+    """How a projection is doing with one tenant."""
+    return f"stopped at {failed_position}: {failure}" if failed_position else failure or "ok"
 
 
 @app.command()
@@ -97,7 +100,21 @@ def retry(name: NameArgument) -> None:
     """Let a projection that has stopped at an event try it again, once what was wrong is mended."""
     with opened() as services:
         services.engine.retry(_projection(name))
-    show(f"{name} tries again wherever projections run")
+    say(f"{name} tries again wherever projections run")
+
+
+@app.command("drop-old")
+def drop_old_() -> None:
+    """Drop the tables of older versions of read models. Do it once no older release serves from them any more.
+
+    Until then a rebuild leaves them as they are, so that an upgrade can roll over the services, and be taken back.
+    """
+    with opened() as services:
+        dropped = [name for projection in PROJECTIONS.values() for name in drop_old(services.projector, projection)]
+    for name in dropped:
+        say(f"dropped {name}")
+    if not dropped:
+        say("nothing to drop")
 
 
 def _projection(name: str) -> Projection[Any]:

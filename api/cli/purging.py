@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
 from rich.progress import Progress
 
-from api.cli.opening import ReasonOption, TenantOption, opened, operated, say, tenant_or_only
+from api.cli.opening import ReasonOption, TenantOption, in_doubt, opened, operated, tenant_or_only
+from api.cli.output import console, say
 from api.composition import Services
 from api.purging import Purging
 from api.routers.assets import AssetFilterQuery
@@ -81,7 +81,8 @@ def _purge(services: Services, session: Session, wanted: AssetFilter, reason: st
     services.store.check()
     _catch_up(services, session)
     purging = Purging(session)
-    found = purging.request_all(wanted, reason, dry_run=dry_run)
+    with in_doubt("Repeat the command: what is being purged stays so."):
+        found = purging.request_all(wanted, reason, dry_run=dry_run)
     say(f"{'would purge' if dry_run else 'purging'} {found.assets:,} assets with {found.bytes:,} bytes")
     if found.held:
         say(f"{len(found.held):,} assets stay, since they are under a legal hold")
@@ -126,7 +127,7 @@ def _before(now: datetime, days: float | None, option: str) -> datetime | None:
 def _catch_up(services: Services, session: Session) -> None:
     """Have what a purge selects by up to date, though nobody may serve just now."""
     head = session.log.recorder.head()
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    with Progress(console=console(stderr=True), transient=True) as bar:
         task = bar.add_task("catching up with the log", total=None)
 
         def show_progress(done: int, total: int) -> None:

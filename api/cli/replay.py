@@ -6,13 +6,12 @@ from dataclasses import asdict
 from typing import Annotated
 from uuid import UUID
 
-import orjson
 import typer
 from eventsourcing.application import AggregateNotFoundError
-from rich.console import Console
 from rich.text import Text
 
 from api.cli.opening import opened, tenant_or_only
+from api.cli.output import console, printable, say_json
 from domain.errors import AssetNotFoundError
 from projections.history import Entry, entries
 
@@ -31,9 +30,9 @@ def replay(
     told = list(entries(history))
     if as_json:
         for entry in told:
-            print(orjson.dumps(asdict(entry), default=lambda value: value.model_dump()).decode())  # noqa: T201
+            say_json(asdict(entry))
     else:
-        Console().print(timeline(told), soft_wrap=True)
+        console().print(timeline(told), soft_wrap=True)
 
 
 def timeline(told: Iterable[Entry]) -> Text:
@@ -42,10 +41,12 @@ def timeline(told: Iterable[Entry]) -> Text:
     for entry in told:
         text.append(f"{entry.time:%Y-%m-%d %H:%M:%S.%f}"[:-3] + "Z  ", style="dim")
         text.append(f"{entry.topic}", style="bold cyan")
-        text.append(f"  by {entry.actor}", style="green")
+        text.append(f"  by {printable(str(entry.actor))}", style="green")
+        if entry.authenticated:
+            text.append(f" with the key {entry.authenticated.key}", style="green")
         text.append(f"  revision {entry.revision}, position {entry.position}\n", style="dim")
         if entry.reason:
-            text.append(f"    why: {entry.reason}\n", style="italic")
+            text.append(f"    why: {printable(entry.reason)}\n", style="italic")
         for change in entry.changes:
             text.append(f"    {change.field}: {_short(change.before)} → {_short(change.after)}\n")
     text.rstrip()
@@ -56,4 +57,5 @@ def _short(value: object, width: int = 100) -> str:
     if value is None:
         return "–"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = printable(text)
     return text if len(text) <= width else text[: width - 1] + "…"

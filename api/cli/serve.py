@@ -5,14 +5,15 @@ from datetime import timedelta
 from typing import Annotated
 
 import typer
-from rich import print as show
 
 from api.app import create_app
+from api.cli.output import say, warn
+from api.cli.stop_deadline import wait_to_be_stopped
 from api.clock_monitor import ClockMonitor
 from api.composition import Services, services
 from api.content_watch import ContentWatch
 from api.lease_watch import LeaseWatch
-from api.serving import listening, serving, wait_for_signal
+from api.serving import listening, serving
 from infra.content.store import StoreUnavailableError
 from infra.servers import servers
 from infra.settings import Settings
@@ -37,9 +38,9 @@ def serve(
         ContentWatch(made, timedelta(days=settings.retention_days)),
         serving(create_app(lambda: nullcontext(made)), listener) as url,
     ):
-        show(f"serving on {url}; the API is described at {url}/docs")
+        say(f"serving on {url}; the API is described at {url}/docs")
         _warn_of_the_store(made)
-        wait_for_signal()
+        wait_to_be_stopped()
 
 
 def _warn_of_the_store(services: Services) -> None:
@@ -47,7 +48,7 @@ def _warn_of_the_store(services: Services) -> None:
     try:
         services.store.check()
     except StoreUnavailableError as error:
-        show(f"[yellow]warning:[/] content can neither be stored nor read: {error}")
+        warn(f"content can neither be stored nor read: {error}")
 
 
 def migrate() -> None:
@@ -55,4 +56,7 @@ def migrate() -> None:
     settings = Settings()
     with servers(settings) as found:
         ran = found.migrate()
-    show("\n".join(f"ran {name}" for name in ran) or "nothing to do: the databases are up to date")
+    for name in ran:
+        say(f"ran {name}")
+    if not ran:
+        say("nothing to do: the databases are up to date")

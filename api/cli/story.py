@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
+from api.cli.output import table
 from api.cli.telling import Telling, sample
 
 VARIATIONS = 300
@@ -94,7 +94,7 @@ class Story(Telling):
         for file_name, facts in RECORDED.items():
             said = {"workflow_id": "wf_trailer", "run": self._run, **facts}
             self._ids[file_name] = self._call("POST", "/v1/assets", json=self._described(file_name) | said)["id"]
-            self._console.print(f"  {file_name:<13} [dim]→[/] {self._ids[file_name]}")
+            self._say(f"{file_name:<13} → {self._ids[file_name]}")
         self._chapter(f"{VARIATIONS} variations of the castle follow")
         self._record_variations()
         self._chapter("People change their minds")
@@ -176,37 +176,37 @@ class Story(Telling):
         self._say(f"u_ben restored it: a read now answers {self._http.get(chime).status_code}")
 
     def _show_lookups(self) -> None:
-        table = Table("filter", "jobs", "assets")
+        headings, rows = ["filter", "jobs", "assets"], list[tuple[str, ...]]()
         for filters in ({"node_id": "n_render"}, {"claim_id": "c_17"}, {"job_id": self._jobs["castle.png"]}):
             params = {"run": self._run, "min_position": self._head, **filters}
             jobs = [job["status"] for job in self._call("GET", "/v1/jobs", params=params)["items"]]
             names = [asset["name"] for asset in self._call("GET", "/v1/assets", params=params)["items"]]
-            table.add_row(*(f"{k}={v}" for k, v in filters.items()), ", ".join(jobs), ", ".join(names))
-        self._console.print(table)
+            rows.append((*(f"{k}={v}" for k, v in filters.items()), ", ".join(jobs), ", ".join(names)))
+        table(headings, rows, self._console)
 
     def _show_list(self) -> None:
         params = {"run": self._run, "tag": "concept", "min_position": self._head}
-        table = Table("name", "media", "tags", "origin", "links", "rev")
+        headings, rows = ["name", "media", "tags", "origin", "links", "rev"], list[tuple[str, ...]]()
         for asset in self._call("GET", "/v1/assets", params=params)["items"]:
             origin = [reference for reference in asset["origin"] if not reference.startswith("run:")]
             media = f"{asset['media']['media_kind']}/{asset['media']['format']}"
             cells = (", ".join(asset["tags"]), "\n".join(origin), "\n".join(asset["links"]))
-            table.add_row(asset["name"], media, *cells, str(asset["revision"]))
-        self._console.print(table)
+            rows.append((asset["name"], media, *cells, str(asset["revision"])))
+        table(headings, rows, self._console)
 
     def _show_trail(self) -> None:
-        table = Table("when (UTC)", "who", "what", "changed", "why")
+        headings, rows = ["when (UTC)", "who", "what", "changed", "why"], list[tuple[str, ...]]()
         for event in self._call("GET", f"/v1/assets/{self.castle}/events")["items"]:
             changed = "\n".join(_told(change) for change in event["changes"])
-            table.add_row(event["time"][11:23], event["actor"]["id"], event["topic"], changed, event["reason"])
-        self._console.print(table)
+            rows.append((event["time"][11:23], event["actor"]["id"], event["topic"], changed, event["reason"] or ""))
+        table(headings, rows, self._console)
 
     def _show_moments(self) -> None:
-        table = Table("", "revision", "tags", "updated by")
+        headings, rows = ["", "revision", "tags", "updated by"], list[tuple[str, ...]]()
         for moment, params in (("then", {"revision": 1}), ("now", {})):
             asset = self._call("GET", f"/v1/assets/{self.castle}", params=params)
-            table.add_row(moment, str(asset["revision"]), ", ".join(asset["tags"]), asset["updated_by"])
-        self._console.print(table)
+            rows.append((moment, str(asset["revision"]), ", ".join(asset["tags"]), asset["updated_by"]))
+        table(headings, rows, self._console)
 
 
 def _told(change: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 from rich.console import Console
 
+from api.cli.output import say
 from infra.settings import SettingsError
 
 SAMPLES = Path(__file__).parents[2] / "docs" / "samples"
@@ -26,10 +27,11 @@ class Telling:
         return answer
 
     def _chapter(self, title: str) -> None:
-        self._console.print(f"\n[bold]{title}[/]", highlight=False)
+        self._console.print()
+        say(title, self._console, "bold")
 
     def _say(self, text: str) -> None:
-        self._console.print(f"  {text}", highlight=False)
+        say(f"  {text}", self._console)
 
 
 def sample(file_name: str) -> bytes:

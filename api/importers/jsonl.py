@@ -17,6 +17,7 @@ from api.importers.items import (
     one_line,
     outside_id,
 )
+from infra.regular_files import open_regular
 
 MOST_BYTES = 1_000_000
 NO_OBJECT = "is not a JSON object"
@@ -35,7 +36,7 @@ def read(file: Path, files: Path | None = None) -> Iterator[Item | Unreadable]:
     Unreadable at `line <number>`. SourceUnreadableError, when the first is asked for, if there is no file.
     """
     try:
-        with file.open("rb") as lines:
+        with open_regular(file) as lines:
             for number, line in enumerate(_lines(lines), 1):
                 content = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
                 if content.strip() or len(content) > MOST_BYTES:
@@ -46,7 +47,7 @@ def read(file: Path, files: Path | None = None) -> Iterator[Item | Unreadable]:
 
 def is_one(file: Path) -> bool:
     """Whether the file begins as one of JSON lines does: with an object, or with nothing at all. OSError."""
-    with file.open("rb") as lines:
+    with open_regular(file) as lines:
         beginning = lines.read(BEGINNING).removeprefix(BYTE_ORDER_MARK).lstrip()
     return beginning.startswith(b"{") or not beginning
 

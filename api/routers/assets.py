@@ -11,7 +11,17 @@ from api.declared import queried
 from api.policies import CREATING
 from api.problems import documented
 from api.rendering import Rendered
-from api.requests import ActorText, AskedVersion, IdempotencyKey, Paged, SortedQuery, TimesQuery, at_least
+from api.requests import (
+    ActorText,
+    AskedVersion,
+    IdempotencyKey,
+    Paged,
+    SearchText,
+    SortedQuery,
+    TimesQuery,
+    at_least,
+    tell_rebuilding,
+)
 from api.routers.references import ReferenceQuery
 from api.schemas import Asset, AssetPage, AssetStatus, EventEntry, EventPage
 from domain.asset.events import Sha256
@@ -54,7 +64,7 @@ class AssetFilterQuery(TimesQuery, ReferenceQuery):
     content_type: Annotated[Text, Field(min_length=1, max_length=255)] | None = Field(
         default=None, description="How its media type begins, in any case.", examples=["image/"]
     )
-    name: Text | None = Field(default=None, description="Part of the name, at least 2 characters, in any case.")
+    name: SearchText | None = Field(default=None, description="Part of the name, at least 2 characters, in any case.")
 
     def filter(self) -> AssetFilter:
         """What is asked for."""
@@ -105,10 +115,13 @@ def create_asset(new: NewAsset, ledger: CallerLedger, response: Response, key: I
     responses=documented(CursorError, SearchTooShortError),
     dependencies=[Depends(at_least(ASSETS, ASSET_REFERENCES))],
 )
-def list_assets(ledger: CallerLedger, query: Annotated[AssetQuery, Depends(queried(AssetQuery))]) -> AssetPage:
+def list_assets(
+    ledger: CallerLedger, query: Annotated[AssetQuery, Depends(queried(AssetQuery))], response: Response
+) -> AssetPage:
     """List assets, the newest first unless asked for otherwise."""
     wanted = query.filter()
     page = ledger.assets(wanted, query.limit, query.cursor, query.in_order())
+    tell_rebuilding(response, page)
     total = ledger.count_assets(wanted) if query.total else None
     return AssetPage(items=[Asset.of(row) for row in page.items], next=page.next, total=total)
 

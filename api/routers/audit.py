@@ -3,18 +3,18 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 from pydantic import AfterValidator, Field
 
 from api.callers import CallerLedger
 from api.declared import queried
 from api.problems import documented
 from api.rendering import Rendered
-from api.requests import ActorText, PageQuery, at_least
+from api.requests import ActorText, PageQuery, SearchText, at_least, tell_rebuilding
 from api.schemas import EventEntry, EventPage
 from domain.event import event_types
-from domain.reference import ReferenceInput
-from domain.values import Text, UtcTime
+from domain.reference import ReferenceText
+from domain.values import SchemaMembers, Text, UtcTime
 from projections.audit_trail.fold import AUDIT_TRAIL
 from projections.audit_trail.read import AuditFilter
 from projections.query import CursorError, SearchTooShortError
@@ -29,13 +29,16 @@ def known_topic(topic: str) -> str:
     return topic
 
 
-Topic = Annotated[str, AfterValidator(known_topic)]
+Topic = Annotated[str, AfterValidator(known_topic), SchemaMembers({"enum": sorted(event_types())})]
 
 
 class AuditQuery(PageQuery):
     """Which entries to list: all that is given must hold."""
 
     actor: ActorText | None = Field(default=None, description="Who acted, written `type:id`.")
+    key: UUID | None = Field(
+        default=None, description="The key that it was done with, by its id, whoever that says has acted."
+    )
     topic: list[Topic] = Field(default=[], description="What happened; repeat it to ask for any of several.")
     asset: UUID | None = Field(default=None, description="The asset it happened to.")
     job: UUID | None = Field(
@@ -43,11 +46,11 @@ class AuditQuery(PageQuery):
         description="The job it happened to, or that made the asset it happened to: all events of the job, and of "
         "every asset recorded with the reference `job:ID` or ever linked to it, also before and after that.",
     )
-    ref: list[ReferenceInput] = Field(
+    ref: list[ReferenceText] = Field(
         default=[],
         description="A reference that the event itself names, written `kind:id`; repeat it to ask for several at once.",
     )
-    text: Text | None = Field(
+    text: SearchText | None = Field(
         default=None,
         description="Part of what people wrote in the event, at least 2 characters, in any case: a reason, a name, "
         "a file name, a description, a tag, a hold, the message of a failure.",
@@ -60,6 +63,7 @@ class AuditQuery(PageQuery):
         """What is asked for."""
         return AuditFilter(
             actor=self.actor,
+            key=self.key,
             topics=tuple(self.topic),
             asset=self.asset,
             job=self.job,
@@ -72,7 +76,10 @@ class AuditQuery(PageQuery):
 
 
 @router.get("", responses=documented(CursorError, SearchTooShortError), dependencies=[Depends(at_least(AUDIT_TRAIL))])
-def list_audit_trail(ledger: CallerLedger, query: Annotated[AuditQuery, Depends(queried(AuditQuery))]) -> EventPage:
+def list_audit_trail(
+    ledger: CallerLedger, query: Annotated[AuditQuery, Depends(queried(AuditQuery))], response: Response
+) -> EventPage:
     """List what happened, the newest first, with before and after."""
     page = ledger.audit(query.filter(), query.limit, query.cursor)
+    tell_rebuilding(response, page)
     return EventPage(items=[EventEntry.of(entry) for entry in page.items], next=page.next)

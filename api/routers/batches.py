@@ -1,6 +1,7 @@
 """Many requests in one. Each item stands alone: one that fails says why, and the others are carried out."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -8,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from pydantic import TypeAdapter
 
-from api.batch import MAX_BATCH_BODY, CallerBatch, described, each, read, together
+from api.batch import MAX_BATCH_BODY, CallerBatch, described, each, read, together, untried
 from api.callers import CallerJobs, CallerLedger
 from api.ledger import Ledger
 from api.operations import OPERATION, carry_out
@@ -72,7 +73,8 @@ def link_assets(request: LinksRequest, ledger: CallerLedger, response: Response)
     each_pair = (o for outcome in outcomes for o in (outcome if isinstance(outcome, list) else [outcome] * width))
     tell = partial(problem_of, request_id=ledger.session.correlation_id)
     told = LinkResults.of(request.pairs(), each_pair, tell)
-    response.headers["Ledger-Position"] = str(ledger.reached(()))
+    with suppress(ServiceUnavailableError):  # what is recorded is told, even if nothing can be read now
+        response.headers["Ledger-Position"] = str(ledger.reached(()))
     return told
 
 
@@ -102,9 +104,24 @@ def _linked(
         if len(references) == 1:
             yield refusal
             return
-        for reference in references:
-            yield from _linked(ledger, asset_id, (reference,), reason)
+        yield from _linked_each(ledger, asset_id, references, reason)
         return
     for reference in references:
         yield "linked" if reference in new else "already_linked"
         new.discard(reference)
+
+
+def _linked_each(
+    ledger: Ledger, asset_id: UUID, references: tuple[Reference, ...], reason: str | None
+) -> Iterator[Linked | LedgerError]:
+    """What became of each reference in an event of its own. Once the ledger cannot answer, no other is tried."""
+    gone: ServiceUnavailableError | None = None
+    for reference in references:
+        if gone is not None:
+            yield gone
+            continue
+        try:
+            yield from _linked(ledger, asset_id, (reference,), reason)
+        except ServiceUnavailableError as error:
+            yield error
+            gone = untried(error)

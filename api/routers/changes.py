@@ -25,6 +25,8 @@ from domain.errors import (
     StaleRevisionError,
     TagNotAllowedError,
     TooManyConflictsError,
+    TooManyHoldsError,
+    TooManyReferencesError,
 )
 from domain.values import OutsideId
 
@@ -46,7 +48,7 @@ def describe_asset(
     return seen(response, Asset.of(ledger.shown(row)))
 
 
-@router.post("/links", responses=documented(*ANY_CHANGE, *REFERRING))
+@router.post("/links", responses=documented(*ANY_CHANGE, TooManyReferencesError, *REFERRING))
 def link_asset(
     asset_id: UUID, request: LinkRequest, ledger: CallerLedger, if_match: IfMatch, response: Response
 ) -> Asset:
@@ -91,7 +93,7 @@ def restore_asset(
     "/holds/{hold:path}",
     status_code=204,
     response_class=Response,
-    responses=documented(*ALWAYS, ContentBeingPurgedError),
+    responses=documented(*ALWAYS, ContentBeingPurgedError, TooManyHoldsError),
 )
 def hold_asset(
     asset_id: UUID,

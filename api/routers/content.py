@@ -1,16 +1,17 @@
 """Content: send the bytes of an asset, in the request or to a signed URL, and get them back."""
 
-import re
+from json import JSONDecodeError
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from pydantic import TypeAdapter, ValidationError
 
 from api.arriving import Body
-from api.bodies import announced, digest, reachable, taken
-from api.callers import CallerContents
+from api.bodies import announced, digest, taken
+from api.callers import CallerContents, holders
 from api.contents import Contents
 from api.declared import checked
 from api.downloads import disposition, download, size_of, unchanged
@@ -23,6 +24,7 @@ from api.requests import IdempotencyKey, IfMatch
 from api.routers.assets import seen
 from api.schemas import Asset
 from api.stored_contents import Found
+from api.strict_json import parse
 from domain.asset.inputs import Name, NewAsset
 from domain.errors import (
     AssetDeletedError,
@@ -41,8 +43,6 @@ from domain.errors import (
 
 router = APIRouter(route_class=Rendered, prefix="/v1", tags=["content"])
 
-STREAMED = re.compile(r"/v1/(assets/upload|assets/[^/]+/content|content/.+)")
-"""The paths of bodies that pass through without anybody holding them whole."""
 TAKING = (ContentMismatchError, ContentTooLargeError, ContentTypeRefusedError, BodyCutShortError, TooManyConflictsError)
 OF_AN_ASSET = (AssetNotFoundError, AssetDeletedError)
 BYTES: Any = {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}
@@ -71,7 +71,8 @@ _FILE_NAME: TypeAdapter[str | None] = TypeAdapter(Name | None)
     "/assets/upload",
     status_code=201,
     openapi_extra=FORM,
-    responses=documented(*TAKING, BodyStalledError, OtherRequestError, KeyOfDeletedAssetError, *CREATING),
+    responses=documented(*TAKING, BodyStalledError, OtherRequestError, KeyOfDeletedAssetError, *CREATING)
+    | {200: {"model": Asset, "description": "The same key and body came before: this is the asset as it is now."}},
 )
 async def upload_asset(request: Request, contents: CallerContents, response: Response, key: IdempotencyKey) -> Asset:
     """Record an asset together with its bytes, from a form: `asset` (as JSON, if you want to say more), then `file`.
@@ -87,7 +88,7 @@ async def upload_asset(request: Request, contents: CallerContents, response: Res
         row, made = contents.create(_said(form.field("asset")), form.file(), wanted, named, key)
         return Asset.of(row), made
 
-    asset, made = await taken(request, take)
+    asset, made = await taken(request, take, *holders(request))
     response.status_code = 201 if made else 200
     response.headers["Location"] = f"/v1/assets/{asset.id}"
     return seen(response, asset)
@@ -107,7 +108,7 @@ async def put_content(
     """
     told = announced(request.headers.get("Content-Type"), request.headers.get("Content-Length"), digest(request))
     body = Body(request, contents.rules.idle_time)
-    row = await taken(request, lambda: contents.upload(asset_id, body, told, None, if_match))
+    row = await taken(request, lambda: contents.upload(asset_id, body, told, None, if_match), *holders(request))
     return seen(response, Asset.of(row))
 
 
@@ -181,11 +182,14 @@ def _answered(request: Request, contents: Contents, found: Found, *, stream: boo
         disposition=headers["Content-Disposition"],
         etag=headers["ETag"],
     )
-    return RedirectResponse(reachable(request, url), 307, {**headers, "Cache-Control": "no-store"})
+    return RedirectResponse(url, 307, {**headers, "Cache-Control": "no-store"})
 
 
 def _said(asset: str | None) -> NewAsset | None:
     try:
-        return _NEW_ASSET.validate_json(asset) if asset is not None else None
+        return _NEW_ASSET.validate_python(parse(asset.encode())) if asset is not None else None
+    except JSONDecodeError as error:
+        detail = {"type": "json_invalid", "loc": ("body", "asset"), "msg": f"not JSON: {error.msg}"}
+        raise RequestValidationError([detail]) from None
     except ValidationError as error:
         raise invalid(error, "body", "asset") from None

@@ -1,7 +1,6 @@
 """The feed: every event of the tenant in order, page by page, or as a stream."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
@@ -10,9 +9,9 @@ from fastapi.sse import EventSourceResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from api.callers import CallerSession, key_holds
+from api.callers import CallerSession, holders, key_holds
 from api.declared import queried
-from api.feed import CloudEvent, Feed, Listeners
+from api.feed import CloudEvent, Feed, KeyWatch, Listeners
 from api.problems import documented
 from api.rendering import Rendered
 from api.requests import MAX_POSITION
@@ -71,12 +70,6 @@ def listeners(request: Request) -> Listeners:
     return found
 
 
-async def until_answered() -> AsyncIterator[ExitStack]:
-    """What is held until the answer has been sent, or the caller has gone away."""
-    with ExitStack() as held:
-        yield held
-
-
 LastEventId = Annotated[
     Position | None,
     Header(alias="Last-Event-ID", description="Where a stream goes on, in place of `after`: what it sent last."),
@@ -94,7 +87,6 @@ async def read_feed(
     session: CallerSession,
     query: Annotated[FeedQuery, Depends(queried(FeedQuery))],
     listeners: Annotated[Listeners, Depends(listeners)],
-    held: Annotated[ExitStack, Depends(until_answered)],
     key_holds: Annotated[Callable[[], bool], Depends(key_holds)],
     last_event_id: LastEventId = None,
 ) -> Response:
@@ -110,12 +102,13 @@ async def read_feed(
     feed = Feed(session.log, tuple(query.topics), query.limit)
     streamed = wants_stream(request.headers.get("Accept", ""))
     if streamed or query.wait:
-        held.enter_context(listeners.place())
+        request.state.held.enter_context(listeners.place(*holders(request)))
+    key = KeyWatch(key_holds)
     if streamed:
         batch = await run_in_threadpool(feed.read, query.after if last_event_id is None else last_event_id)
-        return EventSourceResponse(feed.stream(batch, listeners, key_holds), headers=STREAM_HEADERS)
+        return EventSourceResponse(feed.stream(batch, listeners, key), headers=STREAM_HEADERS)
     batch = await run_in_threadpool(feed.read, query.after)
-    batch = await feed.news(batch, query.wait, listeners, request.is_disconnected)
+    batch = await feed.news(batch, query.wait, listeners, request.is_disconnected, key)
     body = b"[" + b",".join(event for _, event in batch.events) + b"]"
     return CloudEventBatch(body, headers={"Ledger-Position": str(batch.reached), "Vary": "Accept"})
 

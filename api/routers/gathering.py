@@ -8,8 +8,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
-from api.batch import attempt
-from api.callers import CallerContents
+from api.batch import attempt, untried
+from api.callers import CallerContents, holders
 from api.contents import Contents
 from api.declared import queried
 from api.downloads import SAFE, BlocksResponse
@@ -85,7 +85,7 @@ async def fetch_assets(
     Only what is on the public internet is fetched, by http or https, over at most five redirects, and within a minute.
     """
     threads: Threads = request.app.state.fetching
-    results = await threads.run(lambda: _fetched(contents, wanted.items))
+    results = await threads.run(lambda: _fetched(contents, wanted.items), *holders(request))
     positions = (result.asset.position for result in results if result.asset)
     response.headers["Ledger-Position"] = str(max(positions, default=0))
     return UrlResults(results=results)
@@ -105,7 +105,7 @@ def _fetched(contents: Contents, items: list[UrlItem]) -> list[UrlResult]:
         if isinstance(outcome, Asset):
             return UrlResult(url=item.url, asset=outcome)
         if isinstance(outcome, ServiceUnavailableError):
-            gone.append(outcome)
+            gone.append(untried(outcome))
         return UrlResult(url=item.url, problem=problem_of(outcome, contents.ledger.session.correlation_id))
 
     with ThreadPoolExecutor(AT_ONCE) as threads:

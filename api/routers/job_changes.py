@@ -9,7 +9,7 @@ from api.job_schemas import ClaimedJobs, ClaimRequest, HeartbeatRequest, Job, Le
 from api.policies import ASKING, CREATING
 from api.problems import documented
 from api.rendering import Rendered
-from api.requests import IfMatch
+from api.requests import IdempotencyKey, IfMatch
 from api.routers.jobs import seen_job
 from domain.errors import (
     AssetDeletedError,
@@ -19,8 +19,10 @@ from domain.errors import (
     JobNotFoundError,
     LeaseLostError,
     OtherCompletionError,
+    OtherRequestError,
     StaleRevisionError,
     TooManyConflictsError,
+    TooManyReferencesError,
     WrongAttemptError,
 )
 from domain.job.inputs import AttemptCommand, Cancellation, Completion, Failure
@@ -36,15 +38,16 @@ ANY_CHANGE = (
 )
 
 
-@router.post("/claim", responses=documented(TooManyConflictsError))
-def claim_jobs(request: ClaimRequest, jobs: CallerJobs, response: Response) -> ClaimedJobs:
+@router.post("/claim", responses=documented(TooManyConflictsError, OtherRequestError))
+def claim_jobs(request: ClaimRequest, jobs: CallerJobs, response: Response, key: IdempotencyKey) -> ClaimedJobs:
     """Take waiting jobs, the most urgent and then the oldest first. Each starts, and is yours until its lease ends.
 
-    Extend a lease with a heartbeat. A job whose lease has run out waits again, at its next attempt.
+    Extend a lease with a heartbeat. A job whose lease has run out waits again, at its next attempt. Repeat a claim
+    whose answer was lost under its `Idempotency-Key` within a day: the same actor gets those of its jobs that are
+    leased by it still, with their leases extended, and never others.
     """
-    claimed = [
-        Job.of(row) for row in jobs.claim(request.media_kind, request.provider, request.max, request.lease_seconds)
-    ]
+    rows = jobs.claim(request.media_kind, request.provider, request.max, request.lease_seconds, key)
+    claimed = [Job.of(row) for row in rows]
     response.headers["Ledger-Position"] = str(max((job.position for job in claimed), default=0))
     return ClaimedJobs(items=claimed)
 
@@ -65,7 +68,13 @@ def start_job(job_id: UUID, command: AttemptCommand, jobs: CallerJobs, if_match:
 @router.post(
     "/{job_id}/succeed",
     responses=documented(
-        *ANY_CHANGE, OtherCompletionError, ForeignAssetError, AssetNotFoundError, AssetDeletedError, *CREATING
+        *ANY_CHANGE,
+        OtherCompletionError,
+        ForeignAssetError,
+        AssetNotFoundError,
+        AssetDeletedError,
+        TooManyReferencesError,
+        *CREATING,
     ),
 )
 def succeed_job(job_id: UUID, completion: Completion, jobs: CallerJobs, if_match: IfMatch, response: Response) -> Job:

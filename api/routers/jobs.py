@@ -12,7 +12,7 @@ from api.job_schemas import Job, JobPage
 from api.policies import ASKING
 from api.problems import documented
 from api.rendering import Rendered
-from api.requests import AskedVersion, IdempotencyKey, Paged, SortedQuery, at_least
+from api.requests import AskedVersion, IdempotencyKey, Paged, SearchText, SortedQuery, at_least, tell_rebuilding
 from api.routers.references import ReferenceQuery
 from api.schemas import EventEntry, EventPage
 from domain.errors import BeyondHeadError, DocumentTooLargeError, JobNotFoundError, TooManyConflictsError
@@ -42,7 +42,9 @@ class JobQuery(SortedQuery, ReferenceQuery):
     media_kind: MediaKind | None = None
     requester: Text | None = Field(default=None, description="Who requested it, written `type:id`.")
     subject: OutsideId | None = None
-    error: Text | None = Field(default=None, description="Part of the error message, at least 2 characters, any case.")
+    error: SearchText | None = Field(
+        default=None, description="Part of the error message, at least 2 characters, any case."
+    )
 
     def filter(self) -> JobFilter:
         """What is asked for."""
@@ -84,10 +86,11 @@ def request_job(new: NewJob, jobs: CallerJobs, response: Response, key: Idempote
     responses=documented(CursorError, SearchTooShortError),
     dependencies=[Depends(at_least(JOBS, JOB_REFERENCES))],
 )
-def list_jobs(jobs: CallerJobs, query: Annotated[JobQuery, Depends(queried(JobQuery))]) -> JobPage:
+def list_jobs(jobs: CallerJobs, query: Annotated[JobQuery, Depends(queried(JobQuery))], response: Response) -> JobPage:
     """List jobs, the newest first unless asked for otherwise."""
     wanted = query.filter()
     page = jobs.find(wanted, query.limit, query.cursor, query.in_order())
+    tell_rebuilding(response, page)
     total = jobs.count(wanted) if query.total else None
     return JobPage(items=[Job.of(row) for row in page.items], next=page.next, total=total)
 

@@ -1,5 +1,6 @@
 """Purges: the bytes of assets go for good, what is recorded of them stays."""
 
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -13,7 +14,7 @@ from api.rendering import Rendered
 from api.requests import at_least
 from api.routers.assets import AssetFilterQuery
 from domain.asset.inputs import Reason
-from domain.errors import FilterMissingError
+from domain.errors import FilterMissingError, ServiceUnavailableError
 from projections.asset_references.fold import ASSET_REFERENCES
 from projections.assets.fold import ASSETS
 from projections.assets.read import AssetFilter
@@ -46,5 +47,6 @@ def purge_assets(purging: CallerPurging, query: Annotated[PurgeQuery, Depends(qu
         raise FilterMissingError
     selection = purging.request_all(wanted, query.reason, dry_run=query.dry_run)
     if not query.dry_run:
-        purging.carry_out()
+        with suppress(ServiceUnavailableError):  # it is decided, and tried again
+            purging.carry_out()
     return PurgeReport(dry_run=query.dry_run, **vars(selection))

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Response
 from pydantic import Field
 
 from api.callers import CallerJobs, CallerLedger
@@ -10,7 +10,7 @@ from api.declared import queried
 from api.job_schemas import Job, JobPage
 from api.problems import documented
 from api.rendering import Rendered
-from api.requests import PageQuery, at_least
+from api.requests import PageQuery, at_least, tell_rebuilding
 from api.routers.references import MOST_REFERENCES
 from api.schemas import Asset, AssetPage
 from domain.reference import Kind, Reference
@@ -46,17 +46,19 @@ Lookup = Annotated[LookupQuery, Depends(queried(LookupQuery))]
 
 
 @router.get("/assets", responses=documented(CursorError), dependencies=[Depends(at_least(ASSETS, ASSET_REFERENCES))])
-def list_assets_with_references(kind: KindInPath, ledger: CallerLedger, query: Lookup) -> AssetPage:
+def list_assets_with_references(kind: KindInPath, ledger: CallerLedger, query: Lookup, response: Response) -> AssetPage:
     """List the assets that have all of the references, the newest first, without deleted ones.
 
     An asset has what made it, its scope, and its links, but none that was taken away.
     """
     page = ledger.assets(AssetFilter(references=query.references(kind)), query.limit, query.cursor)
+    tell_rebuilding(response, page)
     return AssetPage(items=[Asset.of(row) for row in page.items], next=page.next)
 
 
 @router.get("/jobs", responses=documented(CursorError), dependencies=[Depends(at_least(JOBS, JOB_REFERENCES))])
-def list_jobs_with_references(kind: KindInPath, jobs: CallerJobs, query: Lookup) -> JobPage:
+def list_jobs_with_references(kind: KindInPath, jobs: CallerJobs, query: Lookup, response: Response) -> JobPage:
     """List the jobs that have all of the references, the newest first: those they were asked for with, their scope."""
     page = jobs.find(JobFilter(references=query.references(kind)), query.limit, query.cursor)
+    tell_rebuilding(response, page)
     return JobPage(items=[Job.of(row) for row in page.items], next=page.next)

@@ -4,7 +4,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from domain.reference import ALIASES, Reference, ReferenceInput, distinct
+from domain.reference import ALIASES, Reference, ReferenceText, distinct
 from domain.values import OutsideId
 
 MOST_REFERENCES: Final = 200
@@ -15,7 +15,7 @@ Ids = Annotated[list[OutsideId], Field(default_factory=list)]
 class ReferenceQuery(BaseModel):
     """Filters by reference. Repeat one to ask for several at once."""
 
-    ref: list[ReferenceInput] = Field(default=[], description="Any reference, written `kind:id`.")
+    ref: list[ReferenceText] = Field(default=[], description="Any reference, written `kind:id`.")
     workflow_id: Ids
     node_id: Ids
     job_id: list[OutsideId] = Field(default=[], max_length=4, description="A job's id, or its `run`.")

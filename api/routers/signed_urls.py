@@ -3,12 +3,14 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
+from starlette.concurrency import run_in_threadpool
 
 from api.arriving import Body
 from api.bodies import number, taken
 from api.callers import signed_content
 from api.downloads import download
-from api.signed import SignedContent
+from api.places import Places
+from api.signed import SignedContent, holders
 
 router = APIRouter(include_in_schema=False)
 Signed = Annotated[SignedContent, Depends(signed_content)]
@@ -16,22 +18,29 @@ Signed = Annotated[SignedContent, Depends(signed_content)]
 
 @router.get("/v1/content/{key:path}")
 @router.head("/v1/content/{key:path}")
-def get_signed(request: Request, key: str, content: Signed) -> Response:
+async def get_signed(request: Request, key: str, content: Signed) -> Response:
     """The object that a signed URL names. What may be got may be asked for by HEAD."""
-    store, grant, size = content.readable(key, request.query_params)
+    grant = content.grant("GET", key, request.query_params)
+    reading: Places = request.app.state.downloading
+    request.state.held.enter_context(reading.place(*holders(grant)))
     signed = {"Content-Disposition": grant.disposition, "ETag": grant.etag}
     headers = {name: value for name, value in signed.items() if value is not None}
-    return download(request, store, key, size, grant.content_type or "application/octet-stream", headers)
+    kind = grant.content_type or "application/octet-stream"
+
+    def opened() -> Response:
+        return download(request, content.store, key, content.size(grant), kind, headers)
+
+    return await run_in_threadpool(opened)
 
 
 @router.put("/v1/content/{key:path}")
 async def put_signed(request: Request, key: str, content: Signed) -> Response:
-    """Take the object, or the part, that a signed URL names."""
+    """Take the object, or the part, that a signed URL names; one transfer at a time."""
+    grant = content.grant("PUT", key, request.query_params)
     body, given = Body(request, content.rules.idle_time), request.headers
     tag = await taken(
         request,
-        lambda: content.write(
-            key, request.query_params, given.get("Content-Type"), number(given.get("Content-Length")), body
-        ),
+        lambda: content.write(grant, given.get("Content-Type"), number(given.get("Content-Length")), body),
+        *holders(grant),
     )
     return Response(status_code=200, headers={"ETag": f'"{tag}"'})

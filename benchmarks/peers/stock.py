@@ -20,6 +20,7 @@ class PlainMapper(Mapper[UUID]):
         event = cast("Event", domain_event)
         clear, personal = to_parts(event)
         clear["data"] |= personal
+        clear.pop("sealed_fields", None)
         return StoredEvent(event.originator_id, event.originator_version, event.TOPIC, orjson.dumps(clear))
 
     def to_domain_event(self, stored_event: StoredEvent) -> Event:

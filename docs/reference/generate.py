@@ -10,18 +10,20 @@ from typing import Any
 
 import typer
 from shapes import Schema, line, objects, page, table, type_, unwrapped
-from texts import CONVENTIONS, ENVELOPE, EVENTS, GENERATED, KINDS, SETTINGS
+from texts import CONVENTIONS, ENVELOPE, EVENTS, GENERATED, KINDS, OUTCOMES, SETTINGS, VERSIONS
 
 import domain.asset.events
 import domain.job.events
 import domain.tenant.events  # noqa: F401 - all of them define topics
 from api import requests
-from api.app import MAX_BODY, create_app
+from api.app import create_app
 from api.batch import MOST_ITEMS, NDJSON
 from api.cli.main import app as command_line
 from api.composition import Services
 from api.problems import STATUS
 from api.routers import batches, policies
+from api.strict_json import MOST_VALUES
+from api.whole_body import MAX_BODY
 from domain.documents import MOST, MOST_IN_EVENT
 from domain.errors import LedgerError
 from domain.event import Envelope, Event, event_types, personal_fields
@@ -57,7 +59,7 @@ def events() -> str:
     values.pop("Envelope")
     parts = [f"# Events\n\n{GENERATED}", EVENTS.format(max_entry=MAX_ENTRY)]
     parts += ["## Every event", table(("member", "type", "", "meaning"), rows)]
-    parts.append("Besides, every document has `topic`, `schema_version` (1 unless said otherwise) and `data`.")
+    parts.append(VERSIONS.format(version=Event.class_version))
     return page([*parts, *told, "## Values", *objects(sorted(values), values)])
 
 
@@ -71,7 +73,8 @@ def _event(topic: str, event_class: type[Event], values: dict[str, Schema]) -> I
         if name != "envelope"
     ]
     yield f"## `{topic}`"
-    version = "" if event_class.class_version == 1 else f" Its schema version is {event_class.class_version}."
+    own = event_class.class_version
+    version = "" if own == Event.class_version else f" Its schema version is {own}."
     yield line(event_class.__doc__) + version
     yield table(("field", "type", ""), rows) if rows else "It has no fields of its own."
     yield _example(GOLDEN / f"{topic}.v{event_class.class_version}.json")
@@ -118,6 +121,8 @@ def http() -> str:
     conventions = CONVENTIONS.format(
         wait=requests.WAIT_SECONDS,
         body=MAX_BODY,
+        values=MOST_VALUES,
+        headers=requests.MOST_HEADERS,
         items=MOST_ITEMS,
         larger=larger,
         document=MOST,
@@ -147,11 +152,13 @@ def _problems() -> str:
     rows += [
         (404, "`urn:asset-ledger:problem:not-found`", "There is no such route."),
         (405, "`urn:asset-ledger:problem:method-not-allowed`", "The route does not take this method."),
+        (413, "`urn:asset-ledger:problem:body-too-large`", "The body is larger than the route takes."),
         (422, "`urn:asset-ledger:problem:invalid-request`", "A field does not fit. `errors` says which, and why."),
+        (431, "`urn:asset-ledger:problem:header-too-large`", "The header has too many fields."),
         (500, "`urn:asset-ledger:problem:internal-error`", "A fault of the service. Its log has the request id."),
     ]
     rows.sort(key=lambda row: row[0])
-    return table(("status", "type", "meaning"), rows) + "\n\n503 comes with `Retry-After`."
+    return table(("status", "type", "meaning"), rows) + f"\n\n429 and 503 come with `Retry-After`.\n\n{OUTCOMES}"
 
 
 def _problem(kind: type[Exception]) -> str:
@@ -204,7 +211,11 @@ def cli() -> str:
     """The command line page: every command with its arguments and options."""
     group = typer.main.get_command(command_line)
     parts = [f"# Command line\n\n{GENERATED}", str(group.help), str(group.epilog)]
-    parts.append("An expected error ends in one line and exit status 1; a wrong use of a command in exit status 2.")
+    parts.append(
+        "An expected error ends in one line and exit status 1, and nothing of the command was recorded; a wrong use of "
+        "a command in exit status 2. Exit status 3 says that the connection was lost while recording, and that nobody "
+        "knows whether it is recorded: the line says where to look, or how to undo it."
+    )
     return page([*parts, *_commands(group, "asset-ledger")])
 
 

@@ -7,7 +7,9 @@ ENVELOPE = {
     "originator_id": "What it happened to: an asset, a job, a declared reference, or the tenant itself.",
     "originator_version": "Which event of that asset, job, reference or tenant it is, from 1: its revision.",
     "recorded_at": "The server's clock when it was decided.",
-    "actor": "Who acted.",
+    "actor": "Who acted, as the caller says: the key's holder, or the header `X-Actor`.",
+    "authenticated": "Which key acted, and to whom it was issued, as the ledger has checked. Absent: the ledger "
+    "itself, an operator on the command line, or an event of version 1.",
     "subject": "The person whose data it holds. Absent: the tenant. Its key seals the sealed fields.",
     "correlation_id": "The id of the request it came with.",
     "causation_id": "The id of what led to that request (`X-Causation-ID`).",
@@ -33,16 +35,23 @@ SETTINGS = """\
 All settings come from the environment. Without any, the ledger runs on a PostgreSQL of its own. To run on yours, set
 the five URLs and the key-encryption key: see [Use your own PostgreSQL](../how-to/your-own-postgresql.md)."""
 
+VERSIONS = """\
+Besides, every document has `topic`, `schema_version` ({version} unless said otherwise) and `data`, and if something is
+sealed, `sealed_fields` with the names of what is. Version 1 of an event has no `authenticated` and no `sealed_fields`;
+it is read as before, and whoever follows the feed gets it in the form of the current version."""
+
 CONVENTIONS = """\
-The API speaks JSON. A running service describes itself at `/docs` and `/openapi.json`.
+The API speaks JSON (UTF-8, RFC 8259) in which no object has two members of one name (RFC 7493): a doubled member is
+422. A running service describes itself at `/docs` and `/openapi.json`.
 
 ## Conventions
 
-**Keys.** Send a key with every request but `/health`: `Authorization: Bearer KEY`. The key decides the tenant.
+**Keys.** Send a key with every request but those of health: `Authorization: Bearer KEY`. The key decides the tenant.
 `asset-ledger key issue` makes one. A missing, wrong or revoked key is 401.
 
 **X-Actor** says who acts, written `type:id`, such as `user:u_42`. The type is `user`, `worker` or `system`. Use a
-pseudonymous id, never an e-mail address: it is not sealed. Absent, the key's holder acts.
+pseudonymous id, never an e-mail address: it is not sealed. Absent, the key's holder acts. It is the caller's word;
+which key it came with is recorded beside it, as `authenticated`. `system:ledger` is the ledger itself: 403.
 
 **X-Request-ID** names the request: 1 to 64 letters, digits, dots, hyphens or underscores. Absent or malformed, the
 service makes one. Every answer carries it, the log of the service has it, and every event keeps it as
@@ -50,16 +59,21 @@ service makes one. Every answer carries it, the log of the service has it, and e
 
 **ETag and If-Match.** An answer with an asset, a job or the policy carries its revision as `ETag: "3"`. Send it back
 as `If-Match: "3"` with a change: if somebody else was faster, the answer is 412 and nothing is written. Without it, the
-change is decided on the newest revision, again if need be, up to five times, and then answered with 409.
+change is decided on the newest revision, and again whenever somebody else was faster.
 
 **Idempotency-Key** is any string of 1 to 512 characters that you make up for one request and repeat with it. For a new
 asset: the same key and body answer with the asset as it is now (200), another body is 409, and so is an asset deleted
 since. For a job the input alone is the identity, and the key is kept with the attempt that it caused: repeating it
-never starts another. Batches take no such header; in a batch of jobs, an operation takes `idempotency_key`.
+never starts another. A claim under a key can be asked for again for a day: the same actor gets those of its jobs that
+are leased by it still, with their leases extended, and never others; another body is 409. Batches take no such header;
+in a batch of jobs, an operation takes `idempotency_key`.
 
 **Ledger-Position and min_position.** Every write answers with the position of its last event in the tenant's log. Lists
 lag a few milliseconds behind. Give the position as `min_position` to a list, and it waits until it shows that write;
 after {wait:g} seconds it gives up with 503 and `Retry-After`. Reading an asset, a job or the policy is always current.
+
+**Ledger-Rebuilding** in the answer to a list names read models that are being made anew: until they are whole, items
+and total may be fewer than there are. Purges by a filter and zips of what a filter finds answer 503 meanwhile.
 
 **Paging.** A list takes `limit` (1 to 200, 50 if absent) and answers `items` and `next`. Give `next` as `cursor` for
 the next page; null is the end. What is inserted or deleted meanwhile neither repeats nor skips what was there. A
@@ -96,7 +110,16 @@ No document of yours may have a member `$document` (422), so that a reference is
 
 {larger}
 
+It has at most {values:,} values, counted at every depth (422); a header has at most {headers} fields (431). A key has a
+quarter, and a tenant half, of what all callers share: connections, places to wait, to bring content, to fetch. Beyond
+it the answer is 429 at once, and 503 where all is in use; both come with `Retry-After`. The key is asked for before a
+body is read. All bounds, and how long each step of a request may take:
+[What callers may take](../explanation/what-callers-may-take.md).
+
 ## Errors
+
+**502 `corrupt-entry`** says that the log is damaged at a position, which the answer names: what is stored there is not
+what was appended. Lists and what else was recorded stay readable; to ask again does not help.
 
 Errors are problem details (RFC 9457, `application/problem+json`): `type`, `title`, `status`, `detail`, `request_id`,
 and for a request that does not fit, `errors` with a field and a message each. Go by `type`; `detail` is for people."""
@@ -110,3 +133,11 @@ away. `scope` is the one reference an asset belongs to, and stays too. Why:
 [decision 0009](../decisions/0009-origin-is-permanent-links-come-and-go.md). All references of a job stay. The assets
 that it makes have them too, and `job:ID` besides. So `job_id` finds a job, and what it made, by the job's id or its
 `run`."""
+
+OUTCOMES = """503 comes with `Retry-After`.
+
+**What was recorded.** A success was recorded, a problem was not, in no part. The one exception is `outcome-unknown`:
+the connection to the database was lost while the change was being committed, and stayed away for so long that nobody
+knows whether it is recorded. Then repeat what may be repeated: a request with an `Idempotency-Key`, a request for a job
+with the same input, a completion, a claim under its key, a link, a hold, a policy, a declaration, a purge, a heartbeat.
+Before anything else, read: the asset or the job, and its events. A request whose answer never came is the same case."""

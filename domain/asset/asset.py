@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, assert_never
 from uuid import UUID
 
 from domain.asset.events import (
@@ -32,11 +32,17 @@ from domain.errors import (
     KeyOfDeletedAssetError,
     OriginIsPermanentError,
     OtherRequestError,
+    TooManyHoldsError,
+    TooManyReferencesError,
 )
 from domain.event import Context, Envelope
 from domain.media import Media, MediaKind, fitted
 from domain.reference import ORIGIN_KINDS, Reference, distinct
 from domain.values import Imported
+
+MOST_LINKS = 10_000
+"""Whoever reads or changes an asset carries all of its links."""
+MOST_HOLDS = 1_000
 
 
 class ContentVersion(NamedTuple):
@@ -155,9 +161,11 @@ class Asset:
         return (AssetDescribed(envelope=self._next(context), changed=changed, **values),)
 
     def link(self, context: Context, references: tuple[Reference, ...]) -> tuple[AssetEvent, ...]:
-        """Link the asset to references; those it has already are left out."""
+        """Link the asset to references; those it has already are left out. TooManyReferencesError."""
         self._must_be_live()
-        new = tuple(r for r in distinct(references) if r not in self.links | self.permanent)
+        new = tuple(r for r in distinct(references) if r not in self.links and r not in self.permanent)
+        if len(self.links) + len(new) > MOST_LINKS:
+            raise TooManyReferencesError
         return (AssetLinked(envelope=self._next(context), references=new),) if new else ()
 
     def unlink(self, context: Context, references: tuple[Reference, ...]) -> tuple[AssetEvent, ...]:
@@ -182,9 +190,16 @@ class Asset:
         return (AssetRestored(envelope=self._next(context)),)
 
     def put_hold(self, context: Context, hold: str) -> tuple[AssetEvent, ...]:
-        """Put a legal hold on the asset; nothing happens if it is there already. ContentBeingPurgedError."""
+        """Put a legal hold on the asset; nothing happens if it is there already.
+
+        ContentBeingPurgedError, TooManyHoldsError.
+        """
         self._must_not_be_purged()
-        return () if hold in self.holds else (AssetHeld(envelope=self._next(context), hold=hold),)
+        if hold in self.holds:
+            return ()
+        if len(self.holds) >= MOST_HOLDS:
+            raise TooManyHoldsError
+        return (AssetHeld(envelope=self._next(context), hold=hold),)
 
     def release_hold(self, context: Context, hold: str) -> tuple[AssetEvent, ...]:
         """Lift a legal hold; HoldNotFoundError if there is none of this name."""
@@ -273,6 +288,8 @@ def evolve(asset: Asset, event: AssetEvent) -> Asset:  # noqa: C901 - a case for
     """The asset after the event."""
     asset = replace(asset, version=event.originator_version)
     match event:
+        case AssetCreated():
+            return created(event)
         case AssetContentStored():
             version = ContentVersion(event.content_version, event.content_id)
             contents = (*asset.contents, version)
@@ -296,7 +313,8 @@ def evolve(asset: Asset, event: AssetEvent) -> Asset:  # noqa: C901 - a case for
             return replace(asset, holds=asset.holds | {event.hold})
         case AssetHoldReleased():
             return replace(asset, holds=asset.holds - {event.hold})
-    return asset
+        case _:
+            assert_never(event)
 
 
 def project(asset: Asset | None, events: Iterable[AssetEvent]) -> Asset | None:

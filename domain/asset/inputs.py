@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from domain.asset.events import Content, DescriptionField
 from domain.media import Media
@@ -87,7 +87,12 @@ class NewContent(Frozen):
 class NewDescription(Reasoned):
     """New words about an asset. Only the members given change; null clears, tags and metadata are replaced whole."""
 
-    model_config = example(tags=["final"], description=None, reason="chosen")
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"tags": ["final"], "description": None, "reason": "chosen"}],
+            "anyOf": [{"required": [field]} for field in ("name", "description", "tags", "metadata")],
+        }
+    )
 
     name: Name | None = None
     description: Description | None = None

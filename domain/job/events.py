@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
-from pydantic import Field, PlainSerializer
+from pydantic import Field, PlainSerializer, WithJsonSchema
 
 from domain.event import Event, StoredDocuments
 from domain.media import MediaKind
@@ -18,7 +18,17 @@ def plain(amount: Decimal) -> str:
 
 
 Amount = Annotated[
-    Decimal, Field(ge=0, max_digits=20, decimal_places=9), PlainSerializer(plain, return_type=str, when_used="json")
+    Decimal,
+    Field(ge=0, max_digits=20, decimal_places=9),
+    PlainSerializer(plain, return_type=str, when_used="json"),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "exclusiveMaximum": 1e11, "multipleOf": 1e-9},
+                {"type": "string", "pattern": r"^[0-9]{1,11}(\.[0-9]{1,9})?$"},
+            ]
+        }
+    ),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import assert_never
 from uuid import UUID
 
 from domain.asset import asset as assets
@@ -195,6 +196,8 @@ def evolve(job: Job, event: JobEvent) -> Job:
     """The job after the event."""
     job = replace(job, version=event.originator_version)
     match event:
+        case JobRequested():
+            return requested(event)
         case JobStarted():
             return replace(job, status="running", attempt=event.attempt)
         case JobSucceeded():
@@ -206,7 +209,8 @@ def evolve(job: Job, event: JobEvent) -> Job:
         case JobRequeued():
             keys = job.keys | {event.key_digest} if event.key_digest else job.keys
             return replace(job, status="queued", attempt=event.attempt, keys=keys)
-    return job
+        case _:
+            assert_never(event)
 
 
 def project(job: Job | None, events: Iterable[JobEvent]) -> Job | None:

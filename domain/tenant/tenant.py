@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import assert_never
 from uuid import UUID
 
 from domain.errors import KeyNotFoundError
-from domain.event import Actor, Context, Envelope
+from domain.event import Actor, Context, Envelope, unreserved
 from domain.tenant.events import KeyIssued, KeyRevoked, PolicySet, TenantCreated, TenantEvent
 from domain.tenant.policy import NO_POLICY, Policy
 
@@ -22,8 +23,8 @@ class Tenant:
     policy_revision: int = 0
 
     def issue_key(self, context: Context, key_id: UUID, holder: Actor) -> tuple[TenantEvent, ...]:
-        """Give a key to its holder."""
-        return (KeyIssued(envelope=self._next(context), key_id=key_id, holder=holder),)
+        """Give a key to its holder. ReservedActorError if that is the ledger itself."""
+        return (KeyIssued(envelope=self._next(context), key_id=key_id, holder=unreserved(holder)),)
 
     def revoke_key(self, context: Context, key_id: UUID) -> tuple[TenantEvent, ...]:
         """Revoke a key; nothing happens if it is revoked already. KeyNotFoundError if it never was."""
@@ -48,24 +49,32 @@ def create(context: Context, tenant_id: UUID, name: str) -> TenantCreated:
     return TenantCreated(envelope=Envelope.of(context, tenant_id, tenant_id, 1, subject=None), name=name)
 
 
+def created(event: TenantCreated) -> Tenant:
+    """The tenant right after it was opened."""
+    return Tenant(id=event.originator_id, version=1)
+
+
 def evolve(tenant: Tenant, event: TenantEvent) -> Tenant:
     """The tenant after the event."""
     tenant = replace(tenant, version=event.originator_version)
     match event:
+        case TenantCreated():
+            return created(event)
         case KeyIssued():
             return replace(tenant, keys=tenant.keys | {event.key_id})
         case KeyRevoked():
             return replace(tenant, keys=tenant.keys - {event.key_id}, revoked=tenant.revoked | {event.key_id})
         case PolicySet():
             return replace(tenant, policy=Policy.of(event), policy_revision=event.originator_version)
-    return tenant
+        case _:
+            assert_never(event)
 
 
 def project(tenant: Tenant | None, events: Iterable[TenantEvent]) -> Tenant | None:
     """Fold events onto a tenant, from nothing if there is none yet: the library's projector function."""
     for event in events:
         if isinstance(event, TenantCreated):
-            tenant = Tenant(id=event.originator_id, version=1)
+            tenant = created(event)
         elif tenant is not None:
             tenant = evolve(tenant, event)
     return tenant

@@ -1,5 +1,6 @@
 """A content store in a directory: objects are files, each renamed into its place when it is whole and on the disk."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from infra.content.incoming import Incoming
 from infra.content.object_keys import checked_key, listed_key
 from infra.content.signing import Grant, UrlSigner
 from infra.content.store import ObjectNotFoundError, Part, Stat, StoreUnavailableError
+from infra.regular_files import open_regular
 
 _ATTEMPTS = 100
 
@@ -42,6 +44,14 @@ class DirectoryStore:
             remedy = f"Let this user write in {self._root}, or name another directory."
             raise StoreUnavailableError(f"{error} {remedy}") from error
 
+    def room(self) -> int | None:
+        """How many bytes the disk has left; None if that cannot be told."""
+        try:
+            disk = os.statvfs(self._root)
+        except OSError:
+            return None
+        return disk.f_bavail * disk.f_frsize
+
     def write(self, key: str, chunks: Iterable[bytes]) -> None:
         """Store all the chunks as one object, durable once this returns; nothing is there if a chunk cannot be had."""
         path = self._path(key)
@@ -52,7 +62,7 @@ class DirectoryStore:
     def open(self, key: str, start: int = 0, length: int | None = None) -> Iterator[Iterator[bytes]]:
         """The object's bytes from an offset on, in chunks. ObjectNotFoundError on entering."""
         with finding():
-            file = self._path(key).open("rb", buffering=0)
+            file = open_regular(self._path(key))
         with file:
             yield read(file, start, length)
 

@@ -1,8 +1,9 @@
 """Files that are whole and on the disk, or not there at all."""
 
+import errno
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,11 +11,12 @@ from tempfile import NamedTemporaryFile
 from typing import BinaryIO, cast
 from uuid import uuid4
 
-from infra.content.store import ObjectNotFoundError, Stat, StoreUnavailableError
+from infra.content.store import ObjectNotFoundError, Stat, StoreFullError, StoreUnavailableError
 
 _CHUNK = 1 << 20
 _SMALL = 1 << 16
 _AHEAD = 16 << 20
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
@@ -24,6 +26,8 @@ def answering() -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno in _FULL:
+            raise StoreFullError from error
         raise StoreUnavailableError(f"The content store failed: {error.strerror or error}.") from error
 
 
@@ -94,6 +98,15 @@ def _begin_to_sync(file: BinaryIO, start: int, length: int) -> None:
 
 def _for_the_owner(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
+
+
+def make_private(folder: Path, holding: Set[str]) -> None:
+    """Make the folder, if it is not there; nobody but its owner may enter it if it holds nothing else than named."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.stat()
+    ours = found.st_uid == os.geteuid()
+    if ours and found.st_mode & 0o077 and {entry.name for entry in folder.iterdir()} <= holding:
+        folder.chmod(0o700)
 
 
 def sync(folder: Path) -> None:

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-from infra.content.files import answering, finding, landing, read, stat, sync
+from infra.content.files import answering, finding, landing, make_private, read, stat, sync
 from infra.content.store import ObjectNotFoundError, Part, PartsRefusedError, check_parts
 
 _MOST_PARTS = 10_000
 _NUMBER = re.compile(r"[0-9]+")
 _SEAL_BYTES = 32
+BESIDE = frozenset({"objects", "incoming"})
+"""What a store's folder holds."""
 
 
 class Incoming:
@@ -96,7 +98,7 @@ class Incoming:
     def _prepare(self) -> None:
         """Have the directory in that of the store, which is made for its owner alone."""
         with answering():
-            self._folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self._folder.parent, BESIDE)
             self._folder.mkdir(exist_ok=True)
 
     def _upload(self, key: str, upload: str) -> Path:

@@ -54,7 +54,7 @@ class Purges:
 
     def unrecorded(self, asset_id: UUID) -> bool:
         """Whether content of the asset is about to go though no event says so yet."""
-        return bool(self._run("unrecorded", asset_id=asset_id)[0][0])
+        return bool(self._read("unrecorded", asset_id=asset_id)[0][0])
 
     def put_on_record(self, purge: Purge, revision: int) -> None:
         """Note, as part of the transaction around, which event requested a purge that was queued without one."""
@@ -62,11 +62,11 @@ class Purges:
 
     def going(self) -> set[tuple[UUID, int]]:
         """Every content version that is about to go, by asset."""
-        return {(row[0], row[1]) for row in self._run("going")}
+        return {(row[0], row[1]) for row in self._read("going")}
 
     def clock(self) -> datetime:
         """What the times of purges go by."""
-        ((now,),) = self._run("clock")
+        ((now,),) = self._read("clock")
         return cast("datetime", now)
 
     def next_due(self, until: datetime) -> Purge | None:
@@ -84,7 +84,7 @@ class Purges:
 
     def count(self) -> tuple[int, str | None]:
         """How many content versions are about to go, and why one of them has not gone yet."""
-        ((number, failure),) = self._run("count")
+        ((number, failure),) = self._read("count")
         return number, failure
 
     def _first_of(self, asset_id: UUID) -> Purge | None:
@@ -95,6 +95,10 @@ class Purges:
         _, revision, actor_id, actor_type, correlation_id, reason = rows[0]
         numbers = tuple(row[0] for row in rows if (row[1], row[4]) == (revision, correlation_id))
         return Purge(asset_id, numbers, revision, Actor(id=actor_id, type=actor_type), correlation_id, reason)
+
+    def _read(self, statement: str, **parameters: object) -> Sequence[tuple[Any, ...]]:
+        with self._database.reading(self._tenant_id) as connection:
+            return connection.execute(_SQL[statement], {"tenant_id": self._tenant_id, **parameters}).fetchall()
 
     def _run(self, statement: str, **parameters: object) -> Sequence[tuple[Any, ...]]:
         with self._database.transaction(self._tenant_id) as connection:

@@ -13,12 +13,13 @@ from minio import datatypes as s3
 from minio.commonconfig import ComposeSource
 from minio.error import MinioException
 from minio.helpers import check_bucket_name
-from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
+from urllib3 import BaseHTTPResponse
 
 from infra.content.files import answering as on_disk
 from infra.content.files import temporary_file
 from infra.content.multipart import Multipart
 from infra.content.object_keys import checked_key, is_under_id, listed_key
+from infra.content.s3_bounds import BoundedPool
 from infra.content.s3_errors import UNSUPPORTED, answering, code_of
 from infra.content.store import ObjectNotFoundError, Part, Stat, StoreUnavailableError, check_parts
 from infra.forking import after_fork
@@ -30,7 +31,6 @@ PART_BYTES = 16 << 20
 
 Query = dict[str, str | list[str] | tuple[str]]
 _READ_BYTES = 1 << 20
-_RETRIED = (500, 502, 503, 504)
 _NOT_TOLD = {*UNSUPPORTED, "AccessDenied"}
 _REMEDIES = {
     "NoSuchBucket": "Create it, or name another bucket.",
@@ -51,12 +51,10 @@ def connect(
 ) -> Minio:
     """A client of the server at `host` or `host:port`; connects when it is used.
 
-    It gives up connecting after 5 s and waiting for an answer after 60 s, and tries twice more what may be repeated.
+    It gives up connecting after 5 s and waiting for an answer after 20 s, or 120 s where the server copies or joins
+    objects. What may be repeated it tries twice more, unless it waited in vain.
     """
-    retries = Retry(
-        total=2, backoff_factor=0.2, status_forcelist=_RETRIED, raise_on_status=False, respect_retry_after_header=False
-    )
-    http = PoolManager(maxsize=16, timeout=Timeout(connect=5, read=60), retries=retries)
+    http = BoundedPool()
     after_fork(http.clear)
     client = Minio(endpoint, access_key, secret_key, secure=tls, region=region, http_client=http)
     if path_style:
@@ -91,6 +89,10 @@ class S3Store:
         except StoreUnavailableError as error:
             remedy = _REMEDIES.get(code_of(error.__cause__), "Look whether the server runs, and where.")
             raise StoreUnavailableError(f"The bucket {self._bucket} cannot be used. {error} {remedy}") from error
+
+    def room(self) -> int | None:
+        """Nobody can tell."""
+        return None
 
     def write(self, key: str, chunks: Iterable[bytes]) -> None:
         """Store all the chunks as one object, durable once this returns; nothing is there if a chunk cannot be had.

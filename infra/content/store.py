@@ -21,6 +21,10 @@ class StoreUnavailableError(ServiceUnavailableError):
     """The content store cannot be reached right now. Try again."""
 
 
+class StoreFullError(StoreUnavailableError):
+    """The disk of the content store is full. Nothing was recorded. Whoever runs the service has to free space."""
+
+
 class Stat(NamedTuple):
     """What a store knows of an object: its size in bytes, and when it was written."""
 
@@ -59,6 +63,10 @@ class ContentStore(Protocol):
 
     def check(self) -> None:
         """Raise an error that says what to do if the store cannot be used at all."""
+        ...
+
+    def room(self) -> int | None:
+        """How many bytes can be stored; None if that cannot be told."""
         ...
 
     def write(self, key: str, chunks: Iterable[bytes]) -> None:

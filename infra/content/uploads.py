@@ -97,17 +97,17 @@ class Uploads:
     ) -> Upload:
         """Note that an object may come to be in the store, committed before any byte is there."""
         row = {"asset_id": asset_id, "parts": parts, "part_size": part_size, "seconds": seconds, **vars(announced)}
-        (begun,) = self._run("begin", content_id=content_id, **row)
+        (begun,) = self._run_again("begin", content_id=content_id, **row)
         return Upload(*begun)
 
     def begin_each(self, asset_ids: Mapping[UUID, UUID], seconds: float) -> list[Upload]:
         """The same for many objects, of which nothing is announced: the asset of each by its content id."""
         row = {"content_ids": list(asset_ids), "asset_ids": list(asset_ids.values()), "seconds": seconds}
-        return [Upload(*begun) for begun in self._run("begin_each", **row)]
+        return [Upload(*begun) for begun in self._run_again("begin_each", **row)]
 
     def find(self, asset_id: UUID, content_id: UUID) -> Upload | None:
         """The upload; None if it is not under way."""
-        rows = self._run("find", asset_id=asset_id, content_id=content_id)
+        rows = self._read("find", asset_id=asset_id, content_id=content_id)
         return Upload(*rows[0]) if rows else None
 
     def lock(self, content_id: UUID) -> int | None:
@@ -115,7 +115,7 @@ class Uploads:
 
         Returns how often bytes were taken for it; None if it is not under way.
         """
-        rows = self._run("lock", content_id=content_id)
+        rows = self._read("lock", content_id=content_id)
         return rows[0][0] if rows else None
 
     def take(self, content_id: UUID) -> int:
@@ -145,7 +145,17 @@ class Uploads:
 
     def under_way(self) -> set[UUID]:
         """The contents that may be in the store without the log knowing of them."""
-        return {row[0] for row in self._run("under_way")}
+        return {row[0] for row in self._read("under_way")}
+
+    def _read(self, statement: str, **parameters: object) -> Sequence[tuple[Any, ...]]:
+        with self._database.reading(self._tenant_id) as connection:
+            return connection.execute(_SQL[statement], {"tenant_id": self._tenant_id, **parameters}).fetchall()
+
+    def _run_again(self, statement: str, **parameters: object) -> Sequence[tuple[Any, ...]]:
+        def work() -> Sequence[tuple[Any, ...]]:
+            return self._run(statement, **parameters)
+
+        return self._database.atomically(self._tenant_id, work, repeatable=True)
 
     def _run(self, statement: str, **parameters: object) -> Sequence[tuple[Any, ...]]:
         with self._database.transaction(self._tenant_id) as connection:

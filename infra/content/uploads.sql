@@ -1,13 +1,15 @@
--- begin: an object may come to be in the store
+-- begin: an object may come to be in the store; beginning it again changes nothing else
 INSERT INTO ledger.uploads (tenant_id, content_id, asset_id, size, sha256, content_type, parts, part_size, expires_at)
 VALUES (%(tenant_id)s, %(content_id)s, %(asset_id)s, %(size)s, %(sha256)s, %(content_type)s, %(parts)s, %(part_size)s,
         clock_timestamp() + make_interval(secs => %(seconds)s))
+    ON CONFLICT (tenant_id, content_id) DO UPDATE SET expires_at = excluded.expires_at
 RETURNING content_id, asset_id, size, sha256, content_type, parts, part_size, expires_at, taken
 
--- begin_each: objects of any kind and size may come to be in the store
+-- begin_each: objects of any kind and size may come to be in the store; beginning them again changes nothing else
 INSERT INTO ledger.uploads (tenant_id, content_id, asset_id, expires_at)
 SELECT %(tenant_id)s, content_id, asset_id, clock_timestamp() + make_interval(secs => %(seconds)s)
   FROM unnest(%(content_ids)s::uuid[], %(asset_ids)s::uuid[]) AS begun (content_id, asset_id)
+    ON CONFLICT (tenant_id, content_id) DO UPDATE SET expires_at = excluded.expires_at
 RETURNING content_id, asset_id, size, sha256, content_type, parts, part_size, expires_at, taken
 
 -- find: an upload under way

@@ -15,6 +15,8 @@ from infra.embedded.binaries import Binaries
 
 MAX_SOCKET_PATH = 103  # bytes on macOS; Linux allows 107
 START_SECONDS = 120
+OURS = frozenset({"postgresql", "postgresql.partial", "locks", "log", "run", "keys", "content"})
+"""What a data directory holds, besides copies of programs."""
 ORPHAN_SECONDS = 30
 DEAD_PID = 2**31 - 1  # beyond every system's highest pid
 DEFAULTS = {
@@ -52,7 +54,29 @@ def prepare(data_dir: Path, account: Account) -> None:
         if not directory.exists():
             directory.mkdir(exist_ok=True)
             directory.chmod(0o711 if account.switched else 0o700)
+    _make_private(data_dir, account)
     (data_dir / "locks").mkdir(mode=0o700, exist_ok=True)
+    (data_dir / "locks").chmod(0o700)
+
+
+def _make_private(data_dir: Path, account: Account) -> None:
+    """Let nobody but us into the data directory, nor list it; the server's account may pass through it.
+
+    One that holds other things than ours is left as it is. Raises EmbeddedPostgresError if others may write in it.
+    """
+    found = data_dir.stat()
+    if found.st_uid == os.geteuid() and all(_is_ours(entry.name) for entry in data_dir.iterdir()):
+        if account.switched:
+            os.chown(data_dir, -1, account.gid)
+        data_dir.chmod(0o710 if account.switched else 0o700)
+    elif found.st_mode & 0o022:
+        raise EmbeddedPostgresError(
+            f"others may write in {data_dir}; run `chmod go-w {data_dir}`, or choose another data directory"
+        )
+
+
+def _is_ours(name: str) -> bool:
+    return name in OURS or name.startswith("postgresql-")
 
 
 def joined(data_dir: Path) -> bool:

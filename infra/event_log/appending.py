@@ -3,16 +3,17 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple, cast
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 import psycopg
 from eventsourcing.persistence import IntegrityError, StoredEvent
 
-from domain.errors import ClockAheadError, TenantNotFoundError
+from domain.errors import ClockAheadError, MalformedEntryError, TenantNotFoundError
 from domain.values import iso_micros
-from infra.database import Connection
 from infra.event_log.mapper import EntryToAppend
+from infra.server_identity import ServerIdentity
 from infra.sql import beside
 
 _SQL = beside(__file__, "queries.sql")
@@ -24,6 +25,10 @@ class PolicyChangedError(IntegrityError):
 
 class HeadLockedError(Exception):
     """Somebody else holds the tenant's head."""
+
+
+class ServerChangedError(Exception):
+    """The connection is to another server than the one that is known. Nothing was appended."""
 
 
 class Place(NamedTuple):
@@ -59,25 +64,37 @@ MESSAGES = {
 
 
 def send(
-    connection: Connection, appends: Sequence[Append], head_wait: int | None = None, *, again: bool = False
+    connection: psycopg.Connection[tuple[Any, ...]],
+    appends: Sequence[Append],
+    head_wait: int | None = None,
+    *,
+    again: bool = False,
+    server: ServerIdentity | None = None,
 ) -> list[Outcome]:
     """Append the group in one statement; tells of each append what became of it.
 
     `head_wait` is how long to wait for a head, in milliseconds; 0 leaves out what would have to wait. `again` says
-    that the same bytes were sent before with unknown outcome: what is stored as given counts as appended. Raises
-    TenantNotFoundError and ClockAheadError, psycopg's LockNotAvailable when the wait is over, and any other error of
+    that the same bytes were sent before with unknown outcome: what is stored as given counts as appended. `server` is
+    the one that may be appended to, if not any: ServerChangedError if it is another. Raises TenantNotFoundError,
+    ClockAheadError and MalformedEntryError, psycopg's LockNotAvailable when the wait is over, and any other error of
     psycopg; nothing was appended then, unless the connection broke.
     """
     try:
         rows = connection.execute(
-            _SQL["append"], {**_columns(appends), "head_wait": head_wait, "again": again}, binary=True
+            _SQL["append"],
+            {**_columns(appends), **_named(server), "head_wait": head_wait, "again": again},
+            binary=True,
         ).fetchall()
     except psycopg.Error as error:
         if error.sqlstate == "AL001":
             raise TenantNotFoundError from None
         if error.sqlstate == "AL002":
             raise ClockAheadError from None
+        if error.sqlstate == "AL004":
+            raise MalformedEntryError(f"Nothing was appended: {error.diag.message_primary}.") from None
         raise
+    if not rows and any(append.entries for append in appends):
+        raise ServerChangedError
     outcomes: list[Outcome] = []
     start = 0
     for append in appends:
@@ -89,6 +106,14 @@ def send(
             outcomes.append(REFUSALS[refusal](MESSAGES[refusal]))
         start = end
     return outcomes
+
+
+@lru_cache(8)
+def _named(server: ServerIdentity | None) -> dict[str, str | None]:
+    return {
+        "server_started_at": server.started_at.isoformat() if server else None,
+        "server_timeline": f"{server.timeline:08X}" if server else None,
+    }
 
 
 def _columns(appends: Sequence[Append]) -> dict[str, object]:

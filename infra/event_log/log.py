@@ -1,13 +1,15 @@
 """One tenant's log as the library's application: load, decide, save."""
 
+import random
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError, Application
-from eventsourcing.domain import ImmutableAggregateProtocol
 from eventsourcing.persistence import ApplicationRecorder, IntegrityError, Mapper, StoredEvent
 from eventsourcing.utils import Environment
 
@@ -16,23 +18,27 @@ from domain.event import Event, Recorded
 from domain.tenant.policy import Policy
 from infra.database import Database
 from infra.event_log.appending import Place, PolicyChangedError
+from infra.event_log.fold import Fold, S
 from infra.event_log.group_commit import GroupWriter
 from infra.event_log.mapper import EntryToAppend, SealingMapper
-from infra.event_log.recorder import LogEntry, LogRecorder
+from infra.event_log.recorder import LogEntry, LogRecorder, missing_position
+from infra.event_log.replay import replay
+from infra.event_log.snapshots import Snapshot, SnapshotWriter, sealed
+from infra.event_log.writers import Writers
 
 ATTEMPTS = 5
+FIRST_PAUSE = 0.002
+"""Seconds between the first attempts at the most; each later pause may be twice as long."""
 SPAN = 10_000
 """Positions that one transaction looks through at the most."""
 
-A = TypeVar("A", bound=ImmutableAggregateProtocol[UUID])
-E = TypeVar("E", bound=Event)
 T = TypeVar("T")
 
 
-class Changed(NamedTuple):
-    """What a change left: the revision the aggregate is at, and the new events, if any."""
+class Changed(NamedTuple, Generic[S]):
+    """What a change left: the state of the originator, and the new events, if any."""
 
-    revision: int
+    state: S
     recorded: list[Recorded]
 
 
@@ -44,8 +50,12 @@ class TenantLog(Application[UUID]):
     known_policy: tuple[Policy, int] | None = None
     """The tenant's policy and its revision as last read, until an append finds that it has changed."""
 
-    def __init__(self, recorder: LogRecorder, mapper: SealingMapper) -> None:
+    def __init__(
+        self, recorder: LogRecorder, mapper: SealingMapper, snapshots: SnapshotWriter, writers: Writers
+    ) -> None:
         self._given = recorder, mapper
+        self._snapshots = snapshots
+        self._writers = writers
         super().__init__()
 
     @property
@@ -85,33 +95,88 @@ class TenantLog(Application[UUID]):
             Recorded(event, *next(places)) if isinstance(entry, EntryToAppend) else entry for event, entry in sealed
         ]
 
-    def load(self, aggregate_id: UUID, project: Callable[[A | None, Iterable[E]], A | None]) -> A:
-        """The aggregate as it is now. The library's AggregateNotFoundError if there is none."""
-        return cast(A, self.repository.get(aggregate_id, projector_func=cast(Any, project)))
+    def state(
+        self, originator_id: UUID, fold: Fold[S, Any], revision: int | None = None, position: int | None = None
+    ) -> S:
+        """What an originator's events come to: all of them, or those up to a revision and a position.
+
+        The library's AggregateNotFoundError if they come to nothing: there are none, or they are of another kind.
+        """
+        replayed = replay(self.recorder, self._snapshots.keys, fold, originator_id, revision, position, revision)
+        state = replayed.state
+        for recorded in self._decode(replayed):
+            if position is not None and recorded.position > position:
+                break
+            state = fold.step(state, recorded)
+            if state is None:
+                break
+        if state is None:
+            raise AggregateNotFoundError(originator_id)
+        if revision is None and position is None and (replayed.due or replayed.damaged):
+            self._snapshots.ask((originator_id, fold.name), lambda: self.keep_snapshots(originator_id, fold))
+        return state
+
+    def since(
+        self,
+        originator_id: UUID,
+        fold: Fold[S, Any],
+        at: int | None = None,
+        after: int | None = None,
+        until: int | None = None,
+    ) -> tuple[S | None, Iterator[Recorded]]:
+        """A state at no later revision than `at` and position than `after`, and the events from there to `until`.
+
+        The state is None where there is none yet; the events are read as they are asked for.
+        """
+        replayed = replay(self.recorder, self._snapshots.keys, fold, originator_id, at, after, until)
+        return replayed.state, self._decode(replayed)
+
+    def keep_snapshots(self, originator_id: UUID, fold: Fold[S, Any]) -> None:
+        """Keep the snapshots of an originator that are due, from the newest one on: of what is committed."""
+        replayed = replay(self.recorder, self._snapshots.keys, fold, originator_id)
+        if replayed.damaged:
+            self.recorder.drop_snapshot(fold.name, replayed.damaged)
+        state = replayed.state
+        for entry in replayed:
+            state = fold.step(state, self._recorded(entry))
+            if state is None:
+                return
+            if replayed.due:
+                replayed.keep(self._keep_snapshot(fold, state, entry))
 
     def change(
         self,
-        aggregate_id: UUID,
-        project: Callable[[A | None, Iterable[E]], A | None],
-        decide: Callable[[A], Sequence[E]],
+        originator_id: UUID,
+        fold: Fold[S, Any],
+        decide: Callable[[S], Sequence[Event]],
         expected_revision: int | None = None,
-        admit: Callable[[Sequence[E], A], int | None] | None = None,
-    ) -> Changed:
-        """Load the aggregate, decide on it, save what was decided; returns what that left.
+        admit: Callable[[Sequence[Event], S], int | None] | None = None,
+    ) -> Changed[S]:
+        """Load the state, decide on it, save what was decided; returns what that left, without another look at the log.
 
         `admit` may refuse what was decided, or names the policy that lets it through. Decides again when another
-        writer was first, up to five times. Raises AggregateNotFoundError, StaleRevisionError if the aggregate is
-        not at the expected revision, TooManyConflictsError.
+        writer was first; at last nobody else appends meanwhile. Raises AggregateNotFoundError, StaleRevisionError if
+        the originator is not at the expected revision, TooManyConflictsError.
         """
 
-        def work() -> Changed:
-            aggregate = self.load(aggregate_id, project)
-            expect_revision(expected_revision, aggregate.version)
-            events = decide(aggregate)
-            recorded = self.record(*events, under=admit(events, aggregate) if admit else None)
-            return Changed(events[-1].originator_version if events else aggregate.version, recorded)
+        def work() -> Changed[S]:
+            state = self.state(originator_id, fold)
+            expect_revision(expected_revision, state.version)
+            events = decide(state)
+            recorded = self.record(*events, under=admit(events, state) if admit else None)
+            return Changed(cast("S", fold.after(state, recorded)), recorded)
 
-        return persistently(work)
+        # A turn is never waited for in a transaction, which may hold what the writer before needs. Who was not first
+        # there has queued on the head, and holds it.
+        inside = self.recorder.in_transaction
+        with nullcontext() if inside else self._writers.turn(originator_id):
+            try:
+                return persistently(work, pause=not inside)
+            except TooManyConflictsError:
+                if inside:
+                    raise
+            with self.recorder.holding_head():
+                return persistently(work, pause=False)
 
     def history(self, originator_id: UUID, revision: int | None = None) -> list[Recorded]:
         """Every event of one originator, up to a revision. AggregateNotFoundError if there is none."""
@@ -120,8 +185,20 @@ class TenantLog(Application[UUID]):
             raise AggregateNotFoundError(originator_id)
         return events
 
+    def event(self, originator_id: UUID, revision: int) -> Recorded:
+        """One event of an originator. AggregateNotFoundError if there is none of this revision."""
+        for recorded in self.stretch(originator_id, revision, revision):
+            return recorded
+        raise AggregateNotFoundError(originator_id)
+
+    def stretch(self, originator_id: UUID, first: int, last: int) -> Iterator[Recorded]:
+        """The events of one originator from one revision to another."""
+        return self._decode(self.recorder.select_events(originator_id, gt=first - 1, lte=last))
+
     def histories(self, revisions: dict[UUID, int]) -> list[Recorded]:
         """Every event of several originators, each up to a revision, in the order of positions."""
+        if not revisions:
+            return []
         return list(self._decode(self.recorder.select_streams(revisions)))
 
     def with_documents(self, span: int = SPAN) -> Iterator[Recorded]:
@@ -135,13 +212,26 @@ class TenantLog(Application[UUID]):
             yield from self.page(after, after + span, span, topics)
 
     def page(self, after: int, until: int, limit: int, topics: Sequence[str] = ()) -> list[Recorded]:
-        """At most `limit` events after one position and up to another, of some topics or of all."""
+        """At most `limit` events after one position and up to another, of some topics or of all.
+
+        The log must reach as far as that. CorruptEntryError if one of them is damaged or missing.
+        """
         entries = self.recorder.select_notifications(after, limit, until, topics, inclusive_of_start=False)
+        if not topics and len(entries) < min(limit, until - after):
+            raise missing_position(self.tenant_id, after + len(entries) + 1)
         return list(self._decode(entries))
 
     def position_at(self, moment: int | datetime) -> int:
         """The position a moment stands for. BeyondHeadError for a position that is not there yet."""
         return self.recorder.position_at(moment)
+
+    def _keep_snapshot(self, fold: Fold[S, Any], state: S, entry: LogEntry) -> int:
+        """Keep the state at an entry; returns how many bytes that takes."""
+        place = self.tenant_id, cast("UUID", entry.originator_id), entry.originator_version, entry.id
+        snapshot = Snapshot(*place, fold.subject(state), fold.dump(state))
+        kept = sealed(self._snapshots.keys, fold, snapshot, entry.state)
+        self.recorder.keep_snapshot(fold.name, kept)
+        return len(kept.state)
 
     def _append(self, entries: Sequence[StoredEvent], under: int | None) -> Sequence[Place]:
         try:
@@ -157,8 +247,10 @@ class TenantLog(Application[UUID]):
             return error
 
     def _decode(self, entries: Iterable[LogEntry]) -> Iterator[Recorded]:
-        for entry in entries:
-            yield Recorded(self.mapper.to_domain_event(entry), entry.id, entry.effective_at)
+        return map(self._recorded, entries)
+
+    def _recorded(self, entry: LogEntry) -> Recorded:
+        return Recorded(self.mapper.read(self.tenant_id, cast("Any", entry)), entry.id, entry.effective_at)
 
 
 def expect_revision(expected: int | None, current: int, of: str = "") -> None:
@@ -167,27 +259,38 @@ def expect_revision(expected: int | None, current: int, of: str = "") -> None:
         raise StaleRevisionError(f"If-Match names revision {expected}{of}, but the current one is {current}.")
 
 
-def persistently(work: Callable[[], T]) -> T:
-    """Do the work, and again from the start when another writer was first.
+def persistently(work: Callable[[], T], *, pause: bool = True) -> T:
+    """Do the work, and again from the start when another writer was first, after a pause unless it must not wait.
 
     Raises TooManyConflictsError after five times.
     """
-    for _ in range(ATTEMPTS):
+    for attempt in range(ATTEMPTS):
         try:
             return work()
         except IntegrityError:
-            continue
+            if pause and attempt + 1 < ATTEMPTS:
+                time.sleep(random.uniform(0, FIRST_PAUSE * 2**attempt))  # noqa: S311 - so that two do not meet again
     raise TooManyConflictsError
 
 
 class EventLog:
     """Every tenant's log in one database."""
 
-    def __init__(self, database: Database, writer: GroupWriter, mapper: SealingMapper, cached: int = 1_024) -> None:
+    def __init__(
+        self,
+        database: Database,
+        writer: GroupWriter,
+        mapper: SealingMapper,
+        snapshots: SnapshotWriter,
+        cached: int = 1_024,
+    ) -> None:
         self._database = database
         self._writer = writer
         self._mapper = mapper
+        self._snapshots = snapshots
+        self._writers = Writers()
         self.of = lru_cache(cached)(self._open)
 
     def _open(self, tenant_id: UUID) -> TenantLog:
-        return TenantLog(LogRecorder(self._database, self._writer, tenant_id), self._mapper)
+        recorder = LogRecorder(self._database, self._writer, tenant_id)
+        return TenantLog(recorder, self._mapper, self._snapshots, self._writers)

@@ -2,7 +2,10 @@
 
 The document's last member is `"sealed":"A256GCM.<nonce and ciphertext in base64url>"`. What is sealed is the
 JSON object of the personal fields, under AES-256-GCM (NIST SP 800-38D); the document without that member is the
-additional data, so that nothing in the clear can be changed without the seal failing to open.
+additional data, so that nothing in the clear can be changed without the seal failing to open. From version 2 on the
+additional data name the sealed fields, so that the seal cannot be taken away either.
+
+Whatever reads a log reads it by `SealingMapper.read`, which compares the bytes with the place they were found in.
 """
 
 import base64
@@ -17,31 +20,45 @@ from uuid import UUID
 
 import orjson
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
 
-from domain.errors import CorruptEntryError, EntryTooLargeError
+from domain.errors import CorruptEntryError, EntryTooLargeError, UnknownTopicError
 from domain.event import Event, from_parts, to_parts
+from domain.values import storable
 from infra.keys.store import Keys
 
 MAX_ENTRY = 65_535
 NONCE_BYTES = 12
 _SEALED = b',"sealed":"A256GCM.'
 _END = b'"}'
-_STANDARD = bytes.maketrans(b"-_", b"+/")
+_STANDARD = bytes.maketrans(b"-_+/", b"+/!!")
+"""From base64url to base64; what is not base64url is neither."""
 
 
 class Stored(Protocol):
-    """An entry as it was stored: the library's StoredEvent, or anything with its members."""
+    """An entry as it was stored, with the columns beside its bytes; `id` is its position."""
 
     @property
-    def originator_id(self) -> UUID | str: ...
+    def id(self) -> int: ...
+    @property
+    def originator_id(self) -> UUID: ...
     @property
     def originator_version(self) -> int: ...
     @property
     def topic(self) -> str: ...
     @property
     def state(self) -> bytes: ...
+    @property
+    def effective_at(self) -> datetime: ...
+
+
+class InLog(Stored, Protocol):
+    """A stored entry that knows whose log it was found in."""
+
+    @property
+    def tenant_id(self) -> UUID: ...
 
 
 @dataclass(frozen=True)
@@ -79,17 +96,37 @@ class SealingMapper(Mapper[UUID]):
             event.originator_id, event.originator_version, event.TOPIC, entry, event.envelope.recorded_at
         )
 
-    def to_domain_event(self, stored_event: Stored) -> Event:
-        """The event of a stored entry. CorruptEntryError if its bytes disagree with its columns or its seal."""
-        entry = stored_event.state
-        start = entry.rfind(_SEALED)
-        clear_bytes = entry if start < 0 else entry[:start] + b"}"
-        clear = orjson.loads(clear_bytes)
-        _compare(stored_event, clear)
-        # Made already, or once for many events: the most costly values to make from text.
-        clear["tenant_id"], clear["originator_id"] = _uuid(clear["tenant_id"]), stored_event.originator_id
-        personal = {} if start < 0 else self._open(clear, clear_bytes, entry[start:])
-        return from_parts(clear, personal)
+    def to_domain_event(self, stored_event: StoredEvent) -> Event:
+        """The event of an entry that the recorder gave to the library: see `read`."""
+        entry = cast("InLog", stored_event)
+        return self.read(entry.tenant_id, entry)
+
+    def read(self, tenant_id: UUID, stored: Stored) -> Event:
+        """The event of an entry that was found in a tenant's log.
+
+        Raises CorruptEntryError if it is not what was appended there: it belongs to another log or place, its seal is
+        missing or does not open, or no version of the software ever wrote it. UnknownTopicError if a newer version
+        did, KeyUnavailableError if it cannot be opened now.
+        """
+        try:
+            clear_bytes, box = _split(stored.state)
+            clear: dict[str, Any] = orjson.loads(clear_bytes)
+            _compare(tenant_id, stored, clear)
+            _compare_seal(box, clear)
+            subject: str | None = clear.get("subject")
+            if subject is not None:
+                storable(subject)
+        except Exception as error:  # noqa: BLE001 - whatever the bytes do to us, they are what is wrong
+            raise _corrupt(tenant_id, stored, error) from None
+        key = None if box is None else self._keys.opening(tenant_id, subject)
+        try:
+            event = from_parts(clear, {} if box is None or key is None else _opened(key, box, clear_bytes))
+            _compare_times(stored, event)
+        except UnknownTopicError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            raise _corrupt(tenant_id, stored, error) from None
+        return event
 
     def _seal(self, event: Event, clear: bytes, personal: bytes) -> bytes:
         key = self._keys.sealing(event.envelope.tenant_id, event.envelope.subject)
@@ -97,24 +134,53 @@ class SealingMapper(Mapper[UUID]):
         box = base64.urlsafe_b64encode(nonce + key.encrypt(nonce, personal, clear))
         return clear[:-1] + _SEALED + box + _END
 
-    def _open(self, clear: dict[str, Any], clear_bytes: bytes, sealed: bytes) -> dict[str, Any]:
-        key = self._keys.opening(clear["tenant_id"], clear.get("subject"))
-        box = binascii.a2b_base64(sealed[len(_SEALED) : -len(_END)].translate(_STANDARD))
-        try:
-            personal = key.decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], clear_bytes)
-        except InvalidTag:
-            raise CorruptEntryError(f"the seal of {clear['topic']} of {clear['originator_id']} does not open") from None
-        return cast("dict[str, Any]", orjson.loads(personal))
+
+def _split(entry: bytes) -> tuple[bytes, bytes | None]:
+    """What the seal covers, and what is sealed with its nonce if something is."""
+    start = entry.rfind(_SEALED)
+    if start < 0:
+        return entry, None
+    if not entry.endswith(_END):
+        raise CorruptEntryError("its seal has no end")
+    box = binascii.a2b_base64(entry[start + len(_SEALED) : -len(_END)].translate(_STANDARD), strict_mode=True)
+    return entry[:start] + b"}", box
+
+
+def _opened(key: AESGCM, box: bytes, clear_bytes: bytes) -> dict[str, Any]:
+    try:
+        personal = key.decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], clear_bytes)
+    except InvalidTag:
+        raise CorruptEntryError("its seal does not open") from None
+    return cast("dict[str, Any]", orjson.loads(personal))
+
+
+def _compare(tenant_id: UUID, stored: Stored, clear: dict[str, Any]) -> None:
+    """Refuse bytes of another log or place. The ids are made already: the most costly values to make from text."""
+    if _uuid(clear["tenant_id"]).int != tenant_id.int:  # UUIDs themselves are compared, and written, in Python
+        raise CorruptEntryError(f"it belongs to the log of tenant {clear['tenant_id']}")
+    if (
+        clear["topic"] != stored.topic
+        or clear["originator_version"] != stored.originator_version
+        or clear["originator_id"].replace("-", "") != f"{stored.originator_id.int:032x}"
+    ):
+        raise CorruptEntryError("its bytes belong to another event than its columns")
+    clear["tenant_id"], clear["originator_id"] = tenant_id, stored.originator_id
+
+
+def _compare_seal(box: bytes | None, clear: dict[str, Any]) -> None:
+    if box is None and "sealed_fields" in clear:
+        raise CorruptEntryError("its seal is missing")
+
+
+def _compare_times(stored: Stored, event: Event) -> None:
+    if event.envelope.recorded_at > stored.effective_at:
+        raise CorruptEntryError("it took effect before it was recorded")
 
 
 _uuid = lru_cache(1_024)(UUID)
 
 
-def _compare(stored: Stored, clear: dict[str, Any]) -> None:
-    if (
-        clear["topic"] != stored.topic
-        or clear["originator_version"] != stored.originator_version
-        or clear["originator_id"] != str(stored.originator_id)
-    ):
-        columns = (str(stored.originator_id), stored.originator_version, stored.topic)
-        raise CorruptEntryError(f"the bytes of entry {columns} belong to another event")
+def _corrupt(tenant_id: UUID, stored: Stored, error: Exception) -> CorruptEntryError:
+    # What validation says of bad bytes repeats them, and they may be personal.
+    why = str(error) if isinstance(error, CorruptEntryError) else f"it cannot be read ({type(error).__name__})"
+    return CorruptEntryError(f"Position {stored.id} of the log of tenant {tenant_id} is damaged: {why}.")

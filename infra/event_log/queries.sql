@@ -1,9 +1,17 @@
--- append: a group of appends; a row per event: its position and effective time, or why its append was left out
-SELECT * FROM ledger.append(
+-- append: a group of appends; a row per event: its position and effective time, or why its append was left out; no row,
+-- and nothing appended, on another server than the one that was named
+WITH server AS MATERIALIZED (
+    SELECT %(again)s::boolean AS again
+     WHERE %(server_started_at)s::timestamptz IS NULL OR CASE WHEN NOT pg_is_in_recovery() THEN
+               pg_postmaster_start_time() = %(server_started_at)s
+               AND left(pg_walfile_name(pg_current_wal_lsn()), 8) = %(server_timeline)s
+           END
+)
+SELECT a.* FROM server, ledger.append(
     %(tenant_ids)s::uuid[], %(append_numbers)s::integer[], %(policy_revisions)s::integer[], %(originator_ids)s::uuid[],
     %(originator_versions)s::integer[], %(topics)s::text[], %(recorded_ats)s::timestamptz[], %(sizes)s::integer[],
-    %(entries)b, %(head_wait)s, %(again)s
-)
+    %(entries)b, %(head_wait)s, server.again
+) AS a
 
 -- stream: the events of one originator by revision, oldest first
 SELECT originator_id, originator_version, topic, entry, position, effective_at
@@ -18,8 +26,22 @@ SELECT originator_id, originator_version, topic, entry, position, effective_at
 -- page: the events of a tenant by position
 SELECT originator_id, originator_version, topic, entry, position, effective_at FROM ledger.events
  WHERE tenant_id = %(tenant_id)s AND position >= %(start)s AND position <= coalesce(%(stop)s, 9223372036854775807)
-   AND (cardinality(%(topics)s::text[]) = 0 OR topic = ANY (%(topics)s))
  ORDER BY position LIMIT %(limit)s
+
+-- page_of_topics: those of some topics: of each the next ones, by its index, and of all these the first
+SELECT e.originator_id, e.originator_version, e.topic, e.entry, e.position, e.effective_at
+  FROM (
+    SELECT next.position FROM unnest(%(topics)s::text[]) AS asked (topic)
+     CROSS JOIN LATERAL (
+        SELECT n.position FROM ledger.events AS n
+         WHERE n.tenant_id = %(tenant_id)s AND n.topic = asked.topic AND n.topic <> '' -- the index's own condition
+           AND n.position >= %(start)s AND n.position <= coalesce(%(stop)s, 9223372036854775807)
+         ORDER BY n.position LIMIT %(limit)s
+     ) AS next
+     ORDER BY next.position LIMIT %(limit)s
+  ) AS first
+  JOIN ledger.events AS e ON e.tenant_id = %(tenant_id)s AND e.position = first.position
+ ORDER BY e.position
 
 -- with_documents: the events of a span of positions that refer to documents in the store
 SELECT originator_id, originator_version, topic, entry, position, effective_at FROM ledger.events
@@ -42,3 +64,27 @@ SELECT ledger.position_at(%(tenant_id)s, %(at)s)
 
 -- lock_head: queue on the tenant's head until the transaction ends
 SELECT ledger.lock_head(%(tenant_id)s)
+
+-- heads_at: of each tenant, the head of its log, and the digest of the entry at a position
+SELECT tenant, head, entry_digest FROM ledger.heads_at(%(tenant_ids)s::uuid[], %(positions)s::bigint[])
+-- stream_from_snapshot: one originator's nearest snapshot, and its events from there on
+SELECT originator_version, topic, entry, position, effective_at, subject
+  FROM ledger.stream_from_snapshot(
+      %(tenant_id)s, %(originator_id)s, %(fold)s, %(at_version)s, %(at_position)s, %(until_version)s, %(limit)s
+  )
+
+-- keep_snapshot: a snapshot, unless it is there already; the same again makes no difference
+INSERT INTO ledger.snapshots (tenant_id, originator_id, fold, originator_version, position, subject, state)
+VALUES (%(tenant_id)s, %(originator_id)s, %(fold)s, %(originator_version)s, %(position)s, %(subject)s, %(state)s)
+    ON CONFLICT (tenant_id, originator_id, fold, originator_version) DO UPDATE
+   SET position = excluded.position, subject = excluded.subject, state = excluded.state, kept_at = now()
+
+-- drop_foreign_snapshots: those of other folds that no process has kept for a while
+DELETE FROM ledger.snapshots
+ WHERE tenant_id = %(tenant_id)s AND originator_id = %(originator_id)s AND fold <> %(fold)s
+   AND kept_at < now() - interval '1 day'
+
+-- drop_snapshot: a snapshot that does not open
+DELETE FROM ledger.snapshots
+ WHERE tenant_id = %(tenant_id)s AND originator_id = %(originator_id)s AND fold = %(fold)s
+   AND originator_version = %(originator_version)s

@@ -1,9 +1,12 @@
 """The library's application recorder over the log of one tenant: a position is its notification id."""
 
 import threading
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
@@ -15,10 +18,11 @@ from eventsourcing.persistence import (
     Subscription,
 )
 
-from domain.errors import BeyondHeadError, LogBusyError
+from domain.errors import BeyondHeadError, CorruptEntryError, LogBusyError, OutcomeUnknownError, ServiceUnavailableError
 from infra.database import Database
-from infra.event_log.appending import Append, Place, send
+from infra.event_log.appending import Append, Place, ServerChangedError, send
 from infra.event_log.group_commit import GroupWriter
+from infra.event_log.snapshots import Snapshot
 from infra.sql import beside
 
 _SQL = beside(__file__, "queries.sql")
@@ -26,9 +30,10 @@ _SQL = beside(__file__, "queries.sql")
 
 @dataclass(frozen=True)
 class LogEntry(Notification):
-    """An entry of the log as it was stored. `id` is its position."""
+    """An entry of the log as it was stored, and whose log that is. `id` is its position."""
 
     effective_at: datetime
+    tenant_id: UUID
 
 
 class LogRecorder(ApplicationRecorder):
@@ -37,6 +42,7 @@ class LogRecorder(ApplicationRecorder):
     def __init__(self, database: Database, writer: GroupWriter, tenant_id: UUID) -> None:
         self._database = database
         self._writer = writer
+        self._heads = writer.heads
         self.tenant_id = tenant_id
 
     def append(self, events: Sequence[StoredEvent], under: int | None = None) -> Sequence[Place]:
@@ -51,15 +57,41 @@ class LogRecorder(ApplicationRecorder):
 
     def _within(self, append: Append) -> Sequence[Place]:
         """Append in the transaction around, which may be holding the head already."""
+        lineage = self._database.lineage
         with self._database.connection() as connection:
+            server = lineage.seen(connection) if lineage else None
+            self._heads.check(self.tenant_id)
             try:
-                (outcome,) = send(connection, [append], self._writer.patience.lane)
+                (outcome,) = send(connection, [append], self._writer.patience.each_lock, server=server)
             except psycopg.errors.LockNotAvailable:
                 raise LogBusyError from None
+            except ServerChangedError:
+                raise ServiceUnavailableError("Another server of the database has taken over. Try again.") from None
         self._writer.committed()  # or about to be
         if isinstance(outcome, Exception):
             raise outcome
+        if outcome:
+            self._database.after_commit(
+                partial(self._heads.note_entry, self.tenant_id, outcome[-1].position, append.entries[-1].state)
+            )
+        if events := append.entries:
+            self._database.proven_by(lambda: self._is_stored(events[0]))
         return outcome
+
+    def _is_stored(self, entry: StoredEvent) -> bool:
+        """Whether the log has the entry byte for byte, once whoever holds its head has let go.
+
+        OutcomeUnknownError if there is no log: what makes one may still be on its way.
+        """
+        try:
+            self.lock_head()
+        except psycopg.Error as error:
+            if error.sqlstate == "AL001":
+                raise OutcomeUnknownError from None
+            raise
+        revision = entry.originator_version
+        stored = self.select_events(entry.originator_id, gt=revision - 1, lte=revision)
+        return [each.state for each in stored] == [entry.state]
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> list[int] | None:  # noqa: ANN401, ARG002
         """Append all the events or none; returns their positions."""
@@ -74,12 +106,62 @@ class LogRecorder(ApplicationRecorder):
         desc: bool = False,
         limit: int | None = None,
     ) -> list[LogEntry]:
-        """The entries of one originator, by revision."""
+        """The entries of one originator, by revision. CorruptEntryError if one of them is missing."""
         statement = _SQL["stream_backwards" if desc else "stream"]
         asked = {"tenant_id": self.tenant_id, "originator_id": originator_id, "gt": gt, "lte": lte, "limit": limit}
         with self._database.connection() as connection:
             rows = connection.execute(statement, asked).fetchall()
-        return [LogEntry(*cast("Any", row)) for row in rows]
+        entries = self._entries(rows)
+        if entries:
+            stream = entries[::-1] if desc else entries
+            self._must_follow(stream, stream[0].originator_version if desc else (gt or 0) + 1)
+        return entries
+
+    def select_from_snapshot(
+        self,
+        originator_id: UUID,
+        fold: str,
+        limit: int,
+        at_version: int | None = None,
+        at_position: int | None = None,
+        until_version: int | None = None,
+    ) -> tuple[Snapshot | None, list[LogEntry]]:
+        """The newest snapshot that stands at no later revision and position than asked for, and the entries from there.
+
+        The first of these is the one that the snapshot stands at; without a snapshot, that of the first revision.
+        CorruptEntryError if one of them is missing.
+        """
+        asked = {
+            "tenant_id": self.tenant_id,
+            "originator_id": originator_id,
+            "fold": fold,
+            "at_version": at_version,
+            "at_position": at_position,
+            "until_version": until_version,
+            "limit": limit,
+        }
+        with self._database.connection() as connection:
+            rows: Any = connection.execute(_SQL["stream_from_snapshot"], asked, binary=True).fetchall()
+        snapshot = None
+        if rows and rows[0][1] is None:
+            version, _, state, position, _, subject = rows.pop(0)
+            snapshot = Snapshot(self.tenant_id, originator_id, version, position, subject, state)
+        entries = self._entries((originator_id, *row[:5]) for row in rows)
+        if entries:
+            self._must_follow(entries, snapshot.originator_version if snapshot else 1)
+        return snapshot, entries
+
+    def keep_snapshot(self, fold: str, snapshot: Snapshot) -> None:
+        """Keep a snapshot, in the place of the same one of before, and forget those of folds that nobody uses."""
+        with self._database.transaction(self.tenant_id) as connection:
+            row = {**snapshot._asdict(), "fold": fold}
+            connection.execute(_SQL["keep_snapshot"], row)
+            connection.execute(_SQL["drop_foreign_snapshots"], row)
+
+    def drop_snapshot(self, fold: str, snapshot: Snapshot) -> None:
+        """Forget a snapshot."""
+        with self._database.transaction(self.tenant_id) as connection:
+            connection.execute(_SQL["drop_snapshot"], {**snapshot._asdict(), "fold": fold})
 
     def select_notifications(
         self,
@@ -90,17 +172,41 @@ class LogRecorder(ApplicationRecorder):
         *,
         inclusive_of_start: bool = True,
     ) -> list[LogEntry]:
-        """The entries from a position on, in the order of positions."""
+        """The entries from a position on, in the order of positions.
+
+        LogWentBackError; CorruptEntryError if one of them is missing.
+        """
         first = (start or 0) + (not inclusive_of_start)
-        return self._select("page", start=first, stop=stop, topics=list(topics), limit=limit)
+        if topics:
+            distinct = list(dict.fromkeys(topics))
+            entries = self._select("page_of_topics", start=first, stop=stop, topics=distinct, limit=limit)
+        else:
+            entries = self._select("page", start=first, stop=stop, limit=limit)
+        self._heads.check(self.tenant_id)
+        if not topics:
+            for position, entry in enumerate(entries, max(first, 1)):
+                if entry.id != position:
+                    raise missing_position(self.tenant_id, position)
+        if entries and not self._database.in_transaction:
+            self._heads.note_entry(self.tenant_id, entries[-1].id, entries[-1].state)
+        return entries
 
     def select_with_documents(self, after: int, until: int) -> list[LogEntry]:
         """The entries after one position and up to another that refer to documents in the store."""
         return self._select("with_documents", after=after, until=until)
 
     def select_streams(self, revisions: dict[UUID, int]) -> list[LogEntry]:
-        """The entries of several originators, each up to a revision, in the order of positions."""
-        return self._select("streams_until", originator_ids=list(revisions), revisions=list(revisions.values()))
+        """The entries of several originators, each up to a revision, in the order of positions.
+
+        CorruptEntryError if one is missing before others of its originator.
+        """
+        entries = self._select("streams_until", originator_ids=list(revisions), revisions=list(revisions.values()))
+        streams: dict[UUID | str, list[LogEntry]] = defaultdict(list)
+        for entry in entries:
+            streams[entry.originator_id].append(entry)
+        for stream in streams.values():
+            self._must_follow(stream, 1)
+        return entries
 
     def max_notification_id(self) -> int | None:
         """The head of the log; None if it is empty."""
@@ -108,13 +214,29 @@ class LogRecorder(ApplicationRecorder):
 
     def head(self) -> int:
         """The last position; 0 if the log is empty."""
-        with self._database.transaction(self.tenant_id) as connection:
+        with self._database.reading(self.tenant_id) as connection:
             row = connection.execute(_SQL["head"], {"tenant_id": self.tenant_id}).fetchone()
-        return cast("int", row[0]) if row else 0
+        self._heads.check(self.tenant_id)
+        head = cast("int", row[0]) if row else 0
+        if not self._database.in_transaction:  # else it may be of what is not committed yet
+            self._heads.note(self.tenant_id, head)
+        return head
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether there is a transaction around."""
+        return self._database.in_transaction
+
+    @contextmanager
+    def holding_head(self) -> Iterator[None]:
+        """A transaction in which nobody else appends to the log."""
+        with self._database.transaction(self.tenant_id):
+            self.lock_head()
+            yield
 
     def lock_head(self) -> None:
         """Queue on the head until the transaction around ends; afterwards every read sees all that was appended."""
-        with self._database.transaction(self.tenant_id) as connection:
+        with self._database.reading(self.tenant_id) as connection:
             connection.execute(_SQL["lock_head"], {"tenant_id": self.tenant_id})
 
     def position_at(self, moment: int | datetime) -> int:
@@ -123,7 +245,7 @@ class LogRecorder(ApplicationRecorder):
             if moment > (head := self.head()):
                 raise BeyondHeadError(f"The log ends at position {head}; there is no position {moment} yet.")
             return moment
-        with self._database.transaction(self.tenant_id) as connection:
+        with self._database.reading(self.tenant_id) as connection:
             row = connection.execute(_SQL["position_at"], {"tenant_id": self.tenant_id, "at": moment}).fetchone()
         return cast("int", row[0]) if row else 0
 
@@ -132,9 +254,28 @@ class LogRecorder(ApplicationRecorder):
         return PollingSubscription(self, gt=gt, topics=topics)
 
     def _select(self, statement: str, **parameters: object) -> list[LogEntry]:
-        with self._database.transaction(self.tenant_id) as connection:
+        with self._database.reading(self.tenant_id) as connection:
             rows = connection.execute(_SQL[statement], {"tenant_id": self.tenant_id, **parameters}).fetchall()
-        return [LogEntry(*cast("Any", row)) for row in rows]
+        return self._entries(rows)
+
+    def _entries(self, rows: Iterable[tuple[Any, ...]]) -> list[LogEntry]:
+        return [LogEntry(*cast("Any", (*row, self.tenant_id))) for row in rows]
+
+    def _must_follow(self, stream: Sequence[LogEntry], first: int) -> None:
+        """Refuse a stream in which a revision is missing, from this one on."""
+        for revision, entry in enumerate(stream, first):
+            if entry.originator_version != revision:
+                raise self._missing_revision(entry.originator_id, revision)
+
+    def _missing_revision(self, originator_id: UUID | str, revision: int) -> CorruptEntryError:
+        return CorruptEntryError(
+            f"Revision {revision} of {originator_id} is missing in the log of tenant {self.tenant_id}."
+        )
+
+
+def missing_position(tenant_id: UUID, position: int) -> CorruptEntryError:
+    """The error of a log that has a gap."""
+    return CorruptEntryError(f"Position {position} of the log of tenant {tenant_id} is missing.")
 
 
 class PollingSubscription(Subscription[ApplicationRecorder]):

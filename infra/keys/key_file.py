@@ -7,7 +7,11 @@ import stat
 import tempfile
 from pathlib import Path
 
+from infra.regular_files import open_regular
+
 KEY_BYTES = 32
+MOST_BYTES = 1_000
+"""More of a file is not read: it holds no key."""
 
 
 class KeyFileError(Exception):
@@ -33,8 +37,9 @@ def key_from_file(path: Path, *, create: bool) -> bytes:
     if create and not path.exists():
         _make(path)
     try:
-        mode = path.stat().st_mode
-        text = path.read_text().strip()
+        with open_regular(path) as file:
+            mode = os.fstat(file.fileno()).st_mode
+            text = file.read(MOST_BYTES).decode("ascii", "replace").strip()
     except OSError as error:
         raise KeyFileError(f"{path}: {error.strerror}: give the file that holds the key-encryption key") from error
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
@@ -45,6 +50,7 @@ def key_from_file(path: Path, *, create: bool) -> bytes:
 def _make(path: Path) -> None:
     """Write a new key beside its place and link it there, so that no reader ever sees half of one."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.parent.chmod(0o700)  # whatever it was made with, by whom
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     draft = Path(name)
     with os.fdopen(descriptor, "w") as file:

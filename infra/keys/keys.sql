@@ -17,3 +17,12 @@ SELECT wrapped_secret FROM keys.tenant_secrets WHERE tenant_id = %(tenant_id)s
 -- add_secret: a tenant's secret, unless another process was first
 INSERT INTO keys.tenant_secrets (tenant_id, wrapped_secret) VALUES (%(tenant_id)s, %(wrapped_secret)s)
     ON CONFLICT DO NOTHING
+
+-- add_many: keys of several subjects, where there are none
+INSERT INTO keys.subject_keys (tenant_id, subject, wrapped_key)
+SELECT %(tenant_id)s, k.subject, k.wrapped_key
+  FROM unnest(%(subjects)s::text[], %(wrapped_keys)s::bytea[]) AS k (subject, wrapped_key)
+ON CONFLICT DO NOTHING
+
+-- find_many: the wrapped keys of several subjects
+SELECT subject, wrapped_key FROM keys.subject_keys WHERE tenant_id = %(tenant_id)s AND subject = ANY (%(subjects)s)

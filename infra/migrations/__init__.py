@@ -5,6 +5,7 @@ from pathlib import Path
 
 import psycopg
 
+from infra.connections import QUICK, Connection, connect
 from infra.sql import beside
 
 _SQL = beside(__file__, "runner.sql")
@@ -22,7 +23,7 @@ def migrate(conninfo: str, folder: str) -> list[str]:
     that ran before has been edited since, or came from a newer version of the software.
     """
     files = {path.name: path for path in sorted((FOLDERS / folder).glob("*.sql"))}
-    with psycopg.connect(conninfo) as connection:
+    with connect(conninfo) as connection:
         connection.execute(_SQL["one_at_a_time"])
         connection.execute(_SQL["create_history"])
         done: dict[str, str] = dict(connection.execute(_SQL["history"]).fetchall())
@@ -36,10 +37,15 @@ def migrate(conninfo: str, folder: str) -> list[str]:
 
 def check(conninfo: str, folder: str) -> None:
     """Refuse a database that has not had every migration, or has had others: MigrationError says what to do."""
+    with connect(conninfo, QUICK) as connection:
+        check_history(connection, folder)
+
+
+def check_history(connection: Connection, folder: str) -> None:
+    """The same for a database that one is connected to."""
     files = {path.name: path for path in FOLDERS.joinpath(folder).glob("*.sql")}
     try:
-        with psycopg.connect(conninfo) as connection:
-            done: dict[str, str] = dict(connection.execute(_SQL["history"]).fetchall())
+        done: dict[str, str] = dict(connection.execute(_SQL["history"]).fetchall())
     except psycopg.errors.UndefinedTable:
         done = {}
     _check(done, files)

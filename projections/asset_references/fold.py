@@ -5,10 +5,22 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from domain.asset.events import AssetCreated, AssetLinked, AssetUnlinked
+from domain.asset.events import (
+    AssetContentPurged,
+    AssetContentStored,
+    AssetCreated,
+    AssetDescribed,
+    AssetHeld,
+    AssetHoldReleased,
+    AssetLinked,
+    AssetPurgeRequested,
+    AssetRestored,
+    AssetSoftDeleted,
+    AssetUnlinked,
+)
 from domain.event import Event, Recorded
 from domain.reference import Reference
-from projections.projection import Changes, Key, Projection, Table
+from projections.projection import OF_JOBS, OF_TENANTS, Changes, Key, Projection, Table, classes
 
 Role = Literal["origin", "scope", "link"]
 
@@ -59,6 +71,18 @@ def _key(event: Event, reference: Reference) -> Key:
     return event.envelope.tenant_id, reference.kind, reference.id, event.originator_id
 
 
+_WITHOUT_REFERENCES = classes(
+    AssetContentStored
+    | AssetContentPurged
+    | AssetDescribed
+    | AssetSoftDeleted
+    | AssetRestored
+    | AssetHeld
+    | AssetHoldReleased
+    | AssetPurgeRequested
+)
+
+
 ASSET_REFERENCES = Projection(
     name="asset_references",
     version=1,
@@ -70,4 +94,6 @@ ASSET_REFERENCES = Projection(
     keys=keys,
     fold=fold,
     tables_sql=Path(__file__).parent / "tables.sql",
+    folds=classes(AssetCreated | AssetLinked | AssetUnlinked),
+    leaves_out=_WITHOUT_REFERENCES | OF_JOBS | OF_TENANTS,
 )

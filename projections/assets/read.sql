@@ -52,17 +52,17 @@ a.content_type LIKE %(content_type)s
 -- tags: with all of these tags
 a.tags @> %(tags)s::text[]
 
--- created_after: recorded after a time (as a range of positions, which the order's index serves)
-a.created_position > ledger.position_at(ledger.current_tenant(), %(created_after)s)
+-- created_after: recorded after a time (the position of that time, which the order's index serves)
+a.created_position > %(created_after)s
 
 -- created_before: recorded before a time
-a.created_position <= ledger.position_at(ledger.current_tenant(), %(created_before)s - interval '1 microsecond')
+a.created_position <= %(created_before)s
 
 -- updated_after: last changed after a time
-a.position > ledger.position_at(ledger.current_tenant(), %(updated_after)s)
+a.position > %(updated_after)s
 
 -- updated_before: last changed before a time
-a.position <= ledger.position_at(ledger.current_tenant(), %(updated_before)s - interval '1 microsecond')
+a.position <= %(updated_before)s
 
 -- deleted_before: deleted since before a time
 a.deleted_at < %(deleted_before)s
@@ -70,14 +70,32 @@ a.deleted_at < %(deleted_before)s
 -- name: whose name contains a text
 a.name_search LIKE %(name)s
 
--- other_references: that have all of many references, counted for each candidate
-(SELECT count(*) FROM unnest(%(kinds)s::text[], %(ids)s::text[]) AS asked (kind, id)
-   JOIN queries.asset_references_v1 AS r USING (kind, id) WHERE r.asset_id = a.asset_id) = cardinality(%(kinds)s::text[])
+-- rarest_first: references by how many assets have them, the fewest first; more than `many` are not counted
+SELECT asked.ordinal, counted.assets
+  FROM unnest(%(kinds)s::text[], %(ids)s::text[]) WITH ORDINALITY AS asked (kinds, id, ordinal)
+ CROSS JOIN LATERAL (
+    SELECT count(*) AS assets FROM (
+        SELECT FROM queries.asset_references_v1 AS r
+         WHERE r.kind = ANY (string_to_array(asked.kinds, ',')) AND r.id = asked.id LIMIT %(many)s
+    ) AS those
+ ) AS counted
+ ORDER BY counted.assets, asked.ordinal
 
--- reference: that have a reference (one condition for each of several)
+-- has_rare: that have a reference which few have: those are found first
+a.asset_id = ANY (ARRAY(
+    SELECT r.asset_id FROM queries.asset_references_v1 AS r WHERE r.kind = ANY ({kinds}) AND r.id = {id}
+))
+
+-- has: that have a reference (one condition for each of several)
 EXISTS (SELECT FROM queries.asset_references_v1 AS r
          WHERE r.asset_id = a.asset_id AND r.kind = {kind} AND r.id = {id})
 
--- job: made by a job, by the ledger's id or by the engine's own
+-- has_of_kinds: that have a reference of one of several kinds
 EXISTS (SELECT FROM queries.asset_references_v1 AS r
-         WHERE r.asset_id = a.asset_id AND r.kind IN ('job', 'run') AND r.id = {id})
+         WHERE r.asset_id = a.asset_id AND r.kind = ANY ({kinds}) AND r.id = {id})
+
+-- has_others: that have all of many references, counted for each candidate
+(SELECT count(*) FROM unnest(%(kinds)s::text[], %(ids)s::text[]) AS asked (kinds, id)
+  WHERE EXISTS (SELECT FROM queries.asset_references_v1 AS r
+                 WHERE r.asset_id = a.asset_id AND r.kind = ANY (string_to_array(asked.kinds, ','))
+                   AND r.id = asked.id)) = cardinality(%(kinds)s::text[])

@@ -10,7 +10,7 @@ from domain.event import Event, Recorded
 from domain.reference import Reference
 from domain.tenant.events import ReferenceDeclared
 from domain.values import searchable
-from projections.projection import Changes, Key, Projection, Table
+from projections.projection import OF_ASSETS, OF_JOBS, OF_TENANTS, Changes, Key, Projection, Table
 
 _WORDS = ("name", "file_name", "description", "tags", "hold", "message")
 
@@ -24,6 +24,7 @@ class AuditRow(NamedTuple):
     revision: int
     topic: str
     actor: str
+    key_id: UUID | None
     effective_at: datetime
     correlation_id: str
     refs: list[str]
@@ -46,6 +47,7 @@ def fold(_rows: Mapping[Key, AuditRow], recorded: Recorded) -> Changes[AuditRow]
             revision=envelope.originator_version,
             topic=event.TOPIC,
             actor=str(envelope.actor),
+            key_id=envelope.authenticated.key if envelope.authenticated else None,
             effective_at=recorded.effective_at,
             correlation_id=envelope.correlation_id,
             refs=_named(event),
@@ -76,9 +78,10 @@ def _members(event: Event, names: Iterable[str]) -> Iterator[object]:
 
 AUDIT_TRAIL = Projection(
     name="audit_trail",
-    version=1,
-    table=Table(name="audit_trail_v1", row=AuditRow, key={"tenant_id": "uuid", "position": "bigint"}),
+    version=2,
+    table=Table(name="audit_trail_v2", row=AuditRow, key={"tenant_id": "uuid", "position": "bigint"}),
     keys=keys,
     fold=fold,
     tables_sql=Path(__file__).parent / "tables.sql",
+    folds=OF_ASSETS | OF_JOBS | OF_TENANTS,
 )

@@ -1,5 +1,5 @@
 -- audit_trail: the audit trail of the session's tenant
-SELECT position, originator_id, revision FROM queries.audit_trail_v1 AS t
+SELECT position, originator_id, revision, topic FROM queries.audit_trail_v2 AS t
 
 -- newest_first: the order of the trail
 ORDER BY t.position DESC
@@ -9,6 +9,9 @@ t.position < %(after)s
 
 -- actor: what one actor did
 t.actor = %(actor)s
+
+-- key: what was done with one key
+t.key_id = %(key)s
 
 -- topics: what happened, by topic
 t.topic = ANY (%(topics)s)
@@ -20,7 +23,7 @@ t.originator_id = %(asset)s
 t.originator_id IN (
     SELECT %(job)s::uuid
     UNION ALL
-    SELECT named.originator_id FROM queries.audit_trail_v1 AS named
+    SELECT named.originator_id FROM queries.audit_trail_v2 AS named
      WHERE named.refs @> ARRAY['job:' || %(job)s::uuid] AND starts_with(named.topic, 'asset.')
 )
 
@@ -30,11 +33,11 @@ t.refs @> %(references)s::text[]
 -- text: whose words contain a text
 t.text_search LIKE %(text)s
 
--- since: from a time on (as a range of positions, which the order's index serves)
-t.position > ledger.position_at(ledger.current_tenant(), %(since)s - interval '1 microsecond')
+-- since: from a time on (the position of that time, which the order's index serves)
+t.position > %(since)s
 
 -- until: before a time
-t.position <= ledger.position_at(ledger.current_tenant(), %(until)s - interval '1 microsecond')
+t.position <= %(until)s
 
 -- correlation_id: what one request did
 t.correlation_id = %(correlation_id)s

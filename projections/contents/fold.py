@@ -6,9 +6,21 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
-from domain.asset.events import AssetContentPurged, AssetContentStored
+from domain.asset.events import (
+    AssetContentPurged,
+    AssetContentStored,
+    AssetCreated,
+    AssetDescribed,
+    AssetHeld,
+    AssetHoldReleased,
+    AssetLinked,
+    AssetPurgeRequested,
+    AssetRestored,
+    AssetSoftDeleted,
+    AssetUnlinked,
+)
 from domain.event import Event, Recorded
-from projections.projection import Changes, Key, Projection, Table
+from projections.projection import OF_JOBS, OF_TENANTS, Changes, Key, Projection, Table, classes
 
 
 class ContentRow(NamedTuple):
@@ -64,6 +76,19 @@ def _stored(event: AssetContentStored, recorded: Recorded) -> ContentRow:
     )
 
 
+_WITHOUT_CONTENT = classes(
+    AssetCreated
+    | AssetDescribed
+    | AssetLinked
+    | AssetUnlinked
+    | AssetSoftDeleted
+    | AssetRestored
+    | AssetHeld
+    | AssetHoldReleased
+    | AssetPurgeRequested
+)
+
+
 CONTENTS = Projection(
     name="contents",
     version=1,
@@ -75,4 +100,6 @@ CONTENTS = Projection(
     keys=keys,
     fold=fold,
     tables_sql=Path(__file__).parent / "tables.sql",
+    folds=classes(AssetContentStored | AssetContentPurged),
+    leaves_out=_WITHOUT_CONTENT | OF_JOBS | OF_TENANTS,
 )

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from domain.event import Event, Recorded
-from domain.job.events import JobRequested
-from projections.projection import Changes, Key, Projection, Table
+from domain.job.events import JobCancelled, JobFailed, JobRequested, JobRequeued, JobStarted, JobSucceeded
+from projections.projection import OF_ASSETS, OF_TENANTS, Changes, Key, Projection, Table, classes
 
 
 class JobReferenceRow(NamedTuple):
@@ -46,4 +46,6 @@ JOB_REFERENCES = Projection(
     keys=keys,
     fold=fold,
     tables_sql=Path(__file__).parent / "tables.sql",
+    folds=classes(JobRequested),
+    leaves_out=classes(JobStarted | JobSucceeded | JobFailed | JobCancelled | JobRequeued) | OF_ASSETS | OF_TENANTS,
 )

@@ -7,11 +7,15 @@ from uuid import UUID
 from domain.reference import Reference
 from infra.database import Database
 from infra.sql import beside
-from projections.jobs.fold import JobRow
-from projections.query import NEWEST_FIRST, Keyset, Order, Page, Select, page, search_pattern
+from projections.job_references.fold import JOB_REFERENCES
+from projections.jobs.fold import JOBS, JobRow
+from projections.list_transaction import list_transaction
+from projections.query import NEWEST_FIRST, Keyset, Order, Page, Select, page, pointers, search_pattern
 
 _SQL = beside(__file__, "read.sql")
 _COLUMNS = JobRow._fields
+READ = (JOBS, JOB_REFERENCES)
+"""The read models that the list is read from."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +50,16 @@ def list_jobs(
     select = job_select(wanted, order)
     if cursor is not None:
         select.where(_SQL[f"after_{order.name}"], after=keyset.decode(cursor))
-    with database.transaction(tenant_id) as connection:
+    with list_transaction(database, tenant_id, select, READ) as (connection, rebuilding):
         found = page(select, connection, keyset, limit, _COLUMNS.index(order.column))
-    return Page(list(map(JobRow._make, found.items)), found.next)
+    return Page(list(map(JobRow._make, found.items)), found.next, rebuilding)
 
 
 def count_jobs(database: Database, tenant_id: UUID, wanted: JobFilter) -> int:
     """How many jobs the filter finds."""
-    with database.transaction(tenant_id) as connection:
-        return job_select(wanted).count(connection, _SQL["count"])
+    select = job_select(wanted)
+    with list_transaction(database, tenant_id, select, READ) as (connection, _):
+        return select.count(connection, _SQL["count"])
 
 
 def job_select(wanted: JobFilter, order: Order = NEWEST_FIRST) -> Select:
@@ -63,11 +68,11 @@ def job_select(wanted: JobFilter, order: Order = NEWEST_FIRST) -> Select:
     for name in ("status", "media_kind", "provider", "model", "requester", "subject"):
         select.where_given(_SQL[name], name, getattr(wanted, name))
     for name in ("created_after", "created_before", "updated_after", "updated_before"):
-        select.where_given(_SQL[name], name, getattr(wanted, name))
+        select.where_moment(_SQL[name], name, getattr(wanted, name), exclusive=name.endswith("before"))
     if wanted.error is not None:
         select.where(_SQL["error"], error=search_pattern(wanted.error))
     select.where_each(_SQL["job"], ({"as_id": _uuid(name), "as_run": name} for name in wanted.jobs))
-    select.where_references(_SQL["reference"], _SQL["other_references"], wanted.references)
+    select.where_references(_SQL, pointers(wanted.references))
     return select
 
 

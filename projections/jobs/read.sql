@@ -46,17 +46,17 @@ j.created_by = %(requester)s
 -- subject: whose data one person's is
 j.subject = %(subject)s
 
--- created_after: requested after a time (as a range of positions, which the order's index serves)
-j.created_position > ledger.position_at(ledger.current_tenant(), %(created_after)s)
+-- created_after: requested after a time (the position of that time, which the order's index serves)
+j.created_position > %(created_after)s
 
 -- created_before: requested before a time
-j.created_position <= ledger.position_at(ledger.current_tenant(), %(created_before)s - interval '1 microsecond')
+j.created_position <= %(created_before)s
 
 -- updated_after: last changed after a time
-j.position > ledger.position_at(ledger.current_tenant(), %(updated_after)s)
+j.position > %(updated_after)s
 
 -- updated_before: last changed before a time
-j.position <= ledger.position_at(ledger.current_tenant(), %(updated_before)s - interval '1 microsecond')
+j.position <= %(updated_before)s
 
 -- error: whose error message contains a text
 j.error_search LIKE %(error)s
@@ -64,10 +64,28 @@ j.error_search LIKE %(error)s
 -- job: of the ledger's id or of the engine's own
 (j.job_id = {as_id}::uuid OR j.run = {as_run})
 
--- other_references: that have all of many references, counted for each candidate
-(SELECT count(*) FROM unnest(%(kinds)s::text[], %(ids)s::text[]) AS asked (kind, id)
-   JOIN queries.job_references_v1 AS r USING (kind, id) WHERE r.job_id = j.job_id) = cardinality(%(kinds)s::text[])
+-- rarest_first: references by how many jobs have them, the fewest first; more than `many` are not counted
+SELECT asked.ordinal, counted.jobs
+  FROM unnest(%(kinds)s::text[], %(ids)s::text[]) WITH ORDINALITY AS asked (kinds, id, ordinal)
+ CROSS JOIN LATERAL (
+    SELECT count(*) AS jobs FROM (
+        SELECT FROM queries.job_references_v1 AS r
+         WHERE r.kind = ANY (string_to_array(asked.kinds, ',')) AND r.id = asked.id LIMIT %(many)s
+    ) AS those
+ ) AS counted
+ ORDER BY counted.jobs, asked.ordinal
 
--- reference: that have a reference (one condition for each of several)
+-- has_rare: that have a reference which few have: those are found first
+j.job_id = ANY (ARRAY(
+    SELECT r.job_id FROM queries.job_references_v1 AS r WHERE r.kind = ANY ({kinds}) AND r.id = {id}
+))
+
+-- has: that have a reference (one condition for each of several)
 EXISTS (SELECT FROM queries.job_references_v1 AS r
          WHERE r.job_id = j.job_id AND r.kind = {kind} AND r.id = {id})
+
+-- has_others: that have all of many references, counted for each candidate
+(SELECT count(*) FROM unnest(%(kinds)s::text[], %(ids)s::text[]) AS asked (kinds, id)
+  WHERE EXISTS (SELECT FROM queries.job_references_v1 AS r
+                 WHERE r.job_id = j.job_id AND r.kind = ANY (string_to_array(asked.kinds, ','))
+                   AND r.id = asked.id)) = cardinality(%(kinds)s::text[])

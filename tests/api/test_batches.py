@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.app import MAX_BODY
 from api.batch import MAX_BATCH_BODY, each
+from api.whole_body import MAX_BODY
 from domain.errors import AssetNotFoundError, ServiceUnavailableError
 from tests.conftest import Client
 

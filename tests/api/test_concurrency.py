@@ -1,18 +1,35 @@
 """Writers at the same moment: with If-Match one of them wins, without it nothing is lost."""
 
-from collections.abc import Callable
+import base64
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from threading import Barrier
 from typing import Any
 
 import httpx
 import pytest
+from uuid_utils.compat import uuid7
 
+from api.composition import Services, connected
+from api.ledger import Ledger
+from domain.asset import asset as aggregate
+from domain.asset.events import AssetEvent
+from domain.asset.inputs import NewAsset
+from domain.event import Actor
+from domain.reference import Reference
+from infra.event_log.log import ATTEMPTS
+from infra.servers import Servers
+from infra.settings import Settings
+from projections.states import ASSET, AssetState
 from tests.api.answers import UNKNOWN_ID, nothing_written, path, problem, topics
-from tests.conftest import Client
+from tests.conftest import KEK, Client, context, new_tenant
 
 ROUNDS = 5
-WRITERS = 5  # as many as are retried: each conflict is another writer's success
+WRITERS = 5
+MANY = 12
+ANN = Actor(id="ann", type="user")
+IMAGE = {"media": {"media_kind": "image"}}
 CHANGES: list[tuple[str, tuple[str, ...], dict[str, Any]]] = [
     ("PATCH", (), {"json": {"name": "Keep"}}),
     ("POST", ("links",), {"json": {"references": ["message:m2"]}}),
@@ -163,17 +180,59 @@ def test_a_change_is_answered_as_made_even_if_the_asset_is_deleted_right_after(c
         assert described.status_code == (200 if restored["name"] == f"{round_}" else 404)
 
 
-def test_among_many_writers_who_is_answered_200_is_recorded_and_who_is_not_is_not(client: Client) -> None:
+def test_of_many_writers_to_one_asset_none_is_refused(client: Client) -> None:
     asset = client.create()
+    writes: list[Callable[[int], httpx.Response]] = [
+        lambda number: client.call("PUT", path(asset, "holds", f"h{number}")),
+        lambda number: client.call("POST", path(asset, "links"), json={"references": [f"m:{number}"]}),
+        lambda number: client.call("PATCH", path(asset), json={"name": f"Name {number}"}),
+    ]
 
-    answers = at_once(20, lambda number: client.call("PUT", path(asset, "holds", f"h{number}")))
+    for write in writes * 2:
+        assert {answer.status_code for answer in at_once(MANY, write)} <= {200, 204}
 
-    recorded = {f"h{number}" for number, answer in enumerate(answers) if answer.status_code == 204}
-    refused = [problem(answer, 409, "too-many-conflicts") for answer in answers if answer.status_code != 204]
-    assert set(client.get(path(asset)).json()["holds"]) == recorded
-    assert len(recorded) + len(refused) == 20
-    assert len(recorded) >= WRITERS
-    assert len(client.history(asset["id"])) == 1 + len(recorded)
+    state = client.get(path(asset)).json()
+    assert set(state["holds"]) == {f"h{number}" for number in range(MANY)}
+    assert set(state["links"]) == {f"m:{number}" for number in range(MANY)}
+
+
+def test_writers_of_several_processes_to_one_asset_are_all_let_in(quiet: Services, databases: Servers) -> None:
+    tenant = new_tenant(quiet)
+    asset_id = Ledger(quiet.session(tenant, ANN)).create_asset(NewAsset.model_validate(IMAGE))[0].asset_id
+    with ExitStack() as stack:
+        settings = Settings(key_encryption_key=base64.b64encode(KEK).decode(), follow=False)
+        others = [stack.enter_context(connected(settings, databases)) for _ in range(3)]
+
+        def link(number: int) -> None:
+            session = others[number % 3].session(tenant, ANN)
+            for round_ in range(ROUNDS):
+                Ledger(session).link_asset(asset_id, (Reference(kind="m", id=f"{number}.{round_}"),), None)
+
+        with ThreadPoolExecutor(MANY) as pool:
+            list(pool.map(link, range(MANY)))
+
+    assert Ledger(quiet.session(tenant, ANN)).asset(asset_id).revision == 1 + MANY * ROUNDS
+
+
+def test_who_always_loses_is_let_in_once_nobody_else_can_append(quiet: Services) -> None:
+    log = quiet.log.of(new_tenant(quiet))
+    (recorded,) = log.record(aggregate.create(context(), log.tenant_id, uuid7(), NewAsset.model_validate(IMAGE)))
+    asset_id, rivals = recorded.event.originator_id, list[int]()
+
+    def link(state: AssetState, number: int) -> Sequence[AssetEvent]:
+        return state.asset.link(context(), (Reference(kind="m", id=f"{number}"),))
+
+    def overtaken(state: AssetState) -> Sequence[AssetEvent]:
+        if not log.recorder.in_transaction:
+            rivals.append(len(rivals))
+            log.record(*link(state, len(rivals)))
+        return link(state, 1_000)
+
+    changed = log.change(asset_id, ASSET, overtaken)
+
+    assert changed.state.row.links[-1] == "m:1000"
+    assert changed.state.version == 2 + len(rivals)
+    assert len(rivals) == ATTEMPTS
 
 
 def test_the_same_change_at_once_is_one_event(client: Client) -> None:

@@ -158,6 +158,7 @@ def test_an_event_tells_who_when_what_and_on_which_request(
 
     assert before <= datetime.fromisoformat(event.pop("recorded_at")) <= after
     assert before <= datetime.fromisoformat(event.pop("time")) <= after
+    assert event.pop("authenticated")["holder"] == {"type": "user", "id": "ann"}
     assert event == {
         "position": asset["position"] + 2,
         "asset_id": asset["id"],

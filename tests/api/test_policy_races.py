@@ -13,7 +13,6 @@ from api.ledger import Ledger
 from api.policies import Policies
 from api.session import Session
 from domain.asset import asset as assets
-from domain.asset.asset import Asset
 from domain.asset.events import AssetCreated, AssetEvent, AssetLinked
 from domain.asset.inputs import NewAsset
 from domain.errors import ReferenceNotDeclaredError
@@ -22,6 +21,7 @@ from domain.reference import Reference
 from domain.tenant.events import PolicySet, ReferenceDeclared
 from domain.tenant.inputs import NewPolicy
 from infra.event_log.appending import PolicyChangedError
+from projections.states import ASSET, AssetState
 from tests.api.working import IMAGE, ask
 from tests.conftest import Client, context
 
@@ -61,16 +61,16 @@ def test_what_was_let_through_by_a_policy_that_changed_meanwhile_is_decided_agai
     asset = Ledger(session).create_asset(NewAsset.model_validate(IMAGE))[0]
     policies, seen = Policies(session), list[int | None]()
 
-    def close_meanwhile(events: Sequence[Event], of: Asset) -> int | None:
-        seen.append(policies.admit(events, of))
+    def close_meanwhile(events: Sequence[Event], state: AssetState) -> int | None:
+        seen.append(policies.admit(events, state.asset))
         policies.set_policy(CLOSED)
         return seen[-1]
 
-    def link(asset: Asset) -> tuple[AssetEvent, ...]:
-        return asset.link(context(), (CLAIM,))
+    def link(state: AssetState) -> tuple[AssetEvent, ...]:
+        return state.asset.link(context(), (CLAIM,))
 
     with pytest.raises(ReferenceNotDeclaredError):
-        session.log.change(asset.asset_id, assets.project, link, admit=close_meanwhile)
+        session.log.change(asset.asset_id, ASSET, link, admit=close_meanwhile)
     assert seen == [0], "it was let through once, under no policy"
     topics = [recorded.event.TOPIC for recorded in session.log.history(asset.asset_id)]
     assert topics == ["asset.created"]

@@ -16,8 +16,9 @@ from api.contents import Contents
 from api.ledger import Ledger
 from api.purging import Purging
 from api.serving import listening, serving
-from api.watching import FAILURES, Watch, own_session
+from api.watching import Watch, own_session
 from domain.asset.events import Content
+from infra.supervision import FAILURES
 from tests.conftest import new_tenant
 
 DAY = timedelta(days=1)
@@ -62,14 +63,21 @@ def test_what_nobody_expected_is_logged_and_holds_up_no_other_tenant(quiet: Serv
 
 def test_a_watch_that_fails_again_and_again_turns_health_red(quiet: Services, health: str) -> None:
     with ContentWatch(quiet, DAY) as watch:
-        assert httpx.get(health).json() == {"status": "ok", "failures": [], "watches": [], "problems": []}
+        answer = httpx.get(health).json()
+        assert (answer["status"], answer["failures"], answer["watches"], answer["problems"]) == ("ok", [], [], [])
+        assert {thread["name"]: thread["works"] for thread in answer["threads"]} == {
+            "content-watch": True,
+            "health-probe": True,
+            "key-server": True,
+            "log-server": True,
+        }
         damage(quiet, purged(quiet))
         with capture_logs():
             for _ in range(FAILURES):
                 watch.look()
         answer = httpx.get(health)
         assert (answer.status_code, answer.json()["watches"]) == (503, ["content-watch"])
-        assert watch._thread.is_alive()
+        assert watch._thread.alive
     assert httpx.get(health).status_code == 200
 
 

@@ -19,7 +19,9 @@ from tests.chaos.staff import Staff
 
 DURABLE = {"max_wal_size": "4GB", "shared_buffers": "256MB"}
 MARKER = b'"topic":"asset.'
-"""Stands in every append."""
+"""Stands in every append of assets."""
+REQUEST = b'"topic":"job.'
+"""Stands in every append that is part of a transaction."""
 GOES_ON = 20
 """Positions by which every other tenant's log grows while one head is held."""
 HOLDS = (1, 1, 4)
@@ -50,7 +52,10 @@ class Faults:
             self.restart_database,
             self.crash_database,
             self.hold_head,
+            self.freeze_connections,
+            self.freeze_service,
             *(lambda when=when: self.cut(when) for when in When),
+            *(lambda when=when: self.cut_commit(when) for when in When),
         ]
         self._chance.shuffle(faults)
         return faults
@@ -69,6 +74,12 @@ class Faults:
         """Cut the connection of the next append."""
         self._cutter.cut_next(MARKER, when)
         self._until(lambda: not self._cutter.armed, "no append came to be cut")
+
+    def cut_commit(self, when: When) -> None:
+        """Cut the connection of the next request that commits a transaction of its own."""
+        self._cutter.cut_commit(REQUEST, when, writing=False)
+        self._until(lambda: not self._cutter.armed, "no request came to be cut")
+        self.done["request cut at COMMIT"] += 1
 
     def restart_database(self) -> None:
         """Stop PostgreSQL, which ends every session, and start it again."""
@@ -91,6 +102,7 @@ class Faults:
         tenant = self._chance.choice(self._plan.tenants)
         seconds = self._plan.size.hold_seconds * self._chance.choice(HOLDS)
         with psycopg.connect(self._plan.direct.service) as stranger:
+            stranger.execute("SET idle_in_transaction_session_timeout = 0")
             stranger.execute("SELECT ledger.lock_head(%s)", (tenant,))
             before, since = self.heads(), time.monotonic()
             self._until(
@@ -103,6 +115,33 @@ class Faults:
             if self.heads()[tenant] != before[tenant]:
                 raise AssertionError("somebody appended to a log whose head was held")
         self.done["head held by a stranger"] += 1
+
+    def freeze_connections(self) -> None:
+        """Let nothing through to the database and back, at times for longer than anybody waits for an answer."""
+        thawed = time.monotonic() + self._plan.size.hold_seconds * self._chance.choice(HOLDS)
+        self._cutter.freeze()
+        try:
+            self._until(lambda: time.monotonic() > thawed, "")
+        finally:
+            self._cutter.thaw()
+        before = self.heads()
+        self._until(lambda: self._grown(before), "appends did not go on once the connections did")
+        self.done["connections frozen"] += 1
+
+    def freeze_service(self) -> None:
+        """Stop a process of writers where it is, perhaps while it holds a head, until every log has grown."""
+        pid = self._staff.pid("writer", self._chance)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            before = self.heads()
+            self._until(lambda: self._grown(before), "a frozen process keeps others from appending")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        self.done["process of writers frozen"] += 1
+
+    def _grown(self, before: dict[UUID, int]) -> bool:
+        """Whether every log has grown by some positions."""
+        return all(head >= before[tenant] + GOES_ON for tenant, head in self.heads().items())
 
     def heads(self) -> dict[UUID, int]:
         """Every tenant's head."""

@@ -34,6 +34,8 @@ class Size:
     """How often every fault happens."""
     batches: float = 0.2
     """The share of appends that are batches."""
+    requests: float = 0.05
+    """The share of what writers do that is requests, each a transaction of its own."""
     largest_batch: int = 100
     cuts: float = 0.001
     """The share of requests at which the connection is cut, besides the cuts of the rounds."""

@@ -54,6 +54,12 @@ class Staff:
         process.join()
         self._start(*role)
 
+    def pid(self, kind: str, chance: random.Random) -> int:
+        """The process id of one of a kind."""
+        process = self._running[chance.choice([role for role in self._running if role[0] == kind])]
+        assert process.pid is not None
+        return process.pid
+
     def watch(self) -> None:
         """Replace the workers that have killed themselves. AssertionError if anybody else has ended."""
         for (kind, number), process in list(self._running.items()):

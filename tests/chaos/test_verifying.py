@@ -35,11 +35,11 @@ class Ledger:
         self.plan = Plan(directory, 1, Size(1), databases, databases, settings, tenants)
         self.records = Records(directory, "writer")
         self.superuser = make_conninfo(str(databases.owner), user="postgres")
-        self.entries = [entry() for _ in range(3)]
-        for tenant in range(2):
-            self.records.write("attempts", tenant, self.entries)
-            self.records.write("acks", tenant, self.entries, self.append(tenant, self.entries))
-        self.refused = [entry(), entry()]
+        self.entries = [entry(tenants[0]) for _ in range(3)]
+        for tenant, entries in enumerate((self.entries, [entry(tenants[1]) for _ in range(3)])):
+            self.records.write("attempts", tenant, entries)
+            self.records.write("acks", tenant, entries, self.append(tenant, entries))
+        self.refused = [entry(tenants[0]), entry(tenants[0])]
         self.records.write("attempts", 0, self.refused)
         self.records.write("refusals", 0, self.refused)
         self.follow()
@@ -87,7 +87,7 @@ def _told_twice(ledger: Ledger) -> None:
 
 
 def _unheard_of(ledger: Ledger) -> None:
-    ledger.append(0, [entry()])
+    ledger.append(0, [entry(ledger.plan.tenants[0])])
 
 
 def _refused_and_kept(ledger: Ledger) -> None:
@@ -95,11 +95,15 @@ def _refused_and_kept(ledger: Ledger) -> None:
 
 
 def _twice(ledger: Ledger) -> None:
-    ledger.append(0, [entry(state=ledger.entries[0].state)])
+    copied = """INSERT INTO ledger.events
+        SELECT tenant_id, 4, gen_random_uuid(), 1, topic, effective_at, entry FROM ledger.events
+         WHERE tenant_id = %s AND position = 1"""
+    ledger.forge(copied, ledger.plan.tenants[0])
+    ledger.forge("UPDATE ledger.log_heads SET position = 4 WHERE tenant_id = %s", ledger.plan.tenants[0])
 
 
 def _revision_skipped(ledger: Ledger) -> None:
-    ledger.append(0, [entry(revision=2)])
+    ledger.append(0, [entry(ledger.plan.tenants[0], revision=2)])
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,13 @@ from domain.asset.inputs import NewAsset, NewDescription
 from domain.errors import LogBusyError, OutcomeUnknownError, QueueFullError, ServiceUnavailableError
 from domain.event import Event
 from domain.reference import Reference
+from projections.states import ASSET
 from tests.chaos.plan import TENANTS, THREADS, Plan, context, reaching, until_told
 from tests.chaos.records import Records
+from tests.chaos.requesting import Requests
 
 SENT, ACKED, REFUSED, BUSY, UNAVAILABLE, UNKNOWN = "sarbu?"
+LETTERS = {"acknowledged": ACKED, "unavailable": UNAVAILABLE, "unknown": UNKNOWN}
 HOT_FOR = 500
 """Positions for which all writers of a tenant change one asset."""
 REMEMBERED = 200
@@ -53,6 +56,7 @@ class Writer:
         self._records = records
         self._mine: deque[UUID] = deque(maxlen=REMEMBERED)
         self._position = 0
+        self._requests = Requests(services, self._log.tenant_id, self._tenant, self._chance, records)
         self.failure: Exception | None = None
 
     def run(self, stopped: threading.Event) -> None:
@@ -65,6 +69,11 @@ class Writer:
             stopped.set()
 
     def _once(self) -> None:
+        if self._chance.random() < self._size.requests:
+            for outcome in self._requests.run():
+                self._records.count(SENT)
+                self._records.count(LETTERS[outcome])
+            return
         share = self._chance.random()
         try:
             if share < self._size.batches:
@@ -95,7 +104,7 @@ class Writer:
         hot = uuid5(self._log.tenant_id, str(self._position // HOT_FOR))
         asset_id = hot if self._chance.random() < 0.3 else self._chance.choice(self._mine)
         try:
-            asset = self._log.load(asset_id, aggregate.project)
+            asset = self._log.state(asset_id, ASSET).asset
         except AggregateNotFoundError:
             self._append([self._new(asset_id)])
             return

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.asset import asset as aggregate
-from domain.asset.asset import Asset
+from domain.asset.asset import MOST_HOLDS, MOST_LINKS, Asset
 from domain.asset.events import AssetContentStored, AssetEvent
 from domain.asset.inputs import NewAsset, NewContent, NewDescription
 from domain.errors import (
@@ -22,6 +22,8 @@ from domain.errors import (
     HoldNotFoundError,
     LedgerError,
     OriginIsPermanentError,
+    TooManyHoldsError,
+    TooManyReferencesError,
 )
 from domain.event import Actor, Context, from_parts, to_parts
 from domain.reference import Reference
@@ -221,6 +223,22 @@ def test_the_kind_stays_as_declared_whatever_the_bytes_are(
     assert (event.content_version, event.content_id) == (1, UUID(int=7))
     assert (event.media.model_dump(), event.problem is None) == (kept, fits)
     assert after(asset, store(7), store(8), delete, going(2), purge(2), restore, store(9)).content_version == 3
+
+
+def test_an_asset_carries_so_many_links_and_holds_and_no_more() -> None:
+    links = tuple(Reference(kind="m", id=str(number)) for number in range(MOST_LINKS))
+    holds = [hold(str(number)) for number in range(MOST_HOLDS)]
+    full = after(recorded(), link(*links), *holds)
+
+    assert (len(full.links), len(full.holds)) == (MOST_LINKS, MOST_HOLDS)
+    assert after(full, link(*links[:3]), hold("0")) == full
+    for command, refusal in (
+        (link(Reference(kind="n", id="1")), TooManyReferencesError),
+        (hold("n"), TooManyHoldsError),
+    ):
+        with pytest.raises(refusal):
+            command(full)
+    assert len(after(full, unlink(links[0]), link(Reference(kind="n", id="1"))).links) == MOST_LINKS
 
 
 def test_each_document_has_at_most_a_mebibyte() -> None:

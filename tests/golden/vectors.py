@@ -57,4 +57,7 @@ def complete() -> None:
 
 
 if __name__ == "__main__":
+    from tests.golden import states
+
     complete()
+    states.complete()

@@ -1,5 +1,6 @@
 """What the tests of group commit share: appends to send, heads to hold, and a writer that is held up."""
 
+import base64
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 import psycopg
 from uuid_utils.compat import uuid7
 
@@ -23,14 +25,31 @@ Answer = Future[Any]
 """Becomes the places, or raises why not."""
 
 
-def entry(originator: UUID | None = None, revision: int = 1, state: bytes = b"", at: datetime | None = None) -> Any:
+def document(tenant: UUID, originator: UUID, revision: int, topic: str, own: bytes = b"") -> bytes:
+    """A document of the envelope's form with some content of its own, which nobody else's has unless it is given."""
+    place = {"tenant_id": tenant, "originator_id": originator, "originator_version": revision, "topic": topic}
+    data = base64.b64encode(own or uuid7().bytes).decode()
+    return orjson.dumps({**place, "schema_version": 1, "data": data})
+
+
+def document_of(size: int, tenant: UUID, originator: UUID, revision: int, topic: str) -> bytes:
+    """A document of so many bytes."""
+    short = document(tenant, originator, revision, topic)
+    return short[:-2] + b"A" * (size - len(short)) + short[-2:]
+
+
+def entry(
+    tenant: UUID, originator: UUID | None = None, revision: int = 1, state: bytes = b"", at: datetime | None = None
+) -> Any:
     """An entry, of its own originator and bytes unless they are given."""
-    return EntryToAppend(originator or uuid7(), revision, TOPIC, state or uuid7().bytes, at or datetime.now(UTC))
+    id_ = originator or uuid7()
+    bytes_ = state or document(tenant, id_, revision, TOPIC)
+    return EntryToAppend(id_, revision, TOPIC, bytes_, at or datetime.now(UTC))
 
 
 def an_append(tenant: UUID, originator: UUID | None = None, under: int | None = None, **said: Any) -> Append:
     """An append of one event."""
-    return Append(tenant, [entry(originator, **said)], under)
+    return Append(tenant, [entry(tenant, originator, **said)], under)
 
 
 def stored(services: Services, tenant: UUID) -> dict[int, bytes]:

@@ -1,6 +1,7 @@
 """The append function and the refusals around it: dense positions, conflicts, isolation, nobody edits the log."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,12 +12,12 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from api.composition import Services
-from domain.errors import ClockAheadError, TenantNotFoundError
+from domain.errors import ClockAheadError, MalformedEntryError, TenantNotFoundError
 from infra.event_log import appending
-from infra.event_log.mapper import EntryToAppend
 from infra.servers import Servers
 from infra.sql import beside
 from tests.conftest import context, empty_log
+from tests.infra.grouping import TOPIC, document, document_of, entry
 
 APPEND = beside(appending.__file__, "queries.sql")["append"]
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -28,6 +29,7 @@ Given = tuple[UUID, int, UUID, int, datetime]
 def group(*events: Given) -> dict[str, Any]:
     """The parameters of one call."""
     tenants, numbers, originators, revisions, times = (list(column) for column in zip(*events, strict=True))
+    documents = [document(tenant, id_, revision, "test") for tenant, _, id_, revision, _ in events]
     return {
         "tenant_ids": tenants,
         "append_numbers": numbers,
@@ -36,10 +38,12 @@ def group(*events: Given) -> dict[str, Any]:
         "originator_versions": revisions,
         "topics": ["test"] * len(events),
         "recorded_ats": times,
-        "sizes": [2] * len(events),
-        "entries": b"{}" * len(events),
+        "sizes": list(map(len, documents)),
+        "entries": b"".join(documents),
         "head_wait": None,
         "again": False,
+        "server_started_at": None,
+        "server_timeline": None,
     }
 
 
@@ -87,7 +91,7 @@ def test_an_append_for_a_tenant_without_a_log_is_refused_and_nothing_of_its_grou
     assert refusal.value.sqlstate == "AL001"
     assert quiet.log.of(tenant).recorder.head() == 0
     with pytest.raises(TenantNotFoundError):
-        quiet.log.of(uuid7()).recorder.append([EntryToAppend(asset, 1, "test", b"{}", NOW)])
+        quiet.log.of(stranger := uuid7()).recorder.append([entry(stranger)])
 
 
 def test_a_guard_sees_what_was_committed_while_it_waited_for_the_head(quiet: Services, databases: Servers) -> None:
@@ -115,31 +119,67 @@ def _wait_until_blocked(databases: Servers) -> None:
 
 
 def test_a_clock_more_than_five_seconds_ahead_is_refused(quiet: Services) -> None:
-    recorder = quiet.log.of(empty_log(quiet)).recorder
+    tenant = empty_log(quiet)
+    recorder = quiet.log.of(tenant).recorder
     ahead = datetime.now(UTC) + timedelta(seconds=6)
     with pytest.raises(ClockAheadError):
-        recorder.append([EntryToAppend(uuid7(), 1, "test", b"{}", ahead)])
+        recorder.append([entry(tenant, at=ahead)])
     assert recorder.head() == 0
 
 
 def test_effective_time_never_falls_and_is_what_a_time_stands_for(quiet: Services) -> None:
-    recorder = quiet.log.of(empty_log(quiet)).recorder
+    tenant = empty_log(quiet)
+    recorder = quiet.log.of(tenant).recorder
     seconds = [10, 7, 12, 12, 11]
-    entries = [
-        recorder.append([EntryToAppend(uuid7(), 1, "test", b"{}", NOW - timedelta(minutes=1, seconds=-s))])[0]
-        for s in seconds
-    ]
+    entries = [recorder.append([entry(tenant, at=NOW - timedelta(minutes=1, seconds=-s))])[0] for s in seconds]
     assert [e.effective_at.second for e in entries] == [10, 10, 12, 12, 12]
     at = {s: recorder.position_at(NOW - timedelta(minutes=1, seconds=-s)) for s in range(8, 14)}
     assert at == {8: 0, 9: 0, 10: 2, 11: 2, 12: 5, 13: 5}
 
 
 def test_an_entry_beyond_65535_bytes_is_refused_by_the_table_too(quiet: Services) -> None:
-    recorder = quiet.log.of(empty_log(quiet)).recorder
-    recorder.append([EntryToAppend(uuid7(), 1, "test", b"x" * 65_535, NOW)])
+    tenant, fits, too_large = empty_log(quiet), uuid7(), uuid7()
+    recorder = quiet.log.of(tenant).recorder
+    recorder.append([entry(tenant, fits, state=document_of(65_535, tenant, fits, 1, TOPIC))])
     with pytest.raises(psycopg.errors.CheckViolation):
-        recorder.append([EntryToAppend(uuid7(), 1, "test", b"x" * 65_536, NOW)])
+        recorder.append([entry(tenant, too_large, state=document_of(65_536, tenant, too_large, 1, TOPIC))])
     assert recorder.head() == 1
+
+
+REFUSED: dict[str, Callable[[list[int], bytes], dict[str, Any]]] = {
+    "no bytes": lambda _sizes, _bytes: {"sizes": [0, 0], "entries": b""},
+    "one entry empty": lambda sizes, _bytes: {"sizes": [0, sum(sizes)]},
+    "fewer bytes than the sizes say": lambda _sizes, bytes_: {"entries": bytes_[:-1]},
+    "more bytes than the sizes say": lambda _sizes, bytes_: {"entries": bytes_ + b"}"},
+    "a byte of the second in the first": lambda sizes, _bytes: {"sizes": [sizes[0] + 1, sizes[1] - 1]},
+    "a size that is unknown": lambda sizes, _bytes: {"sizes": [sizes[0], None]},
+    "another tenant's": lambda _sizes, bytes_: {"entries": bytes_[:15] + b"f" * 8 + bytes_[23:]},
+    "another stream's": lambda _sizes, _bytes: {"originator_ids": [uuid7(), uuid7()]},
+    "another revision": lambda _sizes, _bytes: {"originator_versions": [1, 2]},
+    "another topic": lambda _sizes, _bytes: {"topics": ["test", "tested"]},
+    "another first member": lambda _sizes, bytes_: {"entries": bytes_.replace(b"tenant_id", b"tenant_no")},
+    "no end": lambda _sizes, bytes_: {"entries": bytes_[:-1] + b"]"},
+}
+
+
+@pytest.mark.parametrize("change", REFUSED.values(), ids=REFUSED)
+def test_bytes_that_are_not_what_their_columns_say_are_refused_with_their_whole_group(
+    quiet: Services, change: Callable[[list[int], bytes], dict[str, Any]]
+) -> None:
+    tenant = empty_log(quiet)
+    call = group((tenant, 1, uuid7(), 1, NOW), (tenant, 2, uuid7(), 1, NOW))
+    with quiet.database.connection() as connection:
+        with pytest.raises(psycopg.Error) as refusal:
+            connection.execute(APPEND, call | change(call["sizes"], call["entries"]))
+        assert refusal.value.sqlstate == "AL004"
+    assert quiet.log.of(tenant).recorder.head() == 0
+
+
+def test_an_entry_of_another_tenant_is_not_appended(quiet: Services) -> None:
+    tenant, other = empty_log(quiet), empty_log(quiet)
+    with pytest.raises(MalformedEntryError, match="begins with"):
+        quiet.log.of(tenant).recorder.append([entry(other)])
+    assert quiet.log.of(tenant).recorder.head() == 0
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from typing import NamedTuple
 from uuid import UUID
 
@@ -15,9 +14,9 @@ from api.composition import Services
 from infra.event_log.appending import Append, Outcome, send
 from infra.event_log.mapper import EntryToAppend
 from tests.conftest import empty_log
+from tests.infra.grouping import entry
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-_numbers = count(1)
 
 
 class Said(NamedTuple):
@@ -68,10 +67,10 @@ class Log:
         if given.entries and given.policy_revision not in (None, self.policy):
             return "PolicyChangedError"
         told = []
-        for entry in given.entries:
-            assert isinstance(entry, EntryToAppend)
-            effective = max([entry.recorded_at, *(at for *_, at in self.entries[-1:])])
-            self.entries.append((*_key(entry), entry.state, effective))
+        for new in given.entries:
+            assert isinstance(new, EntryToAppend)
+            effective = max([new.recorded_at, *(at for *_, at in self.entries[-1:])])
+            self.entries.append((*_key(new), new.state, effective))
             told.append((len(self.entries), effective))
         return told
 
@@ -126,11 +125,12 @@ def test_any_groups_get_the_places_times_and_refusals_that_the_model_tells(quiet
 
 def made(said: Said, tenants: Sequence[UUID], originators: Sequence[UUID]) -> Append:
     """The append that was drawn, with bytes nobody else has."""
+    tenant = tenants[said.tenant]
     entries = [
-        EntryToAppend(originators[o], revision, "test", str(next(_numbers)).encode(), NOW + timedelta(seconds=seconds))
-        for o, revision, seconds in said.events
+        entry(tenant, originators[number], revision, at=NOW + timedelta(seconds=seconds))
+        for number, revision, seconds in said.events
     ]
-    return Append(tenants[said.tenant], entries, said.under)
+    return Append(tenant, entries, said.under)
 
 
 def set_policy(services: Services, tenant: UUID, revision: int) -> None:

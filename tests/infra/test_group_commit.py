@@ -21,6 +21,7 @@ from api.serving import listening, serving
 from domain.errors import (
     ClockAheadError,
     LogBusyError,
+    MalformedEntryError,
     QueueFullError,
     ServiceUnavailableError,
     TenantNotFoundError,
@@ -31,10 +32,11 @@ from infra.event_log.appending import Append, PolicyChangedError
 from infra.event_log.group_commit import MOST_LANES, GroupWriter, Patience
 from infra.event_log.log import EventLog
 from infra.event_log.mapper import SealingMapper
+from infra.event_log.snapshots import SnapshotWriter
 from infra.servers import Servers
 from tests.conftest import context, empty_log
 from tests.infra.embedding import eventually
-from tests.infra.grouping import an_append, bytes_at, entry, held, held_up, stored
+from tests.infra.grouping import TOPIC, an_append, bytes_at, document_of, entry, held, held_up, stored
 
 PATIENT = Patience(head=30_000)
 """Waits for a head as long as a test may take, so that what comes meanwhile becomes one group."""
@@ -65,7 +67,7 @@ def test_what_waits_together_is_committed_together_and_every_caller_gets_its_own
     quiet: Services, databases: Servers, patient: GroupWriter
 ) -> None:
     tenants = [empty_log(quiet) for _ in range(4)]
-    appends = [Append(tenant, [entry(), entry()], None) for tenant in tenants for _ in range(10)]
+    appends = [Append(tenant, [entry(tenant), entry(tenant)], None) for tenant in tenants for _ in range(10)]
     with held_up(databases, patient, empty_log(quiet)) as waiting:
         answers = waiting.ask(*appends)
     for tenant in tenants:
@@ -88,12 +90,19 @@ def transactions(databases: Servers, tenants: list[UUID]) -> int:
     return int(row[0])
 
 
+def too_large(tenant: UUID) -> Append:
+    """An append of an entry that has one byte too many."""
+    id_ = uuid7()
+    return an_append(tenant, id_, state=document_of(65_536, tenant, id_, 1, TOPIC))
+
+
 WRONG: dict[type[Exception], Any] = {
     IntegrityError: an_append,
     PolicyChangedError: lambda tenant, _: an_append(tenant, under=7),
     TenantNotFoundError: lambda *_: an_append(uuid7()),
     ClockAheadError: lambda tenant, _: an_append(tenant, at=datetime.now(UTC) + timedelta(minutes=1)),
-    psycopg.errors.CheckViolation: lambda tenant, _: an_append(tenant, state=b"x" * 65_536),
+    psycopg.errors.CheckViolation: lambda tenant, _: too_large(tenant),
+    MalformedEntryError: lambda tenant, _: an_append(tenant, state=b"{}"),
 }
 
 
@@ -200,7 +209,9 @@ def test_over_http_a_full_queue_is_a_503_that_says_when_to_try_again(quiet: Serv
     key = quiet.tenants.issue_key(context(), tenant, Actor(id="ann", type="user"))
     head = quiet.log.of(tenant).recorder.head()
     with GroupWriter(database, most_waiting=0) as full:
-        crowded = replace(quiet, log=EventLog(quiet.database, full, SealingMapper(quiet.keys)))
+        crowded = replace(
+            quiet, log=EventLog(quiet.database, full, SealingMapper(quiet.keys), SnapshotWriter(quiet.keys))
+        )
         with serving(create_app(lambda: nullcontext(crowded)), listening("127.0.0.1", 0)) as url:
             answer = httpx.post(
                 f"{url}/v1/assets", json={"media": {"media_kind": "image"}}, headers={"Authorization": f"Bearer {key}"}
@@ -250,7 +261,7 @@ def test_an_append_that_slips_in_while_the_writer_closes_is_answered_and_leaves_
     writer._closed = False  # as whoever asked just before sees it
     with suppress(ServiceUnavailableError):
         assert writer.append(an_append(tenant))[0].position == 1
-    eventually(lambda: not [thread for thread in writer._threads if thread.is_alive()])
+    eventually(lambda: not [thread for thread in writer._threads if thread._running])
 
 
 def test_however_many_append_while_it_closes_each_is_answered_and_told_the_truth(

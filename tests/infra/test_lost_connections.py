@@ -20,7 +20,7 @@ from infra.database import Database
 from infra.event_log.appending import Append, PolicyChangedError, send
 from infra.event_log.group_commit import GroupWriter, Patience
 from infra.servers import Servers
-from tests.chaos.cutting import Cutter, When
+from tests.chaos.cutting import LOSING, Cutter, When
 from tests.conftest import empty_log
 from tests.infra.grouping import an_append, bytes_at, entry, held, held_up, stored, until_blocked
 
@@ -46,7 +46,12 @@ def writer(databases: Servers, cutter: Cutter) -> Iterator[GroupWriter]:
 
 @pytest.mark.parametrize(
     "whens",
-    [*([when] for when in When), *([when, When.ANSWERED] for when in When), [When.ANSWERED, When.BEFORE], list(When)],
+    [
+        *([when] for when in When),
+        *([when, When.ANSWERED] for when in LOSING),
+        [When.ANSWERED, When.BEFORE],
+        list(When),
+    ],
     ids=lambda whens: "-".join(when.name.lower() for when in whens),
 )
 def test_a_group_whose_answer_is_lost_is_committed_once_and_every_caller_gets_its_own_answer(
@@ -54,7 +59,7 @@ def test_a_group_whose_answer_is_lost_is_committed_once_and_every_caller_gets_it
 ) -> None:
     tenant, other, taken = empty_log(quiet), empty_log(quiet), uuid7()
     writer.append(an_append(tenant, taken))
-    right = [an_append(tenant), Append(tenant, [entry(), entry()], 0), an_append(other)]
+    right = [an_append(tenant), Append(tenant, [entry(tenant), entry(tenant)], 0), an_append(other)]
     with held_up(databases, writer, empty_log(quiet)) as waiting:
         answers = waiting.ask(*right)
         late, elsewhere = waiting.ask(an_append(tenant, taken), an_append(tenant, under=7))
@@ -92,10 +97,11 @@ def test_what_meets_other_bytes_when_it_is_sent_again_is_a_conflict(
         until_blocked(databases, 1)
         cutter.cut_all()
         until_blocked(databases, 2)
-        send(stranger, [an_append(tenant, originator, state=b"the stranger's")])
+        theirs = an_append(tenant, originator)
+        send(stranger, [theirs])
         stranger.commit()
         assert type(answer.exception(30)) is IntegrityError
-    assert stored(quiet, tenant) == {1: b"the stranger's"}
+    assert stored(quiet, tenant) == {1: theirs.entries[0].state}
 
 
 def test_when_the_database_is_gone_for_good_nobody_is_told_what_nobody_knows(

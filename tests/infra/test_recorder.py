@@ -1,13 +1,36 @@
 """The library's own test cases for recorders, on the log. Only the constructor is adapted."""
 
+import base64
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, cast
+from uuid import UUID
+
+import orjson
 import pytest
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.tests import persistence as cases
-from uuid_utils.compat import uuid7
 
 from api.composition import Services
-from infra.event_log.recorder import LogRecorder
+from infra.event_log.appending import Place
+from infra.event_log.recorder import LogEntry, LogRecorder
 from tests.conftest import empty_log
+from tests.infra.grouping import document, entry
+
+
+class Enveloped(LogRecorder):
+    """A recorder for any bytes: the log takes only documents of the envelope's form, and theirs are put into one."""
+
+    def append(self, events: Sequence[StoredEvent], under: int | None = None) -> Sequence[Place]:
+        return super().append([replace(event, state=self._document(event)) for event in events], under)
+
+    def _entries(self, rows: Iterable[tuple[Any, ...]]) -> list[LogEntry]:
+        entries = super()._entries(rows)
+        return [replace(entry, state=base64.b64decode(orjson.loads(entry.state)["data"])) for entry in entries]
+
+    def _document(self, event: StoredEvent) -> bytes:
+        id_ = cast("UUID", event.originator_id)
+        return document(self.tenant_id, id_, event.originator_version, event.topic, event.state)
 
 
 class OnTheLog:
@@ -20,7 +43,8 @@ class OnTheLog:
         self.services = quiet
 
     def create_recorder(self) -> LogRecorder:
-        return self.services.log.of(empty_log(self.services)).recorder
+        recorder = self.services.log.of(empty_log(self.services)).recorder
+        return Enveloped(recorder._database, recorder._writer, recorder.tenant_id)
 
 
 class TestApplicationRecorder(OnTheLog, cases.ApplicationRecorderTestCase[LogRecorder]):
@@ -37,7 +61,6 @@ class TestNonInterleavingPositions(OnTheLog, cases.NonInterleavingNotificationID
 def test_positions_are_notification_ids_and_each_tenant_has_its_own(quiet: Services) -> None:
     first, second = (quiet.log.of(empty_log(quiet)).recorder for _ in range(2))
     for recorder in (first, second, first):
-        event = StoredEvent(uuid7(), 1, "topic", b"{}")
-        recorder.insert_events([event])
+        recorder.insert_events([entry(recorder.tenant_id)])
     assert [entry.id for entry in first.select_notifications(None, 10)] == [1, 2]
     assert [entry.id for entry in second.select_notifications(None, 10)] == [1]

@@ -7,7 +7,7 @@ from uuid_utils.compat import uuid7
 
 from api.composition import Services
 from domain.errors import KeyNotFoundError, TenantExistsError, TenantNotFoundError
-from domain.event import Actor
+from domain.event import Actor, Authenticated
 from infra.tenants import Caller, list_tenants
 from tests.conftest import context
 
@@ -45,8 +45,8 @@ def test_an_unknown_tenant_is_not_found(quiet: Services, unknown: str) -> None:
 def test_a_key_speaks_for_its_holder_until_it_is_revoked(quiet: Services) -> None:
     tenant = quiet.tenants.create(context(), "acme")
     key = quiet.tenants.issue_key(context(), tenant, HOLDER)
-    assert quiet.tenants.caller(key) == Caller(tenant, HOLDER)
     ((key_id, *_),) = quiet.tenants.list_keys(tenant)
+    assert quiet.tenants.caller(key) == Caller(tenant, Authenticated(key=key_id, holder=HOLDER))
     quiet.tenants.revoke_key(context("left"), tenant, key_id)
     quiet.tenants.revoke_key(context("again"), tenant, key_id)
     assert quiet.tenants.caller(key) is None

@@ -25,6 +25,7 @@ from projections.engine import Engine
 from projections.projection import Changes, Key, Projection
 from projections.running import Follower, ProjectionStoppedError, fold_until, rebuild
 from tests.conftest import KEK, context, new_tenant
+from tests.infra.grouping import document
 from tests.projections.tables import all_contents, catch_up, contents
 
 IMAGE = NewAsset.model_validate({"media": {"media_kind": "image"}, "name": "Castle", "tags": ["a"]})
@@ -75,7 +76,8 @@ def poisoned(quiet: Services) -> tuple[UUID, UUID]:
     """A tenant whose third entry no version of the software ever wrote, and a healthy one."""
     sick, healthy = new_tenant(quiet), new_tenant(quiet)
     record(quiet, sick)
-    quiet.log.of(sick).recorder.insert_events([StoredEvent(uuid7(), 1, "asset.exploded", b'{"topic":"?"}')])
+    id_, topic = uuid7(), "asset.exploded"
+    quiet.log.of(sick).recorder.insert_events([StoredEvent(id_, 1, topic, document(sick, id_, 1, topic))])
     record(quiet, sick)
     record(quiet, healthy, 3)
     catch_up(quiet)

@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -24,11 +25,16 @@ from domain.event import Context, Recorded
 from domain.job.inputs import Completion, Failure, NewJob
 from domain.reference import Reference
 from domain.tenant.inputs import NewPolicy, NewReference
+from infra.event_log import replay
+from infra.event_log.fold import Fold
+from infra.tenants import TENANT
+from projections import states as states_of
 from projections.catalogue import PROJECTIONS
 from projections.jobs.fold import JOBS, JobRow
 from projections.jobs.read import JobFilter
 from projections.projection import fold_all
 from projections.running import rebuild
+from projections.states import ASSET
 from tests.api.working import LONG_AGO, queue
 from tests.conftest import new_tenant
 from tests.domain import strategies as some
@@ -227,6 +233,21 @@ class Everything(RuleBasedStateMachine):
         assert sorted(kept) == sorted(referred)
         assert {str(id_) for one in session.log.with_documents(7) for id_ in kept_for(one.event)} == set(referred)
 
+    def check_states(self, tenant: int) -> None:
+        """At every revision, what is kept and what came after it make what all the events make."""
+        log = self.sessions[tenant].log
+        states: dict[tuple[UUID, Fold[Any, Any]], Any] = {}
+        for recorded in self.history(tenant):
+            fold: Any = {"asset": ASSET, "job": states_of.JOB, "tenant": TENANT}.get(recorded.event.TOPIC.split(".")[0])
+            if fold is not None:
+                place = recorded.event.originator_id, fold
+                state = states[place] = fold.step(states.get(place), recorded)
+                assert fold.read(fold.dump(state)) == state
+                assert log.state(*place, revision=recorded.event.originator_version) == state
+        for place, state in states.items():
+            log.keep_snapshots(*place)
+            assert log.state(*place) == state
+
     def history(self, tenant: int) -> list[Recorded]:
         """The tenant's whole log."""
         log = self.sessions[tenant].log
@@ -249,6 +270,7 @@ class Everything(RuleBasedStateMachine):
             assert listed == {job_id: row for (_, job_id), row in folded.items()}
             assert all(row.tenant_id == session.tenant_id for row in listed.values())
             self.check_documents(tenant)
+            self.check_states(tenant)
         live = all_contents(self.services)
         for projection in PROJECTIONS.values():
             rebuild(self.services.engine, projection)
@@ -261,4 +283,6 @@ def test_whatever_is_done_log_queue_and_read_models_agree_and_rebuild_to_the_byt
         services = quiet
 
     profile = settings(max_examples=16, stateful_step_count=30, suppress_health_check=[HealthCheck.too_slow])
-    run_state_machine_as_test(OnThisLedger, settings=profile)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(replay, "EVERY", 2)  # else no history is long enough for a snapshot
+        run_state_machine_as_test(OnThisLedger, settings=profile)

@@ -26,6 +26,7 @@ from projections.assets.read import AssetFilter, asset_select
 from projections.audit_trail.read import AuditFilter, trail_select
 from projections.catalogue import PROJECTIONS
 from projections.jobs.read import JobFilter, job_select
+from projections.list_transaction import list_transaction
 from projections.query import Order, Select
 from tests.conftest import cloned, context, new_tenant
 from tests.projections.tables import catch_up
@@ -91,8 +92,8 @@ def full(cluster: EmbeddedCluster, template: Servers, settings: Settings) -> Ite
 def plan(full: tuple[Services, UUID], select: Select) -> list[dict[str, Any]]:
     """Every node of the plan of a page, asked for as the service's role in a transaction of the tenant."""
     services, tenant = full
-    explain = sql.SQL("EXPLAIN (FORMAT JSON) {}").format(select.query())
-    with services.database.transaction(tenant) as connection:
+    with list_transaction(services.database, tenant, select, ()) as (connection, _):
+        explain = sql.SQL("EXPLAIN (FORMAT JSON) {}").format(select.query())
         ((told,),) = connection.execute(explain, {**select.parameters, "limit": 51}).fetchall()
     return list(nodes(told[0]["Plan"]))
 
@@ -148,11 +149,11 @@ SERVED_BY = {
     "jobs by reference": {"job_references_v1_pkey", "jobs_v2_pkey"},
     "jobs by status": {"jobs_v2_tenant_id_status_created_position_idx"},
     "jobs by requester": {"jobs_v2_tenant_id_created_by_created_position_idx"},
-    "trail by words": {"audit_trail_v1_tenant_id_text_search_idx"},
-    "trail by reference": {"audit_trail_v1_tenant_id_refs_idx"},
-    "trail by request": {"audit_trail_v1_tenant_id_correlation_id_position_idx"},
-    "trail by asset": {"audit_trail_v1_tenant_id_originator_id_position_idx"},
-    "trail by job": {"audit_trail_v1_tenant_id_refs_idx", "audit_trail_v1_tenant_id_originator_id_position_idx"},
+    "trail by words": {"audit_trail_v2_tenant_id_text_search_idx"},
+    "trail by reference": {"audit_trail_v2_tenant_id_refs_idx"},
+    "trail by request": {"audit_trail_v2_tenant_id_correlation_id_position_idx"},
+    "trail by asset": {"audit_trail_v2_tenant_id_originator_id_position_idx"},
+    "trail by job": {"audit_trail_v2_tenant_id_refs_idx", "audit_trail_v2_tenant_id_originator_id_position_idx"},
 }
 
 
@@ -190,8 +191,8 @@ IN_ORDER = {
         "assets_v2_tenant_id_position_idx",
     ),
     "jobs": (job_select(JobFilter()), "jobs_v2_tenant_id_created_position_idx"),
-    "trail": (trail_select(AuditFilter()), "audit_trail_v1_pkey"),
-    "trail before a time": (trail_select(AuditFilter(until=LONG_AGO)), "audit_trail_v1_pkey"),
+    "trail": (trail_select(AuditFilter()), "audit_trail_v2_pkey"),
+    "trail before a time": (trail_select(AuditFilter(until=LONG_AGO)), "audit_trail_v2_pkey"),
 }
 
 
@@ -214,4 +215,5 @@ def test_the_lists_find_what_their_indexes_promise(full: tuple[Services, UUID]) 
     services, tenant = full
     for name, count in {"name": 1, "tag": 10, "sha256": 4, "reference": 8, "content type": 220, "subject": 10}.items():
         with services.database.transaction(tenant) as connection:
+            RARE[name].settle(connection)
             assert len(RARE[name].rows(connection, 1_000)) == count

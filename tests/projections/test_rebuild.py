@@ -23,6 +23,7 @@ from projections.assets.fold import ASSETS
 from projections.catalogue import PROJECTIONS
 from projections.projection import fold_all
 from projections.running import rebuild
+from projections.states import ASSET
 from tests.conftest import context, new_tenant
 from tests.domain import strategies as some
 from tests.projections.tables import all_contents, catch_up
@@ -90,7 +91,7 @@ class Commands(RuleBasedStateMachine):
 
     def change(self, asset: tuple[UUID, UUID], decide: Callable[[Asset], Any]) -> None:
         with suppress(LedgerError):
-            self.services.log.of(asset[0]).change(asset[1], aggregate.project, decide)
+            self.services.log.of(asset[0]).change(asset[1], ASSET, lambda state: decide(state.asset))
 
     def teardown(self) -> None:
         catch_up(self.services)
@@ -120,7 +121,7 @@ def busy(quiet: Services) -> Services:
                 {"media": {"media_kind": "image"}, "name": name, "references": [f"m:{number}"]}
             )
             (recorded,) = log.record(aggregate.create(context(), tenant, uuid7(), new))
-            log.change(recorded.event.originator_id, aggregate.project, lambda asset: asset.soft_delete(context()))
+            log.change(recorded.event.originator_id, ASSET, lambda state: state.asset.soft_delete(context()))
     return quiet
 
 

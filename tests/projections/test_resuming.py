@@ -16,6 +16,7 @@ from projections.catalogue import CATALOGUE
 from projections.engine import FOLLOW_BATCH, POINTS, Engine
 from projections.projection import Projection
 from projections.running import Follower, rebuild
+from projections.states import ASSET
 from tests.conftest import context, new_tenant
 from tests.projections.tables import all_contents, catch_up, contents
 from tests.projections.test_engine import record
@@ -120,7 +121,7 @@ def test_a_rebuild_while_somebody_writes_loses_and_repeats_nothing(quiet: Servic
     def write() -> None:
         while not stop.is_set():
             (recorded,) = log.record(aggregate.create(context(), tenant, uuid7(), new))
-            log.change(recorded.event.originator_id, aggregate.project, lambda asset: asset.soft_delete(context()))
+            log.change(recorded.event.originator_id, ASSET, lambda state: state.asset.soft_delete(context()))
 
     writer = threading.Thread(target=write)
     writer.start()

@@ -91,14 +91,16 @@ def test_urls_are_fetched_five_at_a_time(client: Client, callers: ThreadPoolExec
 
 
 def test_requests_that_wait_for_other_servers_keep_nobody_else_waiting(
-    client: Client, url: str, callers: ThreadPoolExecutor, crowd: Crowd, site: str
+    clients: Callable[..., Client], url: str, callers: ThreadPoolExecutor, crowd: Crowd, site: str
 ) -> None:
-    waiting = [fetching(callers, client, site) for _ in range(MOST_FETCHING)]
-    crowd.wait_for(MOST_FETCHING)
-    refused = [fetching(callers, client, site) for _ in range(40)]
-    for answer in refused:
-        problem(answer.result(), 503, "service-unavailable")
-        assert answer.result().headers["Retry-After"] == "1"
+    of_a_key, keys, waiting = MOST_FETCHING // 4, [clients() for _ in range(5)], []
+    for number, client in enumerate(keys[:4], start=1):
+        waiting += [fetching(callers, client, site) for _ in range(of_a_key)]
+        crowd.wait_for(number * of_a_key)
+        for answer in [fetching(callers, client, site) for _ in range(4)]:
+            problem(answer.result(), *((429, "share-used-up") if number < 4 else (503, "service-unavailable")))
+            assert answer.result().headers["Retry-After"] == "1"
+    problem(fetching(callers, keys[4], site).result(), 503, "service-unavailable")
     assert httpx.get(f"{url}/health").status_code == 200
     crowd.let_go()
     assert [answer.result().status_code for answer in waiting] == [200] * MOST_FETCHING

@@ -7,7 +7,7 @@ import pytest
 
 from api.composition import Services
 from tests.api.answers import problem
-from tests.api.content.test_content import CASTLE, pending, sha256, streamed, with_content
+from tests.api.content.test_content import CASTLE, location, pending, sha256, streamed, with_content
 from tests.conftest import Client
 
 
@@ -17,7 +17,7 @@ def lasting(answer: httpx.Response) -> dict[str, str]:
 
 
 def test_ranges_and_etags_work_on_a_signed_url_too(client: Client) -> None:
-    url = client.get(f"/v1/assets/{with_content(client)}/content").headers["Location"]
+    url = location(client, f"/v1/assets/{with_content(client)}/content")
     etag = httpx.get(url).headers["ETag"]
     assert httpx.get(url, headers={"If-None-Match": etag}).status_code == 304
     assert httpx.get(url, headers={"If-None-Match": '"other"'}).content == CASTLE
@@ -27,7 +27,7 @@ def test_ranges_and_etags_work_on_a_signed_url_too(client: Client) -> None:
 @pytest.mark.parametrize("served", ["directory"], indirect=True)
 def test_a_url_that_the_ledger_signed_answers_as_the_ledger_does(client: Client) -> None:
     asset_id = with_content(client, file_name="castle.png")
-    url = client.get(f"/v1/assets/{asset_id}/content").headers["Location"]
+    url = location(client, f"/v1/assets/{asset_id}/content")
     etag = f'"{sha256(CASTLE)}"'
     assert lasting(httpx.get(url)) == lasting(streamed(client, asset_id))
     assert httpx.get(url, headers={"Range": "bytes=0-3", "If-Range": etag}).content == CASTLE[:4]

@@ -1,5 +1,6 @@
 """The content store in a directory: what is in its files, and what happens when others work in them too."""
 
+import os
 import resource
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -232,6 +233,17 @@ def test_a_url_names_the_store(tmp_path: Path, signer: UrlSigner) -> None:
 def test_a_url_of_another_form_is_refused(url: str, signer: UrlSigner) -> None:
     with pytest.raises(ValueError, match=r"file:///directory or s3://bucket/prefix"):
         open_store(url, signer=signer, clock=utc_now, access_key="key", secret_key=SECRET)
+
+
+def test_a_pipe_in_the_place_of_an_object_is_no_object_and_keeps_nobody_waiting(
+    directory: DirectoryStore, root: Path
+) -> None:
+    directory.write(KEY, [b"x"])
+    path = root / "objects" / KEY
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(StoreUnavailableError, match="Not a regular file"), directory.open(KEY):
+        pass
 
 
 def test_a_directory_that_is_made_for_a_store_is_its_owners_alone(directory: DirectoryStore, root: Path) -> None:

@@ -1,0 +1,143 @@
+"""Connections to PostgreSQL on which nothing waits without a bound: not for the server, a lock, nor an answer.
+
+A server that is frozen still has its packets acknowledged by the system it runs on, so no setting of TCP notices it:
+the client gives up by itself, and closes the connection. That comes after every bound of the server's own, which tell
+more of what has happened.
+"""
+
+import os
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import errors
+from psycopg.abc import PQGen
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from infra.sql import beside
+
+_SQL = beside(__file__, "connections.sql")
+_LOOK = 0.1  # seconds between two looks for a signal, as psycopg has it
+T = TypeVar("T")
+
+NETWORK: Mapping[str, str] = {
+    "connect_timeout": "5",
+    "keepalives": "1",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "15000",
+}
+"""What libpq is told of the network (PostgreSQL, 34.1.2), unless the URL says otherwise: seconds, the last in ms."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How long a connection waits: for an answer in seconds, and by the server's settings, those that it has."""
+
+    answer: float
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+_ISOLATION = {"default_transaction_isolation": "read committed"}
+
+SERVICE = Bounds(
+    20,
+    {
+        "statement_timeout": "15s",
+        "lock_timeout": "3s",
+        "idle_in_transaction_session_timeout": "5s",
+        "transaction_timeout": "60s",
+        **_ISOLATION,
+    },
+)
+"""Requests. A service that is frozen while it holds a tenant's head loses the head before those who wait for it have
+given up."""
+
+WRITER = Bounds(8, SERVICE.settings)
+"""Appends in groups: what is overdue is sent again."""
+
+PROJECTOR = Bounds(
+    150,
+    {
+        "statement_timeout": "120s",
+        "lock_timeout": "60s",
+        "idle_in_transaction_session_timeout": "60s",
+        **_ISOLATION,
+    },
+)
+"""Batches of a hundred thousand events, folded in a transaction."""
+
+OWNER = Bounds(6 * 3_600)
+"""Migrations, which take as long as the tables are large."""
+
+PROBE = Bounds(0.8, {"statement_timeout": "700ms", "lock_timeout": "700ms"})
+"""Looks whether the database answers, which is said within a second."""
+
+QUICK = Bounds(5)
+"""A look that takes no lock."""
+
+
+class Connection(psycopg.Connection[tuple[Any, ...]]):
+    """A connection that is closed when an answer is overdue; whoever waits for it gets an OperationalError."""
+
+    answer_seconds = QUICK.answer
+
+    def wait(self, gen: PQGen[T], interval: float = _LOOK, timeout: float | None = None) -> T:
+        """Consume a generator of psycopg's. OperationalError if the server does not answer in time."""
+        if timeout is not None:
+            return super().wait(gen, interval, timeout)
+        try:
+            return super().wait(gen, interval, self.answer_seconds)
+        except errors._WaitTimeout:  # noqa: SLF001 - the library calls it internal, and has no other
+            self.pgconn.finish()
+            raise psycopg.OperationalError("the server did not answer in time") from None
+
+    def bound(self, bounds: Bounds, *, settings: bool = True) -> None:
+        """Wait so long from now on. Without `settings` the server is left as it is."""
+        self.answer_seconds = bounds.answer
+        if settings and bounds.settings:
+            self.execute(_SQL["set"], {"names": list(bounds.settings), "values": list(bounds.settings.values())})
+
+    @contextmanager
+    def patient(self, seconds: float) -> Iterator[None]:
+        """Wait so long for every answer while the block runs."""
+        before, self.answer_seconds = self.answer_seconds, seconds
+        try:
+            yield
+        finally:
+            self.answer_seconds = before
+
+    @contextmanager
+    def cut_when_overdue(self) -> Iterator[None]:
+        """Cut the connection if the block takes longer than an answer may: for calls that nothing can interrupt."""
+        cutting = threading.Timer(self.answer_seconds, _cut, [self.pgconn.socket])
+        cutting.daemon = True
+        cutting.start()
+        try:
+            yield
+        finally:
+            cutting.cancel()
+
+
+def bounded(conninfo: str) -> str:
+    """The connection string, with bounds on what the network may take where it has none of its own."""
+    given = {name: str(value) for name, value in conninfo_to_dict(conninfo).items() if value is not None}
+    return make_conninfo("", **{**NETWORK, **given})
+
+
+def connect(conninfo: str, bounds: Bounds = OWNER, *, autocommit: bool = False) -> Connection:
+    """A connection outside of every pool. Raises psycopg's OperationalError."""
+    made = Connection.connect(bounded(conninfo), autocommit=autocommit)
+    made.bound(bounds)
+    return made
+
+
+def _cut(descriptor: int) -> None:
+    """Let both sides see the end of the connection; the descriptor stays its owner's."""
+    with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as link:
+        link.shutdown(socket.SHUT_RDWR)

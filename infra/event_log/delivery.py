@@ -1,0 +1,150 @@
+"""The way of a group to the database: again and again with the same bytes, until somebody knows what became of it.
+
+After a lost connection nobody knows whether the group was committed: the same bytes are sent again, and what is stored
+as sent counts as appended. Another server gets nothing before it was compared with what is known.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+import psycopg
+import structlog
+
+from domain.errors import LogWentBackError, OutcomeUnknownError, ServiceUnavailableError
+from infra.connections import Connection
+from infra.database import UNREACHABLE, Database, unreachable
+from infra.event_log.appending import Append, Outcome, ServerChangedError, send
+from infra.event_log.heads import KnownHeads
+from infra.server_identity import StaleServerError, StandbyError
+
+_LOG = structlog.get_logger()
+RESEND_SECONDS = 60.0
+"""How long the same bytes are sent again: an ordinary failover takes twenty to forty seconds."""
+WRITABLE_SECONDS = 10.0
+"""How long what was not sent waits for a server that can be written to."""
+SHORTEST_PAUSE = 0.02
+LONGEST_PAUSE = 0.5
+NOT_WRITABLE = (psycopg.errors.ReadOnlySqlTransaction, StandbyError, StaleServerError)
+
+
+class Sent(Protocol):
+    """An append on its way."""
+
+    lost: bool
+    """Whether it was on its way when a connection was lost: then nobody knows whether it is in the log."""
+
+    @property
+    def append(self) -> Append:
+        """What is sent."""
+        ...
+
+    def unanswered(self, error: ServiceUnavailableError) -> ServiceUnavailableError:
+        """The error as the caller is told it."""
+        ...
+
+
+class _ConnectionLostError(Exception):
+    """The connection broke before the answer came."""
+
+
+class _NotWritableError(Exception):
+    """Nothing was sent, for the server does not take it; another one may."""
+
+
+class Delivery:
+    """Brings groups to the log's database."""
+
+    def __init__(self, database: Database, heads: KnownHeads, resend: float) -> None:
+        self._database = database
+        self._heads = heads
+        self._resend = resend
+
+    def outcomes(self, group: Sequence[Sent], head_wait: int) -> Sequence[Outcome | Exception]:
+        """Send the group, and the same bytes again for as long as connections are lost on the way.
+
+        A server that is not the one that is known was sent nothing: once it is accepted, the group goes there.
+        """
+        deadline, pause = time.monotonic() + self._resend, SHORTEST_PAUSE
+        writable = min(deadline, time.monotonic() + WRITABLE_SECONDS)
+        while True:
+            try:
+                outcomes = self._send(group, head_wait)
+                self._note(group, outcomes)
+                return outcomes  # noqa: TRY300 - only once it is known
+            except (_ConnectionLostError, OutcomeUnknownError) as error:
+                _LOG.warning("outcome unknown, sending again", appends=len(group), reason=str(error.__cause__ or error))
+                for waiting in group:
+                    waiting.lost = True
+            except _NotWritableError as error:
+                if time.monotonic() > writable and not any(waiting.lost for waiting in group):
+                    raise ServiceUnavailableError(str(error)) from error
+            except (ServiceUnavailableError, psycopg.errors.LockNotAvailable):
+                # What was lost may still hold the head: until a standby has it, or its server knows that we are gone.
+                if not any(waiting.lost for waiting in group):
+                    raise
+            if time.monotonic() > deadline:
+                raise ServiceUnavailableError
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _refused(self, group: Sequence[Sent]) -> dict[Sent, ServiceUnavailableError]:
+        """Those whose log went back, and what they are told."""
+        refused: dict[Sent, ServiceUnavailableError] = {}
+        for waiting in group if self._heads.some_went_back else ():
+            try:
+                self._heads.check(waiting.append.tenant_id)
+            except LogWentBackError as error:
+                refused[waiting] = waiting.unanswered(error)
+        return refused
+
+    def _note(self, group: Sequence[Sent], outcomes: Sequence[Outcome | Exception]) -> None:
+        """Remember how far each log is now."""
+        latest = {
+            waiting.append.tenant_id: (places[-1].position, waiting.append.entries[-1].state)
+            for waiting, places in zip(group, outcomes, strict=True)
+            if not isinstance(places, Exception) and places
+        }
+        for tenant_id, (position, entry) in latest.items():
+            self._heads.note_entry(tenant_id, position, entry)
+
+    def _send(self, group: Sequence[Sent], head_wait: int) -> Sequence[Outcome | Exception]:
+        with self._database.connection() as connection:
+            try:
+                return self._send_on(connection, group, head_wait)
+            except NOT_WRITABLE as error:
+                connection.close()
+                raise _NotWritableError("The database cannot be written to right now. Try again.") from error
+            except psycopg.Error as error:
+                failure = error
+                lost = connection.closed
+        if lost:
+            raise _ConnectionLostError from failure
+        if isinstance(failure, UNREACHABLE) and not isinstance(failure, psycopg.errors.LockNotAvailable):
+            if isinstance(failure, psycopg.errors.DiskFull):
+                self._database.disk_full = time.monotonic()
+            raise unreachable(failure)
+        raise failure
+
+    def _send_on(self, connection: Connection, group: Sequence[Sent], head_wait: int) -> Sequence[Outcome | Exception]:
+        """Send the group to the server that is known, but for those whose log went back.
+
+        Another server is accepted first, and _NotWritableError raised.
+        """
+        lineage = self._database.lineage
+        server = lineage.seen(connection) if lineage else None
+        refused = self._refused(group)  # only now: that a log went back is known before its server is
+        sent = [waiting for waiting in group if waiting not in refused] if refused else group
+        if not sent:
+            return list(refused.values())
+        again = any(waiting.lost for waiting in sent)
+        try:
+            outcomes = send(connection, [waiting.append for waiting in sent], head_wait, again=again, server=server)
+        except ServerChangedError:
+            if lineage:
+                lineage.enter(connection)
+            raise _NotWritableError("Another server of the database has taken over. Try again.") from None
+        if not refused:
+            return outcomes
+        answers = dict(zip(sent, outcomes, strict=True)) | refused
+        return [answers[waiting] for waiting in group]

@@ -1,0 +1,83 @@
+"""The transaction in which a list is read: bounded in time, planned for its values, with its times as positions."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import psycopg
+
+from domain.errors import ListTooSlowError, ReadModelRebuildingError
+from infra.connections import Connection
+from infra.database import Database
+from infra.sql import beside
+from projections.projection import Projection
+from projections.query import Select
+
+_SQL = beside(__file__, "engine.sql")
+
+
+class Opened(NamedTuple):
+    """A transaction for a list, and which of the read models that it reads are being made anew."""
+
+    connection: Connection
+    rebuilding: tuple[str, ...]
+
+
+@contextmanager
+def list_transaction(
+    database: Database, tenant_id: UUID, select: Select, projections: Sequence[Projection[Any]]
+) -> Iterator[Opened]:
+    """A transaction in which the select may be read. ListsBusyError, ListTooSlowError.
+
+    The times of the select become positions first: the planner then knows how many rows they span.
+    """
+    with database.list_places.place(tenant_id), _begun(database, tenant_id) as connection:
+        asked = {
+            "milliseconds": str(max(1, int(database.list_seconds * 1_000))),
+            "tenant_id": tenant_id,
+            "moments": [moment.at for moment in select.moments.values()],
+            "exclusive": [moment.exclusive for moment in select.moments.values()],
+            **_names(projections),
+        }
+        try:
+            ((_, _, positions, rebuilding),) = connection.execute(_SQL["begin_list"], asked).fetchall()
+            select.parameters |= dict(zip(select.moments, positions, strict=True))
+            select.settle(connection)
+            yield Opened(connection, tuple(rebuilding))
+        except psycopg.errors.QueryCanceled:
+            raise ListTooSlowError(
+                f"The list took longer than {database.list_seconds:g} s. Narrow it by a filter, or by times that are "
+                "closer together."
+            ) from None
+
+
+@contextmanager
+def _begun(database: Database, tenant_id: UUID) -> Iterator[Connection]:
+    """A transaction whose first statement is to name the tenant: the list's own does, which saves a round trip."""
+    if database.in_transaction:
+        with database.transaction(tenant_id) as connection:
+            yield connection
+    else:
+        with database.connection() as connection, connection.transaction():
+            yield connection
+
+
+def require_whole(database: Database, tenant_id: UUID, projections: Sequence[Projection[Any]]) -> None:
+    """ReadModelRebuildingError while one of the read models is being made anew."""
+    with database.transaction(tenant_id) as connection:
+        ((rebuilding,),) = connection.execute(_SQL["rebuilding_of"], _names(projections)).fetchall()
+    refuse_rebuilding(rebuilding)
+
+
+def refuse_rebuilding(names: Sequence[str]) -> None:
+    """ReadModelRebuildingError if any read model is named."""
+    if names:
+        raise ReadModelRebuildingError(
+            f"Read models are being made anew and do not show everything yet: {', '.join(names)}. Try again once they "
+            "are whole; `asset-ledger projections lag` shows how far they are."
+        )
+
+
+def _names(projections: Sequence[Projection[Any]]) -> dict[str, list[Any]]:
+    return {"projections": [p.name for p in projections], "versions": [p.version for p in projections]}

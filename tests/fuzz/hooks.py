@@ -1,0 +1,76 @@
+"""What Schemathesis cannot know of this API: its bodies of lines, and refusals that hang on what is recorded."""
+
+import json
+from typing import Any
+
+import schemathesis
+from schemathesis.core.failures import Failure, FailureGroup
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
+
+BY_STATE = {
+    "asset-deleted",
+    "beyond-head",
+    "content-too-large",
+    "content-type-refused",
+    "cursor",
+    "document-too-large",
+    "entry-too-large",
+    "filter-missing",
+    "foreign-asset",
+    "foreign-reference",
+    "missing-reference",
+    "stale-revision",
+    "tag-not-allowed",
+    "upload-not-found",
+    "url-refused",
+    "fetch-failed",
+}
+"""Problems of requests whose form is right: what they name is not there, not yet, or not allowed to this tenant."""
+UNNAMED = "None"
+"""What a link leads to whose source said null: Schemathesis follows it all the same."""
+OUT_OF_ORDER = "put `file` last"
+"""Parts of a form have an order, which a schema cannot say."""
+EACH_ALONE = ("/batch", "/links", "/from-urls")
+"""Paths whose items are refused one by one, in an answer of 200."""
+
+
+def _problem(response: Any) -> str:
+    """The last word of the problem's type; empty for an answer without a body, such as that to HEAD."""
+    return str(json.loads(response.content or b"{}").get("type", "")).rpartition(":")[2]
+
+
+@schemathesis.serializer("application/x-ndjson")
+def lines(_context: Any, value: Any) -> bytes:
+    """A list as lines of JSON; whatever else, as it is."""
+    if isinstance(value, bytes):
+        return value
+    return b"\n".join(json.dumps(item).encode() for item in (value if isinstance(value, list) else [value]))
+
+
+@schemathesis.check
+def right_requests_are_accepted(context: Any, response: Any, case: Any) -> bool | None:
+    """A request of the form described is refused only for what is recorded."""
+    try:
+        return positive_data_acceptance(context, response, case)
+    except (Failure, FailureGroup):
+        unsayable = UNNAMED in (case.path_parameters or {}).values() or OUT_OF_ORDER in response.text
+        if unsayable or _problem(response) in BY_STATE:
+            return None
+        raise
+
+
+@schemathesis.check
+def wrong_requests_are_refused(context: Any, response: Any, case: Any) -> bool | None:
+    """A request of another form than described is refused, as a whole or item by item."""
+    if case.operation.path.endswith(EACH_ALONE) and response.status_code == 200:
+        return None
+    return negative_data_rejection(context, response, case)
+
+
+@schemathesis.check
+def no_faults(_context: Any, response: Any, case: Any) -> bool | None:
+    """Of 5xx there is only 503, told as a problem with Retry-After, and 502 for what others' servers answer."""
+    if response.status_code >= 500:
+        assert response.status_code in (502, 503), response.text
+        assert response.status_code != 503 or response.headers["retry-after"], case
+    return None

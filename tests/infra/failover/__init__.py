@@ -1,0 +1,1 @@
+"""Failover drills on pairs of real servers."""

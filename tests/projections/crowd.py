@@ -1,0 +1,40 @@
+"""A tenant with any number of assets, written straight into the tables: what takes an hour to record takes seconds."""
+
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+
+from api.composition import Services
+from infra.servers import Servers
+from infra.sql import beside
+from projections.catalogue import PROJECTIONS
+from tests.conftest import empty_log
+
+SQL = beside(__file__, "crowd.sql")
+
+
+def commit_as_in_production(servers: Servers) -> None:
+    """Let a commit be on the disk when it returns: until it is, VACUUM takes its rows for too young."""
+    assert servers.owner is not None
+    with psycopg.connect(servers.owner, autocommit=True) as connection:
+        name = sql.Identifier(connection.info.dbname)
+        connection.execute(sql.SQL("ALTER DATABASE {} SET synchronous_commit = on").format(name))
+
+
+def crowd(services: Services, servers: Servers, assets: int) -> UUID:
+    """A new tenant with so many assets, and read models that were made anew from that."""
+    tenant_id = empty_log(services)
+    names = {"tenant_id": tenant_id, "assets": assets}
+    assert servers.owner is not None
+    with psycopg.connect(servers.owner) as connection:
+        for statement in ("events", "head"):
+            connection.execute(SQL[statement], names)
+    for projection in PROJECTIONS.values():
+        services.engine.reset(projection)
+    with psycopg.connect(servers.owner) as connection:
+        for statement in ("assets", "references", "jobs", "job_references", "trail", "folded"):
+            connection.execute(SQL[statement], names)
+    for projection in PROJECTIONS.values():
+        assert services.engine.finish(projection)
+    return tenant_id

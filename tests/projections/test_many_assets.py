@@ -1,0 +1,170 @@
+"""However many assets there are, and however often a list of one shape was asked for: a page reads few pages."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import pytest
+
+from api.composition import Services, connected
+from domain.reference import Reference
+from infra.embedded import EmbeddedCluster
+from infra.servers import Servers
+from infra.settings import Settings
+from projections.assets.read import AssetFilter, asset_select
+from projections.audit_trail.read import AuditFilter, trail_select
+from projections.jobs.read import JobFilter, job_select
+from projections.list_transaction import list_transaction
+from projections.query import Order, Select
+from tests.conftest import cloned
+from tests.projections.crowd import SQL, commit_as_in_production, crowd
+
+TIMES = 15
+FEW = 1_000
+"""Pages that a list of a rare thing reads at the most, or one in the order of an index: twenty for each row shown."""
+LIMIT = 51
+
+SLACK = FEW // 5
+"""Pages that one time may take more than another: autovacuum may be about, and the planner looks into indexes too."""
+
+
+class Crowd(NamedTuple):
+    """A ledger with one connection, and its one tenant."""
+
+    services: Services
+    tenant: UUID
+
+
+@pytest.fixture(scope="module", params=[10_000, 200_000])
+def full(
+    request: pytest.FixtureRequest, cluster: EmbeddedCluster, template: Servers, settings: Settings
+) -> Iterator[Crowd]:
+    """So many assets, read over one connection."""
+    alone = settings.model_copy(update={"follow": False, "pool_size": 1, "list_seconds": 60})
+    with cloned(cluster, template) as servers:
+        commit_as_in_production(servers)
+        with connected(alone, servers) as services:
+            yield Crowd(services, crowd(services, servers, request.param))
+
+
+def pages(full: Crowd, select: Select) -> int:
+    """How many pages of tables and indexes a page of the list reads, asked for as the service does."""
+    with list_transaction(full.services.database, full.tenant, select, ()) as (connection, _):
+        ((before,),) = connection.execute(SQL["pages"]).fetchall()
+        select.rows(connection, LIMIT)
+        ((after,),) = connection.execute(SQL["pages"]).fetchall()
+    return int(after - (before or 0))
+
+
+class Shape(NamedTuple):
+    """Lists of one form with different values, which are asked for in turns, and how many pages each may read."""
+
+    make: tuple[Callable[[], Select], ...]
+    most: int = FEW
+
+
+def month(number: int) -> dict[str, Any]:
+    return {
+        "created_after": datetime(2025, number, 1, tzinfo=UTC),
+        "created_before": datetime(2025, number + 1, 1, tzinfo=UTC),
+    }
+
+
+def with_references(*references: str) -> AssetFilter:
+    pairs = (text.partition(":") for text in references)
+    return AssetFilter(references=tuple(Reference(kind=kind, id=id_) for kind, _, id_ in pairs))
+
+
+def assets(*filters: AssetFilter, order: Order | None = None, most: int = FEW) -> Shape:
+    return Shape(tuple(lambda f=f: asset_select(f, order or Order()) for f in filters), most)  # type: ignore[misc]
+
+
+def jobs(*filters: JobFilter, most: int = FEW) -> Shape:
+    return Shape(tuple(lambda f=f: job_select(f) for f in filters), most)  # type: ignore[misc]
+
+
+def trail(*filters: AuditFilter, most: int = FEW) -> Shape:
+    return Shape(tuple(lambda f=f: trail_select(f) for f in filters), most)  # type: ignore[misc]
+
+
+def reference(text: str) -> Reference:
+    kind, _, id_ = text.partition(":")
+    return Reference(kind=kind, id=id_)
+
+
+ONE_MONTH: dict[str, Any] = {"since": month(6)["created_after"], "until": month(6)["created_before"]}
+A_DAY: dict[str, Any] = {"since": datetime(2025, 3, 1, tzinfo=UTC), "until": datetime(2025, 3, 2, tzinfo=UTC)}
+SHAPES = {
+    "all": assets(AssetFilter()),
+    "all by change": assets(AssetFilter(), order=Order("updated", "asc")),
+    "status": assets(AssetFilter(status="failed"), AssetFilter(status="ready")),
+    "kind": assets(AssetFilter(media_kind="audio"), AssetFilter(media_kind="image")),
+    "kind and creator": assets(
+        AssetFilter(media_kind="audio", creator="user:rare"), AssetFilter(media_kind="image", creator="worker:busy")
+    ),
+    "subject": assets(AssetFilter(subject="u_3"), AssetFilter(subject="u_nobody")),
+    "digest": assets(AssetFilter(sha256="0" * 64), AssetFilter(sha256="f" * 64)),
+    "media type": assets(AssetFilter(content_type="image/"), AssetFilter(content_type="image/none")),
+    "tag": assets(AssetFilter(tags=("tag-7",)), AssetFilter(tags=("common",))),
+    "name": assets(AssetFilter(name="number 777"), AssetFilter(name="asset")),
+    "month": assets(AssetFilter(**month(1)), AssetFilter(**month(11))),
+    "kind and month": assets(AssetFilter(media_kind="audio", **month(1)), AssetFilter(media_kind="image", **month(2))),
+    "changed in a month": assets(
+        AssetFilter(updated_after=datetime(2025, 3, 1, tzinfo=UTC), updated_before=datetime(2025, 4, 1, tzinfo=UTC)),
+        order=Order("updated"),
+    ),
+    "run": assets(AssetFilter(jobs=("r17",)), AssetFilter(jobs=("nothing",))),
+    "reference": assets(with_references("message:m17"), with_references("client:c0")),
+    "reference of another kind": assets(with_references("message:c0"), with_references("client:m17")),
+    "rare and common reference": assets(
+        with_references("message:m17", "client:c0"), with_references("client:c0", "run:r17")
+    ),
+    "disjoint references": assets(with_references("workflow:w7", "node:n6"), with_references("node:n6", "run:none")),
+    "references and a month": assets(
+        *(AssetFilter(references=with_references(r).references, **month(1)) for r in ("run:r17", "client:c1"))
+    ),
+    "six references, the rare ones last": assets(
+        with_references("client:c1", "workflow:w20", "node:n4", "model:sd-0", "run:r2", "message:m25"),
+        with_references("client:c0", "workflow:w7", "node:n7", "model:sd-0", "run:r1", "message:m22"),
+    ),
+    "jobs": jobs(JobFilter(), most=FEW),
+    "jobs by status": jobs(JobFilter(status="failed"), JobFilter(status="succeeded")),
+    "jobs by error": jobs(JobFilter(error="memory 500"), JobFilter(error="no such words")),
+    "jobs by reference": jobs(JobFilter(references=(reference("claim:cl7"),))),
+    "jobs by reference and month": jobs(
+        *(JobFilter(references=(reference(r),), **month(1)) for r in ("claim:cl7", "client:c1"))
+    ),
+    "trail": trail(AuditFilter()),
+    "trail of an actor": trail(AuditFilter(actor="user:rare"), AuditFilter(actor="worker:busy")),
+    "trail of an actor and a time": trail(
+        AuditFilter(actor="user:rare", **ONE_MONTH), AuditFilter(actor="worker:busy", **A_DAY)
+    ),
+    "trail of a rare topic": trail(AuditFilter(topics=("asset.held",)), AuditFilter(topics=("asset.created",))),
+    "trail of references": trail(
+        AuditFilter(references=(reference("message:m17"),)), AuditFilter(references=(reference("message:none"),))
+    ),
+    "trail by words": trail(AuditFilter(text="number 777"), AuditFilter(text="no such words")),
+    "trail of a request": trail(AuditFilter(correlation_id="req-17")),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_list_asked_for_the_fifteenth_time_reads_no_more_pages_than_the_first_time(full: Crowd, name: str) -> None:
+    shape = SHAPES[name]
+    read = [[pages(full, make()) for make in shape.make] for _ in range(TIMES)]
+    assert max(map(max, read)) <= shape.most
+    for first, last in zip(read[0], read[-1], strict=True):
+        assert last <= first + SLACK
+
+
+@pytest.mark.parametrize("topics", [("asset.held",), ("asset.held", "asset.created"), ("asset.restored",), ()])
+def test_the_feed_of_a_topic_reads_few_pages_however_rare_it_is(full: Crowd, topics: tuple[str, ...]) -> None:
+    database, recorder = full.services.database, full.services.log.of(full.tenant).recorder
+    for after in (0, recorder.head() // 2):
+        for _ in range(TIMES):
+            with database.transaction(full.tenant) as connection:
+                ((before,),) = connection.execute(SQL["pages"]).fetchall()
+                recorder.select_notifications(after, 100, recorder.head(), topics)
+                ((now,),) = connection.execute(SQL["pages"]).fetchall()
+            assert now - (before or 0) <= FEW

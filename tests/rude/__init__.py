@@ -1,0 +1,1 @@
+"""Rude load: callers that leave, stall and lie beside polite ones; the service must stay flat and tell the truth."""
