@@ -236,9 +236,13 @@ class LogRecorder(ApplicationRecorder):
             yield
 
     def lock_head(self) -> None:
-        """Queue on the head until the transaction around ends; afterwards every read sees all that was appended."""
+        """Queue on the head until the transaction around ends; afterwards every read sees all that was appended.
+
+        LogWentBackError if that is not all that was known to be.
+        """
         with self._database.reading(self.tenant_id) as connection:
             connection.execute(_SQL["lock_head"], {"tenant_id": self.tenant_id})
+        self._heads.check(self.tenant_id)
 
     def position_at(self, moment: int | datetime) -> int:
         """The position a moment stands for. BeyondHeadError for a position that is not there yet."""

@@ -4,6 +4,7 @@ import json
 import random
 import subprocess
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -173,7 +174,11 @@ class Caller:
         if mine is None:
             return False
         mine.deleted = True
-        return self._ask("DELETE", f"/v1/assets/{mine.asset_id}") is not None
+        answer = self._ask("DELETE", f"/v1/assets/{mine.asset_id}")
+        if answer is None:
+            return False
+        self._position = int(answer.headers["Ledger-Position"])
+        return True
 
     def purge(self) -> bool:
         """Purge an asset, deleted or not."""
@@ -181,10 +186,16 @@ class Caller:
         if mine is None:
             return False
         mine.deleted, mine.purged = True, None
-        wanted = {"workflow_id": mine.workflow, "min_position": self._position}
-        answer = self._insist("POST", "/v1/assets/purge", params=wanted)
-        if answer is not None:
-            mine.purged = True
+        if not self._is_selected({"workflow_id": mine.workflow, "min_position": self._position}):
+            return False
+        mine.purged = True
+        return True
+
+    def _is_selected(self, wanted: dict[str, Any]) -> bool:
+        """Ask to purge, and again while the lists are behind a change whose answer was lost, as the report says."""
+        ends = time.monotonic() + DEADLINE_SECONDS
+        while (answer := self._insist("POST", "/v1/assets/purge", params=wanted)) and answer.json()["changed"]:
+            assert time.monotonic() < ends, answer.text
         return answer is not None
 
     def _one(self, *, deleted: bool) -> Mine | None:

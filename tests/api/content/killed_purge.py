@@ -1,16 +1,17 @@
-"""A purge in a process that kills itself: `python -m tests.api.content.killed_purge MOMENT TENANT ASSET`."""
+"""A purge in a process that kills itself. Such processes begin where all has been imported already."""
 
+import multiprocessing
 import os
 import signal
-import sys
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 from api import purge_removal
-from api.composition import services
+from api.composition import connected
 from api.purging import Purging
 from api.watching import own_session
+from infra.servers import Servers
 from infra.settings import Settings
 
 MOMENTS: dict[str, tuple[Any, str, bool]] = {
@@ -33,11 +34,20 @@ def killing(function: Callable[..., object], *, afterwards: bool) -> Callable[..
     return killed
 
 
-if __name__ == "__main__":
-    moment, tenant, asset = sys.argv[1:]
+def purge_until_killed(kept: Settings, databases: Servers, moment: str, tenant_id: UUID, asset_id: UUID) -> int | None:
+    """Purge an asset's content in a process that is killed at the moment; returns how that ended."""
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload([__name__])
+    process = processes.Process(target=_purge, args=(kept, databases, moment, tenant_id, asset_id))
+    process.start()
+    process.join(120)
+    return process.exitcode
+
+
+def _purge(kept: Settings, databases: Servers, moment: str, tenant_id: UUID, asset_id: UUID) -> None:
     owner, name, afterwards = MOMENTS[moment]
     setattr(owner, name, killing(getattr(owner, name), afterwards=afterwards))
-    with services(Settings(follow=False)) as made:
-        purging = Purging(own_session(made, UUID(tenant)))
-        purging.request(UUID(asset), "the client asked")
+    with connected(kept.model_copy(update={"follow": False}), databases) as services:
+        purging = Purging(own_session(services, tenant_id))
+        purging.request(asset_id, "the client asked")
         purging.carry_out()

@@ -28,19 +28,21 @@ def move(by: timedelta) -> None:
 
 
 def report_looks(to: Path) -> None:
-    """Have every look of the content's watch noted once it is over."""
-    from api.content_watch import ContentWatch  # noqa: PLC0415 - after the clock was moved
+    """Have the content's watch look at everything, again and again, and note every look once it is over."""
+    from api import content_watch  # noqa: PLC0415 - after the clock was moved
 
-    look = ContentWatch.look
+    content_watch.PAUSE = 0.1
+    content_watch.ROUNDS_BETWEEN_RETENTION = content_watch.ROUNDS_BETWEEN_SWEEPS = 1
+    look = content_watch.ContentWatch.look
 
-    def looked(self: ContentWatch, **at: bool) -> None:
+    def looked(self: content_watch.ContentWatch, **at: bool) -> None:
         try:
             look(self, **at)
         finally:
             with to.open("a") as file:
                 file.write("looked\n")
 
-    ContentWatch.look = looked  # type: ignore[method-assign]
+    content_watch.ContentWatch.look = looked  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ from tests.infra.embedding import eventually
 
 OPERATIONS = 200
 CALLERS = 4
-KILLS = 5
+KILLS = 3
 
 
 @pytest.fixture(params=["directory", "s3"])

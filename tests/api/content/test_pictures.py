@@ -1,6 +1,7 @@
 """Small pictures of content: where there are some, and that it is remembered where there are none."""
 
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from api.ledger import Ledger
 from api.stored_contents import NO_PICTURE, StoredContents
 from api.watching import own_session
 from domain.errors import ContentNotFoundError
+from infra.clock import DatabaseClock
 from tests.api.content.test_content import CASTLE, SAMPLES, pending, put, with_content
 from tests.api.content.test_purging import objects, purge
 from tests.api.content.test_reconciling import later
@@ -72,11 +74,18 @@ def test_a_picture_that_is_not_of_its_assets_kind_can_be_shown(client: Client, k
     assert client.get(asset["thumbnail_url"], stream=True).headers["Content-Type"] == "image/webp"
 
 
+class Tomorrow(DatabaseClock):
+    """The database's clock when what is remembered today is forgotten."""
+
+    def now(self) -> datetime:
+        return super().now() + 2 * NO_PICTURE
+
+
 def test_a_picture_that_cannot_be_drawn_is_tried_once_a_day(client: Client, stored: StoredContents) -> None:
     tried: list[Path] = []
     found = stored.find(UUID(with_content(client)), None)
     session = stored.ledger.session
-    tomorrow = StoredContents(Ledger(replace(session, clock=lambda: utc_now() + 2 * NO_PICTURE)))
+    tomorrow = StoredContents(Ledger(replace(session, database_clock=Tomorrow(session.database, utc_now))))
 
     for contents in (stored, stored, tomorrow):
         with pytest.raises(ContentNotFoundError):

@@ -1,8 +1,6 @@
 """A purge is on the record before a byte goes, whoever is killed when, and the log alone says what goes."""
 
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -30,9 +28,9 @@ from infra.servers import Servers
 from infra.settings import Settings
 from projections.assets.read import AssetFilter
 from tests.api.content.conftest import caller_of, served_on
-from tests.api.content.killed_purge import MOMENTS
+from tests.api.content.killed_purge import MOMENTS, purge_until_killed
 from tests.api.content.test_content import CASTLE, pending, put, streamed, with_content
-from tests.api.content.test_crashes import environment, kept
+from tests.api.content.test_crashes import kept
 from tests.api.content.test_purging import objects, purge, topics
 from tests.api.content.test_sweeping import let_pass
 from tests.api.content.test_uploads import begin, complete, send
@@ -73,9 +71,8 @@ def test_whenever_a_purge_is_killed_what_is_gone_is_on_the_record_and_it_is_gone
     with served_on(databases, kept) as served, caller_of(served) as client:
         asset_id = with_content(client, b"first")
         put(client, asset_id, b"second")
-        command = [sys.executable, "-m", "tests.api.content.killed_purge", moment, str(client.tenant_id), asset_id]
-        killed = subprocess.run(command, env=environment(kept, databases), check=False, timeout=120)
-        assert killed.returncode == -signal.SIGKILL
+        ended = purge_until_killed(kept, databases, moment, client.tenant_id, UUID(asset_id))
+        assert ended == -signal.SIGKILL
         decided = moment != "before it is decided"
         assert topics(client, asset_id)[3:] == (PURGED[:2] if decided else [])
         left = {"between two objects": 1, "once the bytes are gone": 0}.get(moment, 2)

@@ -9,13 +9,19 @@ from uuid import UUID
 import httpx
 import psycopg
 import pytest
+from uuid_utils.compat import uuid7
 
 from api.app import create_app
 from api.composition import Services, connected
 from api.feed import Feed
+from api.purging import Purging
 from api.serving import listening, serving
+from api.sweeper import Sweeper
+from api.watching import own_session
+from domain.asset.events import Content
 from domain.errors import LogWentBackError, ServiceUnavailableError
 from domain.event import Actor
+from infra.content.uploads import Uploads
 from infra.event_log.appending import Append
 from infra.settings import Settings
 from tests.conftest import context, empty_log, new_tenant
@@ -76,6 +82,20 @@ def test_a_log_that_went_back_is_noticed_without_any_traffic_and_takes_nothing_m
             log.recorder.append([entry(tenant)])
         assert head_on(late, tenant) == 3
         assert services.log.of(whole).recorder.append([entry(whole)])[0].position == 2
+
+
+def test_nothing_is_swept_by_a_log_that_went_back(late: Pair, unfollowed: Settings) -> None:
+    with connected(unfollowed, late.databases) as services:
+        tenant = empty_log(services)
+        Uploads(services.database, tenant).begin(uuid7(), uuid7(), Content(), 0)
+        lose_some(late, services, tenant, kept=1, lost=1)
+        late.fail_over()
+        eventually(lambda: problem(services, "heads") is not None)
+        session = own_session(services, tenant)
+        for refused in (Sweeper(session).sweep, lambda: Purging(session).request(uuid7())):
+            with pytest.raises(LogWentBackError):
+                refused()
+        assert len(Uploads(services.database, tenant).under_way()) == 1
 
 
 def test_callers_of_a_log_that_went_back_are_told_so_and_their_streams_end(late: Pair, unfollowed: Settings) -> None:
