@@ -30,7 +30,8 @@ from tests.conftest import TLS, Client, cloned, context, new_tenant
 QUEUE = "SELECT attempt, lease_until IS NOT NULL FROM ledger.job_queue"
 ROWS = """
 SELECT (SELECT count(*) FROM ledger.uploads WHERE revoked_at IS NULL),
-       (SELECT count(*) FROM ledger.purges), (SELECT count(*) FROM ledger.job_claims), (SELECT count(*) FROM ledger.declared_references)
+       (SELECT count(*) FROM ledger.purges), (SELECT count(*) FROM ledger.job_claims),
+       (SELECT count(*) FROM ledger.declared_references)
 """
 WHENS = (When.BEFORE, When.SENT, When.ANSWERED, When.HEARD)
 WHENS_GONE = (When.BEFORE, When.ANSWERED, When.HEARD)
