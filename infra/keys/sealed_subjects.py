@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from domain.errors import KeyUnavailableError, OutcomeUnknownError
 from infra.database import Database
 from infra.sql import beside
 
@@ -23,15 +24,26 @@ class SealedSubjects:
         return self._find(tenant_id, subject) is not None
 
     def claim(self, tenant_id: UUID, subject: str, digest: bytes) -> bool:
-        """Whether the key of this digest is the one that seals for the subject; the first one claimed is."""
-        row = {"tenant_id": tenant_id, "subject": subject, "key_digest": digest}
+        """Whether the key of this digest is the one that seals for the subject; the first one claimed is.
+
+        KeyUnavailableError if nobody knows: nothing was sealed with it yet.
+        """
         claimed = self._find(tenant_id, subject)
         if claimed is None or claimed[0] is None:
-            with self._database.transaction(tenant_id) as connection:
-                connection.execute(_SQL["claim"], row)
+            self._add(tenant_id, subject, digest)
             claimed = self._find(tenant_id, subject)
         return claimed is not None and claimed[0] == digest
 
+    def _add(self, tenant_id: UUID, subject: str, digest: bytes) -> None:
+        def work() -> None:
+            with self._database.connection() as connection:
+                connection.execute(_SQL["claim"], {"tenant_id": tenant_id, "subject": subject, "key_digest": digest})
+
+        try:
+            self._database.atomically(tenant_id, work, repeatable=True)
+        except OutcomeUnknownError as error:
+            raise KeyUnavailableError from error
+
     def _find(self, tenant_id: UUID, subject: str) -> tuple[bytes | None] | None:
-        with self._database.transaction(tenant_id) as connection:
+        with self._database.reading(tenant_id) as connection:
             return connection.execute(_SQL["find"], {"tenant_id": tenant_id, "subject": subject}).fetchone()

@@ -65,6 +65,20 @@ def ask_in_vain(url: str) -> None:
         httpx.get(f"{url}/v1/assets", headers={"Authorization": f"Bearer alk_{'A' * 107}"}, timeout=60)
 
 
+@pytest.fixture(scope="module")
+def cluster_dir() -> Iterator[Path]:
+    """Data of a service of this module's own: made once, by whoever comes first."""
+    with tempfile.TemporaryDirectory(prefix="ledger-", dir="/tmp") as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder).resolve() / "data"
+
+
+@pytest.fixture
+def data_dir(cluster_dir: Path) -> Iterator[Path]:
+    yield cluster_dir
+    eventually(lambda: nothing_runs(cluster_dir))
+
+
 def test_a_service_whose_database_is_frozen_ends_in_time(databases: Servers) -> None:
     with tempfile.TemporaryDirectory() as directory, Cutter(databases.service, Path(directory)) as cutter:
         environment = {
@@ -129,11 +143,3 @@ def test_a_service_with_nothing_to_do_ends_at_once(data_dir: Path) -> None:
         seconds, logged = seconds_to_stop(process)
     assert process.returncode == 0, logged
     assert seconds < STOP_SECONDS
-
-
-@pytest.fixture
-def data_dir() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="ledger-", dir="/tmp") as folder:
-        Path(folder).chmod(0o711)
-        yield Path(folder).resolve() / "data"
-        eventually(lambda: nothing_runs(Path(folder).resolve() / "data"))

@@ -260,7 +260,7 @@ class _Link:
                 if cut is None:
                     self._server.sendall(request)
         if cut is None or cut.when not in (When.ANSWERED, When.HEARD):
-            self._cut_as(cut)
+            self._make_cut()
         self._end()
 
     def _pass_on(self, request: bytes, when: When) -> bool:
@@ -281,11 +281,13 @@ class _Link:
                 self._withheld += chunk
                 if answered(self._withheld):
                     break
-        self._cut_as(self._cut)
+        self._make_cut()
         self._end()
 
-    def _cut_as(self, cut: Cut | None) -> None:
-        """Cut the connection, or all there are; the client may hear the last answer before."""
+    def _make_cut(self) -> None:
+        """Cut the connection, or all there are, once; the client may hear the last answer before."""
+        with self._ends:  # the other thread, which sees the end later, must not refuse whoever is admitted by then
+            cut, self._cut = self._cut, None
         if cut is not None and cut.for_all:
             self._cutter.refuse(but=self)
         if cut is not None and cut.when is When.HEARD and self._withheld:

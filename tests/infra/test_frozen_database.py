@@ -29,8 +29,8 @@ from tests.infra.embedding import PROJECT
 from tests.infra.grouping import an_append, bytes_at, held, stored
 
 HASTY = Bounds(1, SERVICE.settings)
-WAVES_SECONDS = 12
-"""Long enough for callers to come who wait behind others who wait."""
+WAVES = 1.5
+"""Times that a writer waits in its lane: long enough for callers to come who wait behind others who wait."""
 ENOUGH = 5
 """Seconds in which whoever waits a second for an answer, and as long for a connection, has given up twice over."""
 
@@ -190,11 +190,16 @@ def test_a_service_that_is_frozen_with_a_head_in_its_hand_loses_it_and_others_wr
             holder.kill()
 
 
-@pytest.mark.parametrize("mode", ["ACCESS EXCLUSIVE", "SHARE"], ids=["locked", "indexed"])
+@pytest.mark.parametrize(
+    ("mode", "patience"),
+    [("ACCESS EXCLUSIVE", Patience(lane=2_000)), ("SHARE", Patience())],
+    ids=["locked", "indexed"],
+)
 def test_while_somebody_locks_the_events_every_writer_is_told_in_time(
-    quiet: Services, databases: Servers, mode: str
+    quiet: Services, databases: Servers, mode: str, patience: Patience
 ) -> None:
     """An index that is made takes the lock named SHARE for as long as that lasts."""
+    quiet.writer.patience = patience
     tenants = [empty_log(quiet) for _ in range(4)]
     slowest = 0.0
     stopped = threading.Event()
@@ -217,7 +222,7 @@ def test_while_somebody_locks_the_events_every_writer_is_told_in_time(
     with psycopg.connect(str(databases.owner)) as owner, ThreadPoolExecutor(12) as callers:
         owner.execute(f"LOCK TABLE ledger.events IN {mode} MODE".encode())
         answers = [callers.submit(write, number) for number in range(12)]
-        stopped.wait(WAVES_SECONDS)
+        stopped.wait(WAVES * patience.lane / 1_000)
         stopped.set()
         for answer in answers:
             answer.result(30)
