@@ -180,7 +180,7 @@ def test_the_demo_tells_its_story_ends_and_leaves_nothing_running() -> None:
         "asset.content_purged",
         "15 imported, 0 known already, 0 refused",
         "0 orphans, 0 missing",
-        "rebuilt assets: 358 events",
+        "rebuilt assets: 359 events",
     ):
         assert words in story
     assert not (directory / "postgresql" / "postmaster.pid").exists()
