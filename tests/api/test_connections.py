@@ -122,21 +122,27 @@ def silent(url: str, count: int, sent: bytes) -> list[socket.socket]:
     return made
 
 
+def answer_seconds(served: ServedProcess, key: str) -> float:
+    """How long whoever has a key waits for an answer, on a connection of its own."""
+    asked = time.monotonic()
+    answer = httpx.get(f"{served.url}/v1/assets", headers={"Authorization": f"Bearer {key}"}, timeout=30)
+    assert answer.status_code == 200
+    return time.monotonic() - asked
+
+
 @pytest.mark.usefixtures("many_descriptors")
 @pytest.mark.parametrize("sent", [b"", HEAD], ids=["nothing", "half a header"])
 def test_who_has_a_key_is_answered_within_a_second_beside_10_000_silent_connections(
     short: ServedProcess, key: str, sent: bytes
 ) -> None:
-    waits, started = [], time.monotonic()
-    logged = len(short.log.read_text())
+    alone = max(answer_seconds(short, key) for _ in range(10))
+    started, logged = time.monotonic(), len(short.log.read_text())
+    waits = []
     with ExitStack() as stack:
         for _ in range(10):
             for connection in silent(short.url, SILENT // 10, sent):
                 stack.enter_context(closing(connection))
-            asked = time.monotonic()
-            answer = httpx.get(f"{short.url}/v1/assets", headers={"Authorization": f"Bearer {key}"})
-            waits.append(time.monotonic() - asked)
-            assert answer.status_code == 200
+            waits.append(answer_seconds(short, key))
         idle = short.processor_seconds()
         with httpx.Client(base_url=short.url, headers={"Authorization": f"Bearer {key}"}) as http:
             until = time.monotonic() + 3
@@ -146,7 +152,7 @@ def test_who_has_a_key_is_answered_within_a_second_beside_10_000_silent_connecti
                 waits.append(time.monotonic() - asked)
                 time.sleep(0.1)
         assert short.processor_seconds() - idle < 1.5
-    assert sorted(waits)[len(waits) * 9 // 10] < 1  # whatever else this machine does
+    assert sorted(waits)[len(waits) * 9 // 10] < 1 + alone  # whatever else this machine does
     log = short.log.read_text()[logged:]
     about_it = [line for line in log.splitlines() if '"request"' not in line]
     assert 0 < len(about_it) <= time.monotonic() - started + 1
