@@ -3,11 +3,13 @@
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import cached_property
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from api.callers import session
@@ -32,9 +34,17 @@ class Description:
 
     def methods(self, path: str) -> set[str]:
         """The methods that a path has. What a route names literally is no parameter of another one."""
-        matching = [route for route in self.routes if route.path_regex.match(path)]
-        literal = [route for route in matching if route.path == path]
-        return {method for route in literal or matching for method in route.methods or ()}
+        matching = (route for route in self.routes if route.path_regex.match(path))
+        return self.literal.get(path) or {method for route in matching for method in route.methods or ()}
+
+    @cached_property
+    def literal(self) -> dict[str, set[str]]:
+        """The methods of each path that a route names literally."""
+        methods: dict[str, set[str]] = {}
+        for route in self.routes:
+            if not route.param_convertors:
+                methods.setdefault(route.path, set()).update(route.methods or ())
+        return methods
 
     def query_parameters(self, template: str, method: str) -> frozenset[str]:
         """The query parameters of an operation, by its path's template."""
@@ -44,16 +54,18 @@ class Description:
 class Described(APIRoute):
     """A route that asks for the key before it reads anything else, and refuses a parameter that it does not have.
 
-    A misspelt filter must not be ignored.
+    A misspelt filter must not be ignored, and a word that another route names is nobody's id.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler, behind the checks. A dependency would take several times as long, and comes after the body."""
         handle = super().get_route_handler()
-        needs_key = self.path_format.startswith("/v1/")
+        needs_key, has_ids = self.path_format.startswith("/v1/"), bool(self.param_convertors)
 
         async def handler(request: Request) -> Response:
             request = WholeBodyRequest(request.scope, request.receive)
+            if has_ids and request.scope["path"] in request.app.state.description.literal:
+                raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED)
             if needs_key:
                 await session(request)
             if request.query_params:

@@ -150,6 +150,7 @@ def documented(*kinds: type[Exception]) -> dict[int | str, dict[str, Any]]:
     described.setdefault(408, []).append("The body arrived too slowly.")
     described.setdefault(413, []).append("The body is too large.")
     described.setdefault(422, []).append("A field does not fit.")
+    described.setdefault(431, []).append("The header is too large, or has too many fields.")
     return {
         status: {
             "description": " ".join(texts),

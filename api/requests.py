@@ -96,7 +96,11 @@ def _caller(session: Session | None) -> dict[str, str]:
 def _if_match(
     tag: Annotated[
         str | None,
-        Header(alias="If-Match", description='The ETag of the revision to change, such as `"3"`; absent: the newest.'),
+        Header(
+            alias="If-Match",
+            description='The ETag of the revision to change, such as `"3"`; `*` or absent: the newest.',
+            pattern=r'^(\*|"[0-9]{1,9}")$',
+        ),
     ] = None,
 ) -> None:
     pass

@@ -145,6 +145,7 @@ SELECT position FROM queries.progress WHERE projection = %(projection)s AND vers
 -- begin_list: name the tenant and bound the statements of a list; tell its times' positions, and what is made anew
 SELECT set_config('ledger.tenant_id', %(tenant_id)s::text, true),
        set_config('statement_timeout', %(milliseconds)s, true),
+       set_config('lock_timeout', '0', true),  -- waits for locks are part of the list's time
        ARRAY(
            SELECT ledger.position_at(%(tenant_id)s::uuid, m.at - interval '1 microsecond' * m.exclusive::integer)
              FROM unnest(%(moments)s::timestamptz[], %(exclusive)s::boolean[])

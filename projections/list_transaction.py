@@ -41,7 +41,7 @@ def list_transaction(
             **_names(projections),
         }
         try:
-            ((_, _, positions, rebuilding),) = connection.execute(_SQL["begin_list"], asked).fetchall()
+            ((*_, positions, rebuilding),) = connection.execute(_SQL["begin_list"], asked).fetchall()
             select.parameters |= dict(zip(select.moments, positions, strict=True))
             select.settle(connection)
             yield Opened(connection, tuple(rebuilding))

@@ -17,7 +17,7 @@ EVIL = "evil.example:99"
 
 def test_no_answer_to_a_key_is_kept_by_anybody(client: Client, url: str) -> None:
     asset = client.create()
-    with httpx.Client(base_url=url) as stranger:
+    with httpx.Client(base_url=url, timeout=30) as stranger:
         for operation in protected(url):
             for http in (client.http, stranger):
                 answer = ask(http, operation, asset["id"])

@@ -205,16 +205,13 @@ def test_a_method_that_a_path_does_not_have_is_refused_with_those_it_has(client:
     paths: dict[str, set[str]] = {}
     for offered, template, _ in operations(described(url)):
         paths.setdefault(concrete(template, asset["id"]), set()).add(offered)
-    assets, jobs = ("batch", "upload", "purge", "from-urls", "zip"), ("batch", "claim")
-    for target in (*(f"/v1/assets/{word}" for word in assets), *(f"/v1/jobs/{word}" for word in jobs)):
-        del paths[target]  # to the other methods, the word could be an id
 
     with nothing_written(client):
         for target, has in paths.items():
             if method not in has:
                 response = client.call(method, target)
                 assert response.status_code == 405
-                assert set(response.headers["Allow"].split(", ")) >= has
+                assert set(response.headers["Allow"].split(", ")) == has
                 assert method == "HEAD" or problem(response, 405)
 
 

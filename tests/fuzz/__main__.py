@@ -34,7 +34,7 @@ def main(
         settings = environment(servers) | {"ASSET_LEDGER_DATA": str(folder)}
         with ground.server("benchmarks.serve", "serve", "--port", "0", environment=settings) as server:
             url = "http://{}:{}".format(*server.address)
-            paths = httpx.get(f"{url}/openapi.json").json()["paths"]
+            paths = httpx.get(f"{url}/openapi.json", timeout=60).json()["paths"]
             chosen = sum(len(methods) for path, methods in paths.items() if operation in path)
             command = [
                 *(str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIGURATION)),
