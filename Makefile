@@ -11,7 +11,7 @@ demo: $(VENV)/.installed  ## start the service, tell its story over HTTP, keep s
 	@$(BIN)/asset-ledger demo $(if $(ONCE),--once) $(if $(DATA),--data "$(DATA)")
 
 test: $(VENV)/.installed  ## the whole suite on an embedded PostgreSQL
-	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 test-s3-full: $(VENV)/.installed  ## the tests of content on Ceph (Debian's packages, which root installs if missing)
 	@missing=; for program in ceph-mon ceph-osd radosgw; do command -v $$program >/dev/null || missing="$$missing $$program"; done; \
