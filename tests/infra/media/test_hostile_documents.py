@@ -96,7 +96,7 @@ def test_more_memory_than_there_is_for_a_document_is_not_taken(monkeypatch: pyte
 
 
 def test_what_looks_at_a_document_ends_by_itself(tmp_path: Path) -> None:
-    command = [sys.executable, "-I", pdfium.__file__, "600", "1", str(2**29), str(long_to_draw(tmp_path)), "128"]
+    command = [sys.executable, "-I", pdfium.__file__, "600", "1", str(2**29), str(long_to_count(tmp_path))]
 
     assert subprocess.run(command, check=False).returncode == -signal.SIGALRM
 
