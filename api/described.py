@@ -61,9 +61,11 @@ class Described(APIRoute):
         """The handler, behind the checks. A dependency would take several times as long, and comes after the body."""
         handle = super().get_route_handler()
         needs_key, has_ids = self.path_format.startswith("/v1/"), bool(self.param_convertors)
+        brings_body = not {*(self.methods or ())} <= {"GET", "HEAD"}
 
         async def handler(request: Request) -> Response:
-            request = WholeBodyRequest(request.scope, request.receive)
+            if brings_body:
+                request = WholeBodyRequest(request.scope, request.receive)
             if has_ids and request.scope["path"] in request.app.state.description.literal:
                 raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED)
             if needs_key:

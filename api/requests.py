@@ -48,7 +48,8 @@ class RequestId:
             return
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if REQUEST_ID.fullmatch(given) else str(uuid4())
-        scope["path"] = _ABSOLUTE.sub("", scope["path"], count=1) or "/"
+        if not scope["path"].startswith("/"):
+            scope["path"] = _ABSOLUTE.sub("", scope["path"], count=1) or "/"
         started = time.perf_counter()
 
         async def answer(message: Message) -> None:
