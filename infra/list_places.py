@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from domain.errors import ListsBusyError
 
@@ -20,12 +20,12 @@ class ListPlaces:
         self.most = max(1, pool_size // 2)
         self.most_of_tenant = max(1, self.most - self.most // 4)
         self._changed = threading.Condition()
-        self._running: dict[UUID, tuple[UUID, float]] = {}
+        self._running: dict[object, tuple[UUID, float]] = {}
 
     @contextmanager
     def place(self, tenant_id: UUID) -> Iterator[None]:
         """A place for one list of the tenant. ListsBusyError where slow lists hold all that it may have."""
-        number = uuid4()
+        number = object()
         with self._changed:
             while (patience := self._patience(tenant_id)) is not None:
                 if patience <= 0:

@@ -36,20 +36,31 @@ def list_transaction(
         asked = {
             "milliseconds": str(max(1, int(database.list_seconds * 1_000))),
             "tenant_id": tenant_id,
-            "moments": [moment.at for moment in select.moments.values()],
-            "exclusive": [moment.exclusive for moment in select.moments.values()],
             **_names(projections),
         }
         try:
-            ((*_, positions, rebuilding),) = connection.execute(_SQL["begin_list"], asked).fetchall()
-            select.parameters |= dict(zip(select.moments, positions, strict=True))
+            rebuilding = _begin(connection, select, asked)
             select.settle(connection)
-            yield Opened(connection, tuple(rebuilding))
+            yield Opened(connection, rebuilding)
         except psycopg.errors.QueryCanceled:
             raise ListTooSlowError(
                 f"The list took longer than {database.list_seconds:g} s. Narrow it by a filter, or by times that are "
                 "closer together."
             ) from None
+
+
+def _begin(connection: Connection, select: Select, asked: dict[str, Any]) -> tuple[str, ...]:
+    """Have the transaction begun and the select's times known; returns what is being made anew."""
+    if not select.moments:
+        ((*_, rebuilding),) = connection.execute(_SQL["begin_list"], asked).fetchall()
+        return tuple(rebuilding)
+    times = {
+        "moments": [moment.at for moment in select.moments.values()],
+        "exclusive": [moment.exclusive for moment in select.moments.values()],
+    }
+    ((*_, rebuilding, positions),) = connection.execute(_SQL["begin_list_of_times"], asked | times).fetchall()
+    select.parameters |= dict(zip(select.moments, positions, strict=True))
+    return tuple(rebuilding)
 
 
 @contextmanager
@@ -79,5 +90,7 @@ def refuse_rebuilding(names: Sequence[str]) -> None:
         )
 
 
-def _names(projections: Sequence[Projection[Any]]) -> dict[str, list[Any]]:
-    return {"projections": [p.name for p in projections], "versions": [p.version for p in projections]}
+def _names(projections: Sequence[Projection[Any]]) -> dict[str, str]:
+    """The read models as the texts of arrays (PostgreSQL, 8.15.6), which are quicker to send than lists."""
+    names, versions = ",".join(p.name for p in projections), ",".join(str(p.version) for p in projections)
+    return {"projections": f"{{{names}}}", "versions": f"{{{versions}}}"}

@@ -224,10 +224,11 @@ class Select:
     def rows(self, connection: Connection, limit: int) -> list[tuple[Any, ...]]:
         """At most `limit` rows.
 
-        Never prepared: after a few executions PostgreSQL would keep one plan for all values, the rare and the common.
+        With parameters it is never prepared: after a few executions PostgreSQL would keep one plan for all values, the
+        rare and the common.
         """
-        cursor = connection.cursor(binary=True)
-        return cursor.execute(self.query(), {**self.parameters, "limit": limit}, prepare=False).fetchall()
+        cursor, prepare = connection.cursor(binary=True), False if self.parameters else None
+        return cursor.execute(self.query(), {**self.parameters, "limit": limit}, prepare=prepare).fetchall()
 
     def query(self) -> Composed:
         """The statement, with the parameters of the conditions and `limit`."""
