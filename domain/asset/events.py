@@ -3,12 +3,12 @@
 from typing import Annotated, ClassVar, Final, Literal, get_args
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from domain.event import Event, StoredDocuments
 from domain.media import Media
 from domain.reference import Reference
-from domain.values import Frozen, Imported, JsonObject, Personal, Text
+from domain.values import Frozen, Imported, JsonObject, Personal, Text, integral
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 PurgeBasis = Literal["asked", "retention", "superseded"]
@@ -20,7 +20,7 @@ class Content(Frozen):
     """What is said of an asset's bytes: media type (RFC 6838), size in bytes, SHA-256 in lower-case hex."""
 
     content_type: Annotated[Text, Field(max_length=255)] | None = None
-    size: Annotated[int, Field(strict=True, ge=0, lt=2**53)] | None = None
+    size: Annotated[int, Field(strict=True, ge=0, lt=2**53), BeforeValidator(integral)] | None = None
     sha256: Sha256 | None = None
 
 

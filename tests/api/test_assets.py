@@ -101,6 +101,13 @@ def test_everything_that_is_said_of_an_asset_is_kept(client: Client) -> None:
     assert event["reason"] == "First cut"
 
 
+def test_a_size_is_a_whole_number_however_json_writes_it(client: Client) -> None:
+    assert client.create(content={"size": 512.0})["content"]["size"] == 512
+    for size in (512.5, "512", True, 2.0**53):
+        body = {"media": {"media_kind": "image"}, "content": {"size": size}}
+        problem(client.call("POST", "/v1/assets", json=body), 422)
+
+
 def test_an_asset_says_when_and_by_whom_it_was_made(client: Client) -> None:
     before = datetime.now(UTC)
     asset = client.create()
