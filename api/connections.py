@@ -9,6 +9,7 @@ import asyncio
 import fcntl
 import json
 import logging
+import re
 import resource
 import sys
 import termios
@@ -18,9 +19,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
 
-import h11
 import structlog
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 READ_OF_BODY: Final = 1 << 20
 """How much of a body is read at once: a large body takes fewer turns of the loop than with asyncio's 256 KiB."""
@@ -33,6 +33,12 @@ MOST_CONNECTIONS: Final = 10_000
 FEWEST_CONNECTIONS: Final = 16
 LEAST_RESERVED: Final = 256
 MIB: Final = 1 << 20
+NO_HEAD: Final = float("-inf")
+"""The size of a header that has ended: what arrives is the body."""
+
+_ORIGIN: Final = re.compile(rb"[a-z][a-z0-9+.-]*://[^/?#]*", re.IGNORECASE)
+"""What a target in absolute form (RFC 9112, 3.2.2) has before its path."""
+_OFFER: Final = re.compile(rb"(?<=\r\n)upgrade(?=[ \t]*:)", re.IGNORECASE)
 
 _LOG = structlog.get_logger()
 
@@ -156,7 +162,7 @@ class Connections:
         return overdue
 
 
-class Connection(H11Protocol):
+class Connection(HttpToolsProtocol):
     """One connection of HTTP/1.1, which tells `Connections` when it falls silent."""
 
     def __init__(self, all_: Connections, **server: Any) -> None:  # noqa: ANN401 - what uvicorn gives a protocol
@@ -166,6 +172,7 @@ class Connection(H11Protocol):
         self.silent_since = self._progress_at = time.monotonic()
         self._late_at = float("inf")
         self._left = 0
+        self._size_of_head: float = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
@@ -180,28 +187,51 @@ class Connection(H11Protocol):
         if self.refused:
             self.transport.write(_FULL)
             self.transport.close()
-        else:
-            super().data_received(data)
+            return
+        if self._size_of_head >= 0 and (b"pgrade" in data or b"PGRADE" in data):
+            data = _without_offer(data)
+        self._size_of_head += len(data)
+        super().data_received(data)
+        if self._size_of_head > READ_OF_HEAD:
+            self._refuse(_TOO_LARGE)
 
-    def handle_events(self) -> None:
-        super().handle_events()
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._all.is_asking(self)
-        self._read_at_once(READ_OF_BODY if self.conn.their_state is h11.SEND_BODY else READ_OF_HEAD)
+    def on_headers_complete(self) -> None:
+        if self.parser.get_http_version() == "1.1" and [name for name, _ in self.headers].count(b"host") != 1:
+            raise ValueError("RFC 9112, 3.2: a request names one host")
+        if self.parser.should_upgrade():
+            raise ValueError("no other protocol is spoken")
+        if not self.url.startswith(b"/"):
+            self.url = b"/" + _ORIGIN.sub(b"", self.url, count=1).removeprefix(b"/")
+        super().on_headers_complete()
+        self._size_of_head = NO_HEAD
+        self._read_at_once(READ_OF_BODY)
+        self._all.is_asking(self)
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._size_of_head = 0
+        self._read_at_once(READ_OF_HEAD)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - as uvicorn has it
-        """Refuse what the parser gave up on. Nobody is left to be answered by the application."""
-        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
-            status = getattr(sys.exc_info()[1], "error_status_hint", HTTPStatus.BAD_REQUEST)
-            self.transport.write(_TOO_LARGE if status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE else _NO_HTTP)
-            if self.cycle is not None:
-                self.cycle.disconnected = True
-                self.cycle.message_event.set()
+        self._refuse(_NO_HTTP)
+
+    def _refuse(self, answer: bytes) -> None:
+        """Refuse what the parser gave up on, once all requests before it are answered."""
+        unanswered = None if self.cycle is None or self.cycle.response_complete else self.cycle
+        if unanswered and (self.pipeline or not unanswered.more_body):
+            unanswered.keep_alive = False
+            return
+        if not (unanswered and unanswered.response_started):
+            self.transport.write(answer)
+        if unanswered:
+            unanswered.disconnected = True
+            unanswered.message_event.set()
         self.transport.close()
 
     def on_response_complete(self) -> None:
         self.silent_since = self._progress_at = time.monotonic()
-        self._all.is_silent(self)
+        if not self.pipeline:
+            self._all.is_silent(self)
         super().on_response_complete()
 
     def pause_writing(self) -> None:
@@ -242,6 +272,15 @@ class Connection(H11Protocol):
 
     def _read_at_once(self, size: int) -> None:
         self.transport.max_size = size  # type: ignore[attr-defined]  # of asyncio's own transports
+
+
+def _without_offer(data: bytes) -> bytes:
+    """The beginning of a request without its offer to speak another protocol, which RFC 9110, 7.8 lets a server ignore.
+
+    The parser would take the body for the other protocol.
+    """
+    head, end, rest = data.partition(b"\r\n\r\n")
+    return _OFFER.sub(b"Declined", head) + end + rest
 
 
 class OnceASecond(logging.Filter):

@@ -30,7 +30,6 @@ _LOG = structlog.get_logger()
 MAX_POSITION = 2**63 - 1
 WAIT_SECONDS = 5.0
 MOST_HEADERS = 100
-_ABSOLUTE = re.compile("https?://[^/?]*", re.IGNORECASE)
 
 
 class RequestId:
@@ -48,8 +47,6 @@ class RequestId:
             return
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if REQUEST_ID.fullmatch(given) else str(uuid4())
-        if not scope["path"].startswith("/"):
-            scope["path"] = _ABSOLUTE.sub("", scope["path"], count=1) or "/"
         started = time.perf_counter()
 
         async def answer(message: Message) -> None:

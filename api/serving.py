@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import os
-import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -14,7 +12,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from api.connections import READ_OF_HEAD, Bounds, Connection, Connections, OnceASecond
+from api.connections import Bounds, Connection, Connections, OnceASecond
 
 START_SECONDS = 60
 STOP_SECONDS = 5
@@ -47,7 +45,6 @@ class _Server(uvicorn.Server):
                 proxy_headers=False,
                 backlog=ACCEPTED_AT_ONCE,
                 timeout_keep_alive=bounds.kept,
-                h11_max_incomplete_event_size=READ_OF_HEAD,
                 timeout_graceful_shutdown=ANSWER_SECONDS,
             )
         )
@@ -101,15 +98,6 @@ def url_of(listener: socket.socket) -> str:
     """Where the socket is reached."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def wait_for_signal() -> None:
-    """Return at the next SIGINT or SIGTERM, so that everything can be closed in order."""
-    # A pipe, since an event that is set by a handler while this very thread waits for it can lock itself out.
-    reading, writing = os.pipe()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: os.write(writing, b"."))
-    os.read(reading, 1)
 
 
 @contextmanager

@@ -167,7 +167,7 @@ def _sealed_names(event_class: type[Event]) -> tuple[str, ...]:
 
 def to_parts(event: Event) -> Parts:
     """The event's JSON document, split. What is null is left out, and so is what is personal and empty."""
-    own = event.model_dump(mode="json")
+    own = type(event).__pydantic_serializer__.to_python(event, mode="json")  # as model_dump, without its options
     envelope = own.pop("envelope")
     own["reason"] = envelope["reason"]
     clear = {

@@ -21,7 +21,7 @@ from api.cli.importing import read_by, run_import
 from api.cli.opening import operated, operator
 from api.cli.output import console, say
 from api.cli.projections import rebuild_with_bar
-from api.cli.stop_deadline import wait_to_be_stopped
+from api.cli.stop_deadline import heed_stop_signals
 from api.cli.story import Story
 from api.cli.story_of_content import ContentStory
 from api.cli.telling import SAMPLES
@@ -102,6 +102,7 @@ def _reconcile(services: Services, tenant_id: UUID, on: Console) -> None:
 
 def _keep_serving(on: Console, url: str, key: str, asset_id: str) -> None:
     """Print how to go on, and serve until Ctrl-C or SIGTERM."""
+    wait_to_be_stopped = heed_stop_signals()
     on.print(
         Text.assemble("\n", ("Serving", "bold green"), f" on {url} (API description: {url}/docs). Stop with Ctrl-C.")
     )

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from api.cli.opening import opened
 from api.cli.output import console, say, table
-from api.cli.stop_deadline import wait_to_be_stopped
+from api.cli.stop_deadline import heed_stop_signals
 from projections.catalogue import PROJECTIONS
 from projections.engine import Engine
 from projections.old_versions import drop_old
@@ -34,6 +34,7 @@ class EventsPerSecond(ProgressColumn):
 def run() -> None:
     """Follow the logs until stopped. Any number may run at once; each batch is folded by exactly one."""
     with opened() as services, Follower(services.engine):
+        wait_to_be_stopped = heed_stop_signals()
         say("following; stop with Ctrl-C")
         wait_to_be_stopped()
 

@@ -1,5 +1,6 @@
 """`serve` and `migrate`: run the service, and prepare its databases."""
 
+import gc
 from contextlib import nullcontext
 from datetime import timedelta
 from typing import Annotated
@@ -8,7 +9,7 @@ import typer
 
 from api.app import create_app
 from api.cli.output import say, warn
-from api.cli.stop_deadline import wait_to_be_stopped
+from api.cli.stop_deadline import heed_stop_signals
 from api.clock_monitor import ClockMonitor
 from api.composition import Services, services
 from api.content_watch import ContentWatch
@@ -36,11 +37,20 @@ def serve(
         ClockMonitor(made),
         LeaseWatch(made),
         ContentWatch(made, timedelta(days=settings.retention_days)),
-        serving(create_app(lambda: nullcontext(made)), listener) as url,
+        serving(app := create_app(lambda: nullcontext(made)), listener) as url,
     ):
+        wait_to_be_stopped = heed_stop_signals()
         say(f"serving on {url}; the API is described at {url}/docs")
         _warn_of_the_store(made)
+        app.openapi()
+        _exempt_from_collection()
         wait_to_be_stopped()
+
+
+def _exempt_from_collection() -> None:
+    """Keep the garbage collector off what lives as long as the process: a full collection walked it during requests."""
+    gc.collect()
+    gc.freeze()
 
 
 def _warn_of_the_store(services: Services) -> None:

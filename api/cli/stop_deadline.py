@@ -1,14 +1,14 @@
 """The end of a process that serves: in order if it can be, and in any case within ten seconds."""
 
 import os
+import signal
 import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 
 import structlog
-
-from api.serving import wait_for_signal
 
 STOP_SECONDS = 9.0
 """From the signal to the end, with a second left for the system."""
@@ -16,16 +16,24 @@ STOP_SECONDS = 9.0
 _LOG = structlog.get_logger()
 
 
-def wait_to_be_stopped() -> None:
-    """Return at the next SIGINT or SIGTERM; if the process has not ended by itself within the time, end it then.
+def heed_stop_signals() -> Callable[[], object]:
+    """Have SIGINT and SIGTERM noted from now on; returns what waits for one of them.
 
-    An embedded PostgreSQL is stopped all the same, by its own watchdog, once its last user is gone.
+    If the process has not ended by itself within the time after one, it is ended then. An embedded PostgreSQL is
+    stopped all the same, by its own watchdog, once its last user is gone.
     """
-    wait_for_signal()
-    threading.Thread(target=_end_overdue, name="stop-deadline", daemon=True).start()
+    reading, writing = os.pipe()
+    stopping = threading.Event()
+    threading.Thread(target=_end_overdue, args=(reading, stopping), name="stop-deadline", daemon=True).start()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # A pipe: a handler that sets the event that its own thread waits for can lock itself out.
+        signal.signal(number, lambda *_: os.write(writing, b"."))
+    return stopping.wait
 
 
-def _end_overdue() -> None:
+def _end_overdue(reading: int, stopping: threading.Event) -> None:
+    os.read(reading, 1)
+    stopping.set()
     time.sleep(STOP_SECONDS)
     _LOG.error("ended without being done", seconds=STOP_SECONDS, hanging=hanging())
     os._exit(1)

@@ -1,7 +1,6 @@
 """One call of the append function: a group of appends goes out, and what became of each comes back."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
@@ -38,8 +37,7 @@ class Place(NamedTuple):
     effective_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(NamedTuple):
     """Events of one tenant to be appended, all or none, exactly as their bytes are."""
 
     tenant_id: UUID
@@ -119,11 +117,14 @@ def _named(server: ServerIdentity | None) -> dict[str, str | None]:
 def _columns(appends: Sequence[Append]) -> dict[str, object]:
     """The group as the statement's parameters. Arrays are written as text, which is far quicker than adapting them."""
     tenant_ids, numbers, revisions = [], [], []
-    for number, append in enumerate(appends):
-        size = len(append.entries)
-        tenant_ids += [append.tenant_id.hex] * size
+    last, text = None, ""
+    for number, (tenant_id, own_entries, revision) in enumerate(appends):
+        if tenant_id is not last:  # most groups are of one tenant, and UUIDs are written in Python
+            last, text = tenant_id, tenant_id.hex
+        size = len(own_entries)
+        tenant_ids += [text] * size
         numbers += [str(number)] * size
-        revisions += ["NULL" if append.policy_revision is None else str(append.policy_revision)] * size
+        revisions += ["NULL" if revision is None else str(revision)] * size
     entries = [entry for append in appends for entry in append.entries]
     return {
         "tenant_ids": _array(tenant_ids),

@@ -100,13 +100,12 @@ class Delivery:
 
     def _note(self, group: Sequence[Sent], outcomes: Sequence[Outcome | Exception]) -> None:
         """Remember how far each log is now."""
-        latest = {
-            waiting.append.tenant_id: (places[-1].position, waiting.append.entries[-1].state)
-            for waiting, places in zip(group, outcomes, strict=True)
-            if not isinstance(places, Exception) and places
-        }
-        for tenant_id, (position, entry) in latest.items():
-            self._heads.note_entry(tenant_id, position, entry)
+        noted = None
+        for waiting, places in zip(reversed(group), reversed(outcomes), strict=True):
+            append = waiting.append
+            if append.tenant_id is not noted and not isinstance(places, Exception) and places:
+                noted = append.tenant_id
+                self._heads.note_entry(noted, places[-1].position, append.entries[-1].state)
 
     def _send(self, group: Sequence[Sent], head_wait: int) -> Sequence[Outcome | Exception]:
         with self._database.connection() as connection:

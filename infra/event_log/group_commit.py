@@ -230,14 +230,19 @@ class GroupWriter:
 
     def _next(self, own: SupervisedThread) -> _Waiting | None:
         """Wait for the next append; None once the writer is closed. Gives signs of life."""
+        own.beat()
+        with suppress(Empty):
+            return self._inbox.get_nowait()  # to wait with a time costs the system a timer
         while True:
-            own.beat()
             with suppress(Empty):
                 return self._inbox.get(timeout=IDLE_SECONDS)
+            own.beat()
 
     def _take(self, drained: Sequence[_Waiting]) -> None:
         """Commit what nobody has given up, but for those that a lane takes."""
-        group = [waiting for waiting in drained if waiting.claim() and not self._in_lane(waiting)]
+        group = [waiting for waiting in drained if waiting.claim()]
+        if self._lanes:
+            group = [waiting for waiting in group if not self._in_lane(waiting)]
         locked = self._commit(group, self.patience.head)
         for waiting in self._commit(locked, 0):
             waiting.tell(waiting.unanswered(LogBusyError()))
@@ -275,8 +280,6 @@ class GroupWriter:
 
     def _in_lane(self, waiting: _Waiting, *, opening: bool = False) -> bool:
         """Whether the append now waits in its tenant's lane, or was refused there; a lane may be opened for it."""
-        if not (self._lanes or opening):
-            return False
         tenant_id = waiting.append.tenant_id
         with self._lock:
             lane = self._lanes.get(tenant_id)

@@ -67,7 +67,7 @@ class KnownHeads:
 
     def check(self, tenant_id: UUID) -> None:
         """LogWentBackError if the tenant's log is not what it was known to be."""
-        if reason := self._gone_back.get(tenant_id):
+        if self._gone_back and (reason := self._gone_back.get(tenant_id)):
             raise LogWentBackError(reason)
 
     def problem(self) -> str | None:

@@ -203,7 +203,12 @@ def test_projections_run_follows_what_others_record(environment: dict[str, str],
 
 
 def test_a_program_that_waits_for_a_signal_ends_however_often_it_is_sent() -> None:
-    script = "from api.serving import wait_for_signal; print('waiting', flush=True); wait_for_signal()"
+    script = """if True:
+        from api.cli.stop_deadline import heed_stop_signals
+        wait_to_be_stopped = heed_stop_signals()
+        print("waiting", flush=True)
+        wait_to_be_stopped()
+    """
     for _ in range(10):
         with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as waiting:
             assert waiting.stdout is not None

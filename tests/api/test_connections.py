@@ -323,6 +323,12 @@ WRONG = [
     b"POST /v1/assets HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
     b"POST /v1/assets HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
     b"GET /health HTTP/1.1\r\n\r\n",
+    b"GET /health HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+    b"GET /health HTTP/1.1\r\nHost: x\r\nNo colon\r\n\r\n",
+    b"GET /health HTTP/1.1\r\nHost: x\r\nA: \x00\r\n\r\n",
+    b"GET /h\xc3\xa4lth HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"POST /v1/assets HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+    b"\r\n" * 50_000,
 ]
 
 
@@ -330,8 +336,31 @@ WRONG = [
 def test_what_is_no_request_is_refused_and_the_connection_closed(services: Services, sent: bytes) -> None:
     with capture_logs() as logged, soon(services) as url, closing(opened(url, sent + b"\r\n" * 8)) as connection:
         answer = to_the_end(connection)
-        assert answer[9:12] in {b"400", b"401"}
+        assert answer[9:12] in {b"400", b"401", b"431"}
     assert "error" not in {entry["log_level"] for entry in logged}
+
+
+@pytest.mark.parametrize("rest", [b"\x16\x03\x01\r\n", b"GET / HTTP/1.1\r\n\r\n"], ids=["no request", "no host"])
+def test_what_is_wrong_after_a_request_is_no_answer_to_it(services: Services, rest: bytes) -> None:
+    tenant_id = new_tenant(services)
+    key = services.tenants.issue_key(context(), tenant_id, Actor(id="ann", type="user"))
+    body = b'{"media":{"media_kind":"image"}}'
+    head = f"POST /v1/assets HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Length: {len(body)}\r\n"
+    asked = head.encode() + b"Content-Type: application/json\r\n\r\n" + body
+    with soon(services) as url, closing(opened(url, asked + asked + rest)) as connection:
+        answers = to_the_end(connection).split(b"HTTP/1.1 ")[1:]
+    assert [answer[:3] for answer in answers] == [b"201", b"201"]
+    assert b"connection: close" in answers[-1]
+
+
+def test_an_offer_of_another_protocol_is_declined(client: Client, services: Services) -> None:
+    body = b'{"media":{"media_kind":"image"}}'
+    offered = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQAAP__"}
+    with soon(services) as url, httpx.Client(base_url=url, headers=client.http.headers) as http:
+        for _ in range(2):
+            answer = http.post("/v1/assets", content=body, headers=offered | {"Content-Type": "application/json"})
+            assert answer.status_code == 201
+            assert http.get("/v1/assets", headers=offered).status_code == 200
 
 
 def test_mistakes_of_callers_are_logged_once_a_second(short: ServedProcess) -> None:

@@ -29,10 +29,11 @@ MARGIN = 3
 HANGING = """
 import threading
 from api import logs
-from api.cli.stop_deadline import wait_to_be_stopped
+from api.cli.stop_deadline import heed_stop_signals
 
 logs.configure()
 threading.Thread(target=threading.Event().wait, name="stuck").start()
+wait_to_be_stopped = heed_stop_signals()
 print("waiting", flush=True)
 wait_to_be_stopped()
 """
