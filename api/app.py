@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from fastapi import FastAPI
@@ -141,10 +142,10 @@ def _operation_id(route: APIRoute) -> str:
 
 def _describe_the_rest(app: FastAPI) -> None:
     """Add what no route declares: the caller's headers, the schemas of problems and of what a batch reads by itself."""
-    make = app.openapi
+    make, one_at_a_time = app.openapi, Lock()
 
     @cache
-    def openapi() -> dict[str, object]:
+    def describe() -> dict[str, object]:
         described = make()
         components = described["components"]
         for route in _routes():
@@ -170,6 +171,10 @@ def _describe_the_rest(app: FastAPI) -> None:
         parts = schemas["UploadParts"]["properties"]
         parts |= {name: _without_null(part) for name, part in parts.items()}
         return described
+
+    def openapi() -> dict[str, object]:
+        with one_at_a_time:
+            return describe()
 
     app.openapi = openapi  # type: ignore[method-assign]
 

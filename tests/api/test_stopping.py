@@ -144,3 +144,10 @@ def test_a_service_with_nothing_to_do_ends_at_once(data_dir: Path) -> None:
         seconds, logged = seconds_to_stop(process)
     assert process.returncode == 0, logged
     assert seconds < STOP_SECONDS
+
+
+def test_who_is_the_first_to_ask_for_the_description_gets_all_of_it(data_dir: Path) -> None:
+    with start(data_dir):
+        for _ in range(5):  # while the service makes it too
+            with service({"ASSET_LEDGER_DATA": str(data_dir)}) as (_process, url):
+                assert "paths" in httpx.get(f"{url}/openapi.json").json()
