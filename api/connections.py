@@ -20,6 +20,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import structlog
+from httptools import HttpParserInvalidMethodError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 READ_OF_BODY: Final = 1 << 20
@@ -62,6 +63,7 @@ _FULL: Final = _refusal(
 _TOO_LARGE: Final = _refusal(
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "header-too-large", "The header is larger than the service takes."
 )
+_NO_METHOD: Final = _refusal(HTTPStatus.NOT_IMPLEMENTED, "not-implemented", "This is no method that the service knows.")
 _NO_HTTP: Final = _refusal(HTTPStatus.BAD_REQUEST, "bad-request", "This is no request of HTTP/1.1.")
 
 
@@ -213,7 +215,8 @@ class Connection(HttpToolsProtocol):
         self._read_at_once(READ_OF_HEAD)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - as uvicorn has it
-        self._refuse(_NO_HTTP)
+        unknown = isinstance(sys.exc_info()[1], HttpParserInvalidMethodError)
+        self._refuse(_NO_METHOD if unknown else _NO_HTTP)
 
     def _refuse(self, answer: bytes) -> None:
         """Refuse what the parser gave up on, once all requests before it are answered."""

@@ -155,6 +155,7 @@ def _problems() -> str:
         (413, "`urn:asset-ledger:problem:body-too-large`", "The body is larger than the route takes."),
         (422, "`urn:asset-ledger:problem:invalid-request`", "A field does not fit. `errors` says which, and why."),
         (431, "`urn:asset-ledger:problem:header-too-large`", "The header has more than 100 fields or 48 KiB."),
+        (501, "`urn:asset-ledger:problem:not-implemented`", "The method is none of HTTP's."),
         (500, "`urn:asset-ledger:problem:internal-error`", "A fault of the service. Its log has the request id."),
     ]
     rows.sort(key=lambda row: row[0])

@@ -298,6 +298,12 @@ def test_a_header_has_a_size(url: str, more: bytes) -> None:
         assert b"application/problem+json" in answer
 
 
+def test_a_method_that_nobody_knows_is_not_implemented(url: str) -> None:
+    answer = httpx.request("BREW", f"{url}/v1/assets")
+    assert answer.status_code == 501
+    assert answer.json()["type"] == "urn:asset-ledger:problem:not-implemented"
+
+
 def test_a_query_may_have_as_many_ids_as_a_list_takes(client: Client) -> None:
     asset_id = with_content(client)
     answer = client.get("/v1/assets/zip", id=[asset_id] * 1_000)
@@ -336,7 +342,7 @@ WRONG = [
 def test_what_is_no_request_is_refused_and_the_connection_closed(services: Services, sent: bytes) -> None:
     with capture_logs() as logged, soon(services) as url, closing(opened(url, sent + b"\r\n" * 8)) as connection:
         answer = to_the_end(connection)
-        assert answer[9:12] in {b"400", b"401", b"431"}
+        assert answer[9:12] in {b"400", b"401", b"431", b"501"}
     assert "error" not in {entry["log_level"] for entry in logged}
 
 
