@@ -7,37 +7,40 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Self
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from api.health import Check, ContentFull, DatabaseFull, HealthProbe
-from api.session import Session
+from api.application.health import Check, ContentFull, DatabaseFull, HealthProbe
+from api.application.session import Session
 from domain.event import Actor, Authenticated, event_types
 from infra.clock import DatabaseClock
 from infra.connections import PROBE, PROJECTOR, WRITER
-from infra.content.choosing import open_store
-from infra.content.rules import ContentRules
-from infra.content.signing import UrlSigner
+from infra.content.factory import open_store
+from infra.content.limits import ContentRules
+from infra.content.signed_urls import UrlSigner
 from infra.content.store import ContentStore
 from infra.database import Database
-from infra.event_log.group_commit import MOST_LANES, GroupWriter, Patience
+from infra.databases import Databases, open_databases
+from infra.event_log.group_commit import GroupWriter
 from infra.event_log.heads import KnownHeads
+from infra.event_log.lanes import MOST_LANES
 from infra.event_log.log import EventLog
 from infra.event_log.mapper import SealingMapper
+from infra.event_log.patience import Patience
 from infra.event_log.snapshots import SnapshotWriter
 from infra.keys.sealed_subjects import SealedSubjects
 from infra.keys.store import KeyStore
 from infra.server_identity import Lineage
 from infra.server_watch import ServerWatch
-from infra.servers import Servers, servers
 from infra.settings import Settings, SettingsError
 from infra.supervision import SupervisedThread
 from infra.tenants import Tenants
 from projections.catalogue import PROJECTIONS
-from projections.engine import Engine
+from projections.engine.engine import Engine
+from projections.engine.follower import Follower
 from projections.projection import check_handled
-from projections.running import Follower
 
 MOST_CLAIMS = 4
 """Connections on which subjects are claimed for their keys."""
@@ -94,91 +97,136 @@ class Services:
         )
 
 
+@dataclass(frozen=True)
+class _Pools:
+    """The connections by purpose, and what this process has seen of the servers behind them."""
+
+    service: Database
+    projector: Database
+    writer: Database
+    claims: Database
+    keys: Database
+    probes: tuple[Database, Database]
+    """As the projector, and as the service."""
+    watched: tuple[Database, Database]
+    """Of the log's server, and of the keys'."""
+    log_lineage: Lineage
+    key_lineage: Lineage
+
+    @classmethod
+    def open(
+        cls, settings: Settings, databases: Databases, stack: ExitStack, log_lineage: Lineage, key_lineage: Lineage
+    ) -> Self:
+        """The pools, open until the stack is closed."""
+        size, prepare = settings.pool_size, settings.prepared_statements
+        connect = partial(Database, prepare=prepare, in_doubt=settings.resend_seconds, lineage=log_lineage)
+        connect_keys = partial(connect, databases.keys, lineage=key_lineage)
+        probe = partial(Database, size=1, prepare=prepare, timeout=PROBE.answer, bounds=PROBE)
+        open_ = stack.enter_context
+        return cls(
+            service=open_(connect(databases.service, size=size, list_seconds=settings.list_seconds)),
+            projector=open_(connect(databases.projector, size=size, bounds=PROJECTOR)),
+            writer=open_(connect(databases.service, size=1 + MOST_LANES, bounds=WRITER)),
+            claims=open_(connect(databases.service, size=MOST_CLAIMS)),
+            keys=open_(connect_keys(size=size)),
+            probes=(open_(probe(databases.projector)), open_(probe(databases.service))),
+            watched=(open_(connect(databases.service, size=1)), open_(connect_keys(size=1))),
+            log_lineage=log_lineage,
+            key_lineage=key_lineage,
+        )
+
+    def key_store(self, settings: Settings) -> KeyStore:
+        """The keys of the settings' key-encryption key."""
+        subjects, lineage, log_lineage = SealedSubjects(self.claims), self.key_lineage, self.log_lineage
+        return KeyStore(self.keys, settings.kek(), subjects=subjects, lineage=lineage, log_lineage=log_lineage)
+
+    def health_probe(self, mapper: SealingMapper, store: ContentStore) -> HealthProbe:
+        """Asks how the databases and the store are, over connections of its own."""
+        full = (DatabaseFull((self.service, self.writer, self.projector, self.keys)), ContentFull(store))
+        projector, service = self.probes
+        return HealthProbe(Engine(projector, mapper, PROJECTIONS.values()), projector, service, full)
+
+    def server_watches(self, keys: KeyStore) -> tuple[ServerWatch, ServerWatch]:
+        """Notice when another server answers in the place of the log's, or of the keys'."""
+        log_server, key_server = self.watched
+        return (
+            ServerWatch("log-server", log_server, self.log_lineage),
+            ServerWatch("key-server", key_server, self.key_lineage, keys.write_again),
+        )
+
+
 def utc_now() -> datetime:
     """The server's clock, to the microsecond."""
     return datetime.now(UTC)
 
 
 @contextmanager
-def services(settings: Settings) -> Iterator[Services]:
+def open_services(settings: Settings) -> Iterator[Services]:
     """Everything, for as long as the block runs: databases, log, projections."""
-    with servers(settings) as found, connected(settings, found) as made:
-        yield made
+    with open_databases(settings) as databases, connected(settings, databases) as services:
+        yield services
 
 
 @contextmanager
-def connected(settings: Settings, found: Servers) -> Iterator[Services]:
+def connected(settings: Settings, databases: Databases) -> Iterator[Services]:
     """Everything that stands on the given databases.
 
     MigrationError, KeyFileError, SettingsError if they do not fit; UnhandledEventError if a projection could not go on
     after an event.
     """
     check_handled(PROJECTIONS.values(), event_types())
-    found.check(prepared=settings.prepared_statements)
-    size, prepare = settings.pool_size, settings.prepared_statements
+    databases.check(prepared=settings.prepared_statements)
     with ExitStack() as stack:
         heads = KnownHeads()
-        lineage, keys_lineage = Lineage(heads.compare), Lineage()
-        connect = partial(Database, prepare=prepare, in_doubt=settings.resend_seconds, lineage=lineage)
-        connect_keys = partial(connect, found.keys, lineage=keys_lineage)
-        database = stack.enter_context(connect(found.service, size=size, list_seconds=settings.list_seconds))
-        projector = stack.enter_context(connect(found.projector, size=size, bounds=PROJECTOR))
-        keys = stack.enter_context(connect_keys(size=size))
-        subjects = SealedSubjects(stack.enter_context(connect(found.service, size=MOST_CLAIMS)))
-        store = KeyStore(keys, settings.kek(), subjects=subjects, lineage=keys_lineage, log_lineage=lineage)
-        store.check()
-        mapper = SealingMapper(store)
-        engine = Engine(projector, mapper, PROJECTIONS.values())
+        pools = _Pools.open(settings, databases, stack, Lineage(heads.compare), Lineage())
+        keys = pools.key_store(settings)
+        keys.check()
+        mapper = SealingMapper(keys)
+        engine = Engine(pools.projector, mapper, PROJECTIONS.values())
         engine.install()
-        writing = stack.enter_context(connect(found.service, size=1 + MOST_LANES, bounds=WRITER))
-        clock = DatabaseClock(database, utc_now)
-        signer = UrlSigner(_signing_secret(settings), settings.public_url)
-        content = _content_store(settings, signer, clock)
-        asking, looking_up = (
-            stack.enter_context(Database(url, size=1, prepare=prepare, timeout=PROBE.answer, bounds=PROBE))
-            for url in (found.projector, found.service)
-        )
-        conditions = (DatabaseFull((database, writing, projector, keys)), ContentFull(content))
-        probe = HealthProbe(Engine(asking, mapper, PROJECTIONS.values()), asking, looking_up, conditions)
-        follower = Follower(engine)
-        patience = Patience(resend=settings.resend_seconds)
-        writer = stack.enter_context(GroupWriter(writing, follower.wake, patience=patience, heads=heads))
-        snapshots = stack.enter_context(SnapshotWriter(store))
-        log = EventLog(database, writer, mapper, snapshots)
-        made = Services(
-            database,
-            projector,
-            store,
-            log,
-            Tenants(database, log, store),
-            engine,
-            clock.local,
-            clock,
-            content,
-            signer,
-            _rules(settings),
-            writer,
-            stack.enter_context(probe),
-            snapshots,
-            checks=[clock],
-        )
-        watching = [
-            ServerWatch("log-server", stack.enter_context(connect(found.service, size=1)), lineage),
-            ServerWatch(
-                "key-server",
-                stack.enter_context(connect_keys(size=1)),
-                keys_lineage,
-                store.write_again,
-            ),
-        ]
-        for watch in watching:
-            stack.enter_context(watch)
-        made.watches.extend(watch.thread for watch in watching)
-        made.checks.extend([*watching, heads, store])
+        follower, patience = Follower(engine), Patience(resend=settings.resend_seconds)
+        writer = stack.enter_context(GroupWriter(pools.writer, follower.wake, patience=patience, heads=heads))
+        services = _services(settings, pools, keys, mapper, engine, writer, stack)
+        servers = [stack.enter_context(watch) for watch in pools.server_watches(keys)]
+        services.watches.extend(watch.thread for watch in servers)
+        services.checks.extend([*servers, heads, keys])
         if settings.follow:
             stack.enter_context(follower)
-            made.watches.append(follower.thread)
-        yield made
+            services.watches.append(follower.thread)
+        yield services
+
+
+def _services(
+    settings: Settings,
+    pools: _Pools,
+    keys: KeyStore,
+    mapper: SealingMapper,
+    engine: Engine,
+    writer: GroupWriter,
+    stack: ExitStack,
+) -> Services:
+    clock = DatabaseClock(pools.service, utc_now)
+    signer = UrlSigner(_signing_secret(settings), settings.public_url)
+    store = _content_store(settings, signer, clock)
+    snapshots = stack.enter_context(SnapshotWriter(keys))
+    log = EventLog(pools.service, writer, mapper, snapshots)
+    return Services(
+        database=pools.service,
+        projector=pools.projector,
+        keys=keys,
+        log=log,
+        tenants=Tenants(pools.service, log, keys),
+        engine=engine,
+        clock=clock.local,
+        database_clock=clock,
+        store=store,
+        signer=signer,
+        rules=_rules(settings),
+        writer=writer,
+        probe=stack.enter_context(pools.health_probe(mapper, store)),
+        snapshots=snapshots,
+        checks=[clock],
+    )
 
 
 def _signing_secret(settings: Settings) -> bytes:

@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from api import logs
+from api.cli import logging_setup
 from benchmarks import results
-from benchmarks.ground import Ground, forget_settings, prepared
+from benchmarks.environment import Ground, forget_settings, prepared
 from benchmarks.plots import draw
 from benchmarks.results import TARGETS, Result
-from benchmarks.rounds import SCALES, Scale
-from benchmarks.rows import ROWS, Row, selected
+from benchmarks.schedule import SCALES, Scale
+from benchmarks.suite import ROWS, Row, selected
 
 RESULTS = Path(__file__).parent / "results.json"
 PLOTS = Path(__file__).parents[1] / "docs" / "benchmarks"
@@ -99,7 +99,7 @@ def _circumstances() -> str:
 
 
 if __name__ == "__main__":
-    logs.configure(WARNING)
+    logging_setup.configure(WARNING)
     forget_settings(list(os.environ))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)

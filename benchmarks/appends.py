@@ -11,12 +11,12 @@ from uuid import UUID
 from eventsourcing.persistence import IntegrityError
 
 from api.composition import Services
-from benchmarks import deciding
-from benchmarks.deciding import Decide
-from benchmarks.ground import Ground, MeasuringError
+from benchmarks import decisions
+from benchmarks.decisions import Decide
+from benchmarks.environment import Ground, MeasuringError
 from benchmarks.peers import stock
 from benchmarks.results import Result
-from benchmarks.rounds import Pairs, Scale, in_turns
+from benchmarks.schedule import Pairs, Scale, in_turns
 
 THREADS = 32
 BATCH_THREADS = 2  # more only wait for each other
@@ -78,7 +78,7 @@ def on(services: Services, tenant_id: UUID, decide: Decide, events: int = 1) -> 
 def stock_singles(ground: Ground, tenant_id: UUID) -> Iterator[Work]:
     """Decides and saves one event in the library's own recorder."""
     with ground.empty() as conninfo, stock.StockLedger(stock.environment(conninfo, THREADS)) as application:
-        yield lambda _nth: len(application.save(deciding.impersonal(tenant_id)))
+        yield lambda _nth: len(application.save(decisions.impersonal(tenant_id)))
 
 
 def single(ground: Ground, scale: Scale) -> Iterator[Result]:
@@ -86,7 +86,7 @@ def single(ground: Ground, scale: Scale) -> Iterator[Result]:
     with ground.ledger() as (services, _):
         tenant_id = new_tenant(services)
         with stock_singles(ground, tenant_id) as peer:
-            ours = on(services, tenant_id, deciding.impersonal)
+            ours = on(services, tenant_id, decisions.impersonal)
             yield compared(ground, scale, ours, peer).result("append.single", UNIT)
 
 
@@ -95,23 +95,23 @@ def batch100(ground: Ground, scale: Scale) -> Iterator[Result]:
     with ground.ledger() as (services, _):
         tenant_id = new_tenant(services)
         with stock_singles(ground, tenant_id) as peer:
-            ours = on(services, tenant_id, deciding.impersonal, events=100)
+            ours = on(services, tenant_id, decisions.impersonal, events=100)
             yield compared(ground, scale, ours, peer, BATCH_THREADS).result("append.batch100", UNIT)
 
 
 def sealed(ground: Ground, scale: Scale) -> Iterator[Result]:
     """Personal words sealed with one subject's key; the peer is ours, the same words in the clear."""
     with ground.ledger() as (services, _):
-        ours = on(services, new_tenant(services), deciding.sealed)
-        peer = on(services, new_tenant(services), deciding.in_clear)
+        ours = on(services, new_tenant(services), decisions.sealed)
+        peer = on(services, new_tenant(services), decisions.in_clear)
         yield compared(ground, scale, ours, peer).result("append.sealed", UNIT)
 
 
 def tenants64(ground: Ground, scale: Scale) -> Iterator[Result]:
     """Spread over 64 tenants; the peer is ours with one."""
     with ground.ledger() as (services, _):
-        ours = in_rotation([on(services, new_tenant(services), deciding.impersonal) for _ in range(TENANTS)])
-        peer = on(services, new_tenant(services), deciding.impersonal)
+        ours = in_rotation([on(services, new_tenant(services), decisions.impersonal) for _ in range(TENANTS)])
+        peer = on(services, new_tenant(services), decisions.impersonal)
         yield compared(ground, scale, ours, peer).result("append.tenants64", UNIT)
 
 
@@ -119,10 +119,10 @@ def conflicts(ground: Ground, scale: Scale) -> Iterator[Result]:
     """Every twentieth append meets a taken revision, which is an answer too; the peer is ours without these."""
     with ground.ledger() as (services, _):
         tenant_id, other_id = new_tenant(services), new_tenant(services)
-        (first,) = services.log.of(tenant_id).record(deciding.impersonal(tenant_id))
-        fresh = on(services, tenant_id, deciding.impersonal)
-        stale = on(services, tenant_id, deciding.taken(first.event.originator_id))
-        peer = on(services, other_id, deciding.impersonal)
+        (first,) = services.log.of(tenant_id).record(decisions.impersonal(tenant_id))
+        fresh = on(services, tenant_id, decisions.impersonal)
+        stale = on(services, tenant_id, decisions.taken(first.event.originator_id))
+        peer = on(services, other_id, decisions.impersonal)
         yield compared(ground, scale, with_conflicts(fresh, stale), peer).result("append.conflicts", UNIT)
 
 
@@ -154,5 +154,5 @@ def with_conflicts(fresh: Work, stale: Work) -> Work:
 
 def new_tenant(services: Services) -> UUID:
     """A tenant nobody else uses."""
-    context = deciding.context()
+    context = decisions.context()
     return services.tenants.create(context, f"bench-{context.correlation_id}")

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.results import LESS_IS_BETTER
-from benchmarks.rows import selected
+from benchmarks.suite import selected
 
 HERE = Path(__file__).parents[1]
 ROUNDS = 3

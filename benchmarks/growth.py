@@ -9,14 +9,15 @@ import orjson
 from uuid_utils.compat import uuid7
 
 from api.composition import Services
-from benchmarks import deciding
+from benchmarks import decisions
 from benchmarks.appends import new_tenant
-from benchmarks.ground import Ground, MeasuringError
+from benchmarks.environment import Ground, MeasuringError
 from benchmarks.load import for_seconds, load, request
 from benchmarks.requests import Served, ours
 from benchmarks.results import Result
-from benchmarks.rounds import Scale, in_turns
+from benchmarks.schedule import Scale, in_turns
 from domain.asset import asset as aggregate
+from domain.asset import creation
 from domain.asset.events import AssetEvent
 from domain.asset.inputs import NewDescription
 from domain.event import Actor
@@ -52,12 +53,12 @@ def growth(ground: Ground, scale: Scale) -> Iterator[Result]:
 def aged(services: Services, tenant_id: UUID, changes: int) -> UUID:
     """An asset that was renamed so many times, with its snapshots."""
     log, asset_id = services.log.of(tenant_id), uuid7()
-    asset = aggregate.created(aggregate.create(deciding.context(), tenant_id, asset_id, deciding.PERSONAL))
-    log.record(aggregate.create(deciding.context(), tenant_id, asset_id, deciding.PERSONAL))
+    asset = aggregate.created(creation.create(decisions.context(), tenant_id, asset_id, decisions.PERSONAL))
+    log.record(creation.create(decisions.context(), tenant_id, asset_id, decisions.PERSONAL))
     for start in range(0, changes, AT_ONCE):
         renamed = list[AssetEvent]()
         for number in range(start, min(start + AT_ONCE, changes)):
-            renamed += asset.describe(deciding.context(), NewDescription(name=f"Castle {number}"))
+            renamed += asset.describe(decisions.context(), NewDescription(name=f"Castle {number}"))
             asset = aggregate.evolve(asset, renamed[-1])
         log.record(*renamed)
     log.keep_snapshots(asset_id, ASSET)
@@ -91,13 +92,13 @@ def issues(services: Services, keys: int, scale: Scale, tenants: int) -> Callabl
     ids = [new_tenant(services) for _ in range(tenants)]
     for tenant_id in ids:
         for _ in range(keys):
-            services.tenants.issue_key(deciding.context(), tenant_id, _HOLDER)
+            services.tenants.issue_key(decisions.context(), tenant_id, _HOLDER)
     following = cycle(ids)
 
     def measured() -> float:
         started, count = time.perf_counter(), 0
         while (seconds := time.perf_counter() - started) < scale.seconds:
-            services.tenants.issue_key(deciding.context(), next(following), _HOLDER)
+            services.tenants.issue_key(decisions.context(), next(following), _HOLDER)
             count += 1
         if not count:
             raise MeasuringError("no key was issued")

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.appends import new_tenant
-from benchmarks.ground import Ground, MeasuringError, environment
+from benchmarks.environment import Ground, MeasuringError, environment
 from benchmarks.results import Result
-from benchmarks.rounds import Scale
+from benchmarks.schedule import Scale
 
 FILES_PER_FOLDER = 1_000
 SIDE = 16

@@ -27,7 +27,7 @@ def make_log(services: Services, tenant_id: UUID, assets: int) -> int:
     events = _events(tenant_id, assets)
     while group := list(islice(events, ENTRIES_PER_APPEND)):
         log.record(*group)
-    return log.recorder.head()
+    return log.head()
 
 
 def _events(tenant_id: UUID, assets: int) -> Iterator[Event]:

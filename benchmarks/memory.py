@@ -5,7 +5,7 @@ import re
 import resource
 from pathlib import Path
 
-from benchmarks.ground import MeasuringError
+from benchmarks.environment import MeasuringError
 
 
 def peak_megabytes(pid: int) -> float:

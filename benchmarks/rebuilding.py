@@ -4,18 +4,18 @@ import json
 import os
 import time
 
-from api.composition import services
+from api.composition import open_services
 from benchmarks.memory import peak_megabytes
 from infra.settings import Settings
 from projections.catalogue import PROJECTIONS
-from projections.running import rebuild
+from projections.engine.rebuild import rebuild
 
 
 def main() -> None:
     """Rebuild, and print the events folded, the seconds it took, and the most megabytes in use."""
-    with services(Settings(follow=False)) as made:
+    with open_services(Settings(follow=False)) as services:
         started = time.perf_counter()
-        events = rebuild(made.engine, PROJECTIONS["assets"])
+        events = rebuild(services.engine, PROJECTIONS["assets"])
         seconds = time.perf_counter() - started
     print(json.dumps({"events": events, "seconds": seconds, "megabytes": peak_megabytes(os.getpid())}))  # noqa: T201
 

@@ -10,19 +10,19 @@ from uuid import UUID
 import orjson
 
 from api.composition import Services
-from benchmarks import deciding
+from benchmarks import decisions
 from benchmarks.appends import new_tenant
-from benchmarks.ground import Ground, MeasuringError, environment
+from benchmarks.environment import Ground, MeasuringError, environment
 from benchmarks.load import Address, Load, for_seconds, load, request
 from benchmarks.results import Result
-from benchmarks.rounds import Scale, in_turns
+from benchmarks.schedule import Scale, in_turns
 from domain.event import Actor
 
 ASSETS = 3_000
 BATCH = 1_000
 BATCH_CONNECTIONS = 4
 PLAIN_KEY = "a plain key of a plain service"
-_BODY = orjson.dumps(deciding.BODY)
+_BODY = orjson.dumps(decisions.BODY)
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def ours(ground: Ground, **settings: str) -> Iterator[tuple[Served, Services, UU
     """
     with ground.ledger() as (services, servers):
         tenant_id = new_tenant(services)
-        key = services.tenants.issue_key(deciding.context(), tenant_id, Actor(id="bench", type="system"))
+        key = services.tenants.issue_key(decisions.context(), tenant_id, Actor(id="bench", type="system"))
         settings |= environment(servers)
         with ground.server("benchmarks.serve", "serve", "--port", "0", environment=settings) as server:
             yield Served(*server, key, lambda: settle(services)), services, tenant_id
@@ -76,7 +76,7 @@ def plain(ground: Ground) -> Iterator[Served]:
 def settle(services: Services, patience: float = 300) -> None:
     """Wait until every projection has folded every log. MeasuringError if that does not happen."""
     until = time.monotonic() + patience
-    while any(position < head for _, _, _, _, position, head, *_ in services.engine.lag()):
+    while any(lag.behind for lag in services.engine.lag()):
         if time.monotonic() > until:
             raise MeasuringError("the projections do not catch up")
         time.sleep(0.05)
@@ -85,7 +85,7 @@ def settle(services: Services, patience: float = 300) -> None:
 def create(ground: Ground, scale: Scale) -> Iterator[Result]:
     """`POST /v1/assets`; every answer's asset must be in the log."""
     with ours(ground) as (ledger, services, tenant_id), plain(ground) as peer:
-        head = services.log.of(tenant_id).recorder.head
+        head = services.log.of(tenant_id).head
 
         def measured() -> float:
             before = head()
@@ -129,8 +129,8 @@ def list_(ground: Ground, scale: Scale) -> Iterator[Result]:
 def batch(ground: Ground, scale: Scale) -> Iterator[Result]:
     """`POST /v1/assets/batch` with a thousand assets in each request; every one must be in the log."""
     with ours(ground) as (ledger, services, tenant_id):
-        head = services.log.of(tenant_id).recorder.head
-        requests = [request("POST", "/v1/assets/batch", ledger.key, orjson.dumps([deciding.BODY] * BATCH))]
+        head = services.log.of(tenant_id).head
+        requests = [request("POST", "/v1/assets/batch", ledger.key, orjson.dumps([decisions.BODY] * BATCH))]
 
         def measured(seconds: float) -> float:
             before = head()

@@ -13,11 +13,11 @@ from shutil import rmtree
 
 import orjson
 
-from benchmarks.ground import Ground, MeasuringError
+from benchmarks.environment import Ground, MeasuringError
 from benchmarks.memory import peak_megabytes
 from benchmarks.requests import Served, ours
 from benchmarks.results import Result
-from benchmarks.rounds import Scale, in_turns
+from benchmarks.schedule import Scale, in_turns
 
 BLOCK = 1 << 20
 PATIENCE = 600

@@ -1,135 +1,151 @@
-"""What the domain refuses. A docstring is the default message; which HTTP status it becomes is decided in `api`."""
+"""Errors of the ledger. A class's docstring is its default message; `api/http/problems.py` maps it to a status."""
 
 
 class LedgerError(Exception):
-    """The ledger refused."""
+    """The ledger refused the request."""
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or type(self).__doc__)
 
 
-class AssetNotFoundError(LedgerError):
+class NotFoundError(LedgerError):
+    """There is no such thing."""
+
+
+class ConflictError(LedgerError):
+    """The request conflicts with what is recorded, or with another request."""
+
+
+class UnfitError(LedgerError):
+    """The request cannot be carried out as it is: change it."""
+
+
+class UnavailableError(LedgerError):
+    """The ledger cannot answer right now."""
+
+
+class AssetNotFoundError(NotFoundError):
     """There is no such asset."""
 
 
-class AssetDeletedError(LedgerError):
+class AssetDeletedError(NotFoundError):
     """The asset is deleted. Restore it first."""
 
 
-class ContentNotFoundError(LedgerError):
-    """The asset has no such content."""
+class ContentNotFoundError(NotFoundError):
+    """The asset has no such content version."""
 
 
-class ContentMissingError(LedgerError):
-    """The content is recorded, but its object is gone from the store."""
+class ContentMissingError(NotFoundError):
+    """The content is recorded, but its object is missing from the store."""
 
 
 class ContentPurgedError(LedgerError):
-    """The content was purged: its bytes are gone for good."""
+    """The content was purged. Its bytes cannot be restored."""
 
 
-class ContentHeldError(LedgerError):
-    """The asset is under a legal hold: its content may not be purged."""
+class ContentHeldError(ConflictError):
+    """The asset is under a legal hold. Its content cannot be purged until the hold is released."""
 
 
-class ContentInUseError(LedgerError):
-    """This is the content of a live asset. Delete the asset first."""
+class ContentInUseError(ConflictError):
+    """The content belongs to a live asset. Delete the asset first."""
 
 
-class ContentBeingPurgedError(LedgerError):
-    """The asset's content is being purged: it is too late to keep it. Wait until it is gone."""
+class ContentBeingPurgedError(ConflictError):
+    """The asset's content is being purged, and the purge cannot be stopped. Wait until it is done."""
 
 
-class FilterMissingError(LedgerError):
-    """Say which assets: to leave out every filter does not mean all of them."""
+class FilterMissingError(UnfitError):
+    """Give at least one filter. No filter does not mean all assets."""
 
 
-class FilterTooWideError(LedgerError):
-    """The filter finds more assets than are taken at once. Narrow it."""
+class FilterTooWideError(UnfitError):
+    """The filter finds more assets than one request can handle. Narrow the filter."""
 
 
-class ContentMismatchError(LedgerError):
-    """The bytes that arrived are not those that were announced."""
+class ContentMismatchError(ConflictError):
+    """The received bytes differ from the announced size, digest or type."""
 
 
 class ContentTooLargeError(LedgerError):
-    """The content is larger than this service takes."""
+    """The content is larger than this service accepts."""
 
 
 class ContentTypeRefusedError(LedgerError):
-    """This service does not take content of this media type."""
+    """This service does not accept content of this media type."""
 
 
-class UploadNotFoundError(LedgerError):
-    """There is no such upload under way: it was never begun, is done, was aborted, or has expired."""
+class UploadNotFoundError(NotFoundError):
+    """There is no such open upload: it never existed, or was completed, aborted or expired."""
 
 
-class OriginIsPermanentError(LedgerError):
-    """The reference says what made the asset, or what it belongs to, and cannot be unlinked."""
+class OriginIsPermanentError(ConflictError):
+    """Origin and scope are permanent. Only links can be unlinked."""
 
 
-class TooManyReferencesError(LedgerError):
-    """An asset has at most 10,000 links. Unlink what is no longer needed."""
+class TooManyReferencesError(UnfitError):
+    """An asset has at most 10,000 links. Unlink some first."""
 
 
-class TooManyHoldsError(LedgerError):
-    """An asset is under at most 1,000 legal holds at once."""
+class TooManyHoldsError(UnfitError):
+    """An asset has at most 1,000 legal holds. Release some first."""
 
 
-class JobNotFoundError(LedgerError):
+class JobNotFoundError(NotFoundError):
     """There is no such job."""
 
 
-class IllegalTransitionError(LedgerError):
-    """The job's status does not allow this."""
+class IllegalTransitionError(ConflictError):
+    """The job's status does not allow this operation."""
 
 
-class WrongAttemptError(LedgerError):
-    """Another attempt of the job is under way: a worker that lost its lease cannot finish the next one."""
+class WrongAttemptError(ConflictError):
+    """The job is at another attempt. A worker that lost its lease cannot end the next attempt."""
 
 
-class LeaseLostError(LedgerError):
-    """The attempt's lease has run out, or it never had one. Stop working on it."""
+class LeaseLostError(ConflictError):
+    """The attempt has no lease, or its lease has expired. Stop working on the attempt."""
 
 
-class OtherCompletionError(LedgerError):
-    """The job has succeeded already, with other assets."""
+class OtherCompletionError(ConflictError):
+    """The job has already succeeded with other assets."""
 
 
-class ForeignAssetError(LedgerError):
+class ForeignAssetError(UnfitError):
     """An asset of a completion must have the job's media kind and scope."""
 
 
-class OtherRequestError(LedgerError):
-    """The Idempotency-Key belongs to another request, with another body. Nothing was written."""
+class OtherRequestError(ConflictError):
+    """The Idempotency-Key was used for another request with another body. Nothing was recorded."""
 
 
-class KeyOfDeletedAssetError(LedgerError):
-    """The asset that the Idempotency-Key made is deleted. Restore it, or use another key."""
+class KeyOfDeletedAssetError(ConflictError):
+    """The asset recorded with this Idempotency-Key is deleted. Restore the asset, or use another key."""
 
 
-class MissingReferenceError(LedgerError):
-    """The tenant's policy requires a reference of a kind that is not given."""
+class MissingReferenceError(UnfitError):
+    """The tenant's policy requires a reference of a kind that is missing. Add the reference."""
 
 
-class TagNotAllowedError(LedgerError):
+class TagNotAllowedError(UnfitError):
     """The tenant's policy does not allow one of the tags on this kind of media."""
 
 
-class ReferenceNotDeclaredError(LedgerError):
-    """The tenant's policy takes only declared references of this kind, and this one is not declared."""
+class ReferenceNotDeclaredError(NotFoundError):
+    """The tenant's policy allows only declared references of this kind. Declare the reference first."""
 
 
-class ForeignReferenceError(LedgerError):
-    """A reference was declared with another scope than what it is used for."""
+class ForeignReferenceError(UnfitError):
+    """The reference was declared for another scope than that of the asset or job."""
 
 
-class OtherScopeError(LedgerError):
-    """The reference was declared before, with another scope."""
+class OtherScopeError(ConflictError):
+    """The reference is already declared with another scope."""
 
 
-class HoldNotFoundError(LedgerError):
-    """The asset is under no such hold."""
+class HoldNotFoundError(NotFoundError):
+    """The asset has no such hold."""
 
 
 class KeyNotFoundError(LedgerError):
@@ -137,71 +153,71 @@ class KeyNotFoundError(LedgerError):
 
 
 class TenantExistsError(LedgerError):
-    """A tenant of this name exists already."""
+    """A tenant with this name already exists."""
 
 
-class TenantNotFoundError(LedgerError):
+class TenantNotFoundError(NotFoundError):
     """There is no such tenant."""
 
 
 class StaleRevisionError(LedgerError):
-    """What the request changes has changed since the revision named in If-Match. Read it again."""
+    """The revision in If-Match is not the newest. Read the current revision, then decide again."""
 
 
-class TooManyConflictsError(LedgerError):
-    """Others kept writing at the same moment. Nothing was written; try again."""
+class TooManyConflictsError(ConflictError):
+    """Other writers were faster several times. Nothing was recorded; try again."""
 
 
-class EntryTooLargeError(LedgerError):
-    """The event would be larger than the 65,535 bytes that one entry of the log may have."""
+class EntryTooLargeError(UnfitError):
+    """The event would be larger than 65,535 bytes, the maximum of an entry. Send shorter fields."""
 
 
 class MalformedEntryError(LedgerError):
-    """An event was to be appended whose bytes are not what the columns beside them say. Nothing was appended."""
+    """The bytes of an event disagree with its columns. Nothing was appended."""
 
 
-class DocumentTooLargeError(LedgerError):
-    """A free document (metadata, prompt_spec, snapshot) has more than 1 MiB of JSON."""
+class DocumentTooLargeError(UnfitError):
+    """A free document (metadata, prompt_spec, snapshot) is larger than 1 MiB of JSON."""
 
 
-class BeyondHeadError(LedgerError):
-    """The position lies beyond the head of the log."""
+class BeyondHeadError(UnfitError):
+    """The position is beyond the head of the log."""
 
 
-class UnknownTopicError(LedgerError):
-    """The log holds an event of a newer version of the software."""
+class UnknownTopicError(UnavailableError):
+    """The log has an event of a newer release. Upgrade this service."""
 
 
 class ReservedActorError(LedgerError):
-    """system:ledger is the ledger itself: nobody else acts under this name."""
+    """The actor system:ledger is reserved for the ledger itself. Use another actor."""
 
 
-class KeyUnavailableError(LedgerError):
-    """A key that opens personal data cannot be had right now."""
+class KeyUnavailableError(UnavailableError):
+    """A key of personal data is not available right now. Try again."""
 
 
-class ClockApartError(LedgerError):
-    """This server's clock and another one are too far apart to decide by them. Nothing was written or removed."""
+class ClockApartError(UnavailableError):
+    """This server's clock and another clock differ too much. Nothing was recorded or removed."""
 
 
 class ClockAheadError(ClockApartError):
-    """This server's clock runs more than 5 seconds ahead of the database's. Nothing was written."""
+    """This server's clock is more than 5 seconds ahead of the database's. Nothing was recorded."""
 
 
 class ClockBehindError(ClockApartError):
-    """This server's clock runs more than 5 seconds behind the database's. Nothing was written."""
+    """This server's clock is more than 5 seconds behind the database's. Nothing was recorded."""
 
 
 class CorruptEntryError(LedgerError):
-    """A stored entry is not what was written: its bytes disagree with their place or with their seal."""
+    """A stored entry is damaged: its bytes disagree with its place in the log or with its seal."""
 
 
-class ServiceUnavailableError(LedgerError):
+class ServiceUnavailableError(UnavailableError):
     """The ledger cannot answer right now. Try again."""
 
 
 class ShareUsedUpError(LedgerError):
-    """As many requests are under way as one tenant, one key or one URL may have at once. Try again."""
+    """The tenant, the key or the URL has as many requests running as it may have. Try again."""
 
 
 class QueueFullError(ServiceUnavailableError):
@@ -209,36 +225,36 @@ class QueueFullError(ServiceUnavailableError):
 
 
 class LogBusyError(ServiceUnavailableError):
-    """Somebody else keeps the tenant's log locked. Nothing was recorded; try again."""
+    """Another transaction keeps the tenant's log locked. Nothing was recorded; try again."""
 
 
 class TenantBusyError(ServiceUnavailableError):
-    """Too many requests of this tenant wait for the same lock already. Nothing was recorded; try again."""
+    """Too many requests of this tenant already wait for its log. Nothing was recorded; try again."""
 
 
 class StorageFullError(ServiceUnavailableError):
-    """The disk is full. Nothing was recorded. Whoever runs the service has to free or add space."""
+    """The disk is full. Nothing was recorded. The operator has to free or add space."""
 
 
 class OutcomeUnknownError(ServiceUnavailableError):
-    """The connection was lost while recording: nobody knows whether it is recorded. Read, or repeat it with its key."""
+    """The connection was lost during the commit; the outcome is unknown. Read first, or repeat with the same key."""
 
 
 class LogWentBackError(ServiceUnavailableError):
-    """The log has lost events that were recorded before. Nothing is recorded until it has them again."""
+    """The log lacks events that were recorded before. Nothing is recorded until they are back."""
 
 
 class ProjectionLagError(ServiceUnavailableError):
-    """The read model has not reached the asked position yet. Try again."""
+    """The read model has not reached the requested position yet. Try again."""
 
 
 class ListTooSlowError(ServiceUnavailableError):
-    """The list took longer than lists may. Narrow it by a filter, or by times that are closer together."""
+    """The list took too long. Narrow it by filters or by a shorter span of time."""
 
 
 class ListsBusyError(ServiceUnavailableError):
-    """Slow lists hold every connection that lists may have. Try again later."""
+    """Slow lists use every connection that lists may use. Try again later."""
 
 
 class ReadModelRebuildingError(ServiceUnavailableError):
-    """A read model is being made anew and does not show everything yet. Try again once it is whole."""
+    """A read model is being rebuilt and is incomplete. Try again when the rebuild is done."""

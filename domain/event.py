@@ -9,8 +9,15 @@ from uuid import UUID
 from pydantic import Field
 
 from domain.errors import ReservedActorError, UnknownTopicError
-from domain.stored import reader
-from domain.values import Frozen, OutsideId, Personal, Text, UtcTime, is_personal, searchable
+from domain.lenient_reading import reader
+from domain.model import Frozen, Personal, is_personal
+from domain.text import MOST_ID_CHARACTERS, OutsideId, Text, searchable
+from domain.utc_time import UtcTime
+
+ACTOR_TYPES = "user|worker|system"
+"""The types of actors as a part of a regular expression."""
+ACTOR_PATTERN = rf"^({ACTOR_TYPES}):[^\u0000]{{1,{MOST_ID_CHARACTERS}}}$"
+"""What `Actor.parse` accepts, as a JSON Schema writes it."""
 
 
 class Actor(Frozen):
@@ -18,6 +25,12 @@ class Actor(Frozen):
 
     id: OutsideId
     type: Literal["user", "worker", "system"]
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The actor written `type:id`. Raises pydantic's ValidationError, a ValueError, for any other text."""
+        type_, _, id_ = text.partition(":")
+        return cls.model_validate({"type": type_, "id": id_})
 
     def __str__(self) -> str:
         return f"{self.type}:{self.id}"
@@ -27,7 +40,7 @@ LEDGER = Actor(id="ledger", type="system")
 """Who acts where nobody asked: the ledger itself, and nobody else."""
 
 
-def unreserved(actor: Actor) -> Actor:
+def check_unreserved(actor: Actor) -> Actor:
     """The actor itself. ReservedActorError if it is the ledger's own, or looks the same."""
     if actor.type == LEDGER.type and searchable(actor.id).strip() == LEDGER.id:
         raise ReservedActorError
@@ -53,7 +66,7 @@ class Context(Frozen):
 
 
 class Envelope(Frozen):
-    """What is said of every event: whose, which one in its stream, when, by whom, on behalf of what."""
+    """The circumstances of an event: its tenant, stream and revision, when, by whom, and in which request."""
 
     tenant_id: UUID
     originator_id: UUID
@@ -147,7 +160,7 @@ def event_type(topic: str) -> type[Event]:
 
 
 class Parts(NamedTuple):
-    """An event as JSON values: what is stored in the clear, and what is sealed first."""
+    """An event as JSON values: those stored in the clear, and those sealed first."""
 
     clear: dict[str, Any]
     personal: dict[str, Any]
@@ -166,7 +179,7 @@ def _sealed_names(event_class: type[Event]) -> tuple[str, ...]:
 
 
 def to_parts(event: Event) -> Parts:
-    """The event's JSON document, split. What is null is left out, and so is what is personal and empty."""
+    """The event's JSON document, split. Null values are left out, and so are empty personal ones."""
     own = type(event).__pydantic_serializer__.to_python(event, mode="json")  # as model_dump, without its options
     envelope = own.pop("envelope")
     own["reason"] = envelope["reason"]
@@ -219,7 +232,7 @@ _reader = cache(reader)
 
 
 class _Reading(NamedTuple):
-    """How a version of an event is read: what turns its fields into those of the current one, and what checks them."""
+    """How a version of an event is read: the upcasts to the current version, and the validator."""
 
     upcasts: tuple[Callable[[dict[str, Any]], None], ...]
     validate: Callable[[dict[str, Any]], Event]
@@ -244,5 +257,5 @@ def _actor(members: tuple[tuple[str, Any], ...]) -> Actor:
 
 @lru_cache(4_096)
 def _authenticated(members: tuple[tuple[str, Any], ...], holder: tuple[tuple[str, Any], ...]) -> Authenticated:
-    whole = {**dict(members), "holder": dict(holder)}
-    return cast("Authenticated", _reader(Authenticated).validate_python(whole))
+    parts = {**dict(members), "holder": dict(holder)}
+    return cast("Authenticated", _reader(Authenticated).validate_python(parts))

@@ -31,3 +31,11 @@ class Identity:
 def derived_id(kind: str, purpose: str, digest: str) -> UUID:
     """The id that follows from a digest: UUIDv5 (RFC 9562) over `kind:purpose:digest`."""
     return uuid5(NAMESPACE, f"{kind}:{purpose}:{digest}")
+
+
+def uuid_or_none(text: str) -> UUID | None:
+    """The UUID that the text is, in any of its forms; None if it is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

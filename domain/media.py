@@ -1,10 +1,11 @@
 """Media: what an asset is. What is unknown is null, never 0; a format nobody has heard of is `other`."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
-from domain.values import Frozen, integral
+from domain.json_documents import integral
+from domain.model import Frozen
 
 FORMATS = {
     "image": "png jpeg webp gif avif heic tiff bmp svg".split(),
@@ -91,15 +92,24 @@ Media = Annotated[Image | Video | Audio | DocumentMedia | Map | File, Field(disc
 MediaKind = Literal["image", "video", "audio", "document", "map", "file"]
 
 
-def fitted(declared: Media, found: Media, content_type: str | None) -> tuple[Media, str | None]:
+def fit(declared: Media, detected: Media, content_type: str | None) -> tuple[Media, str | None]:
     """What an asset of the declared kind is by its bytes, and what does not fit. The kind stays as declared.
 
     A map may be a picture, and a file anything.
     """
-    if found.media_kind == declared.media_kind:
-        return found, None
+    if detected.media_kind == declared.media_kind:
+        return detected, None
     if isinstance(declared, File):
         return declared, None
-    if isinstance(declared, Map) and isinstance(found, Image):
-        return Map(media_kind="map", format=found.format, width=found.width, height=found.height), None
+    if isinstance(declared, Map) and isinstance(detected, Image):
+        return Map(media_kind="map", format=detected.format, width=detected.width, height=detected.height), None
     return declared, f"the bytes are {content_type or 'of an unknown type'}, which is no {declared.media_kind}"
+
+
+_UNSAID: Final = frozenset({"application/octet-stream", "application/x-www-form-urlencoded", "binary/octet-stream"})
+
+
+def media_type(content_type: str | None) -> str | None:
+    """The media type without its parameters; None if it says nothing of the bytes."""
+    kind = (content_type or "").partition(";")[0].strip().lower()
+    return None if kind in _UNSAID else kind or None

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, StringConstraints, WithJsonSchema
 
-from domain.values import Frozen, OutsideId
+from domain.model import Frozen
+from domain.text import MOST_ID_CHARACTERS, OutsideId
 
 KIND_PATTERN: Final = "[a-z][a-z0-9_]{0,63}"
 Kind = Annotated[str, StringConstraints(pattern=rf"^{KIND_PATTERN}$")]
@@ -41,7 +42,7 @@ def parse_text(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
 _TEXT: Final = {
     "title": "Reference",
     "type": "string",
-    "pattern": rf"^{KIND_PATTERN}:[^\u0000]{{1,512}}$",
+    "pattern": rf"^{KIND_PATTERN}:[^\u0000]{{1,{MOST_ID_CHARACTERS}}}$",
     "examples": ["message:m_91"],
 }
 
@@ -90,12 +91,12 @@ class ReferenceAliases(Frozen):
 
     def aliased(self) -> tuple[Reference, ...]:
         """The references that the given aliases stand for."""
-        given = self.__dict__
-        return tuple([_known(kind, given[alias]) for alias, kind in ALIASES if given[alias] is not None])
+        values = self.__dict__
+        return tuple([_reference_of(kind, values[alias]) for alias, kind in ALIASES if values[alias] is not None])
 
 
 @lru_cache(4_096)
-def _known(kind: str, id_: str) -> Reference:
+def _reference_of(kind: str, id_: str) -> Reference:
     """The reference, made once: pipelines name the same workflows and models over and over."""
     return Reference(kind=kind, id=id_)
 

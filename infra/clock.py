@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from domain.errors import ClockAheadError, ClockApartError, ClockBehindError
 from infra.database import Database
-from infra.sql import beside
+from infra.sql import load_statements
 
-_SQL = beside(__file__, "clock.sql")
+_SQL = load_statements(__file__, "clock.sql")
 
 TOLERANCE = timedelta(seconds=5)
 """So far may this process's clock be from the database's, as the append function has it."""
@@ -21,21 +21,21 @@ class Reading(NamedTuple):
     """The database's time, and this process's monotonic clock when it was asked for and when the answer was there."""
 
     time: datetime
-    asked: float
-    answered: float
+    sent_at: float
+    answered_at: float
 
     def at(self, moment: float) -> datetime:
         """The database's time at another moment of the monotonic clock, give or take half the round trip."""
-        return self.time + timedelta(seconds=moment - (self.asked + self.answered) / 2)
+        return self.time + timedelta(seconds=moment - (self.sent_at + self.answered_at) / 2)
 
     @property
     def uncertainty(self) -> timedelta:
         """Half the round trip."""
-        return timedelta(seconds=(self.answered - self.asked) / 2)
+        return timedelta(seconds=(self.answered_at - self.sent_at) / 2)
 
 
 class DatabaseClock:
-    """Tells the database's time, and refuses where this process's clock is more than 5 s from it, either way.
+    """The database's time. It refuses to answer where this process's clock is more than 5 s from it, either way.
 
     A step of this process's clock is seen at once, one of the database's when it is asked again. It is a `Check`.
     """
@@ -63,7 +63,7 @@ class DatabaseClock:
     def local(self) -> datetime:
         """This process's time, to date an event with. Raises ClockAheadError or ClockBehindError."""
         reading = self._reading
-        if reading is None or time.monotonic() - reading.answered > FRESH_SECONDS:
+        if reading is None or time.monotonic() - reading.answered_at > FRESH_SECONDS:
             reading = self._read()
         if _is_apart(self._difference(reading), reading):
             self.ask()  # after a pause of the whole machine the monotonic clock may be behind
@@ -81,9 +81,9 @@ class DatabaseClock:
 
     def _read(self) -> Reading:
         with self._database.connection() as connection:
-            asked = time.monotonic()
+            sent_at = time.monotonic()
             ((now,),) = connection.execute(_SQL["now"]).fetchall()
-            self._reading = reading = Reading(now.astimezone(UTC), asked, time.monotonic())
+            self._reading = reading = Reading(now.astimezone(UTC), sent_at, time.monotonic())
         return reading
 
     def _difference(self, reading: Reading) -> timedelta:
@@ -96,7 +96,7 @@ def _is_apart(difference: timedelta, reading: Reading) -> bool:
 
 
 def _refuse(difference: timedelta, reading: Reading) -> None:
-    """ClockAheadError or ClockBehindError, which tell what to do, if the difference is too large for sure."""
+    """ClockAheadError or ClockBehindError, which name the remedy, if the difference is certainly too large."""
     if _is_apart(difference, reading):
         kind, which = (ClockAheadError, "ahead of") if difference > timedelta() else (ClockBehindError, "behind")
         by = str(timedelta(seconds=round(abs(difference).total_seconds()))).removesuffix(", 0:00:00")

@@ -8,19 +8,20 @@ more of what has happened.
 import os
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, LiteralString, TypeVar
 
 import psycopg
-from psycopg import errors
+from psycopg import errors, pq
 from psycopg.abc import PQGen
+from psycopg.adapt import PyFormat, Transformer
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from infra.sql import beside
+from infra.sql import load_statements
 
-_SQL = beside(__file__, "connections.sql")
+_SQL = load_statements(__file__, "connections.sql")
 _LOOK = 0.1  # seconds between two looks for a signal, as psycopg has it
 T = TypeVar("T")
 
@@ -32,7 +33,7 @@ NETWORK: Mapping[str, str] = {
     "keepalives_count": "3",
     "tcp_user_timeout": "15000",
 }
-"""What libpq is told of the network (PostgreSQL, 34.1.2), unless the URL says otherwise: seconds, the last in ms."""
+"""libpq's parameters of the network (PostgreSQL, 34.1.2), unless the URL has others: seconds, the last in ms."""
 
 
 @dataclass(frozen=True)
@@ -76,14 +77,14 @@ OWNER = Bounds(6 * 3_600)
 """Migrations, which take as long as the tables are large."""
 
 PROBE = Bounds(0.8, {"statement_timeout": "700ms", "lock_timeout": "700ms"})
-"""Looks whether the database answers, which is said within a second."""
+"""Checks whether the database answers within a second."""
 
 QUICK = Bounds(5)
 """A look that takes no lock."""
 
 
 class Connection(psycopg.Connection[tuple[Any, ...]]):
-    """A connection that is closed when an answer is overdue; whoever waits for it gets an OperationalError."""
+    """A connection that is closed when an answer is overdue; the caller gets an OperationalError."""
 
     answer_seconds = QUICK.answer
 
@@ -124,20 +125,42 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
             cutting.cancel()
 
 
-def bounded(conninfo: str) -> str:
+def with_bounds(conninfo: str) -> str:
     """The connection string, with bounds on what the network may take where it has none of its own."""
-    given = {name: str(value) for name, value in conninfo_to_dict(conninfo).items() if value is not None}
-    return make_conninfo("", **{**NETWORK, **given})
+    parameters = {name: str(value) for name, value in conninfo_to_dict(conninfo).items() if value is not None}
+    return make_conninfo("", **{**NETWORK, **parameters})
 
 
 def connect(conninfo: str, bounds: Bounds = OWNER, *, autocommit: bool = False) -> Connection:
     """A connection outside of every pool. Raises psycopg's OperationalError."""
-    made = Connection.connect(bounded(conninfo), autocommit=autocommit)
-    made.bound(bounds)
-    return made
+    connection = Connection.connect(with_bounds(conninfo), autocommit=autocommit)
+    connection.bound(bounds)
+    return connection
 
 
 def _cut(descriptor: int) -> None:
     """Let both sides see the end of the connection; the descriptor stays its owner's."""
     with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as link:
         link.shutdown(socket.SHUT_RDWR)
+
+
+def fetch_at_once(
+    connection: Connection, statement: LiteralString, parameters: Sequence[Any], make: Callable[[Sequence[Any]], T]
+) -> list[T]:
+    """The rows of a statement with parameters `$1`, `$2` and so on, in binary.
+
+    For many rows, read while other threads compute: it waits for the interpreter's lock once, where a cursor does at
+    every block that arrives. Only its being overdue can interrupt it. Raises what a cursor raises.
+    """
+    transformer = Transformer(connection)
+    values = transformer.dump_sequence(parameters, [PyFormat.AUTO] * len(parameters))
+    pgconn = connection.pgconn
+    command = statement.encode()
+    with connection.cut_when_overdue():
+        result = pgconn.exec_params(command, values, transformer.types, transformer.formats, pq.Format.BINARY)
+    if pgconn.status != pq.ConnStatus.OK:
+        raise psycopg.OperationalError(result.error_message.decode(errors="replace"))
+    if result.status != pq.ExecStatus.TUPLES_OK:
+        raise psycopg.errors.error_from_result(result)
+    transformer.set_pgresult(result, format=pq.Format.BINARY)
+    return transformer.load_rows(0, result.ntuples, make)

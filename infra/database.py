@@ -5,46 +5,33 @@ under way, its proof tells, or the work is done again; else OutcomeUnknownError.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import partial
-from typing import Any, LiteralString, Self, TypeVar
+from typing import Self, TypeVar
 from uuid import UUID
 
 import orjson
 import psycopg
 import structlog
 from psycopg import pq
-from psycopg.adapt import PyFormat, Transformer
 from psycopg.types.json import set_json_loads
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg_pool import ConnectionPool
 
-from domain.errors import LogBusyError, OutcomeUnknownError, ServiceUnavailableError, StorageFullError
-from infra.connections import SERVICE, Bounds, Connection, bounded
-from infra.forking import after_fork
+from domain.errors import OutcomeUnknownError, ServiceUnavailableError
+from infra.after_fork import after_fork
+from infra.connections import SERVICE, Bounds, Connection, with_bounds
 from infra.in_doubt import ATTEMPTS, SECONDS, ConnectionLostError, Pauses, Proof, Transaction, UnreplicatedError
 from infra.list_places import ListPlaces
 from infra.server_identity import Lineage, StaleServerError, StandbyError
 from infra.shares import Shares
-from infra.sql import beside
+from infra.sql import load_statements
+from infra.unreachable import UNREACHABLE, unreachable
 
 _LOG = structlog.get_logger()
-_SQL = beside(__file__, "connections.sql")
-Row = TypeVar("Row")
+_SQL = load_statements(__file__, "connections.sql")
 T = TypeVar("T")
-UNREACHABLE = (
-    psycopg.OperationalError,
-    psycopg.InterfaceError,
-    psycopg.errors.ReadOnlySqlTransaction,
-    psycopg.errors.IdleInTransactionSessionTimeout,
-    psycopg.errors.TransactionTimeout,
-    psycopg.errors.DuplicatePreparedStatement,
-    psycopg.errors.InvalidSqlStatementName,
-    PoolTimeout,
-)
-"""What a server that is down, a standby, or done with a session answers, or a pooler that has others' statements:
-nothing that was asked for was wrong."""
 NOT_CONFIRMED = "No standby has confirmed what was recorded. Look before you try again."
 POOL_SECONDS = 4.0
 """How long a caller waits for a connection that is free."""
@@ -104,11 +91,11 @@ class Database:
         self._share = max(1, min(size // 2, MOST_OF_A_TENANT))
         self._settings = prepare
         self.lineage = lineage
-        """The servers that the database was on; None if nobody watches."""
+        """The servers that the database was on; None if it is not watched."""
         self._in_doubt = in_doubt
         self._make_pool = partial(
             ConnectionPool,
-            bounded(conninfo),
+            with_bounds(conninfo),
             connection_class=Connection,
             min_size=0,
             max_size=size,
@@ -122,10 +109,10 @@ class Database:
         self._around: ContextVar[tuple[Connection, Transaction] | None] = ContextVar("around", default=None)
         self._pools: list[ConnectionPool[Connection]] = []
         self._unreplicated: set[int] = set()
-        self._begin()
-        after_fork(self._begin)
+        self._reset()
+        after_fork(self._reset)
 
-    def _begin(self) -> None:
+    def _reset(self) -> None:
         # What the parent has is kept but never touched: to close it would say goodbye in the parent's name.
         self._pool = self._make_pool()
         self._pools.append(self._pool)
@@ -145,7 +132,7 @@ class Database:
             self._unreplicated.add(connection_id)
 
     @property
-    def in_transaction(self) -> bool:
+    def is_in_transaction(self) -> bool:
         """Whether there is a transaction around."""
         return self._around.get() is not None
 
@@ -189,13 +176,13 @@ class Database:
         """The same for reads alone: what was read stands, however the transaction ends."""
         return self._transaction(tenant_id, writes=False)
 
-    def atomically(self, tenant_id: UUID, work: Callable[[], T], *, repeatable: bool = False) -> T:
+    def in_transaction(self, tenant_id: UUID, work: Callable[[], T], *, repeatable: bool = False) -> T:
         """Do the work in one transaction, and again from the start if its connection was lost and nothing committed.
 
         `repeatable` work may be done again even if it was committed before: that changes nothing, and gives the same
         answer. Raises what `transaction` does.
         """
-        if self.in_transaction:
+        if self.is_in_transaction:
             with self.transaction(tenant_id):
                 return work()
         doubt: OutcomeUnknownError | None = None
@@ -216,7 +203,7 @@ class Database:
                 raise doubt or OutcomeUnknownError
 
     def proven_by(self, proof: Proof) -> None:
-        """Let the proof tell whether the transaction around was committed, if its connection is lost at COMMIT."""
+        """Use the proof of the surrounding transaction's end if its connection is lost at COMMIT."""
         around = self._around.get()
         if around is not None:
             around[1].proof = proof
@@ -238,48 +225,48 @@ class Database:
             outer.writes |= writes
             yield connection
             return
-        begun, lost = Transaction(tenant_id, writes), None
+        state, loss = Transaction(tenant_id, writes), None
         with self._shares.place(tenant_id), self.connection() as connection:
             try:
                 with connection.transaction():
-                    with self._within(connection, begun):
+                    with self._within(connection, state):
                         yield connection
-                    begun.committing = True
+                    state.committing = True
             except psycopg.Error as error:
                 if not connection.closed:
                     raise
-                lost = error
-        if lost is not None:
-            self._settle(begun, lost)
-        for call in begun.afterwards:
+                loss = error
+        if loss is not None:
+            self._settle(state, loss)
+        for call in state.afterwards:
             call()
 
     @contextmanager
-    def _within(self, connection: Connection, begun: Transaction) -> Iterator[None]:
+    def _within(self, connection: Connection, state: Transaction) -> Iterator[None]:
         """The transaction around for as long as the block runs, which must leave it fit to be committed."""
-        if begun.tenant_id is not None:
-            connection.execute("SELECT set_config('ledger.tenant_id', %s, true)", (str(begun.tenant_id),))
-        token = self._around.set((connection, begun))
+        if state.tenant_id is not None:
+            connection.execute("SELECT set_config('ledger.tenant_id', %s, true)", (str(state.tenant_id),))
+        token = self._around.set((connection, state))
         try:
             yield
         finally:
             self._around.reset(token)
         _check_committable(connection)
 
-    def _settle(self, ended: Transaction, lost: psycopg.Error) -> None:
+    def _settle(self, state: Transaction, error: psycopg.Error) -> None:
         """Return if the transaction was committed, or only read.
 
         Else raise ServiceUnavailableError, caused by a ConnectionLostError, or OutcomeUnknownError.
         """
-        if not ended.committing:
-            raise unreachable(lost) from ConnectionLostError(str(lost))
-        if not ended.writes:
+        if not state.committing:
+            raise unreachable(error) from ConnectionLostError(str(error))
+        if not state.writes:
             return
-        _LOG.warning("connection lost at COMMIT", reason=str(lost), provable=ended.proof is not None)
-        if ended.proof is None:
-            raise OutcomeUnknownError from lost
-        if not self._is_committed(ended.tenant_id, ended.proof):
-            raise unreachable(lost) from ConnectionLostError(str(lost))
+        _LOG.warning("connection lost at COMMIT", reason=str(error), provable=state.proof is not None)
+        if state.proof is None:
+            raise OutcomeUnknownError from error
+        if not self._is_committed(state.tenant_id, state.proof):
+            raise unreachable(error) from ConnectionLostError(str(error))
 
     def _is_committed(self, tenant_id: UUID | None, proof: Proof) -> bool:
         """What the proof says, asked until there is an answer. OutcomeUnknownError if there is none in time."""
@@ -309,41 +296,3 @@ class Database:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def fetch_at_once(
-    connection: Connection, statement: LiteralString, parameters: Sequence[Any], make: Callable[[Sequence[Any]], Row]
-) -> list[Row]:
-    """The rows of a statement with parameters `$1`, `$2` and so on, in binary.
-
-    For many rows, read while other threads compute: it waits for the interpreter's lock once, where a cursor does at
-    every block that arrives. Only its being overdue can interrupt it. Raises what a cursor raises.
-    """
-    transformer = Transformer(connection)
-    values = transformer.dump_sequence(parameters, [PyFormat.AUTO] * len(parameters))
-    asked = connection.pgconn
-    command = statement.encode()
-    with connection.cut_when_overdue():
-        result = asked.exec_params(command, values, transformer.types, transformer.formats, pq.Format.BINARY)
-    if asked.status != pq.ConnStatus.OK:
-        raise psycopg.OperationalError(result.error_message.decode(errors="replace"))
-    if result.status != pq.ExecStatus.TUPLES_OK:
-        raise psycopg.errors.error_from_result(result)
-    transformer.set_pgresult(result, format=pq.Format.BINARY)
-    return transformer.load_rows(0, result.ntuples, make)
-
-
-def unreachable(error: Exception) -> ServiceUnavailableError:
-    """What callers are told when the database does not do its work."""
-    if isinstance(error, psycopg.errors.LockNotAvailable):
-        return LogBusyError()
-    if isinstance(error, psycopg.errors.DiskFull):
-        return StorageFullError()
-    if isinstance(error, psycopg.errors.QueryCanceled):
-        return ServiceUnavailableError("The database took too long. Try again, or ask for less.")
-    if isinstance(error, (psycopg.errors.DuplicatePreparedStatement, psycopg.errors.InvalidSqlStatementName)):
-        return ServiceUnavailableError(
-            "There is a pooler before the database. Whoever runs the service has to set "
-            "ASSET_LEDGER_PREPARED_STATEMENTS=false."
-        )
-    return ServiceUnavailableError(f"The database cannot be reached: {type(error).__name__}.")

@@ -24,7 +24,7 @@ Proof = Callable[[], bool]
 
 @dataclass(slots=True)
 class Transaction:
-    """A transaction under way, and what tells how it ended if its connection is lost."""
+    """A transaction under way, with the proof of its end for the case that its connection is lost."""
 
     tenant_id: UUID | None
     writes: bool

@@ -43,9 +43,9 @@ class ListPlaces:
         """For how long one of the lists that are in the way may still be quick; None if none is in the way."""
         of_tenant = Counter(holder for holder, _ in self._running.values())[tenant_id]
         if of_tenant >= self.most_of_tenant:
-            begun = [start for holder, start in self._running.values() if holder == tenant_id]
+            starts = [start for holder, start in self._running.values() if holder == tenant_id]
         elif len(self._running) >= self.most:
-            begun = [start for _, start in self._running.values()]
+            starts = [start for _, start in self._running.values()]
         else:
             return None
-        return max(begun) + PATIENCE - time.monotonic()
+        return max(starts) + PATIENCE - time.monotonic()

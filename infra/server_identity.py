@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import psycopg
 
-from infra.forking import after_fork
-from infra.sql import beside
+from infra.after_fork import after_fork
+from infra.sql import load_statements
 
-_SQL = beside(__file__, "server_identity.sql")
+_SQL = load_statements(__file__, "server_identity.sql")
 STALE_SECONDS = 60.0
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -49,10 +49,10 @@ class Lineage:
         self._accept = accept
         self._last: ServerIdentity | None = None
         self._timelines: dict[int, int] = {}
-        self._begin()
-        after_fork(self._begin)
+        self._reset()
+        after_fork(self._reset)
 
-    def _begin(self) -> None:
+    def _reset(self) -> None:
         self._lock = threading.Lock()
         self.lose_sight()
 
@@ -90,7 +90,7 @@ class Lineage:
         return self.current or self.enter(connection)
 
     def lose_sight(self) -> None:
-        """Nobody knows for now whether it is still the same server."""
+        """Forget the current server: it may be another one by now."""
         self.current = None
 
     def _identity(self, connection: Connection) -> ServerIdentity:
@@ -101,7 +101,7 @@ class Lineage:
 
 
 def unwatched() -> Lineage:
-    """A lineage of one server that never changes: for a database that nobody watches."""
+    """A lineage of one server that never changes, for a database that is not watched."""
     lineage = Lineage()
     lineage.current = ServerIdentity(0, 0, datetime.min)  # noqa: DTZ901 - no time, a place holder
     return lineage

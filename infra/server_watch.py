@@ -10,9 +10,10 @@ import structlog
 
 from domain.errors import ServiceUnavailableError
 from infra.connections import Connection
-from infra.database import UNREACHABLE, Database
+from infra.database import Database
 from infra.server_identity import Lineage
 from infra.supervision import SupervisedThread
+from infra.unreachable import UNREACHABLE
 
 _LOG = structlog.get_logger()
 SECONDS = 2.0

@@ -5,12 +5,12 @@ from pathlib import Path
 from pydantic import Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from infra.embedded import default_data_dir
+from infra.embedded_postgres import default_data_dir
 from infra.keys.key_file import key_from_file, key_from_setting
 
 
 class SettingsError(Exception):
-    """A setting is missing or does not fit. Says which, and what to do."""
+    """A setting is missing or invalid. The message names the setting and the remedy."""
 
 
 class Settings(BaseSettings):
@@ -19,29 +19,33 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="ASSET_LEDGER_", frozen=True)
 
     data: Path = Field(
-        default_factory=default_data_dir, description="Where the embedded PostgreSQL and the key file live."
+        default_factory=default_data_dir,
+        description="The directory of the embedded PostgreSQL, the key file and the content.",
     )
     database_url: str | None = Field(
         default=None,
-        description="The log's database, as the service's role. Absent: an embedded PostgreSQL is started.",
+        description="URL of the log's database, with the service's role. Absent: an embedded PostgreSQL is started.",
     )
     projector_database_url: str | None = Field(
-        default=None, description="The log's database, as the role that keeps read models up to date."
+        default=None,
+        description="URL of the log's database, with the projector's role, which keeps read models up to date.",
     )
     owner_database_url: str | None = Field(
-        default=None, description="The log's database, as its owner: for `migrate` only."
+        default=None, description="URL of the log's database, with its owner's role. Used by `migrate` only."
     )
     keys_database_url: str | None = Field(
-        default=None, description="The database of the keys that seal personal data, as the service's role."
+        default=None, description="URL of the database of sealing keys, with the service's role."
     )
     keys_owner_database_url: str | None = Field(
-        default=None, description="The database of the keys, as its owner: for `migrate` only."
+        default=None, description="URL of the database of sealing keys, with its owner's role. Used by `migrate` only."
     )
     key_encryption_key: str | None = Field(
-        default=None, description="The key that wraps all keys: 32 bytes in base64. Before the file below."
+        default=None,
+        description="The key that wraps all sealing keys: 32 bytes in base64. It takes precedence over the file below.",
     )
     key_encryption_key_file: Path | None = Field(
-        default=None, description="A file with that key, readable by its owner alone. Default: `DATA/keys/kek`."
+        default=None,
+        description="A file with the key-encryption key, readable by its owner alone. Default: `DATA/keys/kek`.",
     )
     content_store: str | None = Field(
         default=None,
@@ -49,55 +53,62 @@ class Settings(BaseSettings):
     )
     s3_endpoint: str = Field(default="s3.amazonaws.com", description="The S3 server, as `host` or `host:port`.")
     s3_region: str = Field(default="us-east-1", description="The bucket's region.")
-    s3_access_key: str | None = Field(default=None, description="The access key of the content store in S3.")
-    s3_secret_key: SecretStr | None = Field(default=None, description="The secret key that belongs to it.")
-    s3_tls: bool = Field(default=True, description="Whether the S3 server is spoken to over TLS.")
-    s3_path_style: bool = Field(default=True, description="Whether the bucket is in the path instead of the host name.")
+    s3_access_key: str | None = Field(default=None, description="The access key for the S3 server.")
+    s3_secret_key: SecretStr | None = Field(default=None, description="The secret key that belongs to the access key.")
+    s3_tls: bool = Field(default=True, description="Whether to connect to the S3 server over TLS.")
+    s3_path_style: bool = Field(
+        default=True, description="Whether URLs have the bucket in the path instead of in the host name."
+    )
     public_url: str = Field(
         default="",
-        description="Where callers reach the ledger, such as `https://ledger.example.org`, for signed URLs of a "
-        "directory. Needed behind a proxy. Absent: the address that their connection reached. The Host header is never "
-        "trusted.",
+        description="The base URL of the ledger as callers see it, such as `https://ledger.example.org`. Signed URLs "
+        "of a directory store begin with it. Required behind a proxy. Absent: the address that the connection reached. "
+        "The Host header is never used.",
     )
-    content_most: int = Field(default=20 * 2**30, ge=1, description="The most bytes one content may have.")
+    content_most: int = Field(default=20 * 2**30, ge=1, description="The maximum size of one content, in bytes.")
     content_types: tuple[str, ...] = Field(
-        default=(), description='How media types that are taken begin, such as `["image/", "video/"]`. Absent: any.'
+        default=(), description='Accepted media types, by prefix, such as `["image/", "video/"]`. Absent: all.'
     )
     fetched_networks: tuple[IPvAnyNetwork, ...] = Field(
         default=(),
-        description='Networks that `from-urls` may fetch from, besides the public internet, such as `["10.7.0.0/16"]`.',
+        description='Private networks that `from-urls` may fetch from, such as `["10.7.0.0/16"]`. Public addresses are '
+        "always allowed.",
     )
-    url_seconds: int = Field(default=900, ge=1, le=604_800, description="For how long signed URLs are good.")
+    url_seconds: int = Field(default=900, ge=1, le=604_800, description="Seconds for which a signed URL is valid.")
     upload_seconds: int = Field(
-        default=86_400, ge=1, description="After how long an upload that was not finished is removed."
+        default=86_400, ge=1, description="Seconds after which an upload that was not completed is removed."
     )
     idle_seconds: float = Field(
         default=30,
         gt=0,
-        description="After how long without a byte content that is being sent is given up; in ten times as long, a "
-        "mebibyte has to arrive.",
+        description="Seconds without a byte after which an upload is aborted. Each MiB must arrive within ten times as "
+        "long.",
     )
     retention_days: float = Field(
         default=30,
         ge=0,
         le=365_000,
-        description="How long the content of deleted assets, and content that newer content has taken the place of, "
-        "is kept before it is purged.",
+        description="Days for which content of deleted assets and superseded content are kept before they are purged.",
     )
-    pool_size: int = Field(default=16, ge=1, description="The most connections a process opens as one role.")
+    pool_size: int = Field(
+        default=16, ge=1, description="The maximum number of database connections a process opens for each role."
+    )
     list_seconds: float = Field(
         default=10,
         ge=0.001,
         le=3_600,
-        description="Seconds after which a list, a total or a page of the audit trail is given up with 503. Lists hold "
+        description="Seconds after which a list, a total or a page of the audit trail is aborted with 503. Lists use "
         "at most half of the connections.",
     )
-    prepared_statements: bool = Field(default=True, description="Set to false behind a pooler in transaction mode.")
+    prepared_statements: bool = Field(
+        default=True,
+        description="Whether to use prepared statements. Set to false behind a pooler in transaction mode.",
+    )
     resend_seconds: float = Field(
         default=60,
         gt=0,
-        description="For how long an append whose connection was lost is sent again, before its outcome is told to be "
-        "unknown: longer than a failover of the database takes.",
+        description="Seconds for which an append is sent again after its connection was lost. Then the answer is 503 "
+        "`outcome-unknown`. Choose more than a failover of the database takes.",
     )
     follow: bool = Field(default=True, description="Whether `serve` keeps read models up to date itself.")
 
@@ -115,5 +126,5 @@ class Settings(BaseSettings):
         """The key-encryption key. KeyFileError if there is none that can be used."""
         if self.key_encryption_key is not None:
             return key_from_setting(self.key_encryption_key)
-        given = self.key_encryption_key_file
-        return key_from_file(given or self.data / "keys" / "kek", create=self.embedded and given is None)
+        key_file = self.key_encryption_key_file
+        return key_from_file(key_file or self.data / "keys" / "kek", create=self.embedded and key_file is None)

@@ -17,11 +17,11 @@ PROMPT_SECONDS = 1.0
 class _Share:
     """One tenant's places."""
 
-    __slots__ = ("freed", "moved", "stuck", "taken", "waiting")
+    __slots__ = ("freed", "in_use", "moved", "stuck", "waiting")
 
     def __init__(self, lock: threading.Lock) -> None:
         self.freed = threading.Condition(lock)
-        self.taken = 0
+        self.in_use = 0
         self.waiting = 0
         self.moved = 0.0
         self.stuck = False
@@ -53,9 +53,9 @@ class Shares:
             share = self._shares.get(tenant_id)
             if share is None:
                 share = self._shares[tenant_id] = _Share(self._lock)
-            if share.taken >= self._most:
+            if share.in_use >= self._most:
                 self._wait(share)
-            share.taken += 1
+            share.in_use += 1
             share.moved = time.monotonic()
             return share, share.moved
 
@@ -63,7 +63,7 @@ class Shares:
         """Wait for a place; held and kept by the waiting, the share stays known."""
         share.waiting += 1
         try:
-            while share.taken >= self._most:
+            while share.in_use >= self._most:
                 left = share.moved + self._stuck_seconds - time.monotonic()
                 if share.stuck or left <= 0:
                     share.stuck = True
@@ -74,11 +74,11 @@ class Shares:
 
     def _give_back(self, tenant_id: UUID, share: _Share, since: float) -> None:
         with self._lock:
-            share.taken -= 1
+            share.in_use -= 1
             share.moved = time.monotonic()
             if share.moved - since < PROMPT_SECONDS:
                 share.stuck = False
             if share.waiting:
                 share.freed.notify()
-            elif not share.taken:
+            elif not share.in_use:
                 del self._shares[tenant_id]

@@ -26,6 +26,6 @@ def statements(path: Path) -> dict[str, LiteralString]:
     return {heading["name"]: literal(text[heading.end() : end]) for heading, end in zip(headings, ends, strict=True)}
 
 
-def beside(module_file: str, name: str) -> dict[str, LiteralString]:
+def load_statements(module_file: str, name: str) -> dict[str, LiteralString]:
     """The statements of the `.sql` file of this name beside the module."""
     return statements(Path(module_file).parent / name)

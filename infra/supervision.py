@@ -1,4 +1,4 @@
-"""Threads that work in the background: restarted after an error that nobody expected, and heard of again and again."""
+"""Threads that work in the background: restarted after an unexpected error, and giving signs of life."""
 
 import threading
 import time
@@ -36,7 +36,7 @@ class SupervisedThread:
         self.name = name
         self._work = work
         self._brief = brief
-        self._done = False
+        self._has_returned = False
         self._overdue = overdue
         self._pause = pause
         self._failures = deque[float](maxlen=FAILURES)
@@ -59,7 +59,7 @@ class SupervisedThread:
         self._next = self._last + (within or self._overdue)
 
     def failed(self) -> None:
-        """Count an error that nobody expected."""
+        """Count an unexpected error."""
         self._failures.append(time.monotonic())
 
     @property
@@ -70,7 +70,7 @@ class SupervisedThread:
     @property
     def alive(self) -> bool:
         """Whether the thread runs and gives signs of life, or was brief and is done."""
-        return (self._brief and self._done) or self._running
+        return (self._brief and self._has_returned) or self._running
 
     @property
     def _running(self) -> bool:
@@ -97,5 +97,5 @@ class SupervisedThread:
                 _LOG.exception("thread failed", thread=self.name)
                 self._pause(PAUSE_AFTER_FAILURE)
             else:
-                self._done = True
+                self._has_returned = True
                 return

@@ -17,6 +17,7 @@ from uuid_utils.compat import uuid7
 
 from domain.errors import OutcomeUnknownError, TenantExistsError, TenantNotFoundError
 from domain.event import Actor, Authenticated, Context, Recorded
+from domain.identity import uuid_or_none
 from domain.tenant import tenant as aggregate
 from domain.tenant.events import TenantEvent
 from domain.tenant.tenant import Tenant
@@ -24,9 +25,9 @@ from infra.database import Database
 from infra.event_log.fold import Fold
 from infra.event_log.log import EventLog
 from infra.keys.store import KeyStore
-from infra.sql import beside
+from infra.sql import load_statements
 
-_SQL = beside(__file__, "tenants.sql")
+_SQL = load_statements(__file__, "tenants.sql")
 _PREFIX = "alk_"
 _SECRET_BYTES = 32
 _TOKEN_BYTES = 16 + 16 + _SECRET_BYTES
@@ -52,7 +53,7 @@ class Caller:
 
 
 class Tenants:
-    """Opens tenants, issues and revokes their keys, and tells whose key it is."""
+    """Opens tenants, issues and revokes their keys, and looks up the holder of a key."""
 
     def __init__(self, database: Database, log: EventLog, keys: KeyStore) -> None:
         self._database = database
@@ -72,28 +73,28 @@ class Tenants:
             self._log.of(tenant_id).record(aggregate.create(context, tenant_id, name))
 
         try:
-            self._database.atomically(tenant_id, work, repeatable=True)
+            self._database.in_transaction(tenant_id, work, repeatable=True)
         except psycopg.errors.UniqueViolation:
-            if self._known(tenant_id) is None:  # else it is ours, by an attempt whose answer was lost
+            if self._id_if_exists(tenant_id) is None:  # else it is ours, by an attempt whose answer was lost
                 raise TenantExistsError(f"A tenant named {name!r} exists already.") from None
         return tenant_id
 
-    def _known(self, tenant_id: UUID) -> UUID | None:
+    def _id_if_exists(self, tenant_id: UUID) -> UUID | None:
         with self._database.reading(tenant_id) as connection:
-            row = connection.execute(_SQL["known"], {"tenant_id": tenant_id}).fetchone()
+            row = connection.execute(_SQL["id_if_exists"], {"tenant_id": tenant_id}).fetchone()
         return UUID(str(row[0])) if row else None
 
     def find(self, name_or_id: str) -> UUID:
         """The id of a tenant by its name or its id. TenantNotFoundError if there is none."""
-        asked = _uuid(name_or_id)
-        known = self._named(name_or_id) if asked is None else self._known(asked)
-        if known is None:
+        tenant_id = uuid_or_none(name_or_id)
+        found_id = self._id_of_name(name_or_id) if tenant_id is None else self._id_if_exists(tenant_id)
+        if found_id is None:
             raise TenantNotFoundError(f"There is no tenant {name_or_id!r}.")
-        return known
+        return found_id
 
-    def _named(self, name: str) -> UUID | None:
+    def _id_of_name(self, name: str) -> UUID | None:
         with self._database.reading() as connection:
-            row = connection.execute(_SQL["named"], {"name": name}).fetchone()
+            row = connection.execute(_SQL["id_of_name"], {"name": name}).fetchone()
         return UUID(str(row[0])) if row and row[0] else None
 
     def issue_key(self, context: Context, tenant_id: UUID, holder: Actor) -> str:
@@ -120,7 +121,7 @@ class Tenants:
                 connection.execute(_SQL["add_key"], row)
 
         try:
-            self._database.atomically(tenant_id, work)
+            self._database.in_transaction(tenant_id, work)
         except OutcomeUnknownError as error:
             raise OutcomeUnknownError(
                 f"The connection was lost: nobody knows whether the key {key_id} was issued, and it is not shown. "
@@ -140,7 +141,7 @@ class Tenants:
                 )
 
         try:
-            self._database.atomically(tenant_id, work, repeatable=True)
+            self._database.in_transaction(tenant_id, work, repeatable=True)
         finally:
             with self._one_at_a_time:
                 self._callers.clear()
@@ -152,11 +153,11 @@ class Tenants:
 
     def caller(self, token: str) -> Caller | None:
         """Who the token speaks for; None if it is malformed, unknown or revoked."""
-        found = look_up(self._database, token)
-        if found is not None:
+        caller = look_up(self._database, token)
+        if caller is not None:
             with self._one_at_a_time:
-                self._callers[token] = found
-        return found
+                self._callers[token] = caller
+        return caller
 
     def list_keys(self, tenant_id: UUID) -> list[tuple[Any, ...]]:
         """Each key of a tenant: id, holder's type and id, when issued, when revoked."""
@@ -202,10 +203,3 @@ def _parse(token: str) -> tuple[UUID, UUID, bytes] | None:
     if len(raw) != _TOKEN_BYTES or not token.startswith(_PREFIX):
         return None
     return UUID(bytes=raw[:16]), UUID(bytes=raw[16:32]), raw[32:]
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

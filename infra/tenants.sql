@@ -1,10 +1,10 @@
 -- open_log: a new tenant and its empty log
 SELECT ledger.open_log(%(tenant_id)s, %(name)s, %(at)s)
 
--- named: the tenant of a name, or null
+-- id_of_name: the tenant of a name, or null
 SELECT ledger.tenant_named(%(name)s)
 
--- known: whether the session's tenant is one
+-- id_if_exists: whether the session's tenant is one
 SELECT tenant_id FROM ledger.tenants WHERE tenant_id = %(tenant_id)s
 
 -- add_key: a key that opens the API

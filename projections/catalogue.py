@@ -1,7 +1,9 @@
 """Every projection of this version of the software."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, LiteralString
 
+from infra.sql import literal
 from projections.asset_references.fold import ASSET_REFERENCES
 from projections.assets.fold import ASSETS
 from projections.audit_trail.fold import AUDIT_TRAIL
@@ -12,3 +14,14 @@ from projections.projection import Projection
 
 CATALOGUE = (ASSETS, ASSET_REFERENCES, CONTENTS, JOBS, JOB_REFERENCES, AUDIT_TRAIL)
 PROJECTIONS: dict[str, Projection[Any]] = {p.name: p for p in CATALOGUE}
+
+
+def with_tables(statements: Mapping[str, LiteralString]) -> dict[str, LiteralString]:
+    """The statements with the name of each read model in braces replaced by that of its table."""
+    return {name: _with_tables(text) for name, text in statements.items()}
+
+
+def _with_tables(text: LiteralString) -> LiteralString:
+    for projection in CATALOGUE:
+        text = literal(text.replace(f"{{{projection.name}}}", projection.table.name))
+    return text

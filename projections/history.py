@@ -10,13 +10,13 @@ from uuid import UUID
 from eventsourcing.application import AggregateNotFoundError
 
 from domain.event import Actor, Authenticated, Event, Recorded, to_parts
-from domain.values import same_json
+from domain.json_documents import same_json
 from infra.event_log.fold import Fold
 from infra.event_log.log import TenantLog
 from projections.assets.fold import ASSETS
 from projections.jobs.fold import JOBS
+from projections.paging import Keyset, Page
 from projections.projection import Key, apply
-from projections.query import Keyset, Page
 from projections.states import AssetState, JobState
 
 R = TypeVar("R", AssetState, JobState)

@@ -10,15 +10,15 @@ import psycopg
 from domain.errors import ListTooSlowError, ReadModelRebuildingError
 from infra.connections import Connection
 from infra.database import Database
-from infra.sql import beside
+from infra.sql import load_statements
 from projections.projection import Projection
-from projections.query import Select
+from projections.select import Select
 
-_SQL = beside(__file__, "engine.sql")
+_SQL = load_statements(__file__, "list_transaction.sql")
 
 
-class Opened(NamedTuple):
-    """A transaction for a list, and which of the read models that it reads are being made anew."""
+class ListTransaction(NamedTuple):
+    """A transaction for a list, and those of its read models that are being rebuilt."""
 
     connection: Connection
     rebuilding: tuple[str, ...]
@@ -27,21 +27,21 @@ class Opened(NamedTuple):
 @contextmanager
 def list_transaction(
     database: Database, tenant_id: UUID, select: Select, projections: Sequence[Projection[Any]]
-) -> Iterator[Opened]:
+) -> Iterator[ListTransaction]:
     """A transaction in which the select may be read. ListsBusyError, ListTooSlowError.
 
     The times of the select become positions first: the planner then knows how many rows they span.
     """
     with database.list_places.place(tenant_id), _begun(database, tenant_id) as connection:
-        asked = {
+        parameters = {
             "milliseconds": str(max(1, int(database.list_seconds * 1_000))),
             "tenant_id": tenant_id,
             **_names(projections),
         }
         try:
-            rebuilding = _begin(connection, select, asked)
-            select.settle(connection)
-            yield Opened(connection, rebuilding)
+            rebuilding = _begin(connection, select, parameters)
+            select.plan_references(connection)
+            yield ListTransaction(connection, rebuilding)
         except psycopg.errors.QueryCanceled:
             raise ListTooSlowError(
                 f"The list took longer than {database.list_seconds:g} s. Narrow it by a filter, or by times that are "
@@ -49,16 +49,16 @@ def list_transaction(
             ) from None
 
 
-def _begin(connection: Connection, select: Select, asked: dict[str, Any]) -> tuple[str, ...]:
-    """Have the transaction begun and the select's times known; returns what is being made anew."""
+def _begin(connection: Connection, select: Select, parameters: dict[str, Any]) -> tuple[str, ...]:
+    """Begin the transaction and turn the select's times into positions; returns the read models being rebuilt."""
     if not select.moments:
-        ((*_, rebuilding),) = connection.execute(_SQL["begin_list"], asked).fetchall()
+        ((*_, rebuilding),) = connection.execute(_SQL["begin_list"], parameters).fetchall()
         return tuple(rebuilding)
     times = {
         "moments": [moment.at for moment in select.moments.values()],
         "exclusive": [moment.exclusive for moment in select.moments.values()],
     }
-    ((*_, rebuilding, positions),) = connection.execute(_SQL["begin_list_of_times"], asked | times).fetchall()
+    ((*_, rebuilding, positions),) = connection.execute(_SQL["begin_list_of_times"], parameters | times).fetchall()
     select.parameters |= dict(zip(select.moments, positions, strict=True))
     return tuple(rebuilding)
 
@@ -66,7 +66,7 @@ def _begin(connection: Connection, select: Select, asked: dict[str, Any]) -> tup
 @contextmanager
 def _begun(database: Database, tenant_id: UUID) -> Iterator[Connection]:
     """A transaction whose first statement is to name the tenant: the list's own does, which saves a round trip."""
-    if database.in_transaction:
+    if database.is_in_transaction:
         with database.transaction(tenant_id) as connection:
             yield connection
     else:
@@ -75,7 +75,7 @@ def _begun(database: Database, tenant_id: UUID) -> Iterator[Connection]:
 
 
 def require_whole(database: Database, tenant_id: UUID, projections: Sequence[Projection[Any]]) -> None:
-    """ReadModelRebuildingError while one of the read models is being made anew."""
+    """ReadModelRebuildingError while a read model is being rebuilt."""
     with database.transaction(tenant_id) as connection:
         ((rebuilding,),) = connection.execute(_SQL["rebuilding_of"], _names(projections)).fetchall()
     refuse_rebuilding(rebuilding)

@@ -12,7 +12,7 @@ from domain.errors import LedgerError
 from domain.event import Event, Recorded
 from domain.job.events import JobEvent
 from domain.tenant.events import ReferenceDeclared, TenantEvent
-from projections.copying import Lines
+from projections.engine.copy_format import Lines
 
 Row = TypeVar("Row")
 Key = tuple[Any, ...]
@@ -50,18 +50,26 @@ class Projection(Generic[Row]):
 
     `keys` tells which rows an event may touch, so that they are loaded before it is folded (rows that are only
     ever added need not be named). `fold` returns the rows as they are after the event, None for a row that is
-    gone; it reads nothing but its arguments. Every event is named, either as one that is folded or as one that the
-    projection leaves out on purpose.
+    deleted; it reads nothing but its arguments. Every event stands in `folds` or in `leaves_out`.
     """
 
     name: str
     version: int
-    table: Table[Row]
+    """Part of the table's name: a new version is made beside the older one."""
+    row: type[Row]
+    key: Mapping[str, str]
     keys: Callable[[Event], Iterable[Key]]
     fold: Callable[[Mapping[Key, Row], Recorded], Changes[Row]]
-    tables_sql: Path
+    folder: Path
+    """Where `tables.sql` and `indexes.sql` are, in which `{table}` stands for the table's name."""
+    json: frozenset[str] = frozenset()
     folds: frozenset[type[Event]] = frozenset()
     leaves_out: frozenset[type[Event]] = frozenset()
+
+    @cached_property
+    def table(self) -> Table[Row]:
+        """The table of this version."""
+        return Table(f"{self.name}_v{self.version}", self.row, self.key, self.json)
 
 
 class UnhandledEventError(LedgerError):
@@ -69,7 +77,7 @@ class UnhandledEventError(LedgerError):
 
 
 def check_handled(projections: Iterable[Projection[Any]], topics: Mapping[str, type[Event]]) -> None:
-    """Refuse an event that a projection does not name: UnhandledEventError. Once recorded, it would stop the fold."""
+    """UnhandledEventError for an event that stands neither in `folds` nor in `leaves_out`: it would stop the fold."""
     for projection in projections:
         handled = projection.folds | projection.leaves_out
         if missing := sorted(topic for topic, kind in topics.items() if kind not in handled):
@@ -80,7 +88,7 @@ def check_handled(projections: Iterable[Projection[Any]], topics: Mapping[str, t
 
 
 def classes(*kinds: Any) -> frozenset[type[Event]]:  # noqa: ANN401 - unions of event classes, or single ones
-    """The event classes that the unions consist of."""
+    """The members of unions of event classes."""
     return frozenset(kind for union in kinds for kind in (get_args(union) or (union,)))
 
 
@@ -90,7 +98,7 @@ OF_TENANTS = classes(TenantEvent, ReferenceDeclared)
 
 
 def with_values(row: Row, values: Mapping[str, Any]) -> Row:
-    """The named tuple with other values: what its `_replace` gives, in a third of the time if it is wide."""
+    """The named tuple with other values: what `_replace` gives, but quicker for rows of many columns."""
     kind: Any = type(row)
     columns: list[Any] = list(cast("Iterable[Any]", row))
     places = _places(kind)
@@ -106,7 +114,7 @@ def _places(row: Hashable) -> dict[str, int]:
 
 
 def fold_all(projection: Projection[Row], history: Iterable[Recorded]) -> dict[Key, Row]:
-    """The rows that the events alone make: what the table would hold after them."""
+    """The rows that the table would hold after the events."""
     rows: dict[Key, Row] = {}
     for recorded in history:
         apply(rows, projection.fold(rows, recorded))

@@ -20,13 +20,13 @@ import pytest
 from psycopg import sql
 from uuid_utils.compat import uuid7
 
-from api import logs
-from api.app import create_app
+from api.cli import logging_setup
 from api.composition import Services, connected, utc_now
-from api.serving import listening, serving
+from api.http.app import create_app
+from api.http.server import listening, serving
 from domain.event import Actor, Context
-from infra.embedded import EmbeddedCluster, start
-from infra.servers import Servers, embedded, servers_of
+from infra.databases import Databases, create_databases, databases_of
+from infra.embedded_postgres import EmbeddedCluster, start
 from infra.settings import Settings
 from tests.infra.content.chosen import s3
 from tests.infra.content.servers import S3Server
@@ -37,7 +37,7 @@ QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 KEK = bytes(range(32))
 TLS = ssl.create_default_context()
 """What no test needs, and every client would make anew, at the cost of a hundredth of a second or more."""
-logs.configure(logging.WARNING)
+logging_setup.configure(logging.WARNING)
 _numbers = count(1)
 # A property says what holds, not how fast: a busy machine must not make it fail.
 hypothesis.settings.register_profile("suite", deadline=None)
@@ -57,9 +57,9 @@ def cluster() -> Iterator[EmbeddedCluster]:
 
 
 @pytest.fixture(scope="session")
-def template(cluster: EmbeddedCluster, settings: Settings) -> Servers:
+def template(cluster: EmbeddedCluster, settings: Settings) -> Databases:
     """Databases with every migration and every read model's tables, to clone from."""
-    made = embedded(cluster)
+    made = create_databases(cluster)
     made.migrate()
     with connected(settings.model_copy(update={"follow": False}), made):
         pass
@@ -82,7 +82,7 @@ def s3_server() -> Iterator[S3Server]:
 
 
 @contextmanager
-def cloned(cluster: EmbeddedCluster, _template: Servers) -> Iterator[Servers]:
+def cloned(cluster: EmbeddedCluster, _template: Databases) -> Iterator[Databases]:
     """Databases of one test's own, cloned from the template."""
     number = next(_numbers)
     names = {"asset_ledger": f"log_{number}", "asset_ledger_keys": f"keys_{number}"}
@@ -90,27 +90,27 @@ def cloned(cluster: EmbeddedCluster, _template: Servers) -> Iterator[Servers]:
         for source, name in names.items():
             command = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER asset_ledger_owner STRATEGY file_copy")
             connection.execute(command.format(sql.Identifier(name), sql.Identifier(source)))
-        yield servers_of(cluster, *names.values())
+        yield databases_of(cluster, *names.values())
         for name in names.values():
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture
-def databases(cluster: EmbeddedCluster, template: Servers) -> Iterator[Servers]:
+def databases(cluster: EmbeddedCluster, template: Databases) -> Iterator[Databases]:
     """Databases of this test's own."""
     with cloned(cluster, template) as made:
         yield made
 
 
 @pytest.fixture
-def quiet(databases: Servers, settings: Settings) -> Iterator[Services]:
+def quiet(databases: Databases, settings: Settings) -> Iterator[Services]:
     """A ledger of this test's own, whose projections move only when the test moves them."""
     with connected(settings.model_copy(update={"follow": False}), databases) as made:
         yield made
 
 
 @pytest.fixture(scope="session")
-def services(cluster: EmbeddedCluster, template: Servers, settings: Settings) -> Iterator[Services]:
+def services(cluster: EmbeddedCluster, template: Databases, settings: Settings) -> Iterator[Services]:
     """The ledger that the tests of this worker share, each as a tenant of its own."""
     with cloned(cluster, template) as made, connected(settings, made) as services:
         yield services
@@ -193,7 +193,7 @@ def clients(services: Services, url: str) -> Iterator[Callable[..., Client]]:
             key = services.tenants.issue_key(context(), tenant_id, Actor(id=holder, type="user"))
             headers = {"Authorization": f"Bearer {key}"}
             http = httpx.Client(base_url=url, headers=headers, timeout=30, verify=TLS)
-            return Client(stack.enter_context(http), tenant_id, services.log.of(tenant_id).recorder.head)
+            return Client(stack.enter_context(http), tenant_id, services.log.of(tenant_id).head)
 
         yield make
 

@@ -1,1 +1,1 @@
-"""The command line: run the service, and look after it."""
+"""The command line: run and operate the service."""

@@ -1,20 +1,20 @@
-"""`content`: look after the bytes of assets."""
+"""`content`: import, purge and reconcile the bytes of assets."""
 
 from typing import Annotated
 
 import typer
 
-from api.cli.importing import import_
-from api.cli.opening import TenantOption, opened, operated, tenant_or_only
+from api.application.content.purges import Purges
+from api.application.content.reconciliation import Mismatch, Reconciliation
+from api.application.content.sweeper import Sweeper
+from api.application.session import Session
+from api.cli.context import TenantOption, opened, operated, tenant_or_only
+from api.cli.imports import import_
 from api.cli.output import say
-from api.cli.purging import purge
-from api.purging import Purging
-from api.reconciling import Mismatch, Reconciling
-from api.session import Session
-from api.sweeper import Sweeper
+from api.cli.purge import purge
 
 app = typer.Typer(
-    help="Bring in media, purge the bytes of assets, and compare the store with the log.", no_args_is_help=True
+    help="Import media, purge the bytes of assets, and compare the store with the log.", no_args_is_help=True
 )
 app.command("import")(import_)
 app.command()(purge)
@@ -23,14 +23,15 @@ app.command()(purge)
 @app.command()
 def reconcile(
     tenant: TenantOption = None,
-    repair: Annotated[bool, typer.Option("--repair", help="Remove what the log does not know.")] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Remove orphans: objects that the log does not know.")
+    ] = False,
 ) -> None:
     """Compare the store with the log.
 
-    Lists objects that nobody knows (orphans), and content and documents whose object is gone (missing) or has another
-    size than was recorded (damaged). Ends with 1 if anything of that is left: `--repair` removes orphans, but nothing
-    brings back what is missing or damaged. Objects younger than an hour are left alone: they may be on their way into
-    the log.
+    Lists orphans (objects that the log does not know), missing objects, and damaged objects (of another size than was
+    recorded). Exits with 1 if any are left. `--repair` removes orphans; missing and damaged objects must come from a
+    backup. Objects younger than an hour are skipped, because their events may still be on the way into the log.
     """
     with opened() as services:
         services.store.check()
@@ -39,32 +40,32 @@ def reconcile(
 
 
 def compare(session: Session, *, repair: bool) -> bool:
-    """Compare, list what does not match, and sum up; returns whether store and log match now."""
-    swept, requeued, reconciling = Sweeper(session).sweep(), Purging(session).requeue(), Reconciling(session)
-    found = reconciling.compare()
-    for line in _lines(found):
+    """Compare, list the differences, and sum up; returns whether store and log match now."""
+    swept, requeued, reconciling = Sweeper(session).sweep(), Purges(session).requeue(), Reconciliation(session)
+    mismatch = reconciling.compare()
+    for line in _lines(mismatch):
         say(line)
-    orphans = f"removed {reconciling.remove(found.orphans):,}" if repair else f"found {len(found.orphans):,}"
-    missing, damaged = len(found.missing) + len(found.missing_documents), len(found.damaged)
+    orphans = f"removed {reconciling.remove(mismatch.orphans):,}" if repair else f"found {len(mismatch.orphans):,}"
+    missing, damaged = len(mismatch.missing) + len(mismatch.missing_documents), len(mismatch.damaged)
     say(f"{orphans} orphans, {missing:,} missing, {damaged:,} damaged, {swept:,} uploads swept")
     if requeued:
-        say(f"queued the purges of {requeued:,} assets again: the log has requested them, and they were in no queue")
+        say(f"queued the purges of {requeued:,} assets again: the log has requests for them, but the queue had none")
     if missing or damaged:
-        say("what is missing or damaged cannot be repaired from here: bring it back from a backup of the store")
-    return not (missing or damaged or (found.orphans and not repair))
+        say("missing and damaged objects cannot be repaired here: restore them from a backup of the store")
+    return not (missing or damaged or (mismatch.orphans and not repair))
 
 
-def _lines(found: Mismatch) -> list[str]:
-    """One line for everything that does not match."""
+def _lines(mismatch: Mismatch) -> list[str]:
+    """One line for each difference."""
     return [
-        *(f"orphan   {key}" for key in found.orphans),
-        *(f"missing  asset {asset_id}, content version {version}" for asset_id, version in found.missing),
+        *(f"orphan   {key}" for key in mismatch.orphans),
+        *(f"missing  asset {asset_id}, content version {version}" for asset_id, version in mismatch.missing),
         *(
             f"missing  document {document_id} of {originator_id}"
-            for originator_id, document_id in found.missing_documents
+            for originator_id, document_id in mismatch.missing_documents
         ),
         *(
             f"damaged  asset {asset_id}, content version {version}: {there:,} bytes instead of {recorded:,}"
-            for asset_id, version, recorded, there in found.damaged
+            for asset_id, version, recorded, there in mismatch.damaged
         ),
     ]

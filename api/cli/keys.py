@@ -8,7 +8,7 @@ from uuid import UUID
 import typer
 from rich.table import Column
 
-from api.cli.opening import ReasonOption, TenantArgument, in_doubt, opened, operator
+from api.cli.context import ReasonOption, TenantArgument, in_doubt, opened, operator
 from api.cli.output import say, table
 from domain.errors import LedgerError
 from domain.event import Actor
@@ -26,22 +26,22 @@ app = typer.Typer(help="Issue, list and revoke the keys that open the API for a 
 def issue(
     tenant: TenantArgument,
     holder: Annotated[
-        str, typer.Option(help="Who acts with the key, written type:id; the type is user, worker or system.")
+        str, typer.Option(help="The holder, written type:id. The type is user, worker or system.")
     ] = "system:api",
     reason: ReasonOption = None,
 ) -> None:
-    """Issue a key; prints it once. Only its digest is kept, so keep it safe."""
-    type_, _, id_ = holder.partition(":")
-    if type_ not in {"user", "worker", "system"} or not id_:
-        raise typer.BadParameter("write type:id, such as worker:comfy-1", param_hint="--holder")
-    actor = Actor.model_validate({"type": type_, "id": id_})
+    """Issue a key and print it once. The ledger stores only its digest, so keep the key safe."""
+    try:
+        actor = Actor.parse(holder)
+    except ValueError:
+        raise typer.BadParameter("write type:id, such as worker:comfy-1", param_hint="--holder") from None
     with opened() as services:
         tenant_id = services.tenants.find(tenant)
         _print_once(services.tenants.issue_key(operator(reason), tenant_id, actor), tenant_id)
 
 
 def _print_once(token: str, tenant_id: UUID) -> None:
-    """Print the key. KeyNotPrintedError if that does not work, since nobody can print it again."""
+    """Print the key. Raises KeyNotPrintedError if that fails, because the key cannot be printed again."""
     try:
         print(token, flush=True)  # noqa: T201
     except OSError as error:
@@ -56,18 +56,18 @@ def _print_once(token: str, tenant_id: UUID) -> None:
 @app.command()
 def revoke(
     tenant: TenantArgument,
-    key_id: Annotated[UUID, typer.Argument(help="As `key list` shows it.")],
+    key_id: Annotated[UUID, typer.Argument(help="The id of the key, from `key list`.")],
     reason: ReasonOption = None,
 ) -> None:
-    """Revoke a key. It opens nothing any more; in services that are running, within a second."""
-    with opened() as services, in_doubt("Revoke it again: what is revoked stays so."):
+    """Revoke a key. Running services refuse it within a second."""
+    with opened() as services, in_doubt("Repeat the command: revoking twice is safe."):
         services.tenants.revoke_key(operator(reason), services.tenants.find(tenant), key_id)
     say(f"revoked {key_id}")
 
 
 @app.command("list")
 def list_(tenant: TenantArgument) -> None:
-    """List a tenant's keys. The keys themselves are not kept."""
+    """List the ids, holders and dates of a tenant's keys. The keys themselves are not stored."""
     with opened() as services:
         rows = [
             (str(key_id), f"{type_}:{id_}", f"{issued_at:%Y-%m-%d}", f"{revoked_at:%Y-%m-%d}" if revoked_at else "")

@@ -1,55 +1,92 @@
 """`asset-ledger`: every command in one place, and errors in one line."""
 
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
-from api import logs
-from api.cli import content, demo, keys, projections, replay, serve, tenants
-from api.cli.output import complain
-from api.serving import ServingError
-from domain.errors import LedgerError, OutcomeUnknownError
-from infra.embedded import EmbeddedPostgresError
-from infra.keys.key_file import KeyFileError
-from infra.migrations import MigrationError
-from infra.settings import SettingsError
+from api.cli.lazy_commands import LazyCommand
 
-EXPECTED = (
-    LedgerError,
-    SettingsError,
-    ServingError,
-    EmbeddedPostgresError,
-    KeyFileError,
-    MigrationError,
+COMMANDS = (
+    LazyCommand("serve", "api.cli.serve", "serve", "Serve the API. Several services may run on the same databases."),
+    LazyCommand(
+        "demo",
+        "api.cli.demo.command",
+        "demo",
+        "Start the service, tell a story over HTTP, and keep serving: what the ledger is for, in a minute.",
+    ),
+    LazyCommand(
+        "migrate",
+        "api.cli.serve",
+        "migrate",
+        "Migrate the databases to this release. Safe to repeat. Embedded databases are migrated by every command.",
+    ),
+    LazyCommand(
+        "replay",
+        "api.cli.replay",
+        "replay",
+        "Print the history of an asset: who, when, before and after, why. Reads the log, not a read model.",
+    ),
+    LazyCommand(
+        "tenant",
+        "api.cli.tenants",
+        "app",
+        "Create and list tenants (isolated customers, each with its own log), and set their policies.",
+    ),
+    LazyCommand("key", "api.cli.keys", "app", "Issue, list and revoke the keys that open the API for a tenant."),
+    LazyCommand(
+        "projections",
+        "api.cli.projections",
+        "app",
+        "Follow the logs, and rebuild, inspect and retry read models.",
+    ),
+    LazyCommand(
+        "content",
+        "api.cli.content",
+        "app",
+        "Import media, purge the bytes of assets, and compare the store with the log.",
+    ),
 )
 
-OUTCOME_UNKNOWN = 3
+
+class Commands(TyperGroup):
+    """The group of all commands."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - typer's own
+        super().__init__(**options)
+        self.commands: Any = {command.name: command for command in COMMANDS}
+
 
 app = typer.Typer(
     name="asset-ledger",
+    cls=Commands,
     help="The Asset Ledger: who, what and which job made each asset, and what happened to it since.",
     epilog="Settings come from the environment: see docs/reference/settings.md. Without any, the ledger runs on a "
-    "PostgreSQL of its own. Start with `asset-ledger demo`. Exit status: 0 done, 1 not done, 2 misused, 3 nobody knows "
-    "whether it was recorded (look before you repeat it).",
+    "PostgreSQL of its own. Start with `asset-ledger demo`. Exit status: 0 done, 1 not done, 2 wrong usage, 3 outcome "
+    "unknown (look before you repeat the command).",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-app.command()(serve.serve)
-app.command()(demo.demo)
-app.command()(serve.migrate)
-app.command()(replay.replay)
-app.add_typer(tenants.app, name="tenant")
-app.add_typer(keys.app, name="key")
-app.add_typer(projections.app, name="projections")
-app.add_typer(content.app, name="content")
+
+
+@app.callback()
+def configure() -> None:
+    """Prepare what every command needs."""
+    from api.cli import logging_setup  # noqa: PLC0415 - `--help` needs no logging
+
+    logging_setup.configure()
 
 
 def main() -> None:
     """Run the command line; expected errors end in one line and exit status 1, or 3 when the outcome is unknown."""
-    logs.configure()
     try:
         app()
-    except EXPECTED as error:
-        complain(str(error))
-        sys.exit(OUTCOME_UNKNOWN if isinstance(error, OutcomeUnknownError) else 1)
+    except Exception as error:
+        from api.cli.failures import complain_of  # noqa: PLC0415 - `--help` needs no module that can fail
+
+        status = complain_of(error)
+        if status is None:
+            raise
+        sys.exit(status)

@@ -1,4 +1,4 @@
-"""How commands print: data is printed as it is, whatever it looks like, and never does anything to a terminal."""
+"""Output of commands: data is printed as it is, and never controls the terminal."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -13,34 +13,34 @@ _INVISIBLE_IN_JSON = re.compile(r"[^\n -~]+")
 
 
 def printable(text: str) -> str:
-    """The text with escapes for control characters, for those that turn its direction, and for what has no form."""
+    """The text with escapes for control characters, for direction marks and for other unprintable characters."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console that takes no text for markup, an emoji's name, or something to colour."""
+    """A console that interprets no text as markup or emoji, and highlights nothing."""
     return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
 
 
 def say(line: str, on: Console | None = None, style: str = "") -> None:
-    """Print a line, whole."""
+    """Print a line without wrapping it."""
     (on or console()).print(Text(printable(line), style), soft_wrap=True)
 
 
 def warn(line: str) -> None:
-    """Print a line that warns."""
+    """Print a warning."""
     console().print(Text.assemble(("warning:", "yellow"), f" {printable(line)}"), soft_wrap=True)
 
 
 def complain(line: str) -> None:
-    """Print on standard error what was wrong, in one line."""
+    """Print an error on standard error, in one line."""
     console(stderr=True).print(Text.assemble(("error:", "bold red"), f" {printable(line)}"), soft_wrap=True)
 
 
 def say_json(value: Any, *, indented: bool = False) -> None:  # noqa: ANN401 - whatever JSON holds
-    """Print a value as JSON, with escapes for what cannot be seen; indented, or else in one line."""
+    """Print a value as JSON, with escapes for invisible characters; indented, or else in one line."""
     text = orjson.dumps(value, default=_members, option=orjson.OPT_INDENT_2 if indented else None).decode()
-    print(_INVISIBLE_IN_JSON.sub(lambda found: "".join(map(_escaped, found[0])), text))  # noqa: T201
+    print(_INVISIBLE_IN_JSON.sub(lambda match: "".join(map(_escaped, match[0])), text))  # noqa: T201
 
 
 def table(headings: Iterable[str | Column], rows: Iterable[Sequence[str]], on: Console | None = None) -> None:

@@ -1,4 +1,4 @@
-"""`projections`: keep read models up to date, and make them anew."""
+"""`projections`: follow the logs, and rebuild read models."""
 
 import time
 from typing import Annotated, Any
@@ -8,23 +8,22 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from api.cli.opening import opened
+from api.cli.context import opened
 from api.cli.output import console, say, table
 from api.cli.stop_deadline import heed_stop_signals
 from projections.catalogue import PROJECTIONS
-from projections.engine import Engine
-from projections.old_versions import drop_old
+from projections.engine.engine import Engine
+from projections.engine.follower import Follower
+from projections.engine.old_versions import drop_old
+from projections.engine.rebuild import rebuild
 from projections.projection import Projection
-from projections.running import Follower, rebuild
 
-app = typer.Typer(
-    help="Read models are folded from the log and can be made anew from it at any time.", no_args_is_help=True
-)
+app = typer.Typer(help="Follow the logs, and rebuild, inspect and retry read models.", no_args_is_help=True)
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help=f"One of: {', '.join(PROJECTIONS)}.")]
 
 
 class EventsPerSecond(ProgressColumn):
-    """How many events a second are folded."""
+    """The number of events folded per second."""
 
     def render(self, task: Task) -> Text:
         return Text(f"{task.completed / (task.elapsed or 1):,.0f} events/s")
@@ -32,7 +31,7 @@ class EventsPerSecond(ProgressColumn):
 
 @app.command()
 def run() -> None:
-    """Follow the logs until stopped. Any number may run at once; each batch is folded by exactly one."""
+    """Keep read models up to date until stopped. Several may run at once; each batch is folded by one of them."""
     with opened() as services, Follower(services.engine):
         wait_to_be_stopped = heed_stop_signals()
         say("following; stop with Ctrl-C")
@@ -42,12 +41,13 @@ def run() -> None:
 @app.command("rebuild")
 def rebuild_(
     name: NameArgument,
-    restart: Annotated[bool, typer.Option("--restart", help="Start over, even where one was cut short.")] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Start over instead of resuming an interrupted rebuild.")
+    ] = False,
 ) -> None:
-    """Make a read model anew from the log, in place: until it is done, lists show what is folded so far.
+    """Rebuild a read model from the log, in place. Until it is done, lists show the part that is folded so far.
 
-    Writes go on meanwhile and are included. A rebuild that was killed is resumed, by this command or wherever
-    projections run.
+    Writes continue and are included. An interrupted rebuild is resumed by this command or wherever projections run.
     """
     projection = _projection(name)
     with opened() as services:
@@ -55,7 +55,7 @@ def rebuild_(
 
 
 def rebuild_with_bar(engine: Engine, projection: Projection[Any], on: Console, *, restart: bool = False) -> None:
-    """Rebuild with a progress bar, and say how fast it was."""
+    """Rebuild with a progress bar, and print the rate."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -82,23 +82,27 @@ def rebuild_with_bar(engine: Engine, projection: Projection[Any], on: Console, *
 
 @app.command()
 def lag() -> None:
-    """Show how far each projection is behind each log, and where one has stopped."""
+    """Show the lag of each projection for each tenant, and where a projection has stopped."""
     with opened() as services:
-        rows = [
-            (name, str(version), tenant, f"{position:,}", f"{head:,}", f"{head - position:,}", _state(failed, failure))
-            for name, version, tenant, _, position, head, failed, failure in services.engine.lag()
-        ]
+        lags = services.engine.lag()
+    rows = [
+        (
+            lag.projection,
+            str(lag.version),
+            lag.tenant,
+            f"{lag.position:,}",
+            f"{lag.head:,}",
+            f"{lag.behind:,}",
+            lag.state,
+        )
+        for lag in lags
+    ]
     table(["projection", "version", "tenant", "position", "head", "behind", "state"], rows)
-
-
-def _state(failed_position: int | None, failure: str | None) -> str:
-    """How a projection is doing with one tenant."""
-    return f"stopped at {failed_position}: {failure}" if failed_position else failure or "ok"
 
 
 @app.command()
 def retry(name: NameArgument) -> None:
-    """Let a projection that has stopped at an event try it again, once what was wrong is mended."""
+    """Let a stopped projection try its event again. Fix the cause first."""
     with opened() as services:
         services.engine.retry(_projection(name))
     say(f"{name} tries again wherever projections run")
@@ -106,9 +110,9 @@ def retry(name: NameArgument) -> None:
 
 @app.command("drop-old")
 def drop_old_() -> None:
-    """Drop the tables of older versions of read models. Do it once no older release serves from them any more.
+    """Drop the tables of older versions of read models, once no older release serves from them.
 
-    Until then a rebuild leaves them as they are, so that an upgrade can roll over the services, and be taken back.
+    Upgrades and rebuilds keep these tables, so that services can be upgraded one after the other and rolled back.
     """
     with opened() as services:
         dropped = [name for projection in PROJECTIONS.values() for name in drop_old(services.projector, projection)]

@@ -1,4 +1,4 @@
-"""`replay`: one asset's life, told from the log."""
+"""`replay`: the history of one asset, read from the log."""
 
 import json
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ import typer
 from eventsourcing.application import AggregateNotFoundError
 from rich.text import Text
 
-from api.cli.opening import opened, tenant_or_only
+from api.cli.context import opened, tenant_or_only
 from api.cli.output import console, printable, say_json
 from domain.errors import AssetNotFoundError
 from projections.history import Entry, entries
@@ -18,27 +18,27 @@ from projections.history import Entry, entries
 
 def replay(
     asset: Annotated[UUID, typer.Argument(help="The asset's id.")],
-    tenant: Annotated[str | None, typer.Option(help="The tenant's name or id, if there is more than one.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="The tenant's name or id. Required if there are several.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per event, one event per line.")] = False,
 ) -> None:
-    """Tell one asset's life from its events: who, when, what changed, why. Reads the log, no read model."""
+    """Print the history of an asset: who, when, before and after, why. Reads the log, not a read model."""
     with opened() as services:
         try:
             history = services.log.of(tenant_or_only(services, tenant)).history(asset)
         except AggregateNotFoundError:
             raise AssetNotFoundError(f"There is no asset {asset} in this tenant.") from None
-    told = list(entries(history))
+    trail = list(entries(history))
     if as_json:
-        for entry in told:
+        for entry in trail:
             say_json(asdict(entry))
     else:
-        console().print(timeline(told), soft_wrap=True)
+        console().print(timeline(trail), soft_wrap=True)
 
 
-def timeline(told: Iterable[Entry]) -> Text:
-    """The events as a person reads them."""
+def timeline(trail: Iterable[Entry]) -> Text:
+    """The events for people to read."""
     text = Text()
-    for entry in told:
+    for entry in trail:
         text.append(f"{entry.time:%Y-%m-%d %H:%M:%S.%f}"[:-3] + "Z  ", style="dim")
         text.append(f"{entry.topic}", style="bold cyan")
         text.append(f"  by {printable(str(entry.actor))}", style="green")

@@ -1,4 +1,4 @@
-"""`serve` and `migrate`: run the service, and prepare its databases."""
+"""`serve` and `migrate`: run the service, and migrate its databases."""
 
 import gc
 from contextlib import nullcontext
@@ -7,41 +7,41 @@ from typing import Annotated
 
 import typer
 
-from api.app import create_app
 from api.cli.output import say, warn
 from api.cli.stop_deadline import heed_stop_signals
-from api.clock_monitor import ClockMonitor
-from api.composition import Services, services
-from api.content_watch import ContentWatch
-from api.lease_watch import LeaseWatch
-from api.serving import listening, serving
+from api.composition import Services, open_services
+from api.http.app import create_app
+from api.http.server import listening, serving
+from api.workers.clock_monitor import ClockMonitor
+from api.workers.content_janitor import ContentJanitor
+from api.workers.lease_reaper import LeaseReaper
 from infra.content.store import StoreUnavailableError
-from infra.servers import servers
+from infra.databases import open_databases
 from infra.settings import Settings
 
 
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port to listen on; 0 for any free one.")] = 8000,
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 chooses a free one.")] = 8000,
     follow: Annotated[bool, typer.Option(help="Keep read models up to date in this process.")] = True,
 ) -> None:
-    """Serve the API. Any number may run on the same databases.
+    """Serve the API. Several services may run on the same databases.
 
     Without settings, an embedded PostgreSQL is started and migrated; it stops with its last user. With
-    `--no-follow`, run `asset-ledger projections run` somewhere, or lists stand still.
+    `--no-follow`, run `asset-ledger projections run` elsewhere, or lists will not change.
     """
     settings = Settings(follow=follow)
     with (
         listening(host, port) as listener,
-        services(settings) as made,
-        ClockMonitor(made),
-        LeaseWatch(made),
-        ContentWatch(made, timedelta(days=settings.retention_days)),
-        serving(app := create_app(lambda: nullcontext(made)), listener) as url,
+        open_services(settings) as services,
+        ClockMonitor(services),
+        LeaseReaper(services),
+        ContentJanitor(services, timedelta(days=settings.retention_days)),
+        serving(app := create_app(lambda: nullcontext(services)), listener) as url,
     ):
         wait_to_be_stopped = heed_stop_signals()
         say(f"serving on {url}; the API is described at {url}/docs")
-        _warn_of_the_store(made)
+        _warn_of_the_store(services)
         app.openapi()
         _exempt_from_collection()
         wait_to_be_stopped()
@@ -62,10 +62,10 @@ def _warn_of_the_store(services: Services) -> None:
 
 
 def migrate() -> None:
-    """Bring the databases to this version. Safe to run again; an embedded one is migrated by every command."""
+    """Migrate the databases to this release. Safe to repeat. Embedded databases are migrated by every command."""
     settings = Settings()
-    with servers(settings) as found:
-        ran = found.migrate()
+    with open_databases(settings) as databases:
+        ran = databases.migrate()
     for name in ran:
         say(f"ran {name}")
     if not ran:

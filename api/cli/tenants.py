@@ -1,24 +1,25 @@
-"""`tenant`: open tenants, and say what they let in."""
+"""`tenant`: create tenants, and set their policies."""
 
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 from pydantic import ValidationError
 from rich.table import Column
 
-from api.cli.opening import ReasonOption, TenantArgument, in_doubt, opened, operated, operator
+from api.application.policies import Policies
+from api.cli.context import ReasonOption, TenantArgument, in_doubt, opened, operated, operator
 from api.cli.output import say_json, table
-from api.policies import Policies
-from api.policy_schemas import TenantPolicy
+from domain.tenant.events import PolicySet
 from domain.tenant.inputs import NewPolicy
+from domain.tenant.policy import Policy
 from infra.regular_files import open_regular
 from infra.tenants import NAME, list_tenants
 
 app = typer.Typer(
-    help="Open tenants, list them, and set their policies: isolated customers, each with a log of its own.",
+    help="Create and list tenants (isolated customers, each with its own log), and set their policies.",
     no_args_is_help=True,
 )
 
@@ -28,7 +29,7 @@ def create(
     name: Annotated[str, typer.Argument(help="Lower-case letters, digits and hyphens, at most 63.")],
     reason: ReasonOption = None,
 ) -> None:
-    """Open a tenant and its log; prints its id. Then give it a key: `asset-ledger key issue NAME`."""
+    """Create a tenant with its log, and print its id. Then issue a key: `asset-ledger key issue NAME`."""
     if not NAME.fullmatch(name):
         raise typer.BadParameter("use lower-case letters, digits and hyphens, at most 63, starting with no hyphen")
     with opened() as services, in_doubt("See `asset-ledger tenant list`."):
@@ -37,7 +38,7 @@ def create(
 
 @app.command("list")
 def list_() -> None:
-    """List the tenants, with the size of each log."""
+    """List the tenants with the size of each log."""
     with opened() as services:
         rows = [
             (name, str(tenant_id), f"{head:,}", f"{created_at:%Y-%m-%d}")
@@ -55,9 +56,9 @@ def policy(
     ] = None,
     reason: ReasonOption = None,
 ) -> None:
-    """Show a tenant's policy as JSON, or set it: what this prints can be edited and given to `--set`.
+    """Show a tenant's policy as JSON, or set it. The output can be edited and passed to `--set`.
 
-    `required_references`: kinds of which every new asset and job must have a reference, such as `["client"]`.
+    `required_references`: every new asset and job must have a reference of each of these kinds, such as `["client"]`.
 
     `allowed_tags`: the tags that a media kind may have, such as `{"image": ["concept", "final"]}`; a media kind left
     out may have any.
@@ -68,22 +69,22 @@ def policy(
     A policy replaces the whole one before; `{}` lets everything in again. It holds for what is recorded from then on.
     """
     new = _policy(_text(file), reason) if file else None
-    with opened() as services, in_doubt("Set it again: what is set already does not change."):
+    with opened() as services, in_doubt("Repeat the command: setting the same policy twice is safe."):
         policies = Policies(operated(services, services.tenants.find(tenant)))
         recorded = policies.set_policy(new) if new else policies.policy()
-    told = TenantPolicy.of(recorded).model_dump(include=set(NewPolicy.model_fields))
-    say_json(told, indented=True)
+    policy = Policy.of(cast("PolicySet", recorded.event)) if recorded else Policy()
+    say_json(policy.model_dump(), indented=True)
 
 
 def _text(file: Path) -> str:
-    """What a file holds, or standard input if it is named `-`. BadParameter if that is no text."""
+    """The text of a file, or of standard input for `-`. Raises BadParameter if it cannot be read."""
     try:
         with nullcontext(sys.stdin.buffer) if file == Path("-") else open_regular(file) as source:
             return source.read().decode()
     except OSError as error:
         reason = f"{file} cannot be read: {error.strerror}; name a file, or `-` for standard input"
     except UnicodeDecodeError:
-        reason = f"{file} is no text in UTF-8"
+        reason = f"{file} is not UTF-8 text"
     raise typer.BadParameter(reason, param_hint="--set")
 
 
@@ -91,6 +92,6 @@ def _policy(text: str, reason: str | None) -> NewPolicy:
     try:
         new = NewPolicy.model_validate_json(text)
     except ValidationError as error:
-        told = (f"{'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}" for e in error.errors()[:3])
-        raise typer.BadParameter("; ".join(told), param_hint="--set") from None
+        messages = (f"{'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}" for e in error.errors()[:3])
+        raise typer.BadParameter("; ".join(messages), param_hint="--set") from None
     return new.model_copy(update={"reason": reason or new.reason})

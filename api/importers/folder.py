@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from api.importers.items import UNKNOWN_MEDIA, Item, SourceUnreadableError, Unreadable, new_asset, one_line
+from api.application.imports.items import UNKNOWN_MEDIA, Item, SourceUnreadableError, Unreadable, new_asset, one_line
 
 
 def read(root: Path) -> Iterator[Item | Unreadable]:
@@ -25,11 +25,11 @@ def read(root: Path) -> Iterator[Item | Unreadable]:
         path = Path(waiting.pop())
         place = os.fsencode(path.relative_to(root)).decode(errors="backslashreplace")
         try:
-            found = path.lstat()
-            if stat.S_ISDIR(found.st_mode):
+            status = path.lstat()
+            if stat.S_ISDIR(status.st_mode):
                 waiting.extend(_shown(path))
             else:
-                yield _item(place, path, found)
+                yield _item(place, path, status)
         except OSError as error:
             yield Unreadable(place, one_line(error.strerror))
         except ValueError as error:
@@ -42,14 +42,14 @@ def _shown(folder: Path) -> list[str]:
         return sorted((entry.path for entry in entries if not entry.name.startswith(".")), reverse=True)
 
 
-def _item(place: str, path: Path, found: os.stat_result) -> Item:
+def _item(place: str, path: Path, status: os.stat_result) -> Item:
     """The item that the file is; ValueError if it is none."""
-    if stat.S_ISLNK(found.st_mode):
+    if stat.S_ISLNK(status.st_mode):
         raise ValueError("is a link, and links are not followed")
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         raise ValueError("is neither a file nor a folder")
     new = new_asset({"media": UNKNOWN_MEDIA, "name": path.name, "file_name": path.name})
-    return Item(place, new, path, created_at=_time(found.st_mtime))
+    return Item(place, new, path, created_at=_time(status.st_mtime))
 
 
 def _time(seconds: float) -> datetime | None:

@@ -7,7 +7,7 @@ from typing import IO, Any
 
 import orjson
 
-from api.importers.items import (
+from api.application.imports.items import (
     UNKNOWN_MEDIA,
     Item,
     SourceUnreadableError,
@@ -76,16 +76,16 @@ def _item(place: str, line: bytes, files: Path) -> Item | Unreadable:
 def _described(place: str, members: dict[str, Any], files: Path) -> Item:
     """The item with these members; ValueError if they are not those of one."""
     id_, path, created_at = (members.pop(name, None) for name in ("id", "path", "created_at"))
-    found = None if path is None else _inside(files, path)
-    if found:
-        members = {"media": UNKNOWN_MEDIA, "file_name": found.name} | members
+    content = None if path is None else _inside(files, path)
+    if content:
+        members = {"media": UNKNOWN_MEDIA, "file_name": content.name} | members
     try:
         time = moment(created_at)
     except ValueError as error:
         raise ValueError(f"created_at: {error}") from error
     new = new_asset(members)
-    named = _id(id_) if id_ is not None else None if path is None else _place("path", str(path))
-    return Item(named or place, new, found, time, announced=new.content)
+    id_or_path = _id(id_) if id_ is not None else None if path is None else _place("path", str(path))
+    return Item(id_or_path or place, new, content, time, announced=new.content)
 
 
 def _id(value: object) -> str:
@@ -107,12 +107,12 @@ def _place(member: str, text: str) -> str:
 def _inside(folder: Path, path: object) -> Path:
     """The file in the folder; ValueError if there is none, or a path leads out of it."""
     try:
-        found = (folder / str(path)).resolve()
-        inside, there = found.is_relative_to(folder.resolve()), found.is_file()
+        file = (folder / str(path)).resolve()
+        inside, there = file.is_relative_to(folder.resolve()), file.is_file()
     except (OSError, ValueError, RuntimeError) as error:
         raise ValueError("path: cannot be followed") from error
     if not inside:
         raise ValueError("path: leads out of the folder")
     if not there:
         raise ValueError("path: there is no such file")
-    return found
+    return file

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from api.importers.items import Item, JobItem, SourceUnreadableError, Unreadable, one_line
+from api.application.imports.items import Item, JobItem, SourceUnreadableError, Unreadable, one_line
 from api.importers.nodetool_rows import Row, asset_of, id_of, is_folder, job_of, made_at, suffix_of
 
 JOBS = "SELECT * FROM nodetool_jobs ORDER BY id"
@@ -113,13 +113,13 @@ class _Source:
 
     def _job(self, id_: str | None) -> JobItem | None:
         """The job with this id; None if there is none, or it is Unreadable."""
-        found = map(_job, self.rows(JOB, id_)) if id_ and self._has_jobs else ()
-        return next((job for job in found if isinstance(job, JobItem)), None)
+        jobs = map(_job, self.rows(JOB, id_)) if id_ and self._has_jobs else ()
+        return next((job for job in jobs if isinstance(job, JobItem)), None)
 
     def _content(self, id_: str, suffix: str) -> Path | None:
         """The file with the content; of several, the one whose name ends as the asset's does is preferred."""
-        found = self.rows(NOTED, id_, f"{id_}{suffix}") if self._files else ()
-        return next((self._files / row["name"] for row in found if self._files), None)
+        rows = self.rows(NOTED, id_, f"{id_}{suffix}") if self._files else ()
+        return next((self._files / row["name"] for row in rows if self._files), None)
 
 
 def _job(row: Row) -> JobItem | Unreadable:

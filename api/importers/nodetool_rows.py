@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from api.importers.items import UNKNOWN_MEDIA, JobItem, amount, moment, new_asset, outside_id, written_out
+from api.application.imports.items import UNKNOWN_MEDIA, JobItem, amount, moment, new_asset, outside_id, written_out
 from domain.asset.inputs import NewAsset
 
 Row = dict[str, Any]

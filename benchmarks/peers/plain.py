@@ -24,12 +24,13 @@ from uuid_utils.compat import uuid7
 
 from domain.asset.events import Content
 from domain.asset.inputs import NewAsset
+from domain.json_documents import JsonObject
 from domain.media import Media
 from domain.reference import ORIGIN_KINDS
-from domain.values import JsonObject, UtcTime
-from infra.sql import beside
+from domain.utc_time import UtcTime
+from infra.sql import load_statements
 
-_SQL = beside(__file__, "assets.sql")
+_SQL = load_statements(__file__, "assets.sql")
 _BEARER = HTTPBearer()
 _LAST = UUID(int=2**128 - 1)
 CONNECTIONS = 16  # as many as the ledger opens

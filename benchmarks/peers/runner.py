@@ -16,11 +16,11 @@ from psycopg.types.json import Json
 import domain.tenant.events  # noqa: F401 - the log begins with a tenant's topic
 from benchmarks.peers.stock import StockLedger
 from domain.event import Event, Recorded
-from infra.sql import beside
+from infra.sql import load_statements
 from projections.assets.fold import ASSETS, AssetRow
 from projections.projection import Key
 
-_SQL = beside(__file__, "read_model.sql")
+_SQL = load_statements(__file__, "read_model.sql")
 
 
 class AssetsView(PostgresTrackingRecorder):

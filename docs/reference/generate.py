@@ -15,18 +15,18 @@ from texts import CONVENTIONS, ENVELOPE, EVENTS, GENERATED, KINDS, OUTCOMES, SET
 import domain.asset.events
 import domain.job.events
 import domain.tenant.events  # noqa: F401 - all of them define topics
-from api import requests
-from api.app import create_app
-from api.batch import MOST_ITEMS, NDJSON
 from api.cli.main import app as command_line
 from api.composition import Services
-from api.problems import STATUS
-from api.routers import batches, policies
-from api.strict_json import MOST_VALUES
-from api.whole_body import MAX_BODY
-from domain.documents import MOST, MOST_IN_EVENT
+from api.http import conditions, middleware
+from api.http.app import create_app
+from api.http.batch_bodies import MOST_ITEMS, NDJSON
+from api.http.problems import BASES, STATUS, status_of
+from api.http.request_body import MAX_BODY
+from api.http.routers import batches, policies
+from api.http.strict_json import MOST_VALUES
 from domain.errors import LedgerError
 from domain.event import Envelope, Event, event_types, personal_fields
+from domain.large_documents import MOST, MOST_IN_EVENT
 from domain.reference import ALIASES, ORIGIN_KINDS, ReferenceAliases
 from infra.event_log.mapper import MAX_ENTRY
 from infra.settings import Settings
@@ -37,14 +37,14 @@ LARGER = batches.LIMITS | policies.LIMITS
 
 def pages() -> dict[str, str]:
     """The text of every reference page by file name."""
-    made: dict[str, Callable[[], str]] = {
+    writers: dict[str, Callable[[], str]] = {
         "events.md": events,
         "settings.md": settings,
         "http.md": http,
         "openapi.json": openapi,
         "cli.md": cli,
     }
-    return {name: page() for name, page in made.items()}
+    return {name: write() for name, write in writers.items()}
 
 
 def events() -> str:
@@ -55,12 +55,14 @@ def events() -> str:
         for name in Envelope.model_fields
     ]
     values: dict[str, Schema] = {}
-    told = [text for topic, event_class in sorted(event_types().items()) for text in _event(topic, event_class, values)]
+    sections = [
+        text for topic, event_class in sorted(event_types().items()) for text in _event(topic, event_class, values)
+    ]
     values.pop("Envelope")
     parts = [f"# Events\n\n{GENERATED}", EVENTS.format(max_entry=MAX_ENTRY)]
     parts += ["## Every event", table(("member", "type", "", "meaning"), rows)]
     parts.append(VERSIONS.format(version=Event.class_version))
-    return page([*parts, *told, "## Values", *objects(sorted(values), values)])
+    return page([*parts, *sections, "## Values", *objects(sorted(values), values)])
 
 
 def _event(topic: str, event_class: type[Event], values: dict[str, Schema]) -> Iterator[str]:
@@ -84,8 +86,8 @@ def _example(path: Path) -> str:
     golden = json.loads(path.read_text())
     clear, personal = golden["clear"], golden["personal"]
     text = json.dumps(clear | ({"sealed": "A256GCM.…"} if personal else {}), indent=2, ensure_ascii=False)
-    told = f"```json\n{text}\n```"
-    return told + (f"\n\nSealed: `{json.dumps(personal, ensure_ascii=False)}`" if personal else "")
+    block = f"```json\n{text}\n```"
+    return block + (f"\n\nSealed: `{json.dumps(personal, ensure_ascii=False)}`" if personal else "")
 
 
 def settings() -> str:
@@ -101,7 +103,7 @@ def settings() -> str:
 
 
 def described() -> dict[str, Any]:
-    """What the service says of itself: the app's OpenAPI document."""
+    """The OpenAPI document of the app."""
 
     def never() -> AbstractContextManager[Services]:
         raise AssertionError("describing the API opens nothing")
@@ -119,10 +121,10 @@ def http() -> str:
     document = described()
     larger = "\n".join(f"- `{path}`: {limit:,} bytes" for path, limit in sorted(LARGER.items()))
     conventions = CONVENTIONS.format(
-        wait=requests.WAIT_SECONDS,
+        wait=conditions.WAIT_SECONDS,
         body=MAX_BODY,
         values=MOST_VALUES,
-        headers=requests.MOST_HEADERS,
+        headers=middleware.MOST_HEADERS,
         items=MOST_ITEMS,
         larger=larger,
         document=MOST,
@@ -130,11 +132,11 @@ def http() -> str:
     )
     routes = [(method, path, route) for path, ways in document["paths"].items() for method, route in ways.items()]
     index = [(f"`{method.upper()} {path}`", line(route["description"])) for method, path, route in routes]
-    told = [text for method, path, route in routes for text in _route(method, path, route)]
+    sections = [text for method, path, route in routes for text in _route(method, path, route)]
     schemas = document["components"]["schemas"]
     names = sorted(name for name in schemas if name != "JsonValue")
     parts = [f"# HTTP API\n\n{GENERATED}", conventions, _problems(), KINDS, _kinds()]
-    parts += ["## Routes", table(("route", "what it does"), index), *told]
+    parts += ["## Routes", table(("route", "what it does"), index), *sections]
     return page([*parts, "## Objects", *objects(names, schemas)])
 
 
@@ -145,21 +147,26 @@ def _kinds() -> str:
 
 def _problems() -> str:
     rows = [
-        (status.value, f"`urn:asset-ledger:problem:{_problem(kind)}`", line(kind.__doc__))
-        for kind, status in STATUS.items()
-        if issubclass(kind, LedgerError)
+        (status_of(kind).value, f"`urn:asset-ledger:problem:{_problem(kind)}`", line(kind.__doc__))
+        for kind in _kinds_of(LedgerError)
+        if kind not in BASES and not STATUS.keys().isdisjoint(kind.__mro__)
     ]
     rows += [
         (404, "`urn:asset-ledger:problem:not-found`", "There is no such route."),
-        (405, "`urn:asset-ledger:problem:method-not-allowed`", "The route does not take this method."),
-        (413, "`urn:asset-ledger:problem:body-too-large`", "The body is larger than the route takes."),
-        (422, "`urn:asset-ledger:problem:invalid-request`", "A field does not fit. `errors` says which, and why."),
+        (405, "`urn:asset-ledger:problem:method-not-allowed`", "The route does not have this method."),
+        (413, "`urn:asset-ledger:problem:body-too-large`", "The body is larger than the route accepts."),
+        (422, "`urn:asset-ledger:problem:invalid-request`", "A field is invalid. `errors` names each, with a message."),
         (431, "`urn:asset-ledger:problem:header-too-large`", "The header has more than 100 fields or 48 KiB."),
-        (501, "`urn:asset-ledger:problem:not-implemented`", "The method is none of HTTP's."),
-        (500, "`urn:asset-ledger:problem:internal-error`", "A fault of the service. Its log has the request id."),
+        (500, "`urn:asset-ledger:problem:internal-error`", "An error of the service. Its log has the request id."),
     ]
-    rows.sort(key=lambda row: row[0])
+    rows.sort()
     return table(("status", "type", "meaning"), rows) + f"\n\n429 and 503 come with `Retry-After`.\n\n{OUTCOMES}"
+
+
+def _kinds_of(error: type[LedgerError]) -> Iterator[type[LedgerError]]:
+    for kind in error.__subclasses__():
+        yield kind
+        yield from _kinds_of(kind)
 
 
 def _problem(kind: type[Exception]) -> str:
@@ -178,8 +185,8 @@ def _route(method: str, path: str, route: Schema) -> Iterator[str]:
         elif parameter["name"] not in {"X-Actor", "X-Causation-ID"}:
             rows.append((f"{name} ({parameter['in']})", type_(schema), line(parameter.get("description"))))
     if short:
-        told = "Those that have this reference; repeat it for several. See [Reference kinds](#reference-kinds)."
-        rows.append(("the short names of references (query)", "list of string", told))
+        meaning = "Items with this reference; repeat it for several. See [Reference kinds](#reference-kinds)."
+        rows.append(("the short names of references (query)", "list of string", meaning))
     if rows:
         yield table(("parameter", "type", "meaning"), rows)
     if "requestBody" in route:
@@ -202,10 +209,10 @@ def _answer(code: str, answer: Schema) -> tuple[str, str]:
     status = f"{code} {HTTPStatus(int(code)).phrase}"
     content = answer.get("content", {})
     if "application/json" in content:
-        said = answer["description"].removeprefix("Successful Response")
-        return status, type_(content["application/json"]["schema"]) + (f". {said}" if said else "")
+        description = answer["description"].removeprefix("Successful Response")
+        return status, type_(content["application/json"]["schema"]) + (f". {description}" if description else "")
     shown = [f"`{kind}`: {type_(media['schema'])}" for kind, media in content.items() if int(code) < 400]
-    return status, "Nothing more to say." if code == "204" else "; or ".join(shown) or answer["description"]
+    return status, "No body." if code == "204" else "; or ".join(shown) or answer["description"]
 
 
 def cli() -> str:
@@ -213,9 +220,9 @@ def cli() -> str:
     group = typer.main.get_command(command_line)
     parts = [f"# Command line\n\n{GENERATED}", str(group.help), str(group.epilog)]
     parts.append(
-        "An expected error ends in one line and exit status 1, and nothing of the command was recorded; a wrong use of "
-        "a command in exit status 2. Exit status 3 says that the connection was lost while recording, and that nobody "
-        "knows whether it is recorded: the line says where to look, or how to undo it."
+        "An expected error prints one line and exits with 1: nothing of the command was recorded. Wrong usage exits "
+        "with 2. Exit status 3 means that the connection was lost during a commit and the outcome is unknown: the line "
+        "says where to look, or how to undo the command."
     )
     return page([*parts, *_commands(group, "asset-ledger")])
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from api.whole_body import MAX_BODY
+from api.http.request_body import MAX_BODY
 from domain.reference import ReferenceAliases
 
 Schema = Mapping[str, Any]

@@ -1,18 +1,19 @@
-"""What the reference says in words that the code does not have."""
+"""The prose of the reference pages."""
 
 GENERATED = "<!-- Written by docs/reference/generate.py. Change the code or that script, not this page. -->"
 
 ENVELOPE = {
-    "tenant_id": "Whose log it is in.",
-    "originator_id": "What it happened to: an asset, a job, a declared reference, or the tenant itself.",
-    "originator_version": "Which event of that asset, job, reference or tenant it is, from 1: its revision.",
-    "recorded_at": "The server's clock when it was decided.",
-    "actor": "Who acted, as the caller says: the key's holder, or the header `X-Actor`.",
-    "authenticated": "Which key acted, and to whom it was issued, as the ledger has checked. Absent: the ledger "
+    "tenant_id": "The tenant whose log has the event.",
+    "originator_id": "The asset, the job, the declared reference or the tenant that the event happened to.",
+    "originator_version": "The revision: the events of one originator are numbered 1, 2, 3, …",
+    "recorded_at": "The server's clock when the event was decided.",
+    "actor": "Who acted, as the caller says: the header `X-Actor`, or else the key's holder.",
+    "authenticated": "The key that acted and its holder, as the ledger has checked. Absent: the ledger "
     "itself, an operator on the command line, or an event of version 1.",
-    "subject": "The person whose data it holds. Absent: the tenant. Its key seals the sealed fields.",
-    "correlation_id": "The id of the request it came with.",
-    "causation_id": "The id of what led to that request (`X-Causation-ID`).",
+    "subject": "The person whose personal data the event has. Absent: the tenant. The subject's key seals the sealed "
+    "fields.",
+    "correlation_id": "The id of the request that caused the event.",
+    "causation_id": "The id of whatever led to that request (`X-Causation-ID`).",
     "reason": "Why, in the caller's words.",
 }
 
@@ -36,9 +37,9 @@ All settings come from the environment. Without any, the ledger runs on a Postgr
 the five URLs and the key-encryption key: see [Use your own PostgreSQL](../how-to/your-own-postgresql.md)."""
 
 VERSIONS = """\
-Besides, every document has `topic`, `schema_version` ({version} unless said otherwise) and `data`, and if something is
-sealed, `sealed_fields` with the names of what is. Version 1 of an event has no `authenticated` and no `sealed_fields`;
-it is read as before, and whoever follows the feed gets it in the form of the current version."""
+Every document also has `topic`, `schema_version` ({version} unless the event says otherwise) and `data`. If it has
+sealed fields, `sealed_fields` names them. Version 1 of an event has no `authenticated` and no `sealed_fields`. It stays
+readable, and the feed shows it in the form of the current version."""
 
 CONVENTIONS = """\
 The API speaks JSON (UTF-8, RFC 8259) in which no object has two members of one name (RFC 7493): a doubled member is
@@ -70,14 +71,14 @@ in a batch of jobs, an operation takes `idempotency_key`.
 
 **Ledger-Position and min_position.** Every write answers with the position of its last event in the tenant's log. Lists
 lag a few milliseconds behind. Give the position as `min_position` to a list, and it waits until it shows that write;
-after {wait:g} seconds it gives up with 503 and `Retry-After`. Reading an asset, a job or the policy is always current.
+after {wait:g} seconds the answer is 503 with `Retry-After`. Reading an asset, a job or the policy is always current.
 
-**Ledger-Rebuilding** in the answer to a list names read models that are being made anew: until they are whole, items
-and total may be fewer than there are. Purges by a filter and zips of what a filter finds answer 503 meanwhile.
+**Ledger-Rebuilding** in the answer to a list names read models that are being rebuilt: until they are complete, items
+may be missing and the total too small. Purges and zips by a filter answer 503 meanwhile.
 
 **Paging.** A list takes `limit` (1 to 200, 50 if absent) and answers `items` and `next`. Give `next` as `cursor` for
-the next page; null is the end. What is inserted or deleted meanwhile neither repeats nor skips what was there. A
-cursor belongs to one tenant and one set of filters; anywhere else it is 400.
+the next page; null is the end. Items that are added or deleted meanwhile make no other item repeat or disappear. A
+cursor belongs to one tenant and one set of filters; with others it is 400.
 
 **as_of** asks for an earlier moment: a position of the log, or a time with its zone (RFC 3339). A time stands for the
 last position whose effective time is not after it. The answer's `Ledger-As-Of` names the position. In a URL, write the
@@ -86,7 +87,7 @@ last position whose effective time is not after it. The answer's `Ledger-As-Of` 
 **Batches** take up to {items:,} items: a JSON list, or NDJSON, a line of JSON for each, sent as `Content-Type:
 application/x-ndjson`. The answer is 200 and has a result for each item, in the order given, with the status it would
 have had alone, and a summary. An item that fails fails alone. Assets and references that are good are recorded in one
-append; operations on jobs are carried out one after the other. A batch that cannot be read at all is 422.
+append; operations on jobs are carried out one after the other. A batch that cannot be parsed is 422.
 
 **The feed.** `GET /v1/events` answers with every event of the tenant in the order of positions, as CloudEvents 1.0. See
 [Follow the feed](../how-to/follow-the-feed.md).
@@ -98,45 +99,45 @@ are any string of 1 to 512 characters. A kind is lower-case letters, digits and 
 Common kinds have short names: see [Reference kinds](#reference-kinds).
 
 **Documents.** The free documents are `metadata` and `prompt_spec` of an asset, `prompt_spec` and `snapshot` of a job.
-Each may have {document:,} bytes of JSON, counted without spaces (422). Where they have more than {documents:,} bytes
-together, the largest are kept, encrypted, in the content store and not in the event. Wherever one asset or one job is
-answered, all are whole. Lists, histories and the feed show a reference in the place of one that is kept,
-`{{"$document": {{"id": …, "sha256": …, "size": …}}}}`, with the digest and the size of the JSON as it is kept. A single
-answer shows it too when the document is lost, and so does the answer to a change when the store cannot be reached; a
-read is 503 then.
-No document of yours may have a member `$document` (422), so that a reference is never sent back in its place.
+Each may have {document:,} bytes of JSON, counted without spaces (422). If the documents of an event have more than
+{documents:,} bytes together, the largest are kept, encrypted, in the content store instead of in the event. The answer
+to one asset or job has all documents whole. Lists, histories and the feed have a reference in the place of a kept
+document, `{{"$document": {{"id": …, "sha256": …, "size": …}}}}`, with the digest and the size of its JSON. The answer
+to one asset or job also has the reference if the document is lost, and the answer to a change if the store cannot be
+reached; a read is 503 then. Documents of yours may not have a member `$document` (422), so that a reference is never
+recorded as a document.
 
 **Limits.** A body has at most {body:,} bytes (413), but at these routes more:
 
 {larger}
 
 It has at most {values:,} values, counted at every depth (422); a header has at most {headers} fields (431). A key has a
-quarter, and a tenant half, of what all callers share: connections, places to wait, to bring content, to fetch. Beyond
-it the answer is 429 at once, and 503 where all is in use; both come with `Retry-After`. The key is asked for before a
-body is read. All bounds, and how long each step of a request may take:
+quarter, and a tenant half, of the resources that all callers share: connections, waiting requests, uploads, fetches.
+Beyond a share the answer is 429 at once, and 503 if everything is in use; both have `Retry-After`. The key is checked
+before a body is read. All bounds, and how long each step of a request may take:
 [What callers may take](../explanation/what-callers-may-take.md).
 
 ## Errors
 
-**502 `corrupt-entry`** says that the log is damaged at a position, which the answer names: what is stored there is not
-what was appended. Lists and what else was recorded stay readable; to ask again does not help.
+**502 `corrupt-entry`** says that the log is damaged at the position that the answer names: the stored bytes are not
+those that were appended. Lists and other events stay readable. Repeating the request does not help.
 
 Errors are problem details (RFC 9457, `application/problem+json`): `type`, `title`, `status`, `detail`, `request_id`,
-and for a request that does not fit, `errors` with a field and a message each. Go by `type`; `detail` is for people."""
+and for an invalid request, `errors` with a field and a message each. Programs go by `type`; `detail` is for people."""
 
 KINDS = """\
 ## Reference kinds
 
 The short names below work in bodies and in filters; every other kind is written in `references` and `ref`. An origin
-kind, given when the asset is recorded, says what made it and stays for good. All else is a link, which can be taken
-away. `scope` is the one reference an asset belongs to, and stays too. Why:
-[decision 0009](../decisions/0009-origin-is-permanent-links-come-and-go.md). All references of a job stay. The assets
-that it makes have them too, and `job:ID` besides. So `job_id` finds a job, and what it made, by the job's id or its
-`run`."""
+kind, given when the asset is recorded, says what made the asset and is permanent. Other references are links, which can
+be removed. `scope` is the one reference an asset belongs to, and stays too. Why:
+[decision 0009](../decisions/0009-origin-is-permanent-links-come-and-go.md). The references of a job
+are permanent. The assets that it makes have them too, and also `job:ID`. So `job_id` finds a job and its assets by the
+job's id or its `run`."""
 
 OUTCOMES = """\
-**What was recorded.** A success was recorded, a problem was not, in no part. The one exception is `outcome-unknown`:
-the connection to the database was lost while the change was being committed, and stayed away for so long that nobody
-knows whether it is recorded. Then repeat what may be repeated: a request with an `Idempotency-Key`, a request for a job
-with the same input, a completion, a claim under its key, a link, a hold, a policy, a declaration, a purge, a heartbeat.
-Before anything else, read: the asset or the job, and its events. A request whose answer never came is the same case."""
+**What was recorded.** A success means that all of the request was recorded, a problem that nothing was. The one
+exception is `outcome-unknown`: the connection to the database was lost during the commit, and the database stayed away
+too long to find out. Then repeat the request if it is safe to repeat: a request with an `Idempotency-Key`, a request
+for a job with the same input, a completion, a claim under its key, a link, a hold, a policy, a declaration, a purge, a
+heartbeat. Otherwise read first: the asset or the job, and its events. A request without an answer is the same case."""

@@ -21,8 +21,7 @@ from domain.asset.events import (
     AssetUnlinked,
     PurgeBasis,
 )
-from domain.asset.inputs import NewAsset, NewContent, NewDescription
-from domain.documents import check_sizes, same_document
+from domain.asset.inputs import NewContent, NewDescription
 from domain.errors import (
     AssetDeletedError,
     ContentBeingPurgedError,
@@ -36,9 +35,9 @@ from domain.errors import (
     TooManyReferencesError,
 )
 from domain.event import Context, Envelope
-from domain.media import Media, MediaKind, fitted
-from domain.reference import ORIGIN_KINDS, Reference, distinct
-from domain.values import Imported
+from domain.large_documents import check_sizes, same_document
+from domain.media import Media, MediaKind, fit
+from domain.reference import Reference, distinct
 
 MOST_LINKS = 10_000
 """Whoever reads or changes an asset carries all of its links."""
@@ -96,7 +95,7 @@ class Asset:
         if new.content_id in (version.id for version in self.contents):
             return ()
         self._must_be_live()
-        media, problem = fitted(self.media, new.media, new.content.content_type)
+        media, problem = fit(self.media, new.media, new.content.content_type)
         stored = AssetContentStored(
             envelope=self._next(context),
             content_version=self.content_version + 1,
@@ -141,9 +140,9 @@ class Asset:
         """Those of the content versions whose bytes may be removed: their purge is on the record, and not over."""
         return tuple(v for v in self.contents if v.number in numbers and v.number in self.purging)
 
-    def purge_content(self, context: Context, gone: Collection[int]) -> tuple[AssetEvent, ...]:
+    def purge_content(self, context: Context, removed: Collection[int]) -> tuple[AssetEvent, ...]:
         """Record that the bytes of these versions, which were about to go, are gone; the others are left out."""
-        numbers = tuple(version.number for version in self.about_to_go(gone))
+        numbers = tuple(version.number for version in self.about_to_go(removed))
         return (AssetContentPurged(envelope=self._next(context), content_versions=numbers),) if numbers else ()
 
     def describe(self, context: Context, new: NewDescription) -> tuple[AssetEvent, ...]:
@@ -152,12 +151,12 @@ class Asset:
         changed = tuple(
             field
             for field in DESCRIPTION_FIELDS
-            if field in new.model_fields_set and not same_document(new.said(field), getattr(self, field))
+            if field in new.model_fields_set and not same_document(new.value_of(field), getattr(self, field))
         )
         if not changed:
             return ()
         check_sizes(new.metadata)
-        values = {field: new.said(field) for field in changed}
+        values = {field: new.value_of(field) for field in changed}
         return (AssetDescribed(envelope=self._next(context), changed=changed, **values),)
 
     def link(self, context: Context, references: tuple[Reference, ...]) -> tuple[AssetEvent, ...]:
@@ -175,8 +174,8 @@ class Asset:
             raise OriginIsPermanentError(
                 f"{', '.join(permanent)}: says what made the asset, or what it belongs to, and cannot be unlinked."
             )
-        gone = tuple(r for r in distinct(references) if r in self.links)
-        return (AssetUnlinked(envelope=self._next(context), references=gone),) if gone else ()
+        linked = tuple(r for r in distinct(references) if r in self.links)
+        return (AssetUnlinked(envelope=self._next(context), references=linked),) if linked else ()
 
     def soft_delete(self, context: Context) -> tuple[AssetEvent, ...]:
         """Hide the asset; nothing happens if it is hidden already."""
@@ -228,41 +227,6 @@ class Asset:
         return Envelope.of(context, self.tenant_id, self.id, self.version + 1, self.subject)
 
 
-def create(
-    context: Context,
-    tenant_id: UUID,
-    asset_id: UUID,
-    new: NewAsset,
-    request_digest: str | None = None,
-    imported: Imported | None = None,
-) -> AssetCreated:
-    """The event that records a new asset, with the request's digest if a key made it.
-
-    DocumentTooLargeError.
-    """
-    check_sizes(new.metadata, new.prompt_spec)
-    scope = new.scope
-    given = distinct(new.aliased() + new.references)
-    return AssetCreated(
-        envelope=Envelope.of(context, tenant_id, asset_id, 1, new.subject),
-        media=new.media,
-        status=new.status,
-        content=new.content,
-        scope=scope,
-        origin=tuple([r for r in given if r.kind in ORIGIN_KINDS]),
-        references=tuple([r for r in given if r.kind not in ORIGIN_KINDS and (scope is None or r != scope)]),
-        name=new.name,
-        file_name=new.file_name,
-        description=new.description,
-        tags=new.tags,
-        metadata=new.metadata,
-        prompt_spec=new.prompt_spec,
-        source_url=new.source_url,
-        request_digest=request_digest,
-        imported=imported,
-    )
-
-
 def created(event: AssetCreated) -> Asset:
     """The asset right after it was recorded."""
     permanent = {*event.origin, *([event.scope] if event.scope else [])}
@@ -297,8 +261,8 @@ def evolve(asset: Asset, event: AssetEvent) -> Asset:  # noqa: C901 - a case for
         case AssetPurgeRequested():
             return replace(asset, purging=asset.purging.union(event.content_versions))
         case AssetContentPurged():
-            left = tuple(version for version in asset.contents if version.number not in event.content_versions)
-            return replace(asset, contents=left, purging=asset.purging.difference(event.content_versions))
+            remaining = tuple(version for version in asset.contents if version.number not in event.content_versions)
+            return replace(asset, contents=remaining, purging=asset.purging.difference(event.content_versions))
         case AssetDescribed():
             return replace(asset, **{field: getattr(event, field) for field in event.changed})
         case AssetLinked():

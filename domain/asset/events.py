@@ -6,14 +6,20 @@ from uuid import UUID
 from pydantic import BeforeValidator, Field
 
 from domain.event import Event, StoredDocuments
+from domain.json_documents import JsonObject, integral
 from domain.media import Media
+from domain.model import Frozen, Personal
+from domain.provenance import Imported
 from domain.reference import Reference
-from domain.values import Frozen, Imported, JsonObject, Personal, Text, integral
+from domain.text import Text
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 PurgeBasis = Literal["asked", "retention", "superseded"]
 DescriptionField = Literal["name", "description", "tags", "metadata"]
 DESCRIPTION_FIELDS: Final[tuple[DescriptionField, ...]] = get_args(DescriptionField)
+
+
+AssetStatus = Literal["pending", "ready", "failed", "deleted"]
 
 
 class Content(Frozen):
@@ -134,16 +140,8 @@ class AssetHoldReleased(Event):
     hold: str
 
 
-AssetEvent = (
-    AssetCreated
-    | AssetContentStored
-    | AssetPurgeRequested
-    | AssetContentPurged
-    | AssetDescribed
-    | AssetLinked
-    | AssetUnlinked
-    | AssetSoftDeleted
-    | AssetRestored
-    | AssetHeld
-    | AssetHoldReleased
-)
+AssetContentChange = AssetContentStored | AssetPurgeRequested | AssetContentPurged
+AssetReferenceChange = AssetLinked | AssetUnlinked
+AssetStateChange = AssetDescribed | AssetSoftDeleted | AssetRestored | AssetHeld | AssetHoldReleased
+AssetChange = AssetContentChange | AssetReferenceChange | AssetStateChange
+AssetEvent = AssetCreated | AssetChange

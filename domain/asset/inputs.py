@@ -6,9 +6,11 @@ from uuid import UUID
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from domain.asset.events import Content, DescriptionField
+from domain.json_documents import Document, JsonObject
 from domain.media import Media
+from domain.model import Frozen, example
 from domain.reference import ReferenceAliases, ReferenceInput
-from domain.values import Document, Frozen, JsonObject, OutsideId, Text, example
+from domain.text import OutsideId, Text
 
 Name = Annotated[Text, Field(min_length=1, max_length=512)]
 Description = Annotated[Text, Field(max_length=10_000)]
@@ -99,7 +101,7 @@ class NewDescription(Reasoned):
     tags: Tags | None = None
     metadata: Document | None = None
 
-    def said(self, field: DescriptionField) -> Any:  # noqa: ANN401 - each field has a type of its own
+    def value_of(self, field: DescriptionField) -> Any:  # noqa: ANN401 - each field has a type of its own
         """The new value of a field; no tags at all are an empty list of them."""
         return (self.tags or ()) if field == "tags" else getattr(self, field)
 

@@ -7,9 +7,11 @@ from uuid import UUID
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
 from domain.event import Event, StoredDocuments
+from domain.json_documents import JsonObject
 from domain.media import MediaKind
+from domain.model import Frozen, Personal
+from domain.provenance import Imported
 from domain.reference import Reference
-from domain.values import Frozen, Imported, JsonObject, Personal
 
 
 def plain(amount: Decimal) -> str:
@@ -111,5 +113,6 @@ class JobRequeued(Event):
     key_digest: str | None = None
 
 
-JobEvent = JobRequested | JobStarted | JobSucceeded | JobFailed | JobCancelled | JobRequeued
+JobChange = JobStarted | JobSucceeded | JobFailed | JobCancelled | JobRequeued
+JobEvent = JobRequested | JobChange
 JobStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]

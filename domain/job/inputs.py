@@ -8,9 +8,11 @@ from pydantic import Field
 from domain.asset.inputs import NewAsset, Reasoned, References
 from domain.job.events import Cost
 from domain.job.prompts import PromptSpec
+from domain.json_documents import Document
 from domain.media import MediaKind
+from domain.model import example
 from domain.reference import Reference, ReferenceAliases, ReferenceInput, distinct
-from domain.values import Document, OutsideId, Text, example
+from domain.text import OutsideId, Text
 
 Attempt = Annotated[
     int, Field(ge=1, lt=2**31, description="Which attempt this is about: a worker that lost one cannot end the next.")
@@ -43,7 +45,7 @@ class NewJob(Reasoned, ReferenceAliases):
         default=None, description="The requester, whose data this holds, as a pseudonymous id; absent, the tenant."
     )
 
-    def given(self) -> tuple[Reference, ...]:
+    def all_references(self) -> tuple[Reference, ...]:
         """Every reference of the job, however it was written, without repetitions."""
         return distinct(self.aliased() + self.references)
 
@@ -53,7 +55,7 @@ class NewJob(Reasoned, ReferenceAliases):
             "scope": str(self.scope) if self.scope else None,
             "media_kind": self.media_kind,
             "prompt_spec": self.prompt_spec,
-            "references": sorted(map(str, self.given())),
+            "references": sorted(map(str, self.all_references())),
             "snapshot": self.snapshot,
         }
 

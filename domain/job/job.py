@@ -5,11 +5,10 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 from uuid import UUID
 
-from domain.asset import asset as assets
+from domain.asset import creation
 from domain.asset.asset import Asset
 from domain.asset.events import AssetCreated, AssetEvent
 from domain.asset.inputs import NewAsset
-from domain.documents import check_sizes
 from domain.errors import ForeignAssetError, IllegalTransitionError, OtherCompletionError, WrongAttemptError
 from domain.event import Context, Envelope
 from domain.identity import Identity, derived_id
@@ -25,6 +24,7 @@ from domain.job.events import (
     RequeueCause,
 )
 from domain.job.inputs import Completion, Failure, NewJob
+from domain.large_documents import check_sizes
 from domain.media import MediaKind
 from domain.reference import Reference, distinct
 
@@ -63,7 +63,7 @@ class Job:
         return (JobStarted(envelope=self._next(context), attempt=attempt),)
 
     def succeed(
-        self, context: Context, completion: Completion, identity: Identity, known: Mapping[UUID, Asset]
+        self, context: Context, completion: Completion, identity: Identity, existing: Mapping[UUID, Asset]
     ) -> tuple[JobEvent | AssetEvent, ...]:
         """End the attempt with what it made, which comes first; nothing new if it was ended so before.
 
@@ -77,16 +77,16 @@ class Job:
                 raise OtherCompletionError
             return ()
         self._must_be("succeed", "running", completion.attempt)
-        made = [self._made(context, index, new) for index, new in enumerate(completion.assets)]
-        linked = [event for id_ in distinct_ids(completion.asset_ids) for event in self._link(context, known[id_])]
+        created = [self._create_asset(context, index, new) for index, new in enumerate(completion.assets)]
+        linked = [event for id_ in distinct_ids(completion.asset_ids) for event in self._link(context, existing[id_])]
         succeeded = JobSucceeded(
             envelope=self._next(context),
             attempt=self.attempt,
-            assets=(*(event.originator_id for event in made), *distinct_ids(completion.asset_ids)),
+            assets=(*(event.originator_id for event in created), *distinct_ids(completion.asset_ids)),
             completion_digest=digest,
             cost=completion.cost,
         )
-        return (*made, *linked, succeeded)
+        return (*created, *linked, succeeded)
 
     def fail(self, context: Context, failure: Failure) -> tuple[JobEvent, ...]:
         """End the attempt without assets."""
@@ -115,27 +115,27 @@ class Job:
     def _requeued(self, context: Context, cause: RequeueCause, key_digest: str | None) -> JobRequeued:
         return JobRequeued(envelope=self._next(context), attempt=self.attempt + 1, cause=cause, key_digest=key_digest)
 
-    def _made(self, context: Context, index: int, new: NewAsset) -> AssetCreated:
+    def _create_asset(self, context: Context, index: int, new: NewAsset) -> AssetCreated:
         """The event of an asset that the attempt made: the job's references, scope and subject are its own."""
         self._must_fit(new.media.media_kind, new.scope or self.scope, f"asset {index}")
         inherited = distinct((Reference(kind="job", id=str(self.id)), *self.references, *new.references))
-        whole = new.model_copy(
+        complete = new.model_copy(
             update={"scope": self.scope, "references": inherited, "subject": new.subject or self.subject}
         )
         asset_id = derived_id("asset", "job", f"{self.id}:{self.attempt}:{index}")
         why = context.model_copy(update={"reason": new.reason or context.reason})
-        return assets.create(why, self.tenant_id, asset_id, whole)
+        return creation.create(why, self.tenant_id, asset_id, complete)
 
     def _link(self, context: Context, asset: Asset) -> Sequence[AssetEvent]:
         self._must_fit(asset.media_kind, asset.scope, f"asset {asset.id}")
         return asset.link(context, (Reference(kind="job", id=str(self.id)),))
 
-    def _must_fit(self, media_kind: MediaKind, scope: Reference | None, what: str) -> None:
+    def _must_fit(self, media_kind: MediaKind, scope: Reference | None, action: str) -> None:
         if media_kind != self.media_kind:
-            raise ForeignAssetError(f"{what} is of kind {media_kind}, but the job makes {self.media_kind}.")
+            raise ForeignAssetError(f"{action} is of kind {media_kind}, but the job makes {self.media_kind}.")
         if scope != self.scope:
             theirs, ours = scope or "nothing", self.scope or "nothing"
-            raise ForeignAssetError(f"{what} belongs to {theirs}, but the job belongs to {ours}.")
+            raise ForeignAssetError(f"{action} belongs to {theirs}, but the job belongs to {ours}.")
 
     def _must_be(self, action: str, status: JobStatus, attempt: int | None) -> None:
         if attempt not in (None, self.attempt):
@@ -157,16 +157,16 @@ def request(context: Context, tenant_id: UUID, identity: Identity, new: NewJob, 
     """The event that asks for work for the first time. DocumentTooLargeError."""
     check_sizes(new.prompt_spec, new.snapshot)
     id_, digest = job_id(identity, new)
-    given = new.given()
+    references = new.all_references()
     return JobRequested(
         envelope=Envelope.of(context, tenant_id, id_, 1, new.subject),
         input_digest=digest,
         media_kind=new.media_kind,
         scope=new.scope,
-        provider=first_of(given, "provider"),
-        model=first_of(given, "model"),
-        references=given,
-        run=first_of(given, "run"),
+        provider=first_of(references, "provider"),
+        model=first_of(references, "model"),
+        references=references,
+        run=first_of(references, "run"),
         priority=new.priority,
         key_digest=key_digest,
         prompt_spec=new.prompt_spec,

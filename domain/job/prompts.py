@@ -4,7 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, TypeAdapter
 
-from domain.values import Document, Frozen, JsonObject, Text
+from domain.json_documents import Document, JsonObject
+from domain.model import Frozen
+from domain.text import Text
 
 
 class VideoPrompt(Frozen):

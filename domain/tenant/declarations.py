@@ -35,6 +35,6 @@ def declared_id(identity: Identity, reference: Reference) -> UUID:
     return derived_id("reference", "declared", identity.digest("reference", [reference.kind, reference.id]))
 
 
-def evolve(known: Declarations, event: ReferenceDeclared) -> Declarations:
+def evolve(state: Declarations, event: ReferenceDeclared) -> Declarations:
     """What is declared after the event."""
-    return replace(known, declared={**known.declared, Reference(kind=event.kind, id=event.id): event.scope})
+    return replace(state, declared={**state.declared, Reference(kind=event.kind, id=event.id): event.scope})

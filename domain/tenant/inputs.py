@@ -8,7 +8,7 @@ from domain.asset.inputs import Reasoned, Tag
 from domain.media import MediaKind
 from domain.reference import Kind, Reference, ReferenceInput
 from domain.tenant.policy import Policy
-from domain.values import OutsideId
+from domain.text import OutsideId
 
 
 def as_set(values: tuple[str, ...]) -> tuple[str, ...]:

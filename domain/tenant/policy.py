@@ -18,9 +18,9 @@ from domain.event import Event
 from domain.job.events import JobRequested, JobRequeued
 from domain.job.job import Job
 from domain.media import MediaKind
+from domain.model import Frozen
 from domain.reference import Reference
 from domain.tenant.events import PolicySet
-from domain.values import Frozen
 
 Declared = Mapping[Reference, Reference | None]
 """Declared references, each with the scope it was declared with."""
@@ -73,8 +73,8 @@ class Policy(Frozen):
             _check_declared(reference, use.scope, declared)
 
     def _check_required(self, use: Use) -> None:
-        given = {reference.kind for reference in (*use.references, use.job) if reference}
-        if missing := [kind for kind in self.required_references if kind not in given]:
+        kinds = {reference.kind for reference in (*use.references, use.job) if reference}
+        if missing := [kind for kind in self.required_references if kind not in kinds]:
             raise MissingReferenceError(f"The tenant's policy requires a reference of kind {', '.join(missing)}.")
 
     def _check_tags(self, use: Use) -> None:
@@ -83,8 +83,8 @@ class Policy(Frozen):
             return
         if wrong := [tag for tag in use.tags if tag not in allowed]:
             raise TagNotAllowedError(
-                f"The tenant's policy does not allow {_named(wrong)} on media of kind {use.media_kind}; "
-                f"it allows {_named(allowed) if allowed else 'no tags'}."
+                f"The tenant's policy does not allow {_listed(wrong)} on media of kind {use.media_kind}; "
+                f"it allows {_listed(allowed) if allowed else 'no tags'}."
             )
 
 
@@ -101,7 +101,7 @@ def _check_declared(reference: Reference, scope: Reference | None, declared: Dec
         raise ForeignReferenceError(f"{reference} belongs to {belongs}, but is used for {scope or 'no scope'}.")
 
 
-def _named(tags: Iterable[str]) -> str:
+def _listed(tags: Iterable[str]) -> str:
     names = [f"“{tag}”" for tag in tags]
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     return ", ".join(names[:MOST_NAMED]) + more

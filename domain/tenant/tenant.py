@@ -6,7 +6,7 @@ from typing import assert_never
 from uuid import UUID
 
 from domain.errors import KeyNotFoundError
-from domain.event import Actor, Context, Envelope, unreserved
+from domain.event import Actor, Context, Envelope, check_unreserved
 from domain.tenant.events import KeyIssued, KeyRevoked, PolicySet, TenantCreated, TenantEvent
 from domain.tenant.policy import NO_POLICY, Policy
 
@@ -24,7 +24,7 @@ class Tenant:
 
     def issue_key(self, context: Context, key_id: UUID, holder: Actor) -> tuple[TenantEvent, ...]:
         """Give a key to its holder. ReservedActorError if that is the ledger itself."""
-        return (KeyIssued(envelope=self._next(context), key_id=key_id, holder=unreserved(holder)),)
+        return (KeyIssued(envelope=self._next(context), key_id=key_id, holder=check_unreserved(holder)),)
 
     def revoke_key(self, context: Context, key_id: UUID) -> tuple[TenantEvent, ...]:
         """Revoke a key; nothing happens if it is revoked already. KeyNotFoundError if it never was."""

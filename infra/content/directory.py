@@ -8,10 +8,10 @@ from pathlib import Path
 from stat import S_ISREG
 from uuid import uuid4
 
-from infra.content.files import answering, finding, listed, read, stat, sync
-from infra.content.incoming import Incoming
+from infra.content.durable_files import answering, finding, list_names, read, stat, sync
 from infra.content.object_keys import checked_key, listed_key
-from infra.content.signing import Grant, UrlSigner
+from infra.content.signed_urls import Grant, UrlSigner
+from infra.content.staging import StagingArea
 from infra.content.store import ObjectNotFoundError, Part, Stat, StoreUnavailableError
 from infra.regular_files import open_regular
 
@@ -30,7 +30,7 @@ class DirectoryStore:
     def __init__(self, root: Path, signer: UrlSigner, clock: Callable[[], datetime]) -> None:
         self._root = root
         self._objects = root / "objects"
-        self._incoming = Incoming(root / "incoming")
+        self._staging = StagingArea(root / "incoming")
         self._signer = signer
         self._clock = clock
 
@@ -45,7 +45,7 @@ class DirectoryStore:
             raise StoreUnavailableError(f"{error} {remedy}") from error
 
     def room(self) -> int | None:
-        """How many bytes the disk has left; None if that cannot be told."""
+        """The disk's free space in bytes; None if it is unknown."""
         try:
             disk = os.statvfs(self._root)
         except OSError:
@@ -55,7 +55,7 @@ class DirectoryStore:
     def write(self, key: str, chunks: Iterable[bytes]) -> None:
         """Store all the chunks as one object, durable once this returns; nothing is there if a chunk cannot be had."""
         path = self._path(key)
-        with self._incoming.landing(chunks) as landed:
+        with self._staging.landing(chunks) as landed:
             self._place(landed, path)
 
     @contextmanager
@@ -110,7 +110,7 @@ class DirectoryStore:
 
     def begin(self, key: str) -> str:
         """Begin a multipart upload; returns its id."""
-        return self._incoming.begin(checked_key(key))
+        return self._staging.begin(checked_key(key))
 
     def sign_part(self, key: str, upload: str, number: int, expires: timedelta, *, most: int | None = None) -> str:
         """A URL that takes a PUT of one part, of so many bytes at the most, for a while."""
@@ -121,24 +121,24 @@ class DirectoryStore:
 
         Raises ObjectNotFoundError if there is no such upload, and ValueError for a number that is not 1 to 10,000.
         """
-        return self._incoming.write_part(checked_key(key), upload, number, chunks)
+        return self._staging.write_part(checked_key(key), upload, number, chunks)
 
     def parts(self, key: str, upload: str) -> list[Part]:
         """The parts that have arrived, by number. ObjectNotFoundError if there is no such upload."""
-        return self._incoming.parts(checked_key(key), upload)
+        return self._staging.parts(checked_key(key), upload)
 
     def complete(self, key: str, upload: str, parts: Sequence[Part]) -> None:
         """Join the parts, all that have arrived. ObjectNotFoundError if there is no such upload; PartsRefusedError."""
-        self.write(key, self._incoming.joined(checked_key(key), upload, parts))
-        self._incoming.forget(key, upload)
+        self.write(key, self._staging.joined(checked_key(key), upload, parts))
+        self._staging.forget(key, upload)
 
     def abort(self, key: str, upload: str) -> None:
         """Forget a multipart upload and its parts; nothing happens if there is none."""
-        self._incoming.forget(checked_key(key), upload)
+        self._staging.forget(checked_key(key), upload)
 
     def sweep(self, older_than: datetime) -> None:
-        """Remove half-written objects and uploads that nobody has touched since before the time."""
-        self._incoming.sweep(older_than)
+        """Remove half-written objects and uploads that were last changed before the time."""
+        self._staging.sweep(older_than)
 
     def _path(self, key: str) -> Path:
         return self._objects / checked_key(key)
@@ -176,7 +176,7 @@ class DirectoryStore:
                 sync(folder)
 
     def _walk(self, folder: Path, above: str, prefix: str) -> Iterator[tuple[str, Stat]]:
-        for name in listed(folder):
+        for name in list_names(folder):
             key = above + name
             if name.endswith("/") and (key.startswith(prefix) or prefix.startswith(key)):
                 yield from self._walk(folder / name, key, prefix)

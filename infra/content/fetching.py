@@ -15,14 +15,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
 from email.utils import collapse_rfc2231_value
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import unquote
 
 import httpcore
 import httpx
 
-from domain.errors import LedgerError
+from domain.errors import LedgerError, UnfitError
+from infra.content.addresses import Address, is_public
 
 MOST_REDIRECTS: Final = 5
 MOST_URL_CHARACTERS: Final = 4_096
@@ -30,19 +31,10 @@ MOST_URL_CHARACTERS: Final = 4_096
 _BAD_PORTS: Final = {1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, *range(6665, 6670), 6679, 6697}
 _PORTS: Final = frozenset({None, 80, 443, *range(1024, 65_536)} - _BAD_PORTS - {10_080})
 _HOST: Final = re.compile(rb"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|[0-9a-f:.]*:[0-9a-f:.]*")
-_UNICAST_V6: Final = ip_network("2000::/3")
-_NAT64: Final = ip_network("64:ff9b::/96")
-# What `is_global` takes for global, but no web server is at: multicast, tunnels, protocols, a cloud's metadata service.
-_SPECIAL: Final = [
-    ip_network(network)
-    for network in "192.0.0.0/24 192.88.99.0/24 224.0.0.0/4 168.63.129.16/32 2001::/23 2002::/16 3fff::/20".split()
-]
-
-Address = IPv4Address | IPv6Address
 Resolve = Callable[[str], Sequence[Address]]
 
 
-class UrlRefusedError(LedgerError):
+class UrlRefusedError(UnfitError):
     """This URL is not fetched."""
 
 
@@ -64,20 +56,10 @@ class Fetched:
     chunks: Iterator[bytes]
 
 
-def is_public(address: Address) -> bool:
-    """Whether the address is routed all over the internet; what stands for an IPv4 address is as that is."""
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped or address in _NAT64:
-            return is_public(IPv4Address(int(address) & 0xFFFF_FFFF))
-        if address not in _UNICAST_V6:
-            return False
-    return address.is_global and not any(address in network for network in _SPECIAL)
-
-
-def resolved(host: str) -> list[Address]:
+def resolve(host: str) -> list[Address]:
     """Every address the system knows for the host, in the order to try them. OSError or UnicodeError without any."""
-    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(ip_address(address[0]) for *_, address in found))
+    addresses = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(ip_address(address[0]) for *_, address in addresses))
 
 
 @contextmanager
@@ -86,7 +68,7 @@ def fetch(
     *,
     limit: int,
     seconds: float = 30,
-    resolve: Resolve = resolved,
+    resolve: Resolve = resolve,
     allowed: Callable[[Address], bool] = is_public,
     tls: ssl.SSLContext | None = None,
 ) -> Iterator[Fetched]:
@@ -98,32 +80,32 @@ def fetch(
     is 200, uncompressed, and within size and time.
     """
     deadline = _Deadline(seconds)
-    at = _checked(url)
+    at = _checked_url(url)
     for _ in range(MOST_REDIRECTS + 1):
-        addresses = _judged(at.raw_host.decode(), resolve, allowed, deadline)
-        with _answer(at, addresses, deadline, tls) as response:
-            following = _following(at, response)
+        addresses = _resolve_allowed(at.raw_host.decode(), resolve, allowed, deadline)
+        with _response(at, addresses, deadline, tls) as response:
+            following = _redirect(at, response)
             if following is None:
-                yield _accepted(at, response, limit, deadline)
+                yield _fetched(at, response, limit, deadline)
                 return
         at = following
     raise FetchFailedError(f"The URL redirects more than {MOST_REDIRECTS} times.")
 
 
 class _Deadline:
-    """A moment by which everything has to be done; `left`, after it, raises FetchFailedError."""
+    """A moment by which everything has to be done; `seconds_left`, after it, raises FetchFailedError."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self._end = time.monotonic() + seconds
 
-    def left(self) -> float:
-        left = self._end - time.monotonic()
-        if left <= 0:
-            raise self.missed()
-        return left
+    def seconds_left(self) -> float:
+        seconds = self._end - time.monotonic()
+        if seconds <= 0:
+            raise self.overdue()
+        return seconds
 
-    def missed(self) -> FetchFailedError:
+    def overdue(self) -> FetchFailedError:
         return FetchFailedError(f"Fetching the URL takes longer than {self.seconds:g} seconds.")
 
 
@@ -143,8 +125,8 @@ class _PinnedBackend(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
-        for tried, address in enumerate(self._addresses):
-            timeout = self._deadline.left() / (len(self._addresses) - tried)
+        for attempt, address in enumerate(self._addresses):
+            timeout = self._deadline.seconds_left() / (len(self._addresses) - attempt)
             try:
                 stream = httpcore.SyncBackend().connect_tcp(str(address), port, timeout, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
@@ -162,10 +144,10 @@ class _TimedStream(httpcore.NetworkStream):
         self._deadline = deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
-        return self._stream.read(max_bytes, self._deadline.left())
+        return self._stream.read(max_bytes, self._deadline.seconds_left())
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
-        self._stream.write(buffer, self._deadline.left())
+        self._stream.write(buffer, self._deadline.seconds_left())
 
     def close(self) -> None:
         self._stream.close()
@@ -173,11 +155,11 @@ class _TimedStream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        timeout = self._deadline.left()
+        timeout = self._deadline.seconds_left()
         return _TimedStream(self._stream.start_tls(ssl_context, server_hostname, timeout), self._deadline)
 
 
-def _checked(text: str, before: httpx.URL | None = None) -> httpx.URL:
+def _checked_url(text: str, before: httpx.URL | None = None) -> httpx.URL:
     """The URL, where it stands or as seen from the one before; UrlRefusedError for all but plain web addresses."""
     try:
         url = before.join(text) if before else httpx.URL(text)
@@ -196,12 +178,14 @@ def _checked(text: str, before: httpx.URL | None = None) -> httpx.URL:
     return url
 
 
-def _judged(host: str, resolve: Resolve, allowed: Callable[[Address], bool], deadline: _Deadline) -> Sequence[Address]:
+def _resolve_allowed(
+    host: str, resolve: Resolve, allowed: Callable[[Address], bool], deadline: _Deadline
+) -> Sequence[Address]:
     pool = ThreadPoolExecutor(1)
     try:
-        addresses = pool.submit(resolve, host).result(deadline.left())
+        addresses = pool.submit(resolve, host).result(deadline.seconds_left())
     except TimeoutError as error:
-        raise deadline.missed() from error
+        raise deadline.overdue() from error
     except (OSError, UnicodeError) as error:
         raise FetchFailedError(f"The host {host} cannot be found.") from error
     finally:
@@ -212,14 +196,14 @@ def _judged(host: str, resolve: Resolve, allowed: Callable[[Address], bool], dea
 
 
 @contextmanager
-def _answer(
+def _response(
     url: httpx.URL, addresses: Sequence[Address], deadline: _Deadline, tls: ssl.SSLContext | None
 ) -> Iterator[httpcore.Response]:
     target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
     headers = [(b"Host", url.netloc), (b"Accept", b"*/*"), (b"Accept-Encoding", b"identity")]
     context = (tls or httpx.create_ssl_context()) if url.scheme == "https" else None
     with httpcore.ConnectionPool(context, network_backend=_PinnedBackend(addresses, deadline)) as pool:
-        with _explained(deadline):
+        with _explaining_failures(deadline):
             response = pool.handle_request(httpcore.Request("GET", target, headers=headers))
         try:
             yield response
@@ -228,12 +212,12 @@ def _answer(
 
 
 @contextmanager
-def _explained(deadline: _Deadline) -> Iterator[None]:
+def _explaining_failures(deadline: _Deadline) -> Iterator[None]:
     """Say what went wrong on the network in words that name no address."""
     try:
         yield
     except httpcore.TimeoutException as error:
-        raise deadline.missed() from error
+        raise deadline.overdue() from error
     except httpcore.ConnectError as error:
         trouble = "Its certificate or TLS is bad" if isinstance(error.__context__, ssl.SSLError) else "It is refused"
         raise FetchFailedError(f"The server cannot be connected to. {trouble}.") from error
@@ -241,13 +225,13 @@ def _explained(deadline: _Deadline) -> Iterator[None]:
         raise FetchFailedError("The connection broke, or what the server sends is not HTTP.") from error
 
 
-def _following(at: httpx.URL, response: httpcore.Response) -> httpx.URL | None:
+def _redirect(at: httpx.URL, response: httpcore.Response) -> httpx.URL | None:
     """Where the answer redirects to, None if it is no redirect."""
     location = _header(response, b"location") if response.status in {301, 302, 303, 307, 308} else None
-    return None if location is None else _checked(location, at)
+    return None if location is None else _checked_url(location, at)
 
 
-def _accepted(url: httpx.URL, response: httpcore.Response, limit: int, deadline: _Deadline) -> Fetched:
+def _fetched(url: httpx.URL, response: httpcore.Response, limit: int, deadline: _Deadline) -> Fetched:
     if response.status != 200:
         raise FetchFailedError(f"The server answers with status {response.status}, not 200.")
     if (_header(response, b"content-encoding") or "identity").strip().lower() != "identity":
@@ -266,15 +250,15 @@ def _accepted(url: httpx.URL, response: httpcore.Response, limit: int, deadline:
 
 
 def _chunks(response: httpcore.Response, limit: int, deadline: _Deadline) -> Iterator[bytes]:
-    left = limit
+    bytes_left = limit
     chunks = iter(response.iter_stream())
     while True:
-        with _explained(deadline):
+        with _explaining_failures(deadline):
             chunk = next(chunks, None)
         if chunk is None:
             return
-        left -= len(chunk)
-        if left < 0:
+        bytes_left -= len(chunk)
+        if bytes_left < 0:
             raise _too_large(limit)
         yield chunk
 
@@ -291,9 +275,9 @@ def _file_name(url: httpx.URL, disposition: str | None) -> str | None:
     """The name that Content-Disposition gives (RFC 6266), else the last part of the path; never a path of its own."""
     message = Message()
     message["Content-Disposition"] = (disposition or "")[:MOST_URL_CHARACTERS]
-    given = [value for name, value in message.get_params([], "Content-Disposition") if name.lower() == "filename"]
+    names = [value for name, value in message.get_params([], "Content-Disposition") if name.lower() == "filename"]
     # A tuple is `filename*`, which says its encoding and is preferred.
-    name = collapse_rfc2231_value(max(given, key=lambda value: isinstance(value, tuple), default=""))
+    name = collapse_rfc2231_value(max(names, key=lambda value: isinstance(value, tuple), default=""))
     last = re.split(r"[/\\]", name or unquote(url.path))[-1]
-    shown = "".join(sign for sign in last if unicodedata.category(sign) not in {"Cc", "Cf", "Cs"}).strip()
-    return shown[:255] if shown.strip(".") else None
+    cleaned = "".join(sign for sign in last if unicodedata.category(sign) not in {"Cc", "Cf", "Cs"}).strip()
+    return cleaned[:255] if cleaned.strip(".") else None

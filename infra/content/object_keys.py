@@ -1,6 +1,6 @@
-"""What a key may look like. Keys are chosen by us, so a key that may not be is a mistake of ours.
+"""The form of object keys. The ledger chooses keys, so an invalid key is a programming error.
 
-But others may have put something beside our objects: it is listed as it is named, and can be deleted.
+Objects that others have put beside ours can have any key: they are listed under it, and can be deleted.
 """
 
 import re

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import cast
@@ -15,14 +16,12 @@ from minio.error import MinioException
 from minio.helpers import check_bucket_name
 from urllib3 import BaseHTTPResponse
 
-from infra.content.files import answering as on_disk
-from infra.content.files import temporary_file
-from infra.content.multipart import Multipart
+from infra.content.durable_files import answering as on_disk
+from infra.content.durable_files import temporary_file
 from infra.content.object_keys import checked_key, is_under_id, listed_key
-from infra.content.s3_bounds import BoundedPool
 from infra.content.s3_errors import UNSUPPORTED, answering, code_of
+from infra.content.s3_multipart import Multipart
 from infra.content.store import ObjectNotFoundError, Part, Stat, StoreUnavailableError, check_parts
-from infra.forking import after_fork
 
 _LOG = structlog.get_logger()
 
@@ -31,7 +30,8 @@ PART_BYTES = 16 << 20
 
 Query = dict[str, str | list[str] | tuple[str]]
 _READ_BYTES = 1 << 20
-_NOT_TOLD = {*UNSUPPORTED, "AccessDenied"}
+_CLOCK = partial(datetime.now, UTC)
+_MULTIPART_UNLISTED = {*UNSUPPORTED, "AccessDenied"}
 _REMEDIES = {
     "NoSuchBucket": "Create it, or name another bucket.",
     "InvalidAccessKeyId": "The server does not know the access key.",
@@ -42,26 +42,7 @@ _REMEDIES = {
 }
 
 
-def _local() -> datetime:
-    return datetime.now(UTC)
-
-
-def connect(
-    endpoint: str, *, region: str, access_key: str, secret_key: str, tls: bool = True, path_style: bool = True
-) -> Minio:
-    """A client of the server at `host` or `host:port`; connects when it is used.
-
-    It gives up connecting after 5 s and waiting for an answer after 20 s, or 120 s where the server copies or joins
-    objects. What may be repeated it tries twice more, unless it waited in vain.
-    """
-    http = BoundedPool()
-    after_fork(http.clear)
-    client = Minio(endpoint, access_key, secret_key, secure=tls, region=region, http_client=http)
-    if path_style:
-        client.disable_virtual_style_endpoint()  # type: ignore[no-untyped-call]
-    else:
-        client.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]
-    return client
+_LOCAL_CLOCK: Callable[[], datetime] = partial(datetime.now, UTC)
 
 
 class S3Store:
@@ -72,14 +53,16 @@ class S3Store:
 
     has_files = False
 
-    def __init__(self, client: Minio, bucket: str, prefix: str = "", clock: Callable[[], datetime] = _local) -> None:
+    def __init__(
+        self, client: Minio, bucket: str, prefix: str = "", clock: Callable[[], datetime] = _LOCAL_CLOCK
+    ) -> None:
         check_bucket_name(bucket)
         self._client = client
         self._bucket = bucket
         self._prefix = f"{checked_key(prefix)}/" if prefix else ""
         self._clock = clock
         self._multipart = Multipart(client, bucket)
-        self._said = False
+        self._has_warned = False
 
     def check(self) -> None:
         """List the bucket. StoreUnavailableError that says what to do."""
@@ -91,7 +74,7 @@ class S3Store:
             raise StoreUnavailableError(f"The bucket {self._bucket} cannot be used. {error} {remedy}") from error
 
     def room(self) -> int | None:
-        """Nobody can tell."""
+        """None: S3 reports no free space."""
         return None
 
     def write(self, key: str, chunks: Iterable[bytes]) -> None:
@@ -156,10 +139,10 @@ class S3Store:
 
     def objects(self, prefix: str = "") -> Iterator[tuple[str, Stat]]:
         """Every object whose key begins with the prefix, in the order of keys."""
-        found = self._client.list_objects(self._bucket, prefix=self._prefix + prefix, recursive=True)
+        listing = self._client.list_objects(self._bucket, prefix=self._prefix + prefix, recursive=True)
         while True:
             with answering():
-                entry = next(found, None)
+                entry = next(listing, None)
             if entry is None:
                 return
             yield cast(str, entry.object_name).removeprefix(self._prefix), _stat(entry)
@@ -186,7 +169,7 @@ class S3Store:
     def sign_put(self, key: str, expires: timedelta, *, size: int | None, content_type: str | None) -> str:  # noqa: ARG002
         """A URL that takes a PUT of the object, for 7 days at most.
 
-        The client signs no header but the host, so a size and a media type bind nobody: look at what has arrived.
+        The client signs no header but the host, so size and media type are not enforced: check the object later.
         """
         return self._signed("PUT", key, expires)
 
@@ -219,20 +202,20 @@ class S3Store:
     def sweep(self, older_than: datetime) -> None:
         """Forget multipart uploads of a ledger that were begun before the time, with their parts.
 
-        Where the server does not tell which there are, the log says so, once; then only a lifecycle rule of the bucket
+        Where the server does not list uploads, a warning is logged, once; then only a lifecycle rule of the bucket
         removes them (AbortIncompleteMultipartUpload).
         """
         try:
             with answering():
-                found = list(self._multipart.begun_before(older_than, self._prefix))
+                uploads = list(self._multipart.begun_before(older_than, self._prefix))
         except StoreUnavailableError as error:
-            if code_of(error.__cause__) not in _NOT_TOLD:
+            if code_of(error.__cause__) not in _MULTIPART_UNLISTED:
                 raise
-            if not self._said:
+            if not self._has_warned:
                 _LOG.warning("uploads in parts not swept", reason=str(error))
-            self._said = True
+            self._has_warned = True
             return
-        for name, upload in found:
+        for name, upload in uploads:
             if is_under_id(name.removeprefix(self._prefix)):
                 with suppress(ObjectNotFoundError), answering():
                     self._multipart.abort(name, upload)
@@ -287,12 +270,12 @@ class S3Store:
     def _versions(self, name: str) -> list[str | None]:
         """The versions to delete, one without an id where the server knows none."""
         try:
-            found = list(self._client.list_objects(self._bucket, prefix=name, recursive=True, include_version=True))
+            versions = list(self._client.list_objects(self._bucket, prefix=name, recursive=True, include_version=True))
         except MinioException as error:
             if code_of(error) in UNSUPPORTED:
                 return [None]
             raise
-        return [version.version_id for version in found if version.object_name == name]
+        return [version.version_id for version in versions if version.object_name == name]
 
 
 def _in_parts(chunks: Iterable[bytes]) -> Iterator[bytes]:

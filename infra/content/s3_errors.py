@@ -36,5 +36,5 @@ def code_of(error: BaseException | None) -> str:
     """The code of an error that a server answered. The client does not look into those sent as `text/xml`."""
     if isinstance(error, S3Error) and error.code:
         return error.code
-    found = re.search(r"<Code>(\w+)</Code>", str(error))
-    return found[1] if found else type(error).__name__
+    code = re.search(r"<Code>(\w+)</Code>", str(error))
+    return code[1] if code else type(error).__name__

@@ -6,15 +6,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from domain.errors import LedgerError, ServiceUnavailableError
+from domain.errors import ConflictError, LedgerError, ServiceUnavailableError
 
 
 class ObjectNotFoundError(LedgerError):
     """The store has no object under this key."""
 
 
-class PartsRefusedError(LedgerError):
-    """These are not all the parts as they have arrived, in order, or one that is not the last is under 5 MiB."""
+class PartsRefusedError(ConflictError):
+    """List every uploaded part, in order. All but the last need at least 5 MiB."""
 
 
 class StoreUnavailableError(ServiceUnavailableError):
@@ -44,9 +44,9 @@ SMALLEST_PART = 5 << 20
 """The bytes that every part of a multipart upload has at least, but for the last."""
 
 
-def check_parts(named: Sequence[Part], arrived: Sequence[Part]) -> None:
+def check_parts(listed: Sequence[Part], arrived: Sequence[Part]) -> None:
     """PartsRefusedError unless all the parts are named, in order, and large enough. Servers differ in what they do."""
-    if not named or list(named) != sorted(arrived) or any(part.size < SMALLEST_PART for part in named[:-1]):
+    if not listed or list(listed) != sorted(arrived) or any(part.size < SMALLEST_PART for part in listed[:-1]):
         raise PartsRefusedError
 
 
@@ -66,7 +66,7 @@ class ContentStore(Protocol):
         ...
 
     def room(self) -> int | None:
-        """How many bytes can be stored; None if that cannot be told."""
+        """The free space in bytes; None if it is unknown."""
         ...
 
     def write(self, key: str, chunks: Iterable[bytes]) -> None:

@@ -1,22 +1,23 @@
-"""The way of a group to the database: again and again with the same bytes, until somebody knows what became of it.
+"""Delivers a group to the database: again and again with the same bytes, until its outcome is known.
 
-After a lost connection nobody knows whether the group was committed: the same bytes are sent again, and what is stored
-as sent counts as appended. Another server gets nothing before it was compared with what is known.
+After a lost connection the outcome is unknown: the same bytes are sent again, and those that are stored as sent count
+as appended. Another server gets nothing before its logs were compared with the known heads.
 """
 
 import time
 from collections.abc import Sequence
-from typing import Protocol
 
 import psycopg
 import structlog
 
 from domain.errors import LogWentBackError, OutcomeUnknownError, ServiceUnavailableError
 from infra.connections import Connection
-from infra.database import UNREACHABLE, Database, unreachable
-from infra.event_log.appending import Append, Outcome, ServerChangedError, send
+from infra.database import Database
+from infra.event_log.append_call import Outcome, ServerChangedError, send
 from infra.event_log.heads import KnownHeads
+from infra.event_log.pending_append import PendingAppend
 from infra.server_identity import StaleServerError, StandbyError
+from infra.unreachable import UNREACHABLE, unreachable
 
 _LOG = structlog.get_logger()
 RESEND_SECONDS = 60.0
@@ -26,22 +27,6 @@ WRITABLE_SECONDS = 10.0
 SHORTEST_PAUSE = 0.02
 LONGEST_PAUSE = 0.5
 NOT_WRITABLE = (psycopg.errors.ReadOnlySqlTransaction, StandbyError, StaleServerError)
-
-
-class Sent(Protocol):
-    """An append on its way."""
-
-    lost: bool
-    """Whether it was on its way when a connection was lost: then nobody knows whether it is in the log."""
-
-    @property
-    def append(self) -> Append:
-        """What is sent."""
-        ...
-
-    def unanswered(self, error: ServiceUnavailableError) -> ServiceUnavailableError:
-        """The error as the caller is told it."""
-        ...
 
 
 class _ConnectionLostError(Exception):
@@ -60,10 +45,10 @@ class Delivery:
         self._heads = heads
         self._resend = resend
 
-    def outcomes(self, group: Sequence[Sent], head_wait: int) -> Sequence[Outcome | Exception]:
+    def outcomes(self, group: Sequence[PendingAppend], head_wait: int) -> Sequence[Outcome | Exception]:
         """Send the group, and the same bytes again for as long as connections are lost on the way.
 
-        A server that is not the one that is known was sent nothing: once it is accepted, the group goes there.
+        Another server than the known one is sent nothing before it is accepted.
         """
         deadline, pause = time.monotonic() + self._resend, SHORTEST_PAUSE
         writable = min(deadline, time.monotonic() + WRITABLE_SECONDS)
@@ -74,40 +59,40 @@ class Delivery:
                 return outcomes  # noqa: TRY300 - only once it is known
             except (_ConnectionLostError, OutcomeUnknownError) as error:
                 _LOG.warning("outcome unknown, sending again", appends=len(group), reason=str(error.__cause__ or error))
-                for waiting in group:
-                    waiting.lost = True
+                for pending in group:
+                    pending.in_doubt = True
             except _NotWritableError as error:
-                if time.monotonic() > writable and not any(waiting.lost for waiting in group):
+                if time.monotonic() > writable and not any(pending.in_doubt for pending in group):
                     raise ServiceUnavailableError(str(error)) from error
             except (ServiceUnavailableError, psycopg.errors.LockNotAvailable):
                 # What was lost may still hold the head: until a standby has it, or its server knows that we are gone.
-                if not any(waiting.lost for waiting in group):
+                if not any(pending.in_doubt for pending in group):
                     raise
             if time.monotonic() > deadline:
                 raise ServiceUnavailableError
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    def _refused(self, group: Sequence[Sent]) -> dict[Sent, ServiceUnavailableError]:
-        """Those whose log went back, and what they are told."""
-        refused: dict[Sent, ServiceUnavailableError] = {}
-        for waiting in group if self._heads.some_went_back else ():
+    def _refused(self, group: Sequence[PendingAppend]) -> dict[PendingAppend, ServiceUnavailableError]:
+        """The appends whose log went back, each with its error."""
+        refused: dict[PendingAppend, ServiceUnavailableError] = {}
+        for pending in group if self._heads.some_went_back else ():
             try:
-                self._heads.check(waiting.append.tenant_id)
+                self._heads.check(pending.append.tenant_id)
             except LogWentBackError as error:
-                refused[waiting] = waiting.unanswered(error)
+                refused[pending] = pending.failure(error)
         return refused
 
-    def _note(self, group: Sequence[Sent], outcomes: Sequence[Outcome | Exception]) -> None:
+    def _note(self, group: Sequence[PendingAppend], outcomes: Sequence[Outcome | Exception]) -> None:
         """Remember how far each log is now."""
-        noted = None
-        for waiting, places in zip(reversed(group), reversed(outcomes), strict=True):
-            append = waiting.append
-            if append.tenant_id is not noted and not isinstance(places, Exception) and places:
-                noted = append.tenant_id
-                self._heads.note_entry(noted, places[-1].position, append.entries[-1].state)
+        noted_tenant = None
+        for pending, places in zip(reversed(group), reversed(outcomes), strict=True):
+            append = pending.append
+            if append.tenant_id is not noted_tenant and not isinstance(places, Exception) and places:
+                noted_tenant = append.tenant_id
+                self._heads.note_entry(noted_tenant, places[-1].position, append.entries[-1].state)
 
-    def _send(self, group: Sequence[Sent], head_wait: int) -> Sequence[Outcome | Exception]:
+    def _send(self, group: Sequence[PendingAppend], head_wait: int) -> Sequence[Outcome | Exception]:
         with self._database.connection() as connection:
             try:
                 return self._send_on(connection, group, head_wait)
@@ -116,8 +101,8 @@ class Delivery:
                 raise _NotWritableError("The database cannot be written to right now. Try again.") from error
             except psycopg.Error as error:
                 failure = error
-                lost = connection.closed
-        if lost:
+                is_lost = connection.closed
+        if is_lost:
             raise _ConnectionLostError from failure
         if isinstance(failure, UNREACHABLE) and not isinstance(failure, psycopg.errors.LockNotAvailable):
             if isinstance(failure, psycopg.errors.DiskFull):
@@ -125,7 +110,9 @@ class Delivery:
             raise unreachable(failure)
         raise failure
 
-    def _send_on(self, connection: Connection, group: Sequence[Sent], head_wait: int) -> Sequence[Outcome | Exception]:
+    def _send_on(
+        self, connection: Connection, group: Sequence[PendingAppend], head_wait: int
+    ) -> Sequence[Outcome | Exception]:
         """Send the group to the server that is known, but for those whose log went back.
 
         Another server is accepted first, and _NotWritableError raised.
@@ -133,12 +120,12 @@ class Delivery:
         lineage = self._database.lineage
         server = lineage.seen(connection) if lineage else None
         refused = self._refused(group)  # only now: that a log went back is known before its server is
-        sent = [waiting for waiting in group if waiting not in refused] if refused else group
+        sent = [pending for pending in group if pending not in refused] if refused else group
         if not sent:
             return list(refused.values())
-        again = any(waiting.lost for waiting in sent)
+        again = any(pending.in_doubt for pending in sent)
         try:
-            outcomes = send(connection, [waiting.append for waiting in sent], head_wait, again=again, server=server)
+            outcomes = send(connection, [pending.append for pending in sent], head_wait, again=again, server=server)
         except ServerChangedError:
             if lineage:
                 lineage.enter(connection)
@@ -146,4 +133,4 @@ class Delivery:
         if not refused:
             return outcomes
         answers = dict(zip(sent, outcomes, strict=True)) | refused
-        return [answers[waiting] for waiting in group]
+        return [answers[pending] for pending in group]

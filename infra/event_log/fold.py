@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from pydantic_core import SchemaValidator
 
 from domain.event import Recorded
-from domain.stored import reader_of
+from domain.lenient_reading import reader_of
 
 
 class State(Protocol):
@@ -33,7 +33,7 @@ class Fold(Generic[S, K]):
     """Folds the events of one kind of originator.
 
     `step` returns the state after an event; None, from no state, for an event that begins no such originator.
-    A state is kept in another form if `kept` and `resumed`, from one to the other, say so.
+    `to_snapshot` and `from_snapshot` turn a state into the form in which it is kept, and back.
     `subject` returns whose personal data a state holds, None for the tenant's own. The version must change with
     whatever changes the states that the same events come to: states kept by another version are never read.
     """
@@ -43,8 +43,8 @@ class Fold(Generic[S, K]):
     form: type[K]
     step: Callable[[S | None, Recorded], S | None]
     subject: Callable[[S], str | None]
-    kept: Callable[[S], K] = _same
-    resumed: Callable[[K], S] = _same
+    to_snapshot: Callable[[S], K] = _same
+    from_snapshot: Callable[[K], S] = _same
 
     @cached_property
     def name(self) -> str:
@@ -60,11 +60,11 @@ class Fold(Generic[S, K]):
 
     def dump(self, state: S) -> bytes:
         """The state as JSON."""
-        return self._adapter.dump_json(self.kept(state))
+        return self._adapter.dump_json(self.to_snapshot(state))
 
     def read(self, json: bytes) -> S:
         """The state of its JSON, checked for its form but for no rule. Pydantic's ValidationError."""
-        return self.resumed(self._reader.validate_json(json))
+        return self.from_snapshot(self._reader.validate_json(json))
 
     @cached_property
     def _adapter(self) -> TypeAdapter[K]:

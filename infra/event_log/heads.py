@@ -1,24 +1,25 @@
-"""How far each tenant's log was, as this process has told or shown somebody: a log that goes back is noticed by it.
+"""The heads of the tenants' logs as this process has answered them: by them it notices a log that went back.
 
-After another server has taken over, what it has is compared before anything else is asked of it. Where its log ends
-before what is known, or has another entry there, positions that were told would be used again: the tenant's log is
-neither appended to nor followed, until a server has what is known.
+After another server has taken over, its logs are compared before any other statement. Where a log ends before the
+known head, or has another entry there, answered positions would be used again: the tenant's log is neither appended to
+nor followed until a server has the known entries.
 """
 
 import hashlib
 import threading
 from collections.abc import Iterable
+from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
 
 import structlog
 
 from domain.errors import LogWentBackError
-from infra.forking import after_fork
+from infra.after_fork import after_fork
 from infra.server_identity import Connection, ServerIdentity
-from infra.sql import beside
+from infra.sql import load_statements
 
-_SQL = beside(__file__, "queries.sql")
+_SQL = load_statements(__file__, "queries.sql")
 _LOG = structlog.get_logger()
 MOST_KNOWN = 65_536
 """Tenants whose heads are known; beyond, those that came first are forgotten first."""
@@ -42,14 +43,14 @@ class KnownHeads:
         self._most = most
         self._heads: dict[UUID, Head] = {}
         self._gone_back: dict[UUID, str] = {}
-        self._begin()
-        after_fork(self._begin)
+        self._reset()
+        after_fork(self._reset)
 
-    def _begin(self) -> None:
+    def _reset(self) -> None:
         self._lock = threading.Lock()
 
     def note(self, tenant_id: UUID, position: int) -> None:
-        """The tenant's log has reached a position that somebody is told of."""
+        """Note a position that the tenant's log has reached, before it is answered."""
         head = self._heads.get(tenant_id)
         if head is None or head.position < position:
             self._put(tenant_id, Head(position))
@@ -75,37 +76,37 @@ class KnownHeads:
         gone_back = dict(self._gone_back)
         if not gone_back:
             return None
-        shown = ", ".join(f"{tenant_id}: {reason}" for tenant_id, reason in list(gone_back.items())[:SHOWN])
+        examples = ", ".join(f"{tenant_id}: {reason}" for tenant_id, reason in islice(gone_back.items(), SHOWN))
         return (
-            f"{len(gone_back)} logs went back ({shown}): nothing is appended to them; bring the server back that has "
-            "all of it, or see docs/how-to/your-own-postgresql.md"
+            f"{len(gone_back)} logs went back ({examples}): nothing is appended to them; bring the server back that "
+            "has all of it, or see docs/how-to/your-own-postgresql.md"
         )
 
     def compare(self, connection: Connection, identity: ServerIdentity) -> None:
         """Compare all that is known with what this server has."""
         with self._lock:
-            known = dict(self._heads)
-        positions = [head.entry_position or head.position for head in known.values()]
-        asked = {"tenant_ids": list(known), "positions": positions}
-        rows = connection.execute(_SQL["heads_at"], asked).fetchall() if known else []
-        self._gone_back = dict(_gone_back(known, rows))
+            heads = dict(self._heads)
+        positions = [head.entry_position or head.position for head in heads.values()]
+        parameters = {"tenant_ids": list(heads), "positions": positions}
+        rows = connection.execute(_SQL["heads_at"], parameters).fetchall() if heads else []
+        self._gone_back = dict(_gone_back(heads, rows))
         for tenant_id, reason in self._gone_back.items():
             _LOG.error("log went back", tenant_id=str(tenant_id), timeline=identity.timeline, reason=reason)
 
     def _put(self, tenant_id: UUID, head: Head) -> None:
         with self._lock:
-            known = self._heads.get(tenant_id, head)
-            entry = max(known[1:], head[1:])
-            self._heads[tenant_id] = Head(max(known.position, head.position), *entry)
+            previous = self._heads.get(tenant_id, head)
+            entry = max(previous[1:], head[1:])
+            self._heads[tenant_id] = Head(max(previous.position, head.position), *entry)
             if len(self._heads) > self._most:
                 del self._heads[next(iter(self._heads))]
 
 
-def _gone_back(known: dict[UUID, Head], rows: Iterable[tuple[object, ...]]) -> Iterable[tuple[UUID, str]]:
+def _gone_back(heads: dict[UUID, Head], rows: Iterable[tuple[object, ...]]) -> Iterable[tuple[UUID, str]]:
     for tenant_id, position, digest in rows:
         if not isinstance(tenant_id, UUID):
             continue
-        head = known[tenant_id]
+        head = heads[tenant_id]
         ends = position if isinstance(position, int) else 0
         if ends < head.position:
             yield tenant_id, f"The log ends at position {ends}, and had reached position {head.position} before."

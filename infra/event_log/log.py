@@ -1,7 +1,5 @@
 """One tenant's log as the library's application: load, decide, save."""
 
-import random
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from datetime import datetime
@@ -10,25 +8,23 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError, Application
-from eventsourcing.persistence import ApplicationRecorder, IntegrityError, Mapper, StoredEvent
+from eventsourcing.persistence import ApplicationRecorder, Mapper, StoredEvent
 from eventsourcing.utils import Environment
 
-from domain.errors import EntryTooLargeError, StaleRevisionError, TooManyConflictsError
+from domain.errors import EntryTooLargeError, TooManyConflictsError
 from domain.event import Event, Recorded
 from domain.tenant.policy import Policy
 from infra.database import Database
-from infra.event_log.appending import Place, PolicyChangedError
+from infra.event_log.append_call import Place, PolicyChangedError
+from infra.event_log.conflicts import check_expected_revision, retry_on_conflict
 from infra.event_log.fold import Fold, S
 from infra.event_log.group_commit import GroupWriter
 from infra.event_log.mapper import EntryToAppend, SealingMapper
 from infra.event_log.recorder import LogEntry, LogRecorder, missing_position
 from infra.event_log.replay import replay
-from infra.event_log.snapshots import Snapshot, SnapshotWriter, sealed
+from infra.event_log.snapshots import Snapshot, SnapshotWriter, seal
 from infra.event_log.writers import Writers
 
-ATTEMPTS = 5
-FIRST_PAUSE = 0.002
-"""Seconds between the first attempts at the most; each later pause may be twice as long."""
 SPAN = 10_000
 """Positions that one transaction looks through at the most."""
 
@@ -53,7 +49,7 @@ class TenantLog(Application[UUID]):
     def __init__(
         self, recorder: LogRecorder, mapper: SealingMapper, snapshots: SnapshotWriter, writers: Writers
     ) -> None:
-        self._given = recorder, mapper
+        self._constructed = recorder, mapper
         self._snapshots = snapshots
         self._writers = writers
         super().__init__()
@@ -67,30 +63,32 @@ class TenantLog(Application[UUID]):
         return Environment(name, {})
 
     def construct_mapper(self) -> Mapper[UUID]:
-        return self._given[1]
+        return self._constructed[1]
 
     def construct_recorder(self) -> ApplicationRecorder:
-        return self._given[0]
+        return self._constructed[0]
 
-    def record(self, *events: Event, under: int | None = None) -> list[Recorded]:
+    def record(self, *events: Event, policy_revision: int | None = None) -> list[Recorded]:
         """Append the events, all or none; returns them with their places. IntegrityError if a revision is taken.
 
-        `under` is the revision of the policy that let them through, if one was asked: PolicyChangedError, which is
-        an IntegrityError, if it has changed since.
+        `policy_revision` is that of the policy that admitted them, if one has a say: PolicyChangedError, which is an
+        IntegrityError, if the policy has changed since.
         """
         entries = [self.mapper.to_stored_event(cast("Any", event)) for event in events]
-        places = self._append(entries, under) if entries else ()
+        places = self._append(entries, policy_revision) if entries else ()
         return [Recorded(event, *place) for event, place in zip(events, places, strict=True)]
 
-    def record_each(self, events: Iterable[Event], under: int | None = None) -> list[Recorded | EntryTooLargeError]:
-        """Append together all the events that fit in an entry; tells of each its place, or that it is too large.
+    def record_each(
+        self, events: Iterable[Event], policy_revision: int | None = None
+    ) -> list[Recorded | EntryTooLargeError]:
+        """Append together all the events that fit in an entry; returns each with its place, or its error.
 
         IntegrityError if a revision is taken, or the policy that let them through has changed: then nothing was
         appended.
         """
         sealed = [(event, self._sealed(event)) for event in events]
         fitting = [entry for _, entry in sealed if isinstance(entry, EntryToAppend)]
-        places = iter(self._append(fitting, under) if fitting else ())
+        places = iter(self._append(fitting, policy_revision) if fitting else ())
         return [
             Recorded(event, *next(places)) if isinstance(entry, EntryToAppend) else entry for event, entry in sealed
         ]
@@ -152,31 +150,45 @@ class TenantLog(Application[UUID]):
         expected_revision: int | None = None,
         admit: Callable[[Sequence[Event], S], int | None] | None = None,
     ) -> Changed[S]:
-        """Load the state, decide on it, save what was decided; returns what that left, without another look at the log.
+        """Load the state, decide on it, save the events; returns the new state and the events.
 
-        `admit` may refuse what was decided, or names the policy that lets it through. Decides again when another
-        writer was first; at last nobody else appends meanwhile. Raises AggregateNotFoundError, StaleRevisionError if
-        the originator is not at the expected revision, TooManyConflictsError.
+        `admit` may refuse the events, or returns the revision of the policy that admits them. Decides again when
+        another writer was first; the last attempts hold the log's head. Raises AggregateNotFoundError,
+        StaleRevisionError if the originator is not at the expected revision, TooManyConflictsError.
         """
 
         def work() -> Changed[S]:
             state = self.state(originator_id, fold)
-            expect_revision(expected_revision, state.version)
+            check_expected_revision(expected_revision, state.version)
             events = decide(state)
-            recorded = self.record(*events, under=admit(events, state) if admit else None)
+            recorded = self.record(*events, policy_revision=admit(events, state) if admit else None)
             return Changed(cast("S", fold.after(state, recorded)), recorded)
 
         # A turn is never waited for in a transaction, which may hold what the writer before needs. Who was not first
         # there has queued on the head, and holds it.
-        inside = self.recorder.in_transaction
+        inside = self.recorder.is_in_transaction
         with nullcontext() if inside else self._writers.turn(originator_id):
             try:
-                return persistently(work, pause=not inside)
+                return retry_on_conflict(work, pause=not inside)
             except TooManyConflictsError:
                 if inside:
                     raise
             with self.recorder.holding_head():
-                return persistently(work, pause=False)
+                return retry_on_conflict(work, pause=False)
+
+    def head(self) -> int:
+        """The position of the last event; 0 if there is none."""
+        return self.recorder.head()
+
+    def lock_head(self) -> None:
+        """Hold off every other writer of this log until the transaction around ends."""
+        self.recorder.lock_head()
+
+    def known(self, ids: Iterable[UUID]) -> set[UUID]:
+        """Those of the originators that have events."""
+        revisions = dict.fromkeys(ids, 1)
+        entries = self.recorder.select_streams(revisions) if revisions else ()
+        return {cast("UUID", entry.originator_id) for entry in entries}
 
     def history(self, originator_id: UUID, revision: int | None = None) -> list[Recorded]:
         """Every event of one originator, up to a revision. AggregateNotFoundError if there is none."""
@@ -229,13 +241,13 @@ class TenantLog(Application[UUID]):
         """Keep the state at an entry; returns how many bytes that takes."""
         place = self.tenant_id, cast("UUID", entry.originator_id), entry.originator_version, entry.id
         snapshot = Snapshot(*place, fold.subject(state), fold.dump(state))
-        kept = sealed(self._snapshots.keys, fold, snapshot, entry.state)
-        self.recorder.keep_snapshot(fold.name, kept)
-        return len(kept.state)
+        sealed_snapshot = seal(self._snapshots.keys, fold, snapshot, entry.state)
+        self.recorder.keep_snapshot(fold.name, sealed_snapshot)
+        return len(sealed_snapshot.state)
 
-    def _append(self, entries: Sequence[StoredEvent], under: int | None) -> Sequence[Place]:
+    def _append(self, entries: Sequence[StoredEvent], policy_revision: int | None) -> Sequence[Place]:
         try:
-            return self.recorder.append(entries, under)
+            return self.recorder.append(entries, policy_revision)
         except PolicyChangedError:
             self.known_policy = None
             raise
@@ -251,26 +263,6 @@ class TenantLog(Application[UUID]):
 
     def _recorded(self, entry: LogEntry) -> Recorded:
         return Recorded(self.mapper.read(self.tenant_id, cast("Any", entry)), entry.id, entry.effective_at)
-
-
-def expect_revision(expected: int | None, current: int, of: str = "") -> None:
-    """StaleRevisionError if a revision is expected, and it is not the current one."""
-    if expected not in (None, current):
-        raise StaleRevisionError(f"If-Match names revision {expected}{of}, but the current one is {current}.")
-
-
-def persistently(work: Callable[[], T], *, pause: bool = True) -> T:
-    """Do the work, and again from the start when another writer was first, after a pause unless it must not wait.
-
-    Raises TooManyConflictsError after five times.
-    """
-    for attempt in range(ATTEMPTS):
-        try:
-            return work()
-        except IntegrityError:
-            if pause and attempt + 1 < ATTEMPTS:
-                time.sleep(random.uniform(0, FIRST_PAUSE * 2**attempt))  # noqa: S311 - so that two do not meet again
-    raise TooManyConflictsError
 
 
 class EventLog:

@@ -26,7 +26,7 @@ from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
 
 from domain.errors import CorruptEntryError, EntryTooLargeError, UnknownTopicError
 from domain.event import Event, from_parts, to_parts
-from domain.values import storable
+from domain.text import storable
 from infra.keys.store import Keys
 
 MAX_ENTRY = 65_535

@@ -31,10 +31,10 @@ SELECT originator_id, originator_version, topic, entry, position, effective_at F
 -- page_of_topics: those of some topics: of each the next ones, by its index, and of all these the first
 SELECT e.originator_id, e.originator_version, e.topic, e.entry, e.position, e.effective_at
   FROM (
-    SELECT next.position FROM unnest(%(topics)s::text[]) AS asked (topic)
+    SELECT next.position FROM unnest(%(topics)s::text[]) AS requested (topic)
      CROSS JOIN LATERAL (
         SELECT n.position FROM ledger.events AS n
-         WHERE n.tenant_id = %(tenant_id)s AND n.topic = asked.topic AND n.topic <> '' -- the index's own condition
+         WHERE n.tenant_id = %(tenant_id)s AND n.topic = requested.topic AND n.topic <> '' -- the index's own condition
            AND n.position >= %(start)s AND n.position <= coalesce(%(stop)s, 9223372036854775807)
          ORDER BY n.position LIMIT %(limit)s
      ) AS next
@@ -51,9 +51,9 @@ SELECT originator_id, originator_version, topic, entry, position, effective_at F
 
 -- streams_until: the events of several originators, each up to a revision
 SELECT e.originator_id, e.originator_version, e.topic, e.entry, e.position, e.effective_at
-  FROM unnest(%(originator_ids)s::uuid[], %(revisions)s::integer[]) AS asked (originator_id, revision)
-  JOIN ledger.events AS e ON e.tenant_id = %(tenant_id)s AND e.originator_id = asked.originator_id
-   AND e.originator_version <= asked.revision
+  FROM unnest(%(originator_ids)s::uuid[], %(revisions)s::integer[]) AS requested (originator_id, revision)
+  JOIN ledger.events AS e ON e.tenant_id = %(tenant_id)s AND e.originator_id = requested.originator_id
+   AND e.originator_version <= requested.revision
  ORDER BY e.position
 
 -- head: the last position of a tenant's log

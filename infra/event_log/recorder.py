@@ -1,6 +1,5 @@
 """The library's application recorder over the log of one tenant: a position is its notification id."""
 
-import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,17 +14,18 @@ from eventsourcing.persistence import (
     ApplicationRecorder,
     Notification,
     StoredEvent,
-    Subscription,
 )
 
 from domain.errors import BeyondHeadError, CorruptEntryError, LogBusyError, OutcomeUnknownError, ServiceUnavailableError
 from infra.database import Database
-from infra.event_log.appending import Append, Place, ServerChangedError, send
+from infra.event_log.append_call import Append, Place, ServerChangedError, send
 from infra.event_log.group_commit import GroupWriter
+from infra.event_log.polling_subscription import PollingSubscription
 from infra.event_log.snapshots import Snapshot
-from infra.sql import beside
+from infra.sql import load_statements
+from infra.tenant_table import TenantTable
 
-_SQL = beside(__file__, "queries.sql")
+_SQL = load_statements(__file__, "queries.sql")
 
 
 @dataclass(frozen=True)
@@ -36,24 +36,25 @@ class LogEntry(Notification):
     tenant_id: UUID
 
 
-class LogRecorder(ApplicationRecorder):
+class LogRecorder(TenantTable, ApplicationRecorder):
     """Appends to and reads from one tenant's log."""
 
+    statements = _SQL
+
     def __init__(self, database: Database, writer: GroupWriter, tenant_id: UUID) -> None:
-        self._database = database
+        super().__init__(database, tenant_id)
         self._writer = writer
         self._heads = writer.heads
-        self.tenant_id = tenant_id
 
-    def append(self, events: Sequence[StoredEvent], under: int | None = None) -> Sequence[Place]:
+    def append(self, events: Sequence[StoredEvent], policy_revision: int | None = None) -> Sequence[Place]:
         """Append all the events or none, as part of the transaction around if there is one; returns their places.
 
-        `under` is the revision of the policy they were decided under, if one had a say: 0 stands for none set.
+        `policy_revision` is that of the policy they were decided under, if one had a say: 0 stands for none set.
         Raises the library's IntegrityError if a revision is taken, and PolicyChangedError, which is one, if the
         policy has changed since; TenantNotFoundError, ClockAheadError, ServiceUnavailableError.
         """
-        append = Append(self.tenant_id, events, under)
-        return self._within(append) if self._database.in_transaction else self._writer.append(append)
+        append = Append(self.tenant_id, events, policy_revision)
+        return self._within(append) if self._database.is_in_transaction else self._writer.append(append)
 
     def _within(self, append: Append) -> Sequence[Place]:
         """Append in the transaction around, which may be holding the head already."""
@@ -79,7 +80,7 @@ class LogRecorder(ApplicationRecorder):
         return outcome
 
     def _is_stored(self, entry: StoredEvent) -> bool:
-        """Whether the log has the entry byte for byte, once whoever holds its head has let go.
+        """Whether the log has the entry byte for byte, once its head is free.
 
         OutcomeUnknownError if there is no log: what makes one may still be on its way.
         """
@@ -108,9 +109,9 @@ class LogRecorder(ApplicationRecorder):
     ) -> list[LogEntry]:
         """The entries of one originator, by revision. CorruptEntryError if one of them is missing."""
         statement = _SQL["stream_backwards" if desc else "stream"]
-        asked = {"tenant_id": self.tenant_id, "originator_id": originator_id, "gt": gt, "lte": lte, "limit": limit}
+        parameters = {"tenant_id": self.tenant_id, "originator_id": originator_id, "gt": gt, "lte": lte, "limit": limit}
         with self._database.connection() as connection:
-            rows = connection.execute(statement, asked).fetchall()
+            rows = connection.execute(statement, parameters).fetchall()
         entries = self._entries(rows)
         if entries:
             stream = entries[::-1] if desc else entries
@@ -131,7 +132,7 @@ class LogRecorder(ApplicationRecorder):
         The first of these is the one that the snapshot stands at; without a snapshot, that of the first revision.
         CorruptEntryError if one of them is missing.
         """
-        asked = {
+        parameters = {
             "tenant_id": self.tenant_id,
             "originator_id": originator_id,
             "fold": fold,
@@ -141,7 +142,7 @@ class LogRecorder(ApplicationRecorder):
             "limit": limit,
         }
         with self._database.connection() as connection:
-            rows: Any = connection.execute(_SQL["stream_from_snapshot"], asked, binary=True).fetchall()
+            rows: Any = connection.execute(_SQL["stream_from_snapshot"], parameters, binary=True).fetchall()
         snapshot = None
         if rows and rows[0][1] is None:
             version, _, state, position, _, subject = rows.pop(0)
@@ -152,7 +153,7 @@ class LogRecorder(ApplicationRecorder):
         return snapshot, entries
 
     def keep_snapshot(self, fold: str, snapshot: Snapshot) -> None:
-        """Keep a snapshot, in the place of the same one of before, and forget those of folds that nobody uses."""
+        """Keep a snapshot in place of the one before, and drop those of folds that are not used any more."""
         with self._database.transaction(self.tenant_id) as connection:
             row = {**snapshot._asdict(), "fold": fold}
             connection.execute(_SQL["keep_snapshot"], row)
@@ -188,7 +189,7 @@ class LogRecorder(ApplicationRecorder):
             for position, entry in enumerate(entries, max(first, 1)):
                 if entry.id != position:
                     raise missing_position(self.tenant_id, position)
-        if entries and not self._database.in_transaction:
+        if entries and not self._database.is_in_transaction:
             self._heads.note_entry(self.tenant_id, entries[-1].id, entries[-1].state)
         return entries
 
@@ -215,22 +216,21 @@ class LogRecorder(ApplicationRecorder):
 
     def head(self) -> int:
         """The last position; 0 if the log is empty."""
-        with self._database.reading(self.tenant_id) as connection:
-            row = connection.execute(_SQL["head"], {"tenant_id": self.tenant_id}).fetchone()
+        rows = self._read("head")
         self._heads.check(self.tenant_id)
-        head = cast("int", row[0]) if row else 0
-        if not self._database.in_transaction:  # else it may be of what is not committed yet
+        head = cast("int", rows[0][0]) if rows else 0
+        if not self._database.is_in_transaction:  # else it may be of what is not committed yet
             self._heads.note(self.tenant_id, head)
         return head
 
     @property
-    def in_transaction(self) -> bool:
+    def is_in_transaction(self) -> bool:
         """Whether there is a transaction around."""
-        return self._database.in_transaction
+        return self._database.is_in_transaction
 
     @contextmanager
     def holding_head(self) -> Iterator[None]:
-        """A transaction in which nobody else appends to the log."""
+        """A transaction that keeps other writers from appending to the log."""
         with self._database.transaction(self.tenant_id):
             self.lock_head()
             yield
@@ -240,8 +240,7 @@ class LogRecorder(ApplicationRecorder):
 
         LogWentBackError if that is not all that was known to be.
         """
-        with self._database.reading(self.tenant_id) as connection:
-            connection.execute(_SQL["lock_head"], {"tenant_id": self.tenant_id})
+        self._read("lock_head")
         self._heads.check(self.tenant_id)
 
     def position_at(self, moment: int | datetime) -> int:
@@ -250,18 +249,15 @@ class LogRecorder(ApplicationRecorder):
             if moment > (head := self.head()):
                 raise BeyondHeadError(f"The log ends at position {head}; there is no position {moment} yet.")
             return moment
-        with self._database.reading(self.tenant_id) as connection:
-            row = connection.execute(_SQL["position_at"], {"tenant_id": self.tenant_id, "at": moment}).fetchone()
-        return cast("int", row[0]) if row else 0
+        rows = self._read("position_at", at=moment)
+        return cast("int", rows[0][0]) if rows else 0
 
-    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> "PollingSubscription":
+    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> PollingSubscription:
         """The entries after a position, and then the new ones as they come."""
         return PollingSubscription(self, gt=gt, topics=topics)
 
     def _select(self, statement: str, **parameters: object) -> list[LogEntry]:
-        with self._database.reading(self.tenant_id) as connection:
-            rows = connection.execute(_SQL[statement], {"tenant_id": self.tenant_id, **parameters}).fetchall()
-        return self._entries(rows)
+        return self._entries(self._read(statement, **parameters))
 
     def _entries(self, rows: Iterable[tuple[Any, ...]]) -> list[LogEntry]:
         return [LogEntry(*cast("Any", (*row, self.tenant_id))) for row in rows]
@@ -281,35 +277,3 @@ class LogRecorder(ApplicationRecorder):
 def missing_position(tenant_id: UUID, position: int) -> CorruptEntryError:
     """The error of a log that has a gap."""
     return CorruptEntryError(f"Position {position} of the log of tenant {tenant_id} is missing.")
-
-
-class PollingSubscription(Subscription[ApplicationRecorder]):
-    """Follows a log by asking for more: needs no NOTIFY, so it works behind any pooler."""
-
-    POLL_SECONDS = 0.02
-    PAGE = 500
-
-    def __init__(self, recorder: LogRecorder, gt: int | None = None, topics: Sequence[str] = ()) -> None:
-        super().__init__(recorder, gt=gt, topics=topics)
-        self._waiting = threading.Event()
-        self._page: list[Notification] = []
-
-    def stop(self) -> None:
-        """End the iteration, also while it waits."""
-        super().stop()
-        self._waiting.set()
-
-    def __next__(self) -> Notification:
-        while not self._page and not self._has_been_stopped:
-            self._page = list(
-                self._recorder.select_notifications(
-                    self._last_notification_id, self.PAGE, topics=self._topics, inclusive_of_start=False
-                )
-            )
-            if not self._page:
-                self._waiting.wait(self.POLL_SECONDS)
-        if self._has_been_stopped:
-            raise StopIteration
-        notification = self._page.pop(0)
-        self._last_notification_id = notification.id
-        return notification

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from infra.event_log.fold import Fold, S
 from infra.event_log.recorder import LogEntry, LogRecorder
-from infra.event_log.snapshots import EVERY, ROOM, Snapshot, opened
+from infra.event_log.snapshots import EVERY, ROOM, Snapshot, unseal
 from infra.keys.store import Keys
 
 PAGE = 100
@@ -23,7 +23,7 @@ class Replay(Generic[S]):
     until_version: int | None
     page: list[LogEntry]
     state: S | None = None
-    kept: int = 0
+    snapshot_size: int = 0
     """Bytes of the snapshot it began at; 0 without one."""
     damaged: Snapshot | None = None
     """A snapshot that did not open."""
@@ -32,7 +32,7 @@ class Replay(Generic[S]):
 
     def __iter__(self) -> Iterator[LogEntry]:
         page, full = self.page, len(self.page) == PAGE
-        if self.kept:
+        if self.snapshot_size:
             page = page[1:]
         while page:
             for entry in page:
@@ -48,11 +48,11 @@ class Replay(Generic[S]):
     @property
     def due(self) -> bool:
         """Whether a snapshot pays: after so many events, and so many bytes that snapshots do not outgrow the log."""
-        return self.count >= EVERY and self.size * ROOM >= self.kept
+        return self.count >= EVERY and self.size * ROOM >= self.snapshot_size
 
     def keep(self, size: int) -> None:
         """Count anew from a snapshot of so many bytes."""
-        self.kept, self.count, self.size = size, 0, 0
+        self.snapshot_size, self.count, self.size = size, 0, 0
 
 
 def replay(
@@ -72,7 +72,7 @@ def replay(
         return Replay(recorder, originator_id, until_version, page)
     # A log without the entry that a snapshot stands at is another log.
     stands = bool(page) and page[0].originator_version == snapshot.originator_version
-    state = opened(keys, fold, snapshot, page[0].state) if stands else None
+    state = unseal(keys, fold, snapshot, page[0].state) if stands else None
     if state is not None:
         return Replay(recorder, originator_id, until_version, page, state, len(snapshot.state))
     page = recorder.select_events(originator_id, lte=until_version, limit=PAGE)

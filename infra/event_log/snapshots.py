@@ -17,9 +17,9 @@ import structlog
 from cryptography.exceptions import InvalidTag
 
 from domain.errors import KeyUnavailableError
+from infra.after_fork import after_fork
 from infra.event_log.fold import Fold, S
 from infra.event_log.mapper import NONCE_BYTES, nonce
-from infra.forking import after_fork
 from infra.keys.store import Keys
 from infra.supervision import SupervisedThread
 
@@ -52,25 +52,25 @@ class Snapshot(NamedTuple):
         return orjson.dumps(["snapshot", fold, *ids, hashlib.sha256(entry).hexdigest()])
 
 
-def sealed(keys: Keys, fold: Fold[S, Any], snapshot: Snapshot, entry: bytes) -> Snapshot:
+def seal(keys: Keys, fold: Fold[S, Any], snapshot: Snapshot, entry: bytes) -> Snapshot:
     """The snapshot with its state sealed: it stands at the entry with these bytes.
 
     Where there is no key of its subject, nothing was sealed for it, and the tenant's own key seals the snapshot.
     """
-    own = nonce()
+    prefix = nonce()
     try:
         key = keys.opening(snapshot.tenant_id, snapshot.subject)
     except KeyUnavailableError:
         snapshot = snapshot._replace(subject=None)
         key = keys.sealing(snapshot.tenant_id, None)
-    box = own + key.encrypt(own, snapshot.state, snapshot.binding(fold.name, entry))
+    box = prefix + key.encrypt(prefix, snapshot.state, snapshot.binding(fold.name, entry))
     return snapshot._replace(state=box)
 
 
-def opened(keys: Keys, fold: Fold[S, Any], snapshot: Snapshot, entry: bytes) -> S | None:
+def unseal(keys: Keys, fold: Fold[S, Any], snapshot: Snapshot, entry: bytes) -> S | None:
     """The state of a snapshot that stands at the entry with these bytes; None if it does not open.
 
-    ServiceUnavailableError if nobody knows, because the keys cannot be reached.
+    ServiceUnavailableError if the keys cannot be reached.
     """
     try:
         key = keys.opening(snapshot.tenant_id, snapshot.subject)
@@ -95,12 +95,12 @@ class SnapshotWriter:
 
     def __init__(self, keys: Keys) -> None:
         self.keys = keys
-        self._begin()
-        after_fork(self._begin)
+        self._reset()
+        after_fork(self._reset)
 
-    def _begin(self) -> None:
+    def _reset(self) -> None:
         self._due: SimpleQueue[tuple[Hashable, Callable[[], None]] | None] = SimpleQueue()
-        self._waiting: set[Hashable] = set()
+        self._pending: set[Hashable] = set()
         self._lock = threading.Lock()
         self._thread: SupervisedThread | None = None
         self._closed = False
@@ -108,9 +108,9 @@ class SnapshotWriter:
     def ask(self, originator: Hashable, keep: Callable[[], None]) -> None:
         """Have the snapshots of an originator kept soon, unless that was asked for already."""
         with self._lock:
-            if self._closed or originator in self._waiting or len(self._waiting) >= MOST_DUE:
+            if self._closed or originator in self._pending or len(self._pending) >= MOST_DUE:
                 return
-            self._waiting.add(originator)
+            self._pending.add(originator)
             self._due.put((originator, keep))
             if self._thread is None:
                 self._thread = SupervisedThread("snapshots", self._run)
@@ -118,8 +118,8 @@ class SnapshotWriter:
 
     @property
     def idle(self) -> bool:
-        """Whether nobody waits for a snapshot."""
-        return not self._waiting
+        """Whether no snapshot is due."""
+        return not self._pending
 
     def close(self) -> None:
         """Leave what is due, and end."""
@@ -154,4 +154,4 @@ class SnapshotWriter:
         except Exception as error:  # noqa: BLE001 - snapshots are disposable; what is wrong meets the readers too
             _LOG.warning("snapshot not kept", reason=f"{type(error).__name__}: {error}")
         with self._lock:
-            self._waiting.discard(originator)
+            self._pending.discard(originator)

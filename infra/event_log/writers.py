@@ -5,20 +5,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-from infra.forking import after_fork
+from infra.after_fork import after_fork
 
 LONGEST_WAIT = 10.0
-"""Seconds after which a writer no longer waits for the one before: the append tells what became of both."""
+"""Seconds after which a writer no longer waits for the one before: the append decides between them."""
 
 
 class Writers:
     """The writers of this process. A turn is a courtesy: what is right is decided by the append."""
 
     def __init__(self) -> None:
-        self._begin()
-        after_fork(self._begin)
+        self._reset()
+        after_fork(self._reset)
 
-    def _begin(self) -> None:
+    def _reset(self) -> None:
         self._lock = threading.Lock()
         self._turns: dict[UUID, tuple[threading.Lock, int]] = {}
 

@@ -1,10 +1,10 @@
-"""What a process knows of the key database: keys and secrets, and on which server it has seen them."""
+"""The keys and secrets that a process has read, and the server of the key database where it saw them."""
 
 import threading
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from infra.forking import after_fork
+from infra.after_fork import after_fork
 from infra.server_identity import ServerIdentity
 
 K = TypeVar("K")
@@ -15,7 +15,7 @@ NOWHERE = object()
 
 
 @dataclass(slots=True)
-class Known(Generic[V]):
+class KnownKey(Generic[V]):
     """A key or a secret as this process has seen it in the database."""
 
     value: V
@@ -30,31 +30,31 @@ class Known(Generic[V]):
 
 
 class KnownKeys(Generic[K, V]):
-    """What is known, up to a number; beyond, what came first goes first."""
+    """Keys or secrets up to a number; beyond, the oldest are dropped first."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._known: dict[K, Known[V]] = {}
-        self.get = self._known.get
-        self._begin()
-        after_fork(self._begin)
+        self._entries: dict[K, KnownKey[V]] = {}
+        self.get = self._entries.get
+        self._reset()
+        after_fork(self._reset)
 
-    def _begin(self) -> None:
+    def _reset(self) -> None:
         self._lock = threading.Lock()
 
-    def put(self, key: K, known: Known[V]) -> None:
-        """Know it from now on."""
+    def put(self, key: K, entry: KnownKey[V]) -> None:
+        """Keep the entry."""
         with self._lock:
-            self._known[key] = known
-            if len(self._known) > self._most:
-                del self._known[next(iter(self._known))]
+            self._entries[key] = entry
+            if len(self._entries) > self._most:
+                del self._entries[next(iter(self._entries))]
 
     def drop(self, key: K) -> None:
-        """Forget it."""
+        """Drop the entry."""
         with self._lock:
-            self._known.pop(key, None)
+            self._entries.pop(key, None)
 
     def not_seen_on(self, server: ServerIdentity) -> list[K]:
         """Whose keys were last seen on another server."""
         with self._lock:
-            return [key for key, known in self._known.items() if known.seen_on is not server]
+            return [key for key, entry in self._entries.items() if entry.seen_on is not server]

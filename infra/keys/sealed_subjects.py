@@ -4,9 +4,9 @@ from uuid import UUID
 
 from domain.errors import KeyUnavailableError, OutcomeUnknownError
 from infra.database import Database
-from infra.sql import beside
+from infra.sql import load_statements
 
-_SQL = beside(__file__, "sealed_subjects.sql")
+_SQL = load_statements(__file__, "sealed_subjects.sql")
 
 
 class SealedSubjects:
@@ -26,7 +26,7 @@ class SealedSubjects:
     def claim(self, tenant_id: UUID, subject: str, digest: bytes) -> bool:
         """Whether the key of this digest is the one that seals for the subject; the first one claimed is.
 
-        KeyUnavailableError if nobody knows: nothing was sealed with it yet.
+        KeyUnavailableError if the outcome is unknown: nothing was sealed with it yet.
         """
         claimed = self._find(tenant_id, subject)
         if claimed is None or claimed[0] is None:
@@ -40,7 +40,7 @@ class SealedSubjects:
                 connection.execute(_SQL["claim"], {"tenant_id": tenant_id, "subject": subject, "key_digest": digest})
 
         try:
-            self._database.atomically(tenant_id, work, repeatable=True)
+            self._database.in_transaction(tenant_id, work, repeatable=True)
         except OutcomeUnknownError as error:
             raise KeyUnavailableError from error
 

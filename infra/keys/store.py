@@ -18,12 +18,12 @@ from domain.errors import KeyUnavailableError, OutcomeUnknownError
 from domain.identity import Identity
 from infra.database import Database
 from infra.keys.key_file import KeyFileError
-from infra.keys.known import NOWHERE, Known, KnownKeys
+from infra.keys.known import NOWHERE, KnownKey, KnownKeys
 from infra.keys.sealed_subjects import SealedSubjects
 from infra.server_identity import Lineage, ServerIdentity, unwatched
-from infra.sql import beside
+from infra.sql import load_statements
 
-_SQL = beside(__file__, "keys.sql")
+_SQL = load_statements(__file__, "keys.sql")
 _NONCE_BYTES = 12
 _KNOWN = b"asset-ledger key check"
 _SECRET_BYTES = 32
@@ -68,7 +68,7 @@ class KeyStore:
         self._log_lineage = log_lineage or unwatched()
         self._keys: KnownKeys[tuple[UUID, str], AESGCM] = KnownKeys(cached)
         self._secrets: KnownKeys[UUID, Identity] = KnownKeys(cached)
-        self._lost: set[tuple[UUID, str | None]] = set()
+        self._missing: set[tuple[UUID, str | None]] = set()
         """Whose keys were missed; None stands for a tenant's secret."""
 
     def sealing(self, tenant_id: UUID, subject: str | None) -> AESGCM:
@@ -76,18 +76,18 @@ class KeyStore:
 
         Raises KeyLostError if entries are sealed with one that the database has not; ServiceUnavailableError.
         """
-        known = self._keys.get((tenant_id, subject or ""))
-        if known and known.seen_on is self._lineage.current and known.claimed_on is self._log_lineage.current:
-            return known.value
+        entry = self._keys.get((tenant_id, subject or ""))
+        if entry and entry.seen_on is self._lineage.current and entry.claimed_on is self._log_lineage.current:
+            return entry.value
         return self._vouched(tenant_id, subject or "")
 
     def opening(self, tenant_id: UUID, subject: str | None) -> AESGCM:
         """The key that opens what was sealed for the subject. KeyUnavailableError if it cannot be had."""
-        known = self._keys.get((tenant_id, subject or "")) or self._look_up(tenant_id, subject or "")
-        if known is None:
-            self._lost.add((tenant_id, subject or ""))
+        entry = self._keys.get((tenant_id, subject or "")) or self._look_up(tenant_id, subject or "")
+        if entry is None:
+            self._missing.add((tenant_id, subject or ""))
             raise KeyUnavailableError
-        return known.value
+        return entry.value
 
     def check(self) -> None:
         """Refuse a key-encryption key that is not the one in use here: KeyFileError."""
@@ -103,19 +103,19 @@ class KeyStore:
 
     def identity(self, tenant_id: UUID) -> Identity:
         """The tenant's digests. KeyUnavailableError if its secret is gone: a new one would forget every request."""
-        known = self._secrets.get(tenant_id)
-        if known and known.seen_on is self._lineage.current:
-            return known.value
+        entry = self._secrets.get(tenant_id)
+        if entry and entry.seen_on is self._lineage.current:
+            return entry.value
         server = self._lineage.current or NOWHERE
-        if known and self._one("find_secret", tenant_id) is None:
-            self._write_secret(tenant_id, known.wrapped)
-        wrapped = self._one("find_secret", tenant_id)
-        if wrapped is None or (known and wrapped != known.wrapped):
-            self._lost.add((tenant_id, None))
+        if entry and self._read_wrapped("find_secret", tenant_id) is None:
+            self._write_secret(tenant_id, entry.wrapped)
+        wrapped = self._read_wrapped("find_secret", tenant_id)
+        if wrapped is None or (entry and wrapped != entry.wrapped):
+            self._missing.add((tenant_id, None))
             raise KeyUnavailableError("The secret that tells requests apart cannot be had right now.")
-        self._lost.discard((tenant_id, None))
-        identity = known.value if known else Identity(self._unwrap(wrapped, _secret_binding(tenant_id)))
-        self._secrets.put(tenant_id, Known(identity, wrapped, b"", server))
+        self._missing.discard((tenant_id, None))
+        identity = entry.value if entry else Identity(self._unwrap(wrapped, _secret_binding(tenant_id)))
+        self._secrets.put(tenant_id, KnownKey(identity, wrapped, b"", server))
         return identity
 
     def make_secret(self, tenant_id: UUID) -> None:
@@ -140,96 +140,96 @@ class KeyStore:
 
     def problem(self) -> str | None:
         """That keys are lost, with the remedy; None if none was missed."""
-        if not self._lost:
+        if not self._missing:
             return None
         return (
-            f"the key database lacks {len(self._lost)} keys that entries are sealed with: restore it "
+            f"the key database lacks {len(self._missing)} keys that entries are sealed with: restore it "
             "from a server or a backup that has them; until then nothing that needs them is recorded or shown"
         )
 
     def _vouched(self, tenant_id: UUID, subject: str) -> AESGCM:
         """The key, once the key database has it and the log's database says that it is the subject's."""
         log_server = self._log_lineage.current or NOWHERE
-        known = self._look_up(tenant_id, subject) or self._made(tenant_id, subject)
-        if self._subjects and not self._subjects.claim(tenant_id, subject, known.digest):
+        entry = self._look_up(tenant_id, subject) or self._make_key(tenant_id, subject)
+        if self._subjects and not self._subjects.claim(tenant_id, subject, entry.digest):
             self._keys.drop((tenant_id, subject))
-            self._lost.add((tenant_id, subject))
+            self._missing.add((tenant_id, subject))
             raise KeyLostError("The key database has another key for a subject than the one that sealed its entries.")
-        known.claimed, known.claimed_on = True, log_server
-        return known.value
+        entry.claimed, entry.claimed_on = True, log_server
+        return entry.value
 
-    def _look_up(self, tenant_id: UUID, subject: str) -> Known[AESGCM] | None:
+    def _look_up(self, tenant_id: UUID, subject: str) -> KnownKey[AESGCM] | None:
         """The key as it is in the database, where it is written again if it is known here alone."""
         server = self._lineage.current or NOWHERE
-        known = self._keys.get((tenant_id, subject))
-        wrapped = self._one("find", tenant_id, subject=subject)
-        if wrapped is None and known is not None:
-            self._write_key(tenant_id, subject, known.wrapped)
-            wrapped = self._one("find", tenant_id, subject=subject)
+        entry = self._keys.get((tenant_id, subject))
+        wrapped = self._read_wrapped("find", tenant_id, subject=subject)
+        if wrapped is None and entry is not None:
+            self._write_key(tenant_id, subject, entry.wrapped)
+            wrapped = self._read_wrapped("find", tenant_id, subject=subject)
         if wrapped is None:
             return None
-        if known is None or known.wrapped != wrapped:
-            stored = self._opened(tenant_id, subject, wrapped, server)
-            if known and known.claimed and known.digest != stored.digest:
-                self._lost.add((tenant_id, subject))
+        if entry is None or entry.wrapped != wrapped:
+            stored = self._unwrapped(tenant_id, subject, wrapped, server)
+            if entry and entry.claimed and entry.digest != stored.digest:
+                self._missing.add((tenant_id, subject))
                 raise KeyLostError
-            known = stored
-            self._keys.put((tenant_id, subject), known)
-        known.seen_on = server
-        self._lost.discard((tenant_id, subject))
-        return known
+            entry = stored
+            self._keys.put((tenant_id, subject), entry)
+        entry.seen_on = server
+        self._missing.discard((tenant_id, subject))
+        return entry
 
-    def _opened(self, tenant_id: UUID, subject: str, wrapped: bytes, server: object) -> Known[AESGCM]:
+    def _unwrapped(self, tenant_id: UUID, subject: str, wrapped: bytes, server: object) -> KnownKey[AESGCM]:
         binding = _binding(tenant_id, subject)
         key = self._unwrap(wrapped, binding)
-        return Known(AESGCM(key), wrapped, hashlib.sha256(binding + key).digest(), server)
+        return KnownKey(AESGCM(key), wrapped, hashlib.sha256(binding + key).digest(), server)
 
-    def _made(self, tenant_id: UUID, subject: str) -> Known[AESGCM]:
+    def _make_key(self, tenant_id: UUID, subject: str) -> KnownKey[AESGCM]:
         """A new key of a subject of whom nothing is sealed; another process may have been first."""
         if self._subjects and self._subjects.has(tenant_id, subject):
-            known = self._look_up(tenant_id, subject)  # whoever was first wrote the key before the row
-            if known is None:
-                self._lost.add((tenant_id, subject))
+            entry = self._look_up(tenant_id, subject)  # whoever was first wrote the key before the row
+            if entry is None:
+                self._missing.add((tenant_id, subject))
                 raise KeyLostError
-            return known
+            return entry
         key = AESGCM.generate_key(bit_length=256)
         self._write_key(tenant_id, subject, self._wrap(key, _binding(tenant_id, subject)))
-        known = self._look_up(tenant_id, subject)
-        if known is None:
+        entry = self._look_up(tenant_id, subject)
+        if entry is None:
             raise KeyUnavailableError
-        return known
+        return entry
 
     def _write_key(self, tenant_id: UUID, subject: str, wrapped: bytes) -> None:
         self._store("add", tenant_id, subject=subject, wrapped_key=wrapped)
 
     def _write_keys_again(self, tenant_id: UUID, subjects: list[str], server: ServerIdentity) -> None:
         """Several keys at once; those that are in the database as they are known here are seen on its server."""
-        known = {subject: kept for subject in subjects if (kept := self._keys.get((tenant_id, subject)))}
-        wrapped = {subject: kept.wrapped for subject, kept in known.items()}
+        key_entries = {subject: entry for subject in subjects if (entry := self._keys.get((tenant_id, subject)))}
+        wrapped = {subject: entry.wrapped for subject, entry in key_entries.items()}
         rows = {"tenant_id": tenant_id, "subjects": list(wrapped), "wrapped_keys": list(wrapped.values())}
         with self._database.transaction(tenant_id) as connection:
             connection.execute(_SQL["add_many"], rows)
             stored = connection.execute(_SQL["find_many"], rows).fetchall()
         for subject, in_database in stored:
             if bytes(in_database) == wrapped[subject]:
-                known[subject].seen_on = server
+                key_entries[subject].seen_on = server
 
     def _write_secret(self, tenant_id: UUID, wrapped: bytes) -> None:
         self._store("add_secret", tenant_id, wrapped_secret=wrapped)
 
     def _store(self, statement: str, tenant_id: UUID, **parameters: object) -> None:
-        """Add a row, unless there is one. KeyUnavailableError if nobody knows: nothing was sealed with it yet."""
+        """Add a row, unless there is one. KeyUnavailableError if the outcome is unknown: nothing is sealed yet."""
 
         def work() -> None:
             with self._database.connection() as connection:
                 connection.execute(_SQL[statement], {"tenant_id": tenant_id, **parameters})
 
         try:
-            self._database.atomically(tenant_id, work, repeatable=True)
+            self._database.in_transaction(tenant_id, work, repeatable=True)
         except OutcomeUnknownError as error:
             raise KeyUnavailableError from error
 
-    def _one(self, statement: str, tenant_id: UUID, **parameters: object) -> bytes | None:
+    def _read_wrapped(self, statement: str, tenant_id: UUID, **parameters: object) -> bytes | None:
         with self._database.reading(tenant_id) as connection:
             row = connection.execute(_SQL[statement], {"tenant_id": tenant_id, **parameters}).fetchone()
         return bytes(row[0]) if row else None

@@ -14,34 +14,17 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from infra.media.hostile import MAX_PIXELS, UnreadableError, decoding, quantity
+from infra.media.decodable import DEMUXERS
+from infra.media.decoder_guard import MAX_PIXELS, UnreadableError, decoding, quantity
 
 MAX_PACKETS = 250
-DEMUXERS = {
-    "video/mp4": "mov",
-    "video/quicktime": "mov",
-    "video/3gpp": "mov",
-    "video/webm": "matroska",
-    "video/x-matroska": "matroska",
-    "video/x-msvideo": "avi",
-    "video/ogg": "ogg",
-    "audio/mp4": "mov",
-    "audio/webm": "matroska",
-    "audio/x-matroska": "matroska",
-    "audio/mpeg": "mp3",
-    "audio/wav": "wav",
-    "audio/flac": "flac",
-    "audio/ogg": "ogg",
-    "audio/aac": "aac",
-    "audio/aiff": "aiff",
-}
 _DAMAGED = "the file is truncated or damaged"
 _TIMEOUT = 10.0  # seconds, for opening and for each reading
 _MICROSECONDS = 1_000_000
 
 
 @contextmanager
-def opened(path: Path, content_type: str) -> Iterator[InputContainer]:
+def open_media(path: Path, content_type: str) -> Iterator[InputContainer]:
     """The file, demuxed as what it is. UnreadableError if it cannot be, or for whatever is raised inside."""
     if content_type not in DEMUXERS:
         raise UnreadableError(f"files of the type {content_type} are not decoded")
@@ -61,7 +44,9 @@ def opened(path: Path, content_type: str) -> Iterator[InputContainer]:
 
 def picture_stream(container: InputContainer) -> VideoStream | None:
     """The first stream of moving pictures; a cover is none."""
-    return next((one for one in container.streams.video if not one.disposition & Disposition.attached_pic), None)
+    return next(
+        (stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic), None
+    )
 
 
 def duration_of(container: InputContainer) -> float | None:

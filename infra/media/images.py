@@ -8,25 +8,16 @@ from pathlib import Path
 from PIL import Image, ImageCms
 
 from domain import media
-from infra.media.chunks import has_manifest_store, is_manifest_store
-from infra.media.embedded import Embedded
-from infra.media.headers import Size, heif_size, svg_size
-from infra.media.hostile import MAX_PIXELS, UnreadableError, count, decoding
-from infra.media.inspection import Inspection
+from infra.media.containers import has_manifest_store, is_manifest_store
+from infra.media.decodable import PICTURE_DECODERS
+from infra.media.decoder_guard import MAX_PIXELS, UnreadableError, count, decoding
+from infra.media.file_metadata import EmbeddedMetadata, Inspection
+from infra.media.image_headers import Size, heif_size, svg_size
+from infra.media.limits import PICTURES
 from infra.media.pngs import note_texts
 from infra.media.sniffing import Sniffed
-from infra.media.turns import PICTURES
 
 MAX_FILE = 256 * 1024 * 1024
-DECODERS = {
-    "image/png": "PNG",
-    "image/jpeg": "JPEG",
-    "image/gif": "GIF",
-    "image/webp": "WEBP",
-    "image/avif": "AVIF",
-    "image/tiff": "TIFF",
-    "image/bmp": "BMP",
-}
 _HEIF = ("image/heic", "image/heif")
 _DAMAGED = "the picture is truncated or damaged"
 _DESCRIPTION, _MAKE, _MODEL, _ORIENTATION, _SOFTWARE, _C2PA = 0x010E, 0x010F, 0x0110, 0x0112, 0x0131, 0xCD41
@@ -43,12 +34,12 @@ _TURNS = {
 }
 
 
-def look_at_image(path: Path, sniffed: Sniffed) -> Inspection:
+def inspect_image(path: Path, sniffed: Sniffed) -> Inspection:
     """A picture's format, its size as it is displayed, and what is embedded in it.
 
-    The picture is decoded, so that a truncated one is told from a whole one; then its size stays unknown.
+    The picture is decoded, which reveals a truncated file; the size of such a file stays unknown.
     """
-    embedded = Embedded()
+    embedded = EmbeddedMetadata()
     size, problem = None, None
     try:
         with decoding(_DAMAGED):
@@ -58,20 +49,20 @@ def look_at_image(path: Path, sniffed: Sniffed) -> Inspection:
         problem = str(error)
     width, height = size or (None, None)
     picture = media.Image(media_kind="image", format=sniffed.format, width=count(width), height=count(height))
-    return Inspection(sniffed.content_type, picture, embedded.found, problem)
+    return Inspection(sniffed.content_type, picture, embedded.members, problem)
 
 
 @contextmanager
-def opened(path: Path, content_type: str) -> Iterator[Image.Image]:
+def open_image(path: Path, content_type: str) -> Iterator[Image.Image]:
     """A picture whose header is read, by the one decoder for its type, in its turn. UnreadableError if there is none.
 
     Decoders that read ahead see at most 256 MiB, and those that run other programs are never asked.
     """
-    if content_type not in DECODERS:
+    if content_type not in PICTURE_DECODERS:
         raise UnreadableError(f"pictures of the type {content_type} are not decoded")
     if path.stat().st_size > MAX_FILE:
         raise UnreadableError(f"the picture is larger than {MAX_FILE:,} bytes")
-    with PICTURES, _header(path, DECODERS[content_type]) as image:
+    with PICTURES, _header(path, PICTURE_DECODERS[content_type]) as image:
         yield image
 
 
@@ -96,25 +87,25 @@ def upright(picture: Image.Image, original: Image.Image) -> Image.Image:
     return picture if turn is None else picture.transpose(turn)
 
 
-def _note_chunks(path: Path, sniffed: Sniffed, embedded: Embedded) -> None:
+def _note_chunks(path: Path, sniffed: Sniffed, embedded: EmbeddedMetadata) -> None:
     if has_manifest_store(path, sniffed.content_type):
         embedded.manifest_store()
     if sniffed.content_type == "image/png":
         note_texts(path, embedded)
 
 
-def _size(path: Path, sniffed: Sniffed, embedded: Embedded) -> Size | None:
+def _size(path: Path, sniffed: Sniffed, embedded: EmbeddedMetadata) -> Size | None:
     if sniffed.content_type == "image/svg+xml":
         return svg_size(path)
     if sniffed.content_type in _HEIF:
         return heif_size(path)
-    if sniffed.content_type not in DECODERS:
+    if sniffed.content_type not in PICTURE_DECODERS:
         return None
-    with opened(path, sniffed.content_type) as image:
+    with open_image(path, sniffed.content_type) as image:
         return _decoded_size(image, embedded)
 
 
-def _decoded_size(image: Image.Image, embedded: Embedded) -> Size:
+def _decoded_size(image: Image.Image, embedded: EmbeddedMetadata) -> Size:
     size, mode = image.size, image.mode
     embedded.texts("colour", {"mode": mode, "profile": _profile(image)})
     if image.format != "PNG":  # the EXIF data of a PNG may follow its pixels
@@ -139,7 +130,7 @@ def _profile(image: Image.Image) -> str | None:
         return None
 
 
-def _note_header(image: Image.Image, embedded: Embedded) -> None:
+def _note_header(image: Image.Image, embedded: EmbeddedMetadata) -> None:
     """Keep what stands in EXIF, XMP and the application segments, as far as they can be read."""
     try:
         with decoding("the EXIF data are damaged"):
@@ -152,7 +143,7 @@ def _note_header(image: Image.Image, embedded: Embedded) -> None:
         embedded.manifest_store()
 
 
-def _note_exif(image: Image.Image, embedded: Embedded) -> None:
+def _note_exif(image: Image.Image, embedded: EmbeddedMetadata) -> None:
     exif = image.getexif()
     details = exif.get_ifd(_EXIF_IFD)
     texts = {

@@ -1,19 +1,34 @@
-"""What was found by looking at a file's bytes."""
+"""Inspects files: their content type, media and embedded metadata."""
 
-from dataclasses import dataclass, field
+from pathlib import Path
 
-from domain.media import Media
-from domain.values import JsonObject
+from domain import media
+from infra.media.audio_video import inspect_audio_video
+from infra.media.file_metadata import Inspection
+from infra.media.images import inspect_image
+from infra.media.pdf import inspect_document
+from infra.media.sniffing import Sniffed, sniff
 
 
-@dataclass(frozen=True)
-class Inspection:
-    """A file's content type and media, what is embedded in it, and why its bytes could not be understood.
+def inspect(path: Path, declared_type: str | None, file_name: str | None) -> Inspection:
+    """Inspect a local file. Its declared type and name count only where its bytes prove nothing.
 
-    `embedded` is I-JSON (RFC 7493) of at most 1 MiB of text; `problem` is a sentence without paths or secrets.
+    Pictures are decoded; of everything else only headers are read. Bytes that cannot be understood are no error:
+    the inspection names the problem. OSError if the file cannot be read, ServiceUnavailableError.
     """
+    sniffed = sniff(path, declared_type, file_name)
+    match sniffed.kind:
+        case "image":
+            return inspect_image(path, sniffed)
+        case "video" | "audio":
+            return inspect_audio_video(path, sniffed)
+        case "document":
+            return inspect_document(path, sniffed)
+        case "map":
+            return _without_measures(sniffed, media.Map(media_kind="map", format=sniffed.format))
+        case "file":
+            return _without_measures(sniffed, media.File(media_kind="file"))
 
-    content_type: str
-    media: Media
-    embedded: JsonObject = field(default_factory=dict)
-    problem: str | None = None
+
+def _without_measures(sniffed: Sniffed, kind: media.Media) -> Inspection:
+    return Inspection(sniffed.content_type, kind, problem=sniffed.problem)

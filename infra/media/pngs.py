@@ -4,15 +4,15 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from infra.media.chunks import png_chunks
-from infra.media.embedded import MAX_TEXT, Embedded
+from infra.media.containers import png_chunks
+from infra.media.file_metadata import MAX_TEXT, EmbeddedMetadata
 
 XMP = "XML:com.adobe.xmp"
 _MAX_CHUNK = MAX_TEXT + 4096
 _MAX_TEXTS = 256
 
 
-def note_texts(path: Path, embedded: Embedded) -> None:
+def note_texts(path: Path, embedded: EmbeddedMetadata) -> None:
     """Keep the generation data ComfyUI and AUTOMATIC1111 write, and what XMP says."""
     for number, (keyword, text) in enumerate(_texts(path)):
         if number == _MAX_TEXTS:
@@ -33,8 +33,8 @@ def _texts(path: Path) -> Iterator[tuple[str, str | None]]:
         for chunk in png_chunks(file):
             if chunk.kind in {b"tEXt", b"zTXt", b"iTXt"}:
                 keyword, _, rest = chunk.read(file, _MAX_CHUNK).partition(b"\0")
-                whole = chunk.size <= _MAX_CHUNK
-                yield keyword.decode("latin-1"), _text(chunk.kind, rest) if whole else None
+                complete = chunk.size <= _MAX_CHUNK
+                yield keyword.decode("latin-1"), _text(chunk.kind, rest) if complete else None
 
 
 def _text(kind: bytes, rest: bytes) -> str | None:

@@ -1,4 +1,4 @@
-"""Content types told by the bytes a file starts with."""
+"""Content types by signature: the bytes that files of a type start with."""
 
 import re
 import struct
@@ -17,6 +17,34 @@ _BEGINNINGS = {
     b"MThd": "audio/midi",
     b"%PDF-": "application/pdf",
 }
+_RARE_BEGINNINGS = {
+    b"8BPS": "image/vnd.adobe.photoshop",
+    b"gimp xcf ": "image/x-xcf",
+    b"v/1\x01": "image/x-exr",
+    b"\0\0\x01\0": "image/x-icon",
+    b"\0\0\0\x0cjP  \r\n\x87\n": "image/jp2",
+    b"\0\0\0\x0cJXL \r\n\x87\n": "image/jxl",
+    b"FLV\x01": "video/x-flv",
+    b"0&\xb2u\x8ef\xcf\x11": "video/x-ms-wmv",
+    b"\0\0\x01\xb3": "video/mpeg",
+    b"\0\0\x01\xba": "video/mpeg",
+    b"wvpk": "audio/x-wavpack",
+    b"caff": "audio/x-caf",
+    b"BLENDER": "application/x-blender",
+    b"\x1f\x8b\x08": "application/gzip",
+    b"BZh": "application/x-bzip2",
+    b"\xfd7zXZ\0": "application/x-xz",
+    b"\x28\xb5\x2f\xfd": "application/zstd",
+    b"7z\xbc\xaf\x27\x1c": "application/x-7z-compressed",
+    b"Rar!\x1a\x07": "application/vnd.rar",
+    b"SQLite format 3\0": "application/vnd.sqlite3",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "application/x-ole-storage",
+    b"wOFF": "font/woff",
+    b"wOF2": "font/woff2",
+    b"OTTO": "font/otf",
+    b"\0\x01\0\0\0": "font/ttf",
+}
+"""Content types that are sought last, when neither text nor one of the usual types was recognised."""
 _RIFFS = {b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo", b"WEBP": "image/webp"}
 _BRANDS = {
     b"avif": "image/avif",
@@ -49,6 +77,11 @@ def type_by_signature(head: bytes, tail: bytes) -> str | None:
         if head.startswith(beginning):
             return content_type
     return _container(head) or _zip(head, tail) or _sound(head) or _bitmap(head)
+
+
+def rare_type(head: bytes) -> str | None:
+    """The content type that one of the rare signatures proves, None if there is none."""
+    return next((kind for beginning, kind in _RARE_BEGINNINGS.items() if head.startswith(beginning)), None)
 
 
 def _container(head: bytes) -> str | None:

@@ -1,4 +1,4 @@
-"""What a file is: by its bytes first, and by what was said of it only where bytes cannot tell."""
+"""Recognises a file's content type: by its bytes, and by its declared type and name only where they prove nothing."""
 
 import codecs
 import os
@@ -6,10 +6,8 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-import puremagic
-
-from domain.media import MediaKind
-from infra.media.signatures import type_by_signature
+from domain.media import MediaKind, media_type
+from infra.media.signatures import rare_type, type_by_signature
 
 HEAD = 64 * 1024
 UNKNOWN = "application/octet-stream"
@@ -71,26 +69,20 @@ def sniff(path: Path, declared_type: str | None, file_name: str | None) -> Sniff
         head = file.read(HEAD)
         file.seek(max(0, file.seek(0, os.SEEK_END) - HEAD))
         tail = file.read(HEAD)
-    declared = _plain_type(declared_type)
+    declared = media_type(declared_type)
     content_type = type_by_signature(head, tail) or _by_text(head, declared, file_name)
     if content_type is None:
-        return _by_declaration(head, tail, declared)
+        return _by_declaration(head, declared)
     if content_type == "audio/ogg" and b"OpusHead" in head[:256]:
         return Sniffed(content_type, "audio", "opus")
-    return sniffed(content_type)
+    return media_of_type(content_type)
 
 
-def sniffed(content_type: str, problem: str | None = None) -> Sniffed:
+def media_of_type(content_type: str, problem: str | None = None) -> Sniffed:
     """The media a content type stands for."""
     family, _, name = content_type.partition("/")
     kind, file_format = _KNOWN.get(content_type, (_KINDS.get(family, "file"), name.removeprefix("x-")))
     return Sniffed(content_type, kind, None if kind == "file" else file_format, problem)
-
-
-def _plain_type(declared: str | None) -> str | None:
-    """The declared type without its parameters, None if it says nothing."""
-    name = (declared or "").partition(";")[0].strip().lower()
-    return name if name != UNKNOWN and _CONTENT_TYPE.fullmatch(name) else None
 
 
 def _by_text(head: bytes, declared: str | None, file_name: str | None) -> str | None:
@@ -115,19 +107,11 @@ def text_of(head: bytes) -> str | None:
     return None if _CONTROL.search(text) else text
 
 
-def _by_declaration(head: bytes, tail: bytes, declared: str | None) -> Sniffed:
+def _by_declaration(head: bytes, declared: str | None) -> Sniffed:
     if not head:
-        return sniffed(UNKNOWN, "the file is empty")
+        return media_of_type(UNKNOWN, "the file is empty")
     if declared and (declared in _PROVABLE or _TEXTUAL.fullmatch(declared)):
-        return sniffed(UNKNOWN, f"the bytes are not {declared}, as which they were declared")
-    return sniffed(_by_magic(head, tail) or declared or UNKNOWN)
-
-
-def _by_magic(head: bytes, tail: bytes) -> str | None:
-    """The type of the longest of the less common signatures, if it is of three bytes or more."""
-    try:
-        matches = puremagic.magic_string(head if head == tail else head + tail)
-    except puremagic.PureError:
-        return None
-    found = (match.mime_type for match in matches if match.confidence >= 0.3)
-    return next((name for name in found if _CONTENT_TYPE.fullmatch(name) and name not in _PROVABLE), None)
+        return media_of_type(UNKNOWN, f"the bytes are not {declared}, as which they were declared")
+    if declared is None or not _CONTENT_TYPE.fullmatch(declared):
+        declared = UNKNOWN
+    return media_of_type(rare_type(head) or declared)

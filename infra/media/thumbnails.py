@@ -6,22 +6,16 @@ from typing import cast
 
 from PIL import Image, ImageDraw
 
-from domain.media import Media
 from infra.media import demuxing, images
-from infra.media.documents import PDF, first_page
-from infra.media.hostile import UnreadableError, decoding
-from infra.media.sniffing import sniff, sniffed
-from infra.media.sounds import Peak, peaks
-from infra.media.turns import PICTURES
+from infra.media.decoder_guard import UnreadableError, decoding
+from infra.media.limits import PICTURES
+from infra.media.pdf import first_page
+from infra.media.sniffing import sniff
+from infra.media.waveform import Peak, peaks
 
 SIZES = (128, 256, 512)
 CONTENT_TYPE = "image/webp"
 MAX_SIDE = 4096
-HEARD = frozenset(demuxing.DEMUXERS)
-"""The content types that may have a waveform."""
-SHOWN = frozenset([*images.DECODERS, *(name for name in HEARD if name.startswith("video/")), PDF])
-"""The content types that may have a thumbnail."""
-_MEASURES = {"image": "width", "video": "width", "document": "page_count", "audio": "sample_rate"}
 _NOTHING = "there is nothing to show"
 _QUALITY = 80
 _RESIZABLE = ("L", "RGB", "RGBA", "CMYK")
@@ -46,28 +40,10 @@ def waveform(path: Path, width: int, height: int) -> bytes | None:
     """WebP of a sound's waveform on a transparent ground, of its first half hour; None if it cannot be decoded."""
     try:
         with decoding(_NOTHING):
-            found = peaks(path, sniff(path, None, None).content_type)
-            return _encoded(_drawn(found, _checked(width), _checked(height)))
+            waveform = peaks(path, sniff(path, None, None).content_type)
+            return _encoded(_draw(waveform, _checked(width), _checked(height)))
     except UnreadableError:
         return None
-
-
-def has_thumbnail(content_type: str | None, told: Media, problem: str | None) -> bool:
-    """Whether content of an asset can be expected to have a thumbnail, by what inspecting it has told."""
-    return content_type in SHOWN and _is_understood(content_type, told, problem)
-
-
-def has_waveform(content_type: str | None, told: Media, problem: str | None) -> bool:
-    """The same for a waveform, which only sounds have."""
-    return told.media_kind == "audio" and content_type in HEARD and _is_understood(content_type, told, problem)
-
-
-def _is_understood(content_type: str, told: Media, problem: str | None) -> bool:
-    """Whether content was measured. Of an asset of another kind no measures are told, and that alone is a problem."""
-    kind = sniffed(content_type).kind
-    if told.media_kind == kind or (told.media_kind, kind) == ("map", "image"):
-        return getattr(told, _MEASURES[kind]) is not None
-    return problem is None or told.media_kind != "file"
 
 
 def _picture(path: Path, media_kind: str, size: int) -> Image.Image:
@@ -89,7 +65,7 @@ def _checked(side: int) -> int:
 
 
 def _still(path: Path, content_type: str, size: int) -> Image.Image:
-    with images.opened(path, content_type) as image:
+    with images.open_image(path, content_type) as image:
         image.draft(None, (2 * size, 2 * size))
         image.load()
         small = image if image.mode in _RESIZABLE and "transparency" not in image.info else _eight_bits(image)
@@ -109,7 +85,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _frame(path: Path, content_type: str, size: int) -> Image.Image:
-    with PICTURES, demuxing.opened(path, content_type) as container:
+    with PICTURES, demuxing.open_media(path, content_type) as container:
         stream = demuxing.picture_stream(container)
         tenth = (demuxing.duration_of(container) or 0) / 10
         frame = demuxing.frame_near(container, stream, tenth) if stream else None
@@ -123,16 +99,16 @@ def _frame(path: Path, content_type: str, size: int) -> Image.Image:
         return picture.rotate(frame.rotation, expand=True) if frame.rotation else picture
 
 
-def _drawn(found: list[Peak], width: int, height: int) -> Image.Image:
+def _draw(waveform: list[Peak], width: int, height: int) -> Image.Image:
     """The peaks as vertical bars around the middle."""
-    if not found:
+    if not waveform:
         raise UnreadableError(_NOTHING)
     picture = Image.new("RGBA", (width, height))
     draw = ImageDraw.Draw(picture)
-    places = [column * len(found) // width for column in range(width)]
+    places = [column * len(waveform) // width for column in range(width)]
     for column, place in enumerate(places):
-        following = (column + 1) * len(found) // width
-        part = found[place : max(following, place + 1)]
+        following = (column + 1) * len(waveform) // width
+        part = waveform[place : max(following, place + 1)]
         top, bottom = max(high for _, high in part), min(low for low, _ in part)
         draw.line([(column, _height_of(top, height)), (column, _height_of(bottom, height))], fill=_INK)
     return picture

@@ -6,9 +6,9 @@ from pathlib import Path
 import psycopg
 
 from infra.connections import QUICK, Connection, connect
-from infra.sql import beside
+from infra.sql import load_statements
 
-_SQL = beside(__file__, "runner.sql")
+_SQL = load_statements(__file__, "runner.sql")
 FOLDERS = Path(__file__).parent
 
 

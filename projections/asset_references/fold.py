@@ -5,22 +5,10 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from domain.asset.events import (
-    AssetContentPurged,
-    AssetContentStored,
-    AssetCreated,
-    AssetDescribed,
-    AssetHeld,
-    AssetHoldReleased,
-    AssetLinked,
-    AssetPurgeRequested,
-    AssetRestored,
-    AssetSoftDeleted,
-    AssetUnlinked,
-)
+from domain.asset.events import AssetContentChange, AssetCreated, AssetLinked, AssetStateChange, AssetUnlinked
 from domain.event import Event, Recorded
 from domain.reference import Reference
-from projections.projection import OF_JOBS, OF_TENANTS, Changes, Key, Projection, Table, classes
+from projections.projection import OF_JOBS, OF_TENANTS, Changes, Key, Projection, classes
 
 Role = Literal["origin", "scope", "link"]
 
@@ -52,11 +40,11 @@ def fold(_rows: Mapping[Key, AssetReferenceRow], recorded: Recorded) -> Changes[
         _key(event, reference): AssetReferenceRow(
             event.envelope.tenant_id, reference.kind, reference.id, event.originator_id, role, recorded.position
         )
-        for role, reference in _made(event)
+        for role, reference in _added(event)
     }
 
 
-def _made(event: Event) -> Iterator[tuple[Role, Reference]]:
+def _added(event: Event) -> Iterator[tuple[Role, Reference]]:
     match event:
         case AssetCreated():
             yield from (("link", reference) for reference in event.references)
@@ -71,29 +59,14 @@ def _key(event: Event, reference: Reference) -> Key:
     return event.envelope.tenant_id, reference.kind, reference.id, event.originator_id
 
 
-_WITHOUT_REFERENCES = classes(
-    AssetContentStored
-    | AssetContentPurged
-    | AssetDescribed
-    | AssetSoftDeleted
-    | AssetRestored
-    | AssetHeld
-    | AssetHoldReleased
-    | AssetPurgeRequested
-)
-
-
 ASSET_REFERENCES = Projection(
     name="asset_references",
     version=1,
-    table=Table(
-        name="asset_references_v1",
-        row=AssetReferenceRow,
-        key={"tenant_id": "uuid", "kind": "text", "id": "text", "asset_id": "uuid"},
-    ),
+    row=AssetReferenceRow,
+    key={"tenant_id": "uuid", "kind": "text", "id": "text", "asset_id": "uuid"},
     keys=keys,
     fold=fold,
-    tables_sql=Path(__file__).parent / "tables.sql",
+    folder=Path(__file__).parent,
     folds=classes(AssetCreated | AssetLinked | AssetUnlinked),
-    leaves_out=_WITHOUT_REFERENCES | OF_JOBS | OF_TENANTS,
+    leaves_out=classes(AssetContentChange | AssetStateChange) | OF_JOBS | OF_TENANTS,
 )

@@ -1,5 +1,5 @@
 -- The current state of every asset.
-CREATE TABLE read_models.assets_v2 (
+CREATE TABLE read_models.{table} (
     tenant_id        uuid NOT NULL,
     asset_id         uuid NOT NULL,
     revision         integer NOT NULL,
@@ -33,18 +33,7 @@ CREATE TABLE read_models.assets_v2 (
     deleted_at       timestamptz,
     PRIMARY KEY (tenant_id, asset_id)
 );
-CREATE UNIQUE INDEX ON read_models.assets_v2 (tenant_id, created_position);
-CREATE UNIQUE INDEX ON read_models.assets_v2 (tenant_id, position);
-CREATE INDEX ON read_models.assets_v2 (tenant_id, created_by, created_position);
-CREATE INDEX ON read_models.assets_v2 (tenant_id, subject, created_position) WHERE subject IS NOT NULL;
-CREATE INDEX ON read_models.assets_v2 (tenant_id, sha256) WHERE sha256 IS NOT NULL;
-CREATE INDEX ON read_models.assets_v2 (tenant_id, content_type text_pattern_ops) WHERE content_type IS NOT NULL;
-CREATE INDEX ON read_models.assets_v2 (tenant_id, status, created_position);
-CREATE INDEX ON read_models.assets_v2 (tenant_id, media_kind, created_position);
-CREATE INDEX ON read_models.assets_v2 (tenant_id, deleted_at) WHERE deleted_at IS NOT NULL;
-CREATE INDEX ON read_models.assets_v2 USING gin (tenant_id, tags);
-CREATE INDEX ON read_models.assets_v2 USING gin (tenant_id, name_search gin_trgm_ops);
 
-CREATE VIEW queries.assets_v2 AS
-    SELECT * FROM read_models.assets_v2 WHERE tenant_id = ledger.current_tenant();
-GRANT SELECT ON queries.assets_v2 TO asset_ledger_service;
+CREATE VIEW queries.{table} AS
+    SELECT * FROM read_models.{table} WHERE tenant_id = ledger.current_tenant();
+GRANT SELECT ON queries.{table} TO asset_ledger_service;

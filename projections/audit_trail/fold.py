@@ -9,10 +9,10 @@ from uuid import UUID
 from domain.event import Event, Recorded
 from domain.reference import Reference
 from domain.tenant.events import ReferenceDeclared
-from domain.values import searchable
-from projections.projection import OF_ASSETS, OF_JOBS, OF_TENANTS, Changes, Key, Projection, Table
+from domain.text import searchable
+from projections.projection import OF_ASSETS, OF_JOBS, OF_TENANTS, Changes, Key, Projection
 
-_WORDS = ("name", "file_name", "description", "tags", "hold", "message")
+_TEXT_FIELDS = ("name", "file_name", "description", "tags", "hold", "message")
 
 
 class AuditRow(NamedTuple):
@@ -50,13 +50,13 @@ def fold(_rows: Mapping[Key, AuditRow], recorded: Recorded) -> Changes[AuditRow]
             key_id=envelope.authenticated.key if envelope.authenticated else None,
             effective_at=recorded.effective_at,
             correlation_id=envelope.correlation_id,
-            refs=_named(event),
-            text_search=_words(event),
+            refs=_references_of(event),
+            text_search=_searchable_text(event),
         )
     }
 
 
-def _named(event: Event) -> list[str]:
+def _references_of(event: Event) -> list[str]:
     """Every reference that the event names, once."""
     own = [str(member) for member in _members(event, type(event).model_fields) if isinstance(member, Reference)]
     if isinstance(event, ReferenceDeclared):
@@ -64,9 +64,9 @@ def _named(event: Event) -> list[str]:
     return list(dict.fromkeys(own))
 
 
-def _words(event: Event) -> str:
+def _searchable_text(event: Event) -> str:
     """What people wrote, case-folded, one piece apart from the next."""
-    own = _members(event, _WORDS)
+    own = _members(event, _TEXT_FIELDS)
     return searchable("\n".join(word for word in (event.envelope.reason, *own) if isinstance(word, str)))
 
 
@@ -79,9 +79,10 @@ def _members(event: Event, names: Iterable[str]) -> Iterator[object]:
 AUDIT_TRAIL = Projection(
     name="audit_trail",
     version=2,
-    table=Table(name="audit_trail_v2", row=AuditRow, key={"tenant_id": "uuid", "position": "bigint"}),
+    row=AuditRow,
+    key={"tenant_id": "uuid", "position": "bigint"},
     keys=keys,
     fold=fold,
-    tables_sql=Path(__file__).parent / "tables.sql",
+    folder=Path(__file__).parent,
     folds=OF_ASSETS | OF_JOBS | OF_TENANTS,
 )

@@ -10,17 +10,12 @@ from domain.asset.events import (
     AssetContentPurged,
     AssetContentStored,
     AssetCreated,
-    AssetDescribed,
-    AssetHeld,
-    AssetHoldReleased,
-    AssetLinked,
     AssetPurgeRequested,
-    AssetRestored,
-    AssetSoftDeleted,
-    AssetUnlinked,
+    AssetReferenceChange,
+    AssetStateChange,
 )
 from domain.event import Event, Recorded
-from projections.projection import OF_JOBS, OF_TENANTS, Changes, Key, Projection, Table, classes
+from projections.projection import OF_JOBS, OF_TENANTS, Changes, Key, Projection, classes
 
 
 class ContentRow(NamedTuple):
@@ -76,30 +71,17 @@ def _stored(event: AssetContentStored, recorded: Recorded) -> ContentRow:
     )
 
 
-_WITHOUT_CONTENT = classes(
-    AssetCreated
-    | AssetDescribed
-    | AssetLinked
-    | AssetUnlinked
-    | AssetSoftDeleted
-    | AssetRestored
-    | AssetHeld
-    | AssetHoldReleased
-    | AssetPurgeRequested
-)
+_WITHOUT_CONTENT = classes(AssetCreated | AssetPurgeRequested | AssetReferenceChange | AssetStateChange)
 
 
 CONTENTS = Projection(
     name="contents",
     version=1,
-    table=Table(
-        name="contents_v1",
-        row=ContentRow,
-        key={"tenant_id": "uuid", "asset_id": "uuid", "content_version": "integer"},
-    ),
+    row=ContentRow,
+    key={"tenant_id": "uuid", "asset_id": "uuid", "content_version": "integer"},
     keys=keys,
     fold=fold,
-    tables_sql=Path(__file__).parent / "tables.sql",
+    folder=Path(__file__).parent,
     folds=classes(AssetContentStored | AssetContentPurged),
     leaves_out=_WITHOUT_CONTENT | OF_JOBS | OF_TENANTS,
 )

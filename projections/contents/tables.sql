@@ -1,5 +1,5 @@
 -- Every content version of every asset: which object in the store it is, and whether that is still there.
-CREATE TABLE read_models.contents_v1 (
+CREATE TABLE read_models.{table} (
     tenant_id       uuid NOT NULL,
     asset_id        uuid NOT NULL,
     content_version integer NOT NULL,
@@ -14,9 +14,7 @@ CREATE TABLE read_models.contents_v1 (
     purged_by       text,
     PRIMARY KEY (tenant_id, asset_id, content_version)
 );
-CREATE UNIQUE INDEX ON read_models.contents_v1 (tenant_id, content_id);
-CREATE INDEX ON read_models.contents_v1 (tenant_id, stored_at) WHERE purged_at IS NULL;
 
-CREATE VIEW queries.contents_v1 AS
-    SELECT * FROM read_models.contents_v1 WHERE tenant_id = ledger.current_tenant();
-GRANT SELECT ON queries.contents_v1 TO asset_ledger_service;
+CREATE VIEW queries.{table} AS
+    SELECT * FROM read_models.{table} WHERE tenant_id = ledger.current_tenant();
+GRANT SELECT ON queries.{table} TO asset_ledger_service;

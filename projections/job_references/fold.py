@@ -6,8 +6,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from domain.event import Event, Recorded
-from domain.job.events import JobCancelled, JobFailed, JobRequested, JobRequeued, JobStarted, JobSucceeded
-from projections.projection import OF_ASSETS, OF_TENANTS, Changes, Key, Projection, Table, classes
+from domain.job.events import JobChange, JobRequested
+from projections.projection import OF_ASSETS, OF_TENANTS, Changes, Key, Projection, classes
 
 
 class JobReferenceRow(NamedTuple):
@@ -38,14 +38,11 @@ def fold(_rows: Mapping[Key, JobReferenceRow], recorded: Recorded) -> Changes[Jo
 JOB_REFERENCES = Projection(
     name="job_references",
     version=1,
-    table=Table(
-        name="job_references_v1",
-        row=JobReferenceRow,
-        key={"tenant_id": "uuid", "kind": "text", "id": "text", "job_id": "uuid"},
-    ),
+    row=JobReferenceRow,
+    key={"tenant_id": "uuid", "kind": "text", "id": "text", "job_id": "uuid"},
     keys=keys,
     fold=fold,
-    tables_sql=Path(__file__).parent / "tables.sql",
+    folder=Path(__file__).parent,
     folds=classes(JobRequested),
-    leaves_out=classes(JobStarted | JobSucceeded | JobFailed | JobCancelled | JobRequeued) | OF_ASSETS | OF_TENANTS,
+    leaves_out=classes(JobChange) | OF_ASSETS | OF_TENANTS,
 )

@@ -1,5 +1,5 @@
 -- The current state of every job.
-CREATE TABLE read_models.jobs_v2 (
+CREATE TABLE read_models.{table} (
     tenant_id        uuid NOT NULL,
     job_id           uuid NOT NULL,
     revision         integer NOT NULL,
@@ -31,14 +31,7 @@ CREATE TABLE read_models.jobs_v2 (
     updated_by       text NOT NULL,
     PRIMARY KEY (tenant_id, job_id)
 );
-CREATE UNIQUE INDEX ON read_models.jobs_v2 (tenant_id, created_position);
-CREATE UNIQUE INDEX ON read_models.jobs_v2 (tenant_id, position);
-CREATE INDEX ON read_models.jobs_v2 (tenant_id, status, created_position);
-CREATE INDEX ON read_models.jobs_v2 (tenant_id, created_by, created_position);
-CREATE INDEX ON read_models.jobs_v2 (tenant_id, subject, created_position) WHERE subject IS NOT NULL;
-CREATE INDEX ON read_models.jobs_v2 (tenant_id, run) WHERE run IS NOT NULL;
-CREATE INDEX ON read_models.jobs_v2 USING gin (tenant_id, error_search gin_trgm_ops);
 
-CREATE VIEW queries.jobs_v2 AS
-    SELECT * FROM read_models.jobs_v2 WHERE tenant_id = ledger.current_tenant();
-GRANT SELECT ON queries.jobs_v2 TO asset_ledger_service;
+CREATE VIEW queries.{table} AS
+    SELECT * FROM read_models.{table} WHERE tenant_id = ledger.current_tenant();
+GRANT SELECT ON queries.{table} TO asset_ledger_service;

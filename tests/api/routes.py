@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from tests.api.answers import UNKNOWN_ID
+from tests.api.assertions import UNKNOWN_ID
 
 BODIES: dict[str, Any] = {
     "create_asset": {"media": {"media_kind": "image"}},

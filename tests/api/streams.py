@@ -7,10 +7,10 @@ from typing import Any
 
 import httpx
 
-from api.app import create_app
 from api.composition import Services
-from api.feed import Listeners
-from api.serving import listening, serving
+from api.http.app import create_app
+from api.http.feed import Listeners
+from api.http.server import listening, serving
 from tests.conftest import Client
 
 Event = dict[str, Any]

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import httpx
 import pytest
 
-from tests.api.answers import UNKNOWN_ID, path, problem
+from tests.api.assertions import UNKNOWN_ID, path, problem
 from tests.api.content.test_content import pending, with_content
 from tests.api.content.test_uploads import begin, part_urls
 from tests.api.routes import ask, concrete, described, operations, protected
@@ -55,7 +55,7 @@ METHODS = {
 
 @pytest.mark.parametrize(("target", "methods"), METHODS.items())
 def test_a_refused_method_is_answered_with_just_those_there_are(url: str, target: str, methods: str | None) -> None:
-    answer = httpx.request("TRACE", f"{url}{target}")
+    answer = httpx.request("BREW", f"{url}{target}")
     assert (answer.status_code, answer.headers.get("Allow")) == ((405, methods) if methods else (404, None))
 
 
@@ -64,7 +64,7 @@ def test_every_path_names_just_its_own_methods(url: str) -> None:
     for _, template, _ in operations(document):
         target = concrete(template, UNKNOWN_ID)
         allowed = {method for method, other, _ in operations(document) if other == template}
-        answer = httpx.request("TRACE", f"{url}{target}")
+        answer = httpx.request("BREW", f"{url}{target}")
         assert set(answer.headers["Allow"].split(", ")) == allowed, template
 
 

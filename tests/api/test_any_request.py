@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 
-from api.app import create_app
 from api.composition import Services
+from api.http.app import create_app
 from tests.conftest import Client
 
 CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.api.answers import UNKNOWN_ID, nothing_written, path, problem, refused_fields, topics
+from tests.api.assertions import UNKNOWN_ID, nothing_written, path, problem, refused_fields, topics
 from tests.conftest import Client
 
 SAID = {

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from api.composition import Services
-from tests.api.answers import UNKNOWN_ID, path, problem, refused_fields
+from tests.api.assertions import UNKNOWN_ID, path, problem, refused_fields
 from tests.conftest import Client
 
 Clients = Callable[..., Client]

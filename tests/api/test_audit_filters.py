@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.values import searchable
+from domain.text import searchable
 from tests.conftest import Client
 
 Entry = dict[str, Any]

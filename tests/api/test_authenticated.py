@@ -10,14 +10,14 @@ from eventsourcing.persistence import StoredEvent
 from structlog.testing import capture_logs
 from uuid_utils.compat import uuid7
 
-from api import logs
+from api.cli import logging_setup
 from api.composition import Services
-from domain.asset import asset as aggregate
+from domain.asset import creation
 from domain.asset.inputs import NewAsset
 from domain.errors import ReservedActorError
 from domain.event import Actor, to_parts
-from tests.api.answers import nothing_written, path, problem
-from tests.api.working import IMAGE, ask, asked, claim, end_lease
+from tests.api.assertions import nothing_written, path, problem
+from tests.api.workers import IMAGE, ask, asked, claim, end_lease
 from tests.conftest import Client, context
 
 Clients = Callable[..., Client]
@@ -98,19 +98,19 @@ def test_another_name_is_nobody_s(client: Client, actor: str) -> None:
 
 @pytest.mark.parametrize("actor", RESERVED)
 def test_no_key_is_issued_to_the_ledger(services: Services, tenant: Any, actor: str) -> None:
-    head = services.log.of(tenant).recorder.head()
+    head = services.log.of(tenant).head()
     with pytest.raises(ReservedActorError):
         services.tenants.issue_key(context(), tenant, Actor(type="system", id=actor.partition(":")[2]))
-    assert services.log.of(tenant).recorder.head() == head
+    assert services.log.of(tenant).head() == head
     assert services.tenants.list_keys(tenant) == []
 
 
 @pytest.fixture
 def _talkative() -> Iterator[None]:
     """Requests are logged, as in production."""
-    logs.configure()
+    logging_setup.configure()
     yield
-    logs.configure(logging.WARNING)
+    logging_setup.configure(logging.WARNING)
 
 
 @pytest.mark.usefixtures("_talkative")
@@ -128,7 +128,7 @@ def test_the_log_of_requests_names_the_tenant_and_the_key(client: Client, servic
 
 
 def test_of_an_event_of_version_1_no_key_is_known(client: Client, services: Services) -> None:
-    event = aggregate.create(context(), client.tenant_id, uuid7(), NewAsset.model_validate(IMAGE))
+    event = creation.create(context(), client.tenant_id, uuid7(), NewAsset.model_validate(IMAGE))
     old = orjson.dumps(to_parts(event).clear | {"schema_version": 1})
     recorder = services.log.of(client.tenant_id).recorder
     recorder.insert_events([StoredEvent(event.originator_id, 1, event.TOPIC, old)])

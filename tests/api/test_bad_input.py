@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.answers import UNKNOWN_ID, nothing_written, path, problem, refused_fields, topics
+from tests.api.assertions import UNKNOWN_ID, nothing_written, path, problem, refused_fields, topics
 from tests.api.routes import ask, concrete, described, operations, protected
 from tests.conftest import Client
 
@@ -199,7 +199,7 @@ def test_a_body_of_another_type_is_refused(client: Client, type_: str) -> None:
             problem(response, response.status_code)
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE"])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "BREW"])
 def test_a_method_that_a_path_does_not_have_is_refused_with_those_it_has(client: Client, url: str, method: str) -> None:
     asset = client.create()
     paths: dict[str, set[str]] = {}

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.batch import MAX_BATCH_BODY, each
-from api.whole_body import MAX_BODY
+from api.http.batch_bodies import MAX_BATCH_BODY, each
+from api.http.request_body import MAX_BODY
 from domain.errors import AssetNotFoundError, ServiceUnavailableError
 from tests.conftest import Client
 

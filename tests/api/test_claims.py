@@ -9,7 +9,7 @@ from uuid import UUID
 from api.composition import Services
 from domain.event import Recorded
 from domain.job.events import JobRequested, JobRequeued, JobStarted, JobSucceeded
-from tests.api.working import IMAGE, Json, act, asked, body, claim, end_lease, queue
+from tests.api.workers import IMAGE, Json, act, asked, body, claim, end_lease, queue
 from tests.conftest import Client
 
 WORKERS = 32

@@ -15,7 +15,7 @@ import httpx
 import psycopg
 import pytest
 
-from infra.embedded import EmbeddedCluster, start
+from infra.embedded_postgres import EmbeddedCluster, start
 
 PROGRAM = str(Path(sys.executable).with_name("asset-ledger"))
 

@@ -31,7 +31,7 @@ def store(environment: dict[str, str], tmp_path: Path) -> Path:
 
 def test_content_is_purged_and_compared_with_the_log(environment: dict[str, str], store: Path) -> None:
     refused = run(environment, *PURGE)
-    assert (refused.returncode, "Say which assets" in refused.stderr) == (1, True)
+    assert (refused.returncode, "Give at least one filter" in refused.stderr) == (1, True)
     assert told(environment, *PURGE, "--workflow", "w1", "--dry-run") == "would purge 1 assets with 12 bytes"
     assert told(environment, *PURGE, "--deleted-days", "0") == "purging 0 assets with 0 bytes"
     assert told(environment, *PURGE, "--tag", "old", "--kind", "document") == "purging 1 assets with 12 bytes"
@@ -49,7 +49,7 @@ def test_content_is_purged_and_compared_with_the_log(environment: dict[str, str]
         f"orphan   {key}",
         damaged,
         "found 1 orphans, 0 missing, 1 damaged, 0 uploads swept",
-        "what is missing or damaged cannot be repaired from here: bring it back from a backup of the store",
+        "missing and damaged objects cannot be repaired here: restore them from a backup of the store",
     ]
     assert compared.returncode == 1
     left.write_bytes(b"twelve bytes")
@@ -62,11 +62,11 @@ def test_content_is_purged_and_compared_with_the_log(environment: dict[str, str]
 @pytest.mark.parametrize(
     ("option", "value", "remedy"),
     [
-        ("--workflow", "", "name something, or leave it out"),
+        ("--workflow", "", "give a value, or leave the option out"),
         ("--ref", "w1", "written kind:id"),
         ("--sha256", "abc", "match pattern"),
         ("--status", "gone", "'deleted'"),
-        ("--older-days", "1e10", "that the calendar has"),
+        ("--older-days", "1e10", "the number of days is too large"),
         ("--deleted-days", "nan", "greater than or equal to 0"),
     ],
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from infra.embedded import EmbeddedCluster
+from infra.embedded_postgres import EmbeddedCluster
 from tests.api.test_cli import data, environment, run, running, told
 
 __all__ = ["data", "environment", "running"]

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from api.composition import Services
-from infra.servers import Servers
+from infra.databases import Databases
 from infra.settings import Settings
 from tests.api.content.test_crashes import environment
 from tests.api.test_cli import PROGRAM, run
@@ -26,14 +26,14 @@ losing = pytest.mark.parametrize("when", [When.BEFORE, When.ANSWERED], ids=lambd
 
 
 @pytest.fixture
-def cutter(databases: Servers) -> Iterator[Cutter]:
+def cutter(databases: Databases) -> Iterator[Cutter]:
     """A proxy before this test's databases."""
     with tempfile.TemporaryDirectory() as directory, Cutter(databases.service, Path(directory)) as made:
         yield made
 
 
 @pytest.fixture
-def through(cutter: Cutter, databases: Servers, settings: Settings) -> dict[str, str]:
+def through(cutter: Cutter, databases: Databases, settings: Settings) -> dict[str, str]:
     """Settings of commands that reach the log by the proxy."""
     behind = environment(settings, replace(databases, service=cutter.through(databases.service)))
     return behind | {"ASSET_LEDGER_PREPARED_STATEMENTS": "false", "ASSET_LEDGER_RESEND_SECONDS": "1"}
@@ -70,7 +70,7 @@ def test_a_tenant_is_created_once_and_its_id_is_printed(
     cutter.cut_commit(TENANTS, when)
     tenant_id = UUID(done(cutter, through, "tenant", "create", "acme"))
     assert quiet.tenants.find("acme") == tenant_id
-    assert quiet.log.of(tenant_id).recorder.head() == 1
+    assert quiet.log.of(tenant_id).head() == 1
 
 
 @losing

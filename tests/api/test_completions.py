@@ -7,7 +7,7 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from api.composition import Services
-from tests.api.working import IMAGE, Json, act, ask, asked, body, done, events, head, read, topics
+from tests.api.workers import IMAGE, Json, act, ask, asked, body, done, events, head, read, topics
 from tests.conftest import Client
 
 SCOPED: Json = {"scope": "world:w1", "claim_id": "c7", "workflow_id": "w7", "run": "r9", "subject": "u_ann"}

@@ -11,18 +11,19 @@ import httpx
 import pytest
 from uuid_utils.compat import uuid7
 
+from api.application.asset_creation import AssetCreation
+from api.application.assets import Assets
 from api.composition import Services, connected
-from api.ledger import Ledger
-from domain.asset import asset as aggregate
+from domain.asset import creation
 from domain.asset.events import AssetEvent
 from domain.asset.inputs import NewAsset
 from domain.event import Actor
 from domain.reference import Reference
-from infra.event_log.log import ATTEMPTS
-from infra.servers import Servers
+from infra.databases import Databases
+from infra.event_log.conflicts import ATTEMPTS
 from infra.settings import Settings
 from projections.states import ASSET, AssetState
-from tests.api.answers import UNKNOWN_ID, nothing_written, path, problem, topics
+from tests.api.assertions import UNKNOWN_ID, nothing_written, path, problem, topics
 from tests.conftest import KEK, Client, context, new_tenant
 
 ROUNDS = 5
@@ -196,9 +197,9 @@ def test_of_many_writers_to_one_asset_none_is_refused(client: Client) -> None:
     assert set(state["links"]) == {f"m:{number}" for number in range(MANY)}
 
 
-def test_writers_of_several_processes_to_one_asset_are_all_let_in(quiet: Services, databases: Servers) -> None:
+def test_writers_of_several_processes_to_one_asset_are_all_let_in(quiet: Services, databases: Databases) -> None:
     tenant = new_tenant(quiet)
-    asset_id = Ledger(quiet.session(tenant, ANN)).create_asset(NewAsset.model_validate(IMAGE))[0].asset_id
+    asset_id = AssetCreation(quiet.session(tenant, ANN)).create(NewAsset.model_validate(IMAGE))[0].asset_id
     with ExitStack() as stack:
         settings = Settings(key_encryption_key=base64.b64encode(KEK).decode(), follow=False)
         others = [stack.enter_context(connected(settings, databases)) for _ in range(3)]
@@ -206,24 +207,24 @@ def test_writers_of_several_processes_to_one_asset_are_all_let_in(quiet: Service
         def link(number: int) -> None:
             session = others[number % 3].session(tenant, ANN)
             for round_ in range(ROUNDS):
-                Ledger(session).link_asset(asset_id, (Reference(kind="m", id=f"{number}.{round_}"),), None)
+                Assets(session).link(asset_id, (Reference(kind="m", id=f"{number}.{round_}"),), None)
 
         with ThreadPoolExecutor(MANY) as pool:
             list(pool.map(link, range(MANY)))
 
-    assert Ledger(quiet.session(tenant, ANN)).asset(asset_id).revision == 1 + MANY * ROUNDS
+    assert Assets(quiet.session(tenant, ANN)).asset(asset_id).revision == 1 + MANY * ROUNDS
 
 
 def test_who_always_loses_is_let_in_once_nobody_else_can_append(quiet: Services) -> None:
     log = quiet.log.of(new_tenant(quiet))
-    (recorded,) = log.record(aggregate.create(context(), log.tenant_id, uuid7(), NewAsset.model_validate(IMAGE)))
+    (recorded,) = log.record(creation.create(context(), log.tenant_id, uuid7(), NewAsset.model_validate(IMAGE)))
     asset_id, rivals = recorded.event.originator_id, list[int]()
 
     def link(state: AssetState, number: int) -> Sequence[AssetEvent]:
         return state.asset.link(context(), (Reference(kind="m", id=f"{number}"),))
 
     def overtaken(state: AssetState) -> Sequence[AssetEvent]:
-        if not log.recorder.in_transaction:
+        if not log.recorder.is_in_transaction:
             rivals.append(len(rivals))
             log.record(*link(state, len(rivals)))
         return link(state, 1_000)

@@ -14,14 +14,14 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from api.app import create_app
 from api.cli import stop_deadline
 from api.composition import Services, connected
-from api.connections import Bounds
-from api.serving import STOP_SECONDS, listening, serving
+from api.http.app import create_app
+from api.http.connections import Bounds
+from api.http.server import STOP_SECONDS, listening, serving
 from domain.event import Actor
-from infra.embedded import EmbeddedCluster
-from infra.servers import Servers
+from infra.databases import Databases
+from infra.embedded_postgres import EmbeddedCluster
 from infra.settings import Settings
 from tests.api.content.test_content import with_content
 from tests.api.content.test_crashes import environment
@@ -75,7 +75,7 @@ class Ground(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def ground(cluster: EmbeddedCluster, template: Servers, settings: Settings) -> Iterator[Ground]:
+def ground(cluster: EmbeddedCluster, template: Databases, settings: Settings) -> Iterator[Ground]:
     """Where the servers of this module stand."""
     with cloned(cluster, template) as databases:
         with connected(settings.model_copy(update={"follow": False}), databases) as services:
@@ -298,12 +298,6 @@ def test_a_header_has_a_size(url: str, more: bytes) -> None:
         assert b"application/problem+json" in answer
 
 
-def test_a_method_that_nobody_knows_is_not_implemented(url: str) -> None:
-    answer = httpx.request("BREW", f"{url}/v1/assets")
-    assert answer.status_code == 501
-    assert answer.json()["type"] == "urn:asset-ledger:problem:not-implemented"
-
-
 def test_a_query_may_have_as_many_ids_as_a_list_takes(client: Client) -> None:
     asset_id = with_content(client)
     answer = client.get("/v1/assets/zip", id=[asset_id] * 1_000)
@@ -342,7 +336,7 @@ WRONG = [
 def test_what_is_no_request_is_refused_and_the_connection_closed(services: Services, sent: bytes) -> None:
     with capture_logs() as logged, soon(services) as url, closing(opened(url, sent + b"\r\n" * 8)) as connection:
         answer = to_the_end(connection)
-        assert answer[9:12] in {b"400", b"401", b"431", b"501"}
+        assert answer[9:12] in {b"400", b"401", b"431"}
     assert "error" not in {entry["log_level"] for entry in logged}
 
 
@@ -355,8 +349,29 @@ def test_what_is_wrong_after_a_request_is_no_answer_to_it(services: Services, re
     asked = head.encode() + b"Content-Type: application/json\r\n\r\n" + body
     with soon(services) as url, closing(opened(url, asked + asked + rest)) as connection:
         answers = to_the_end(connection).split(b"HTTP/1.1 ")[1:]
-    assert [answer[:3] for answer in answers] == [b"201", b"201"]
-    assert b"connection: close" in answers[-1]
+    assert [answer[:3] for answer in answers] == [b"201", b"201", b"400"]
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.3], ids=["at once", "later"])
+@pytest.mark.parametrize("target", ["", "/holds/case-1", "/links?ref=message:m1"])
+def test_a_body_that_breaks_changes_no_answer_to_what_is_recorded(
+    client: Client, services: Services, target: str, pause: float
+) -> None:
+    asset_id = client.create(message_id="m1")["id"]
+    if "holds" in target:
+        client.call("PUT", f"/v1/assets/{asset_id}/holds/case-1")
+    head, authorization = client.head(), client.http.headers["Authorization"]
+    asked = f"DELETE /v1/assets/{asset_id}{target} HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\n"
+    with soon(services) as url, closing(opened(url)) as connection:
+        begun = asked.encode() + b"Transfer-Encoding: chunked\r\n\r\n"
+        connection.sendall(begun if pause else begun + b"zz\r\n")
+        if pause:
+            assert connection.recv(12).startswith(b"HTTP/1.1 20")
+            connection.sendall(b"zz\r\n")
+        answers = to_the_end(connection)
+    assert client.head() == head + 1
+    assert answers.count(b"HTTP/1.1 ") == (0 if pause else 1)
+    assert pause or answers.startswith(b"HTTP/1.1 20")
 
 
 def test_an_offer_of_another_protocol_is_declined(client: Client, services: Services) -> None:

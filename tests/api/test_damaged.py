@@ -8,12 +8,12 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from api.app import create_app
 from api.composition import Services
-from api.serving import listening, serving
+from api.http.app import create_app
+from api.http.server import listening, serving
 from domain.event import Actor
-from infra.servers import Servers
-from tests.api.answers import path, problem
+from infra.databases import Databases
+from tests.api.assertions import path, problem
 from tests.api.streams import streaming, told
 from tests.conftest import Client, context, new_tenant
 
@@ -21,7 +21,7 @@ from tests.conftest import Client, context, new_tenant
 class Damaged:
     """Two tenants' logs that somebody changes behind the ledger's back."""
 
-    def __init__(self, services: Services, databases: Servers, url: str) -> None:
+    def __init__(self, services: Services, databases: Databases, url: str) -> None:
         self._superuser = make_conninfo(str(databases.owner), user="postgres")
         self.services = services
         self.a, self.b = (self._client(url) for _ in range(2))
@@ -30,7 +30,7 @@ class Damaged:
         tenant = new_tenant(self.services)
         key = self.services.tenants.issue_key(context(), tenant, Actor(id="ann", type="user"))
         http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30)
-        return Client(http, tenant, self.services.log.of(tenant).recorder.head)
+        return Client(http, tenant, self.services.log.of(tenant).head)
 
     def forge(self, statement: str, *parameters: object) -> None:
         """Change what is stored as nobody may."""
@@ -47,7 +47,7 @@ class Damaged:
 
 
 @pytest.fixture
-def damaged(quiet: Services, databases: Servers) -> Iterator[Damaged]:
+def damaged(quiet: Services, databases: Databases) -> Iterator[Damaged]:
     with serving(create_app(lambda: nullcontext(quiet)), listening("127.0.0.1", 0)) as url:
         made = Damaged(quiet, databases, url)
         with made.a.http, made.b.http:

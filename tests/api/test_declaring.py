@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from api.composition import Services
-from tests.api.working import Json, head
+from tests.api.workers import Json, head
 from tests.conftest import Client
 
 CLAIM: Json = {"kind": "claim", "id": "c7", "scope": "world:w1"}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.answers import nothing_written, path, problem, topics
+from tests.api.assertions import nothing_written, path, problem, topics
 from tests.conftest import Client
 
 

@@ -8,21 +8,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from api.application.asset_creation import AssetCreation
+from api.application.assets import Assets
+from api.application.content.purges import Purges
+from api.application.jobs import Jobs
 from api.composition import Services
-from api.jobs import Jobs
-from api.ledger import Ledger
-from api.purging import Purging
-from api.watching import own_session
+from api.workers.worker import own_session
 from domain.asset.inputs import NewAsset
 from domain.job.inputs import NewJob
 from infra.event_log.mapper import MAX_ENTRY
 from projections.assets.fold import ASSETS
+from projections.engine.rebuild import rebuild
 from projections.jobs.fold import JOBS
-from projections.running import rebuild
-from tests.api.answers import path, topics
+from tests.api.assertions import path, topics
 from tests.api.content.test_purging import objects
-from tests.api.working import IMAGE, act, ask, asked, body, claim, done, read
-from tests.api.working import topics as job_topics
+from tests.api.workers import IMAGE, act, ask, asked, body, claim, done, read
+from tests.api.workers import topics as job_topics
 from tests.conftest import Client, new_tenant
 from tests.projections.tables import catch_up, contents
 
@@ -38,9 +39,9 @@ HALF_A_MEGABYTE = large(500_000)
 
 
 @pytest.fixture
-def purging(services: Services, client: Client) -> Purging:
+def purging(services: Services, client: Client) -> Purges:
     """Purges and sweeps of the client's tenant."""
-    return Purging(own_session(services, client.tenant_id))
+    return Purges(own_session(services, client.tenant_id))
 
 
 def rows(services: Services, client: Client) -> int:
@@ -223,7 +224,7 @@ def test_nobody_else_gets_a_document(client: Client, clients: Callable[..., Clie
 
 def test_rebuilt_rows_are_the_same_and_need_no_store(quiet: Services) -> None:
     session = own_session(quiet, new_tenant(quiet))
-    asset = Ledger(session).create_asset(NewAsset.model_validate(IMAGE | {"metadata": HALF_A_MEGABYTE}))[0]
+    asset = AssetCreation(session).create(NewAsset.model_validate(IMAGE | {"metadata": HALF_A_MEGABYTE}))[0]
     Jobs(session).request(NewJob(media_kind="image", snapshot=large(300_000)), None)
     assert asset.metadata == HALF_A_MEGABYTE
     catch_up(quiet)
@@ -247,8 +248,8 @@ def test_whatever_the_sizes_the_event_fits_and_what_is_read_is_what_was_given(qu
     def check(of: tuple[int | None, int | None, int | None], sign: str, subject: str | None) -> None:
         one, two, three = (None if size is None else {sign: sign * (size // len(f"{sign!r}"))} for size in of)
         said = {"metadata": one, "prompt_spec": two, "subject": subject}
-        made = Ledger(session).create_asset(NewAsset.model_validate(IMAGE | said))[0]
-        found = Ledger(session).asset(made.asset_id)
+        made = AssetCreation(session).create(NewAsset.model_validate(IMAGE | said))[0]
+        found = Assets(session).asset(made.asset_id)
         assert (made.metadata, made.prompt_spec) == (found.metadata, found.prompt_spec) == (one, two)
         job = Jobs(session).request(NewJob(media_kind="image", prompt_spec=two, snapshot=three, subject=subject), None)
         asked = Jobs(session).job(job[0].job_id)

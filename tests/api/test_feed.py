@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.composition import Services
-from api.feed import Batch, Feed, KeyWatch, Listeners, attribute
+from api.http.feed import Feed, FeedPage, KeyWatch, Listeners, attribute
 from tests.api.streams import batch, everything, streaming, told
 from tests.conftest import Client, new_tenant
 from tests.domain import strategies as some
@@ -144,10 +144,11 @@ def test_a_batch_is_empty_only_at_the_end_of_the_log(client: Client, services: S
         return False
 
     feed = Feed(services.log.of(client.tenant_id), ("asset.held",), 2)
-    found = asyncio.run(feed.news(Batch((), 0, more=True), 0, Listeners(), stays, KeyWatch(lambda: True)))
+    found = asyncio.run(feed.next_page(FeedPage((), 0, more=True), 0, Listeners(), stays, KeyWatch(lambda: True)))
     assert [position for position, _ in found.events] == [client.head() - 1]
-    rest = asyncio.run(feed.news(Batch((), found.reached, more=True), 0, Listeners(), stays, KeyWatch(lambda: True)))
-    assert rest == Batch((), client.head(), more=False)
+    empty = FeedPage((), found.reached, more=True)
+    rest = asyncio.run(feed.next_page(empty, 0, Listeners(), stays, KeyWatch(lambda: True)))
+    assert rest == FeedPage((), client.head(), more=False)
 
 
 def test_large_events_come_in_smaller_batches(client: Client) -> None:

@@ -15,20 +15,20 @@ import httpx
 import psycopg
 import pytest
 
-from api import health
-from api.app import create_app
+from api.application import health
 from api.composition import Services, connected
-from api.serving import listening, serving
+from api.http.app import create_app
+from api.http.server import listening, serving
 from domain.event import Actor
 from infra.connections import SERVICE, Bounds
 from infra.content.directory import DirectoryStore
-from infra.content.files import answering
+from infra.content.durable_files import answering
 from infra.content.store import StoreFullError
-from infra.servers import Servers
+from infra.databases import Databases
 from infra.settings import Settings
 from infra.supervision import SupervisedThread
 from projections.assets.fold import ASSETS
-from projections.running import Follower
+from projections.engine.follower import Follower
 from tests.chaos.cutting import Cutter
 from tests.conftest import context, new_tenant
 from tests.infra.embedding import eventually
@@ -93,10 +93,10 @@ def test_a_damaged_entry_of_one_tenant_is_told_without_its_name_and_keeps_nobody
 
 
 @pytest.fixture
-def frozen(databases: Servers, settings: Settings) -> Iterator[tuple[Services, Cutter]]:
+def frozen(databases: Databases, settings: Settings) -> Iterator[tuple[Services, Cutter]]:
     """A ledger behind a proxy that freezes."""
     with tempfile.TemporaryDirectory() as directory, Cutter(databases.service, Path(directory)) as cutter:
-        through = Servers(*(cutter.through(str(url)) for url in vars(databases).values()))
+        through = Databases(*(cutter.through(str(url)) for url in vars(databases).values()))
         with connected(settings, through) as made:
             for database in (made.database, made.keys._database):
                 database._bounds = HASTY
@@ -137,7 +137,7 @@ def write_until(stopped: threading.Event, http: httpx.Client, refused: list[http
 
 
 def test_a_locked_tenant_with_many_callers_delays_neither_the_others_nor_health(
-    databases: Servers, settings: Settings
+    databases: Databases, settings: Settings
 ) -> None:
     stopped, refused, slowest = threading.Event(), list[httpx.Response](), 0.0
     limits = httpx.Limits(max_connections=100)
@@ -175,7 +175,7 @@ def test_when_nobody_follows_health_says_so(quiet: Services, url: str, monkeypat
         eventually(lambda: statuses(url) == ("ok", "ok", "ok"))
 
 
-def test_a_follower_that_cannot_go_on_is_red_until_it_can(databases: Servers, settings: Settings) -> None:
+def test_a_follower_that_cannot_go_on_is_red_until_it_can(databases: Databases, settings: Settings) -> None:
     with connected(settings, databases) as made, served(made) as url:
         eventually(lambda: statuses(url) == ("ok", "ok", "ok"))
         with psycopg.connect(databases.projector) as owner:
@@ -219,7 +219,7 @@ def test_a_condition_under_which_the_process_must_not_be_trusted_sends_requests_
     assert statuses(url) == ("failing", "ok", "failing")
 
 
-def test_a_full_disk_of_the_database_is_told_as_such(quiet: Services, databases: Servers, url: str) -> None:
+def test_a_full_disk_of_the_database_is_told_as_such(quiet: Services, databases: Databases, url: str) -> None:
     """The server itself is made to say so: a disk that is really full would be everybody's."""
     tenant = new_tenant(quiet)
     headers = key(quiet, tenant)

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.answers import path, problem
+from tests.api.assertions import path, problem
 from tests.conftest import Client
 
 Step = tuple[str, tuple[str, ...], dict[str, Any]]

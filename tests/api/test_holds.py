@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.api.answers import nothing_written, path, problem, topics
+from tests.api.assertions import nothing_written, path, problem, topics
 from tests.conftest import Client
 
 

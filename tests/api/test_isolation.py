@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.answers import UNKNOWN_ID, nothing_written, path, problem
+from tests.api.assertions import UNKNOWN_ID, nothing_written, path, problem
 from tests.api.routes import ask, protected
 from tests.conftest import Client
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from api.composition import Services
-from tests.api.working import IMAGE, Json, act, ask, asked, body, claim, done, events, head, queue, read, topics
+from tests.api.workers import IMAGE, Json, act, ask, asked, body, claim, done, events, head, queue, read, topics
 from tests.conftest import Client
 
 START: tuple[str, Json] = ("start", {"attempt": 1})

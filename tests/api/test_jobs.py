@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from api.composition import Services
-from tests.api.working import IMAGE, Json, act, ask, asked, body, claim, done, events, head, read, topics
+from tests.api.workers import IMAGE, Json, act, ask, asked, body, claim, done, events, head, read, topics
 from tests.conftest import Client
 
 SNAPSHOT: Json = {"claims": [{"id": "c7", "text": "on a cliff"}], "entities": ["e1"], "chunks": [1, 1.5], "source": {}}

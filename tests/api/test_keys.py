@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from api.composition import Services
-from tests.api.answers import nothing_written, path, problem
+from tests.api.assertions import nothing_written, path, problem
 from tests.api.routes import ask, protected
 from tests.conftest import Client, context
 

@@ -9,13 +9,13 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 
+from api.application.jobs import Jobs
 from api.composition import Services
-from api.jobs import Jobs
-from api.lease_watch import LeaseWatch
-from api.watching import own_session
+from api.workers.lease_reaper import LeaseReaper
+from api.workers.worker import own_session
 from domain.job.inputs import NewJob
-from infra.servers import Servers
-from tests.api.working import (
+from infra.databases import Databases
+from tests.api.workers import (
     IMAGE,
     Json,
     act,
@@ -227,28 +227,28 @@ def test_lost_jobs_are_taken_back_where_nobody_claims(
     quiet: Services, abandoned: Callable[[], tuple[Jobs, Json]]
 ) -> None:
     made = [abandoned() for _ in range(3)]
-    with LeaseWatch(quiet):
+    with LeaseReaper(quiet):
         for jobs, job in made:
             while (row := jobs.job(job["id"])).status != "queued":
                 pass
             assert (row.attempt, row.updated_by) == (2, "system:ledger")
-    assert LeaseWatch(quiet).take_back() == 0
+    assert LeaseReaper(quiet).take_back() == 0
 
 
 def test_a_tenant_that_cannot_be_served_holds_no_other_back(
-    quiet: Services, databases: Servers, abandoned: Callable[[], tuple[Jobs, Json]]
+    quiet: Services, databases: Databases, abandoned: Callable[[], tuple[Jobs, Json]]
 ) -> None:
     (sick, unknown), (healthy, job) = abandoned(), abandoned()
     with psycopg.connect(str(databases.owner), autocommit=True) as owner:
         owner.execute("ALTER TABLE ledger.job_queue NO FORCE ROW LEVEL SECURITY")
         owner.execute("UPDATE ledger.job_queue SET job_id = gen_random_uuid() WHERE job_id = %s", (unknown["id"],))
         with capture_logs() as logged:
-            assert LeaseWatch(quiet).take_back() == 1
+            assert LeaseReaper(quiet).take_back() == 1
         assert [(entry["event"], entry["tenant_id"]) for entry in logged] == [
             ("lost jobs not taken back", str(sick.session.tenant_id))
         ]
         assert healthy.job(job["id"]).status == "queued"
         owner.execute("REVOKE SELECT ON ledger.job_queue FROM asset_ledger_projector")
         with capture_logs() as logged:
-            assert LeaseWatch(quiet).take_back() == 0
+            assert LeaseReaper(quiet).take_back() == 0
         assert [entry["event"] for entry in logged] == ["lost jobs not looked for"]

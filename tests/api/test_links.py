@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.answers import nothing_written, path, problem, refused_fields, topics
+from tests.api.assertions import nothing_written, path, problem, refused_fields, topics
 from tests.conftest import Client
 
 

@@ -10,9 +10,9 @@ import psycopg
 import pytest
 
 from api.composition import Services
-from api.feed import Listeners
+from api.http.feed import Listeners
 from domain.event import Actor
-from infra.embedded import EmbeddedCluster
+from infra.embedded_postgres import EmbeddedCluster
 from tests.api.streams import batch, elsewhere, everything, served, streaming, told
 from tests.conftest import Client, context, new_tenant
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.answers import path, problem, refused_fields
+from tests.api.assertions import path, problem, refused_fields
 from tests.conftest import Client
 
 FILTERS: list[dict[str, Any]] = [

@@ -8,24 +8,24 @@ from uuid import UUID
 
 import pytest
 
+from api.application.content.reconciliation import Reconciliation
+from api.application.content.sweeper import Sweeper
+from api.application.large_documents import DocumentToStore, NotKeptError
+from api.application.session import Session
 from api.composition import Services
-from api.documents import Keeping, NotKeptError
-from api.reconciling import Reconciling
-from api.session import Session
-from api.sweeper import Sweeper
-from api.watching import own_session
-from domain.asset import asset as assets
+from api.workers.worker import own_session
+from domain.asset import creation
 from domain.asset.inputs import NewAsset
 from domain.errors import ServiceUnavailableError
 from domain.event import Event
 from domain.job import job as jobs
 from domain.job.inputs import NewJob
 from infra.settings import Settings
-from tests.api.answers import path, problem
+from tests.api.assertions import path, problem
 from tests.api.content.test_content import with_content
 from tests.api.content.test_purging import objects, purge, store_down
 from tests.api.test_documents import is_reference, large, rows
-from tests.api.working import IMAGE, asked, claim, read
+from tests.api.workers import IMAGE, asked, claim, read
 from tests.conftest import Client
 
 METADATA = large(60_000)
@@ -83,15 +83,15 @@ def test_a_document_that_is_gone_is_told_by_reconcile_and_one_that_is_there_is_n
     (key,) = [key for key in objects(services, client) if robbed["id"] in key]
     services.store.delete(key)
     age(settings, client)
-    found = Reconciling(session).compare()
+    found = Reconciliation(session).compare()
     assert (found.orphans, found.missing) == ([], [])
     assert found.missing_documents == [(UUID(robbed["id"]), UUID(key.rsplit("/", 1)[1]))]
-    assert Reconciling(session).remove(found.orphans) == 0
+    assert Reconciliation(session).remove(found.orphans) == 0
     assert client.get(path(kept), revision=1).json()["metadata"] == METADATA
     assert read(client, job)["snapshot"] == METADATA
 
 
-def needed(session: Session, event: Event) -> Mapping[Keeping, str | None]:
+def needed(session: Session, event: Event) -> Mapping[DocumentToStore, str | None]:
     """The documents that have to be in the store before the event can be recorded."""
     with pytest.raises(NotKeptError) as refused:
         session.record(event)
@@ -102,7 +102,7 @@ def test_a_crash_between_the_object_and_the_event_leaves_what_is_swept(
     client: Client, services: Services, session: Session, sweeper: Sweeper
 ) -> None:
     new, asking = NewAsset.model_validate(IMAGE | {"metadata": METADATA}), NewJob(media_kind="image", snapshot=METADATA)
-    event = assets.create(session.context(), client.tenant_id, UUID(int=5), new)
+    event = creation.create(session.context(), client.tenant_id, UUID(int=5), new)
     request = jobs.request(session.context(), client.tenant_id, session.identity, asking, None)
     # Blocks that never end, as those of a process that was killed: the objects are there, the events never come.
     killed = [session.documents.kept(needed(session, one)) for one in (event, request)]
@@ -126,7 +126,7 @@ def test_a_document_that_was_swept_before_its_event_is_not_recorded(
     client: Client, services: Services, session: Session, sweeper: Sweeper
 ) -> None:
     new, head = NewAsset.model_validate(IMAGE | {"metadata": METADATA}), client.head()
-    event = assets.create(session.context(), client.tenant_id, UUID(int=5), new)
+    event = creation.create(session.context(), client.tenant_id, UUID(int=5), new)
     with session.documents.kept(needed(session, event)):
         expire(services, client)
         assert sweeper.sweep() == 1

@@ -7,13 +7,13 @@ from typing import NamedTuple
 import httpx
 import pytest
 
-from api.batch import MAX_BATCH_BODY, NDJSON
 from api.composition import connected
-from api.routers import policies
-from api.whole_body import MAX_BODY
+from api.http.batch_bodies import MAX_BATCH_BODY, NDJSON
+from api.http.request_body import MAX_BODY
+from api.http.routers import policies
 from domain.event import Actor
-from infra.embedded import EmbeddedCluster
-from infra.servers import Servers
+from infra.databases import Databases
+from infra.embedded_postgres import EmbeddedCluster
 from infra.settings import Settings
 from tests.api.content.test_crashes import environment
 from tests.api.served_process import ServedProcess, serve
@@ -38,7 +38,7 @@ class Served(NamedTuple):
 
 @pytest.fixture(scope="module")
 def served(
-    cluster: EmbeddedCluster, template: Servers, settings: Settings, tmp_path_factory: pytest.TempPathFactory
+    cluster: EmbeddedCluster, template: Databases, settings: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
     """The service, which has answered a request of each size."""
     with cloned(cluster, template) as databases:

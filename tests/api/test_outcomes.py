@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from api.app import create_app
 from api.composition import Services, connected
-from api.serving import listening, serving
+from api.http.app import create_app
+from api.http.server import listening, serving
 from domain.event import Actor
 from infra.database import Database
-from infra.embedded import EmbeddedCluster
-from infra.servers import Servers
+from infra.databases import Databases
+from infra.embedded_postgres import EmbeddedCluster
 from infra.settings import Settings
 from tests.api.transactional import REQUESTS
 from tests.chaos.cutting import Cutter, When
@@ -94,7 +94,7 @@ class Behind:
         key = self.direct.tenants.issue_key(context(), tenant_id, Actor(id="ann", type="user"))
         headers = {"Authorization": f"Bearer {key}"}
         with httpx.Client(base_url=self.url, headers=headers, timeout=60, verify=TLS) as http:
-            yield Client(http, tenant_id, self.direct.log.of(tenant_id).recorder.head)
+            yield Client(http, tenant_id, self.direct.log.of(tenant_id).head)
 
     def state(self, client: Client) -> State:
         """What is recorded of the client's tenant, now."""
@@ -105,7 +105,7 @@ class Behind:
 
 
 @pytest.fixture(scope="module")
-def proxied(cluster: EmbeddedCluster, template: Servers) -> Iterator[tuple[Servers, Servers, Gate]]:
+def proxied(cluster: EmbeddedCluster, template: Databases) -> Iterator[tuple[Databases, Databases, Gate]]:
     """Databases, the same behind a proxy, and the proxy."""
     with ExitStack() as stack:
         databases = stack.enter_context(cloned(cluster, template))
@@ -116,7 +116,7 @@ def proxied(cluster: EmbeddedCluster, template: Servers) -> Iterator[tuple[Serve
 
 
 @contextmanager
-def served_behind(proxied: tuple[Servers, Servers, Gate], settings: Settings, **said: Any) -> Iterator[Behind]:
+def served_behind(proxied: tuple[Databases, Databases, Gate], settings: Settings, **said: Any) -> Iterator[Behind]:
     databases, through, cutter = proxied
     quiet = settings.model_copy(update={"follow": False, "prepared_statements": False})
     with ExitStack() as stack:
@@ -127,14 +127,14 @@ def served_behind(proxied: tuple[Servers, Servers, Gate], settings: Settings, **
 
 
 @pytest.fixture(scope="module")
-def behind(proxied: tuple[Servers, Servers, Gate], settings: Settings) -> Iterator[Behind]:
+def behind(proxied: tuple[Databases, Databases, Gate], settings: Settings) -> Iterator[Behind]:
     """A ledger behind a proxy."""
     with served_behind(proxied, settings) as behind:
         yield behind
 
 
 @pytest.fixture(scope="module")
-def impatient(proxied: tuple[Servers, Servers, Gate], settings: Settings) -> Iterator[Behind]:
+def impatient(proxied: tuple[Databases, Databases, Gate], settings: Settings) -> Iterator[Behind]:
     """One that gives up soon on a database that is gone."""
     with served_behind(proxied, settings, resend_seconds=0.1) as behind:
         yield behind
@@ -143,7 +143,7 @@ def impatient(proxied: tuple[Servers, Servers, Gate], settings: Settings) -> Ite
 def renew(database: Database) -> None:
     """Connect anew at once: a pool that found nobody waits ever longer before it tries again."""
     pool = database._pool
-    database._begin()
+    database._reset()
     database._pools.remove(pool)
     pool.close()
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from api.composition import Services
-from tests.api.working import IMAGE, Json, act, ask, asked, claim, done, end_lease, head, read, topics
+from tests.api.workers import IMAGE, Json, act, ask, asked, claim, done, end_lease, head, read, topics
 from tests.conftest import Client
 
 STRICT: Json = {

@@ -8,11 +8,11 @@ from uuid import UUID
 
 import pytest
 
+from api.application.asset_creation import AssetCreation
+from api.application.policies import Policies
+from api.application.session import Session
 from api.composition import Services
-from api.ledger import Ledger
-from api.policies import Policies
-from api.session import Session
-from domain.asset import asset as assets
+from domain.asset import creation
 from domain.asset.events import AssetCreated, AssetEvent, AssetLinked
 from domain.asset.inputs import NewAsset
 from domain.errors import ReferenceNotDeclaredError
@@ -20,9 +20,9 @@ from domain.event import Actor, Event
 from domain.reference import Reference
 from domain.tenant.events import PolicySet, ReferenceDeclared
 from domain.tenant.inputs import NewPolicy
-from infra.event_log.appending import PolicyChangedError
+from infra.event_log.append_call import PolicyChangedError
 from projections.states import ASSET, AssetState
-from tests.api.working import IMAGE, ask
+from tests.api.workers import IMAGE, ask
 from tests.conftest import Client, context
 
 CLAIM = Reference.parse("claim:c7")
@@ -58,7 +58,7 @@ def contaminated(services: Services, tenant_id: UUID) -> list[str]:
 
 
 def test_what_was_let_through_by_a_policy_that_changed_meanwhile_is_decided_again(session: Session) -> None:
-    asset = Ledger(session).create_asset(NewAsset.model_validate(IMAGE))[0]
+    asset = AssetCreation(session).create(NewAsset.model_validate(IMAGE))[0]
     policies, seen = Policies(session), list[int | None]()
 
     def close_meanwhile(events: Sequence[Event], state: AssetState) -> int | None:
@@ -78,15 +78,15 @@ def test_what_was_let_through_by_a_policy_that_changed_meanwhile_is_decided_agai
 
 def test_an_append_under_a_policy_that_is_no_more_appends_nothing(session: Session) -> None:
     policies = Policies(session)
-    new = assets.create(context(), session.tenant_id, UUID(int=7), NewAsset.model_validate(IMAGE))
+    new = creation.create(context(), session.tenant_id, UUID(int=7), NewAsset.model_validate(IMAGE))
     first, second = policies.set_policy(CLOSED), policies.set_policy(OPEN)
     assert first is not None
     assert second is not None
     for stale in (0, first.event.originator_version, 99):
         with pytest.raises(PolicyChangedError):
-            session.log.record(new, under=stale)
-        assert session.log.recorder.head() == second.position
-    (kept,) = session.log.record(new, under=second.event.originator_version)
+            session.log.record(new, policy_revision=stale)
+        assert session.log.head() == second.position
+    (kept,) = session.log.record(new, policy_revision=second.event.originator_version)
     assert kept.position == second.position + 1
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.answers import UNKNOWN_ID, path, problem
+from tests.api.assertions import UNKNOWN_ID, path, problem
 from tests.conftest import Client
 
 Asset = dict[str, Any]

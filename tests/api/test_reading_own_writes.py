@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.answers import path, problem, refused_fields
+from tests.api.assertions import path, problem, refused_fields
 from tests.conftest import Client
 
 CHANGES: list[tuple[str, tuple[str, ...], dict[str, Any], dict[str, Any]]] = [

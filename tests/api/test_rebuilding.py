@@ -6,18 +6,18 @@ from contextlib import nullcontext
 import httpx
 import pytest
 
-from api.app import create_app
 from api.composition import Services
-from api.serving import listening, serving
+from api.http.app import create_app
+from api.http.server import listening, serving
 from domain.event import Actor
 from projections.asset_references.fold import ASSET_REFERENCES
 from projections.assets.fold import ASSETS
 from projections.audit_trail.fold import AUDIT_TRAIL
 from projections.contents.fold import CONTENTS
+from projections.engine.rebuild import rebuild
 from projections.job_references.fold import JOB_REFERENCES
 from projections.jobs.fold import JOBS
 from projections.projection import Projection
-from projections.running import rebuild
 from tests.conftest import Client, context, new_tenant
 
 HEADER = "Ledger-Rebuilding"

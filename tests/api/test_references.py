@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.reference import ReferenceAliases
-from tests.api.answers import nothing_written, path, refused_fields
+from tests.api.assertions import nothing_written, path, refused_fields
 from tests.conftest import Client
 
 ALIASES = tuple(ReferenceAliases.model_fields)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 
 from api.composition import Services
-from tests.api.working import Json, act, asked, body, done, end_lease, read, topics
+from tests.api.workers import Json, act, asked, body, done, end_lease, read, topics
 from tests.conftest import Client
 
 ANN = "worker:ann"

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.api.answers import nothing_written, path, problem
+from tests.api.assertions import nothing_written, path, problem
 from tests.conftest import Client
 
 IMAGE = {"media": {"media_kind": "image"}}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.api.answers import path, problem
+from tests.api.assertions import path, problem
 from tests.conftest import Client
 
 LITERAL = [

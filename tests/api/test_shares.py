@@ -9,14 +9,14 @@ from contextlib import ExitStack, closing, nullcontext
 import httpx
 import pytest
 
-from api import requests
-from api.app import MOST_OF_A_URL, MOST_WAITING, create_app
+from api.application.places import Holder, Places
 from api.composition import Services
-from api.feed import MOST_LISTENING, Listeners
-from api.places import Holder, Places
-from api.serving import listening, serving
+from api.http import conditions
+from api.http.app import MOST_OF_A_URL, MOST_WAITING, create_app
+from api.http.feed import MOST_LISTENING, Listeners
+from api.http.server import listening, serving
 from domain.errors import ServiceUnavailableError, ShareUsedUpError
-from tests.api.answers import problem
+from tests.api.assertions import problem
 from tests.api.content.test_content import with_content
 from tests.api.streams import elsewhere, everything, served
 from tests.api.test_connections import SOON, opened
@@ -64,7 +64,7 @@ def statuses(answers: list["Future[httpx.Response]"]) -> Counter[int]:
 def test_who_waits_for_positions_keeps_no_other_key_from_waiting(
     clients: Callable[..., Client], services: Services, callers: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(requests, "WAIT_SECONDS", 30.0)
+    monkeypatch.setattr(conditions, "WAIT_SECONDS", 30.0)
     client, colleague, another = clients(), None, clients()
     colleague, share = clients(client.tenant_id), MOST_WAITING // 4
     app = create_app(lambda: nullcontext(services))

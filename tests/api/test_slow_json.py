@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 from fastapi import FastAPI
 
-from api.app import create_app
 from api.composition import Services
-from api.serving import listening, serving
-from tests.api.answers import nothing_written
+from api.http.app import create_app
+from api.http.server import listening, serving
+from tests.api.assertions import nothing_written
 from tests.api.test_connections import drip, opened, to_the_end, until
 from tests.conftest import Client
 

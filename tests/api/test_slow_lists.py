@@ -8,15 +8,17 @@ from typing import Any
 
 import httpx
 import pytest
+from psycopg import sql
 
-from api.app import create_app
 from api.composition import Services, connected
-from api.serving import listening, serving
+from api.http.app import create_app
+from api.http.server import listening, serving
 from domain.errors import ListsBusyError
 from domain.event import Actor
+from infra.databases import Databases
 from infra.list_places import ListPlaces
-from infra.servers import Servers
 from infra.settings import Settings
+from projections.catalogue import CATALOGUE
 from tests.conftest import Client, context, new_tenant
 from tests.projections.tables import catch_up
 
@@ -24,7 +26,7 @@ PATHS = ("/v1/assets", "/v1/assets?total=true&name=ab", "/v1/jobs", "/v1/audit",
 
 
 @contextmanager
-def ledger(databases: Servers, settings: Settings, **changed: Any) -> Iterator[tuple[Services, Client]]:
+def ledger(databases: Databases, settings: Settings, **changed: Any) -> Iterator[tuple[Services, Client]]:
     """A served ledger whose read models hold one asset, and a client of it."""
     with connected(settings.model_copy(update={"follow": False, **changed}), databases) as services:
         tenant = new_tenant(services)
@@ -43,10 +45,8 @@ def ledger(databases: Servers, settings: Settings, **changed: Any) -> Iterator[t
 def locked(services: Services) -> Iterator[None]:
     """Somebody has every table of the read models to himself, so that no list comes to an end."""
     with services.projector.transaction() as connection:
-        connection.execute(
-            "LOCK TABLE read_models.assets_v2, read_models.asset_references_v1, read_models.jobs_v2,"
-            " read_models.audit_trail_v2 IN ACCESS EXCLUSIVE MODE"
-        )
+        tables = [sql.Identifier("read_models", projection.table.name) for projection in CATALOGUE]
+        connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.SQL(", ").join(tables)))
         yield
 
 
@@ -54,7 +54,7 @@ def problem(response: httpx.Response) -> str:
     return f"{response.status_code} {response.json()['type'].rpartition(':')[2]}"
 
 
-def test_a_list_that_takes_too_long_is_given_up_and_says_so(databases: Servers, settings: Settings) -> None:
+def test_a_list_that_takes_too_long_is_given_up_and_says_so(databases: Databases, settings: Settings) -> None:
     with ledger(databases, settings, list_seconds=0.2) as (services, client):
         with locked(services):
             for path in PATHS:
@@ -65,7 +65,7 @@ def test_a_list_that_takes_too_long_is_given_up_and_says_so(databases: Servers, 
             assert client.call("GET", path).status_code == 200
 
 
-def test_slow_lists_leave_half_of_the_connections_to_everything_else(databases: Servers, settings: Settings) -> None:
+def test_slow_lists_leave_half_of_the_connections_to_everything_else(databases: Databases, settings: Settings) -> None:
     with ledger(databases, settings, list_seconds=8, pool_size=4) as (services, client):
         asset = client.ids()[0]
         with locked(services), ThreadPoolExecutor(8) as pool:
@@ -97,7 +97,7 @@ def test_one_tenants_lists_leave_places_to_other_tenants(quiet: Services) -> Non
         pass
 
 
-def test_many_quick_lists_at_once_are_all_answered(databases: Servers, settings: Settings) -> None:
+def test_many_quick_lists_at_once_are_all_answered(databases: Databases, settings: Settings) -> None:
     with ledger(databases, settings, pool_size=4) as (_, client), ThreadPoolExecutor(40) as pool:
         answers = list(pool.map(lambda _: client.http.get("/v1/assets").status_code, range(400)))
     assert set(answers) == {200}

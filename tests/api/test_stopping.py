@@ -16,8 +16,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from infra.embedded import EmbeddedCluster, start
-from infra.servers import Servers
+from infra.databases import Databases
+from infra.embedded_postgres import EmbeddedCluster, start
 from tests.chaos.cutting import Cutter
 from tests.conftest import KEK
 from tests.infra.embedding import eventually, nothing_runs, server_pid
@@ -28,10 +28,10 @@ MARGIN = 3
 """For a busy machine."""
 HANGING = """
 import threading
-from api import logs
+from api.cli import logging_setup
 from api.cli.stop_deadline import heed_stop_signals
 
-logs.configure()
+logging_setup.configure()
 threading.Thread(target=threading.Event().wait, name="stuck").start()
 wait_to_be_stopped = heed_stop_signals()
 print("waiting", flush=True)
@@ -80,7 +80,7 @@ def data_dir(cluster_dir: Path) -> Iterator[Path]:
     eventually(lambda: nothing_runs(cluster_dir))
 
 
-def test_a_service_whose_database_is_frozen_ends_in_time(databases: Servers) -> None:
+def test_a_service_whose_database_is_frozen_ends_in_time(databases: Databases) -> None:
     with tempfile.TemporaryDirectory() as directory, Cutter(databases.service, Path(directory)) as cutter:
         environment = {
             "ASSET_LEDGER_DATABASE_URL": cutter.through(databases.service),

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.strict_json import MOST_VALUES, most_values, parse
-from tests.api.answers import nothing_written, problem
+from api.http.strict_json import MOST_VALUES, most_values, parse
+from tests.api.assertions import nothing_written, problem
 from tests.api.content.test_content import CASTLE
 from tests.conftest import Client
 

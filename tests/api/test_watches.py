@@ -9,14 +9,13 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from api.app import create_app
+from api.application.content.intake import Intake
+from api.application.content.purges import Purges
 from api.composition import Services
-from api.content_watch import ContentWatch
-from api.contents import Contents
-from api.ledger import Ledger
-from api.purging import Purging
-from api.serving import listening, serving
-from api.watching import Watch, own_session
+from api.http.app import create_app
+from api.http.server import listening, serving
+from api.workers.content_janitor import ContentJanitor
+from api.workers.worker import Worker, own_session
 from domain.asset.events import Content
 from infra.supervision import FAILURES
 from tests.conftest import new_tenant
@@ -35,8 +34,8 @@ def purged(services: Services) -> UUID:
     """A tenant with an asset that is about to be purged; returns the tenant."""
     tenant_id = new_tenant(services)
     session = own_session(services, tenant_id)
-    row, _ = Contents(Ledger(session), services.rules).create(None, [b"x"], Content(), "a.txt", None)
-    Purging(session).request(row.asset_id)
+    row, _ = Intake(session, services.rules).create(None, [b"x"], Content(), "a.txt", None)
+    Purges(session).request(row.asset_id)
     return tenant_id
 
 
@@ -54,7 +53,7 @@ def test_what_nobody_expected_is_logged_and_holds_up_no_other_tenant(quiet: Serv
     sick, healthy = purged(quiet), [purged(quiet) for _ in range(3)]
     damage(quiet, sick)
     with capture_logs() as logged:
-        ContentWatch(quiet, DAY).look()
+        ContentJanitor(quiet, DAY).look()
     assert [(entry["event"], entry["tenant_id"], entry["exc_info"]) for entry in logged] == [
         ("watch failed", str(sick), True)
     ]
@@ -62,7 +61,7 @@ def test_what_nobody_expected_is_logged_and_holds_up_no_other_tenant(quiet: Serv
 
 
 def test_a_watch_that_fails_again_and_again_turns_health_red(quiet: Services, health: str) -> None:
-    with ContentWatch(quiet, DAY) as watch:
+    with ContentJanitor(quiet, DAY) as watch:
         answer = httpx.get(health).json()
         assert (answer["status"], answer["failures"], answer["watches"], answer["problems"]) == ("ok", [], [], [])
         assert {thread["name"]: thread["works"] for thread in answer["threads"]} == {
@@ -81,7 +80,7 @@ def test_a_watch_that_fails_again_and_again_turns_health_red(quiet: Services, he
     assert httpx.get(health).status_code == 200
 
 
-class Ending(Watch):
+class Ending(Worker):
     """A watch that ends by itself, as none should."""
 
     def round(self) -> float:
@@ -98,7 +97,7 @@ def test_a_watch_that_has_ended_turns_health_red(quiet: Services, health: str) -
         assert (answer.status_code, answer.json()["watches"]) == (503, ["ending"])
 
 
-class Failing(Watch):
+class Failing(Worker):
     """A watch whose every round fails."""
 
     def round(self) -> float:

@@ -8,7 +8,7 @@ import httpx
 
 from tests.api.content.test_content import CASTLE, put, sha256, with_content
 from tests.api.content.test_uploads import begin, send
-from tests.api.working import IMAGE, Json, asked, claim, done
+from tests.api.workers import IMAGE, Json, asked, claim, done
 from tests.conftest import Client
 
 Request = Callable[[], httpx.Response]

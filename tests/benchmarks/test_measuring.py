@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.ground import Ground, prepared
-from benchmarks.rounds import SCALES
-from benchmarks.rows import Row, selected
+from benchmarks.environment import Ground, prepared
+from benchmarks.schedule import SCALES
+from benchmarks.suite import Row, selected
 from tests.memory import quick_folder
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.results import TARGETS, Result, Target, write
-from benchmarks.rounds import Pairs, Scale, in_turns
-from benchmarks.rows import ROWS, selected
+from benchmarks.schedule import Pairs, Scale, in_turns
+from benchmarks.suite import ROWS, selected
 
 SCALE = Scale(rounds=3, seconds=0, assets=0, peer_events=0, rebuilds=2, upload=0, files=0, changes=0, budget=60)
 

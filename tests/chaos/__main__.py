@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from api import logs
+from api.cli import logging_setup
 from tests.chaos.plan import Size
 from tests.chaos.running import Report, run
 
@@ -26,7 +26,7 @@ def main(
     projections: Annotated[str, typer.Option(help="Which read models take part, by commas; all if none.")] = "",
 ) -> None:
     """Run the ledger under faults, check everything, and report; ends with 1 if anything is wrong."""
-    logs.configure(logging.CRITICAL)
+    logging_setup.configure(logging.CRITICAL)
     size = Size(
         events=events,
         rounds=rounds,

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import psycopg
 
-from infra.embedded import start, watchdog
+from infra.embedded_postgres import start, watchdog
 from tests.chaos.cutting import Cutter, When
 from tests.chaos.plan import PAUSE, Plan
 from tests.chaos.staff import Staff

@@ -6,9 +6,9 @@ from typing import Any
 
 from infra.event_log.mapper import SealingMapper
 from projections.catalogue import PROJECTIONS
-from projections.engine import Engine
+from projections.engine.engine import Engine
+from projections.engine.follower import Follower
 from projections.projection import Projection
-from projections.running import Follower
 from tests.chaos.plan import Plan, reaching, until_told
 
 
@@ -21,7 +21,7 @@ def fold(plan: Plan, dies_at: str | None, passes: int) -> None:
     """Follow the logs until told to end, or until a point has been passed so often."""
     left = passes
 
-    def probe(point: str) -> None:
+    def on_stage(point: str) -> None:
         nonlocal left
         if point == dies_at:
             left -= 1
@@ -30,7 +30,7 @@ def fold(plan: Plan, dies_at: str | None, passes: int) -> None:
 
     stopped = until_told()
     with reaching(plan, stopped) as services:
-        follower = Follower(Engine(services.projector, SealingMapper(services.keys), chosen(plan), probe))
+        follower = Follower(Engine(services.projector, SealingMapper(services.keys), chosen(plan), on_stage))
         signal.signal(signal.SIGTERM, lambda *_: follower.stop())
         if not stopped.is_set():
             follower.run()

@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 from api.composition import Services, connected, utc_now
 from domain.errors import ServiceUnavailableError
 from domain.event import Actor, Context
-from infra.servers import Servers
+from infra.databases import Databases
 from infra.settings import Settings
 
 TENANTS = 4
@@ -51,9 +51,9 @@ class Plan:
     directory: Path
     seed: int
     size: Size
-    direct: Servers
+    direct: Databases
     """The databases without the proxy."""
-    servers: Servers
+    servers: Databases
     settings: Settings
     tenants: tuple[UUID, ...]
 

@@ -9,12 +9,12 @@ from uuid import UUID
 from eventsourcing.persistence import StoredEvent
 from uuid_utils.compat import uuid7
 
+from api.application.jobs import Jobs
 from api.composition import Services
-from api.jobs import Jobs
 from domain.errors import OutcomeUnknownError, ServiceUnavailableError
 from domain.job.inputs import Completion, Failure, NewJob
 from domain.reference import Reference
-from infra.event_log.appending import Place
+from infra.event_log.append_call import Place
 from infra.event_log.recorder import LogRecorder
 from projections.jobs.fold import JobRow
 from tests.chaos.plan import context
@@ -29,11 +29,11 @@ class KeptRecorder(LogRecorder):
         self._attempt = attempt
         self.attempts: list[tuple[Sequence[StoredEvent], Sequence[Place]]] = []
 
-    def append(self, events: Sequence[StoredEvent], under: int | None = None) -> Sequence[Place]:
+    def append(self, events: Sequence[StoredEvent], policy_revision: int | None = None) -> Sequence[Place]:
         """Append as the log does."""
         self._attempt(events)
         self.attempts.append((events, ()))
-        places = super().append(events, under)
+        places = super().append(events, policy_revision)
         self.attempts[-1] = events, places
         return places
 

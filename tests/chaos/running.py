@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from api.composition import Services, connected
-from infra.embedded import start
-from infra.servers import Servers, embedded
+from infra.databases import Databases, create_databases
+from infra.embedded_postgres import start
 from infra.settings import Settings
-from projections.engine import POINTS
+from projections.engine.engine import STAGES
 from tests.chaos import records
 from tests.chaos.cutting import Cutter, When
 from tests.chaos.faults import DURABLE, Faults
@@ -56,14 +56,16 @@ def run(size: Size, seed: int, tell: Tell = lambda _what, _events: None) -> Repo
     try:
         with ExitStack() as uses:
             cluster = uses.enter_context(start(directory / "cluster", DURABLE))
-            direct = embedded(cluster)
+            direct = create_databases(cluster)
             direct.migrate()
             return _on(size, seed, directory, direct, uses, cluster.conninfo("asset_ledger"), tell)
     finally:
         shutil.rmtree(directory)
 
 
-def _on(size: Size, seed: int, directory: Path, direct: Servers, uses: ExitStack, superuser: str, tell: Tell) -> Report:
+def _on(
+    size: Size, seed: int, directory: Path, direct: Databases, uses: ExitStack, superuser: str, tell: Tell
+) -> Report:
     settings = Settings(key_encryption_key=base64.b64encode(os.urandom(32)).decode(), follow=False)
     report = Report(seed)
     with connected(settings, direct) as services:
@@ -116,7 +118,7 @@ def _work(plan: Plan, staff: Staff, cutter: Cutter, uses: ExitStack, tell: Tell)
 
 
 def _enough(plan: Plan, staff: Staff) -> bool:
-    died = min(staff.deaths[point] for point in POINTS)
+    died = min(staff.deaths[point] for point in STAGES)
     return died >= plan.size.rounds and records.written(plan.directory, "acks") >= plan.size.events
 
 
@@ -141,7 +143,7 @@ def _count(plan: Plan, report: Report, faults: Faults, staff: Staff, cutter: Cut
     report.faults = {
         **faults.done,
         **{f"connection cut {when.value}": cutter.made[when] for when in When},
-        **{f"worker killed when it had {point}": staff.deaths[point] for point in POINTS},
+        **{f"worker killed when it had {point}": staff.deaths[point] for point in STAGES},
     }
 
 

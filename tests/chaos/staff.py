@@ -9,8 +9,8 @@ from itertools import count, cycle
 from multiprocessing.process import BaseProcess
 from signal import SIGKILL
 
-from api import logs
-from projections.engine import POINTS
+from api.cli import logging_setup
+from projections.engine.engine import STAGES
 from tests.chaos.folding import fold
 from tests.chaos.plan import FOLLOWERS, WORKERS, WRITERS, Plan
 from tests.chaos.reading import follow
@@ -32,7 +32,7 @@ class Staff:
         self._plan = plan
         self._chance = random.Random(f"{plan.seed} staff")  # noqa: S311 - chosen again by the same seed
         self._numbers = count()
-        self._points = cycle(POINTS)
+        self._points = cycle(STAGES)
         self._running: dict[tuple[str, int], BaseProcess] = {}
         self._dying: dict[int, str] = {}
         self.mortal = True
@@ -120,6 +120,6 @@ def _process(work: Callable[..., None], *said: object) -> BaseProcess:
 
 def _quietly(work: Callable[..., None], *said: object) -> None:
     """Work without a word about connections lost, of which there are many; what goes wrong is raised."""
-    logs.configure(logging.CRITICAL)
+    logging_setup.configure(logging.CRITICAL)
     logging.disable(logging.ERROR)
     work(*said)

@@ -2,7 +2,7 @@
 
 import secrets
 
-from projections.engine import POINTS
+from projections.engine.engine import STAGES
 from tests.chaos.cutting import When
 from tests.chaos.plan import Size
 from tests.chaos.running import run
@@ -15,6 +15,6 @@ def test_nothing_is_lost_doubled_skipped_or_folded_otherwise_whatever_happens() 
     report = run(SHORT, seed)
     assert report.wrong == {}, f"seed {seed}"
     assert all(report.faults.values()), report.faults
-    assert len(report.faults) == 8 + len(When) + len(POINTS)
+    assert len(report.faults) == 8 + len(When) + len(STAGES)
     assert report.appends["acknowledged"] > 0
     assert report.appends["refused: the revision is taken"] > 0

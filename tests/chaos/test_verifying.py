@@ -7,13 +7,14 @@ from uuid import UUID
 import psycopg
 import pytest
 from eventsourcing.persistence import StoredEvent
+from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from uuid_utils.compat import uuid7
 
 from api.composition import Services
-from domain.asset import asset as aggregate
+from domain.asset import creation
 from domain.asset.inputs import NewAsset
-from infra.servers import Servers
+from infra.databases import Databases
 from infra.settings import Settings
 from projections.assets.fold import ASSETS
 from projections.audit_trail.fold import AUDIT_TRAIL
@@ -29,7 +30,7 @@ from tests.projections.tables import catch_up
 class Ledger:
     """A log of two tenants with three events each, and true records of it."""
 
-    def __init__(self, services: Services, databases: Servers, settings: Settings, directory: Path) -> None:
+    def __init__(self, services: Services, databases: Databases, settings: Settings, directory: Path) -> None:
         tenants = empty_log(services), empty_log(services)
         self.services = services
         self.plan = Plan(directory, 1, Size(1), databases, databases, settings, tenants)
@@ -69,7 +70,7 @@ class Ledger:
 
 
 @pytest.fixture
-def ledger(quiet: Services, databases: Servers, settings: Settings, tmp_path: Path) -> Ledger:
+def ledger(quiet: Services, databases: Databases, settings: Settings, tmp_path: Path) -> Ledger:
     """A ledger that is as it should be."""
     return Ledger(quiet, databases, settings, tmp_path)
 
@@ -156,11 +157,12 @@ def test_what_a_killed_process_wrote_half_is_left_out(ledger: Ledger) -> None:
 def test_a_read_model_that_is_not_as_its_rebuild_makes_it_is_found(quiet: Services) -> None:
     tenant = new_tenant(quiet)
     new = NewAsset.model_validate({"media": {"media_kind": "image"}, "name": "Castle"})
-    quiet.log.of(tenant).record(aggregate.create(context(), tenant, uuid7(), new))
+    quiet.log.of(tenant).record(creation.create(context(), tenant, uuid7(), new))
     catch_up(quiet)
     assert verify_read_models(quiet, [ASSETS, AUDIT_TRAIL]) == {}
     with quiet.projector.connection() as connection:
-        connection.execute("UPDATE read_models.assets_v2 SET name = 'forged'")
+        table = sql.Identifier("read_models", ASSETS.table.name)
+        connection.execute(sql.SQL("UPDATE {} SET name = 'forged'").format(table))
     found = verify_read_models(quiet, [ASSETS, AUDIT_TRAIL])
     assert list(found) == [ASSETS.name]
     assert verify_read_models(quiet, [ASSETS, AUDIT_TRAIL]) == {}, "the rebuild has mended it"

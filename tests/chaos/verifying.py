@@ -11,14 +11,14 @@ import psycopg
 from psycopg import sql
 
 from api.composition import Services
-from infra.sql import beside
+from infra.sql import load_statements
+from projections.engine.rebuild import rebuild
 from projections.projection import Projection
-from projections.running import rebuild
 from tests.chaos.plan import FOLLOWERS, Plan
 from tests.chaos.reading import START, chained, read_seen
 from tests.chaos.records import read
 
-_SQL = beside(__file__, "verifying.sql")
+_SQL = load_statements(__file__, "verifying.sql")
 _COPY = sql.SQL("COPY chaos.{} FROM STDIN")
 NEVER = {
     "acknowledged events that are not in the log as they were told": "lost",
@@ -90,16 +90,16 @@ def left(services: Services, projections: list[Projection[Any]]) -> Iterator[int
     before, deadline = None, 0.0
     names = {projection.name for projection in projections}
     while True:
-        lag = [row for row in services.engine.lag() if row[0] in names]
-        if failures := [row for row in services.engine.failures() if row[0] in names]:
+        lags = [lag for lag in services.engine.lag() if lag.projection in names]
+        if failures := [failure for failure in services.engine.failures() if failure.projection in names]:
             raise AssertionError(f"stopped: {failures}")
-        behind = sum(head - position for *_, position, head, _, _ in lag)
-        if lag and not behind:
+        behind = sum(lag.behind for lag in lags)
+        if lags and not behind:
             return
         if behind != before:
             before, deadline = behind, time.monotonic() + STALLED_SECONDS
         elif time.monotonic() > deadline:
-            raise AssertionError(f"the read models do not catch up: {lag}")
+            raise AssertionError(f"the read models do not catch up: {lags}")
         yield behind
 
 

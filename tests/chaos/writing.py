@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 
 from api.composition import Services
 from domain.asset import asset as aggregate
+from domain.asset import creation
 from domain.asset.events import AssetEvent
 from domain.asset.inputs import NewAsset, NewDescription
 from domain.errors import LogBusyError, OutcomeUnknownError, QueueFullError, ServiceUnavailableError
@@ -97,7 +98,7 @@ class Writer:
             "references": [f"message:m{self._chance.randrange(100)}"],
             "model": "sdxl",
         }
-        return aggregate.create(context(), self._log.tenant_id, asset_id, NewAsset.model_validate(said))
+        return creation.create(context(), self._log.tenant_id, asset_id, NewAsset.model_validate(said))
 
     def _change(self) -> None:
         """Change an asset, one's own or the one that everybody changes; now and then on what is no longer so."""

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,46 +15,37 @@ import psycopg
 import pytest
 import typer
 
-from api.app import create_app
 from api.cli.main import app as command_line
 from api.composition import connected
-from api.problems import STATUS, problem_of
-from api.ranges import RangeRefusedError
+from api.http.app import create_app
+from api.http.byte_ranges import RangeRefusedError
+from api.http.problems import BASES, STATUS, problem_of
 from domain.errors import LedgerError, OutcomeUnknownError
 from domain.event import event_types
-from infra.embedded import start
-from infra.servers import servers_of
+from infra.databases import databases_of
+from infra.embedded_postgres import start
 from infra.settings import Settings
 from infra.tenants import list_tenants
 from tests.conftest import QUICK, Client, new_tenant
-from tests.docs.executing import DOCS, README, ROOT, bash, blocks, follow, run
+from tests.docs.executing import DOCS, README, ROOT, blocks, follow, run
 from tests.memory import quick_folder
 
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
-PAGES = [README, ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
-
-
-def answers(told: str) -> tuple[list[Any], str]:
-    """The JSON answers that come first, and the text after them."""
-    found = []
-    while told.startswith("{"):
-        answer, end = json.JSONDecoder().raw_decode(told)
-        found.append(answer)
-        told = told[end:].strip()
-    return found, told
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
 
 
 def only_asset(client: Client) -> dict[str, Any]:
     """The one asset of the client's tenant."""
     (asset,) = client.page(workflow_id="w7")["items"]
-    found: dict[str, Any] = client.get(f"/v1/assets/{asset['id']}").json()
-    return found
+    current: dict[str, Any] = client.get(f"/v1/assets/{asset['id']}").json()
+    return current
 
 
-def test_the_curl_story_of_the_readme_does_what_it_says(shell: dict[str, str], client: Client) -> None:
-    (story,) = blocks(README, "bash")
-    told = bash(story, shell)
+def test_the_curl_story_of_the_readme_prints_what_the_readme_shows(
+    shell: dict[str, str], client: Client, tmp_path: Path
+) -> None:
+    _, created, listed, changed, read, job_story = follow(README, shell, tmp_path)
 
     asset = only_asset(client)
     assert (asset["name"], asset["origin"], asset["links"]) == (
@@ -66,23 +58,25 @@ def test_the_curl_story_of_the_readme_does_what_it_says(shell: dict[str, str], c
         ("asset.created", None),
         ("asset.described", "the client asked"),
     ]
-    (found, changed, events), names = answers(told)
-    assert found["items"][0]["id"] == changed["id"] == asset["id"]
-    assert events["items"] == history
-    assert names.split("\n") == ["Castle at dusk", "Castle at dusk", "running", "succeeded"]
+    renamed, refused = map(json.loads, changed.splitlines())
+    events, name = read.splitlines()
+    assert json.loads(listed)["items"] == [json.loads(created)]
+    assert (renamed["id"], refused["status"]) == (asset["id"], 412)
+    assert (json.loads(events)["items"], name) == (history, "Castle at dusk")
+    assert job_story.splitlines() == ["running", "succeeded"]
     (job,) = client.page("/v1/jobs", workflow_id="w8", status="succeeded")["items"]
     assert client.ids(workflow_id="w8", job_id=job["id"]) == job["assets"]
 
 
 def test_the_python_story_of_the_readme_does_what_it_says(exports: dict[str, str], client: Client) -> None:
     (story,) = blocks(README, "python")
-    told = run([sys.executable, "-c", story], exports).splitlines()
+    lines = run([sys.executable, "-c", story], exports).splitlines()
 
     asset = only_asset(client)
     assert asset["name"] == "Castle at night"
-    assert told[0] == "['Castle at dusk']"
-    assert [line.split()[2] for line in told[1:3]] == [event["topic"] for event in client.history(asset["id"])]
-    assert told[3:] == ["Castle at dusk"]
+    assert lines[0] == "['Castle at dusk']"
+    assert [line.split()[2] for line in lines[1:3]] == [event["topic"] for event in client.history(asset["id"])]
+    assert lines[3:] == ["Castle at dusk"]
 
 
 def test_the_roles_of_the_how_to_are_enough_for_a_ledger() -> None:
@@ -93,10 +87,10 @@ def test_the_roles_of_the_how_to_are_enough_for_a_ledger() -> None:
             with psycopg.connect(cluster.conninfo("postgres"), autocommit=True) as connection:
                 for statement in roles.split(";\n"):
                     connection.execute(statement.encode())
-            found = servers_of(cluster, "asset_ledger", "asset_ledger_keys")
-            assert found.migrate()
+            databases = databases_of(cluster, "asset_ledger", "asset_ledger_keys")
+            assert databases.migrate()
             settings = Settings(key_encryption_key=base64.b64encode(bytes(32)).decode(), follow=False)
-            with connected(settings, found) as services:
+            with connected(settings, databases) as services:
                 new_tenant(services)
                 assert [head for _, _, head, _ in list_tenants(services.projector)] == [1]
 
@@ -175,7 +169,7 @@ def kinds_of(error: type[LedgerError]) -> Iterator[type[LedgerError]]:
 
 
 def test_every_error_that_can_be_answered_is_in_the_reference() -> None:
-    answered = [kind for kind in kinds_of(LedgerError) if set(kind.__mro__) & set(STATUS)]
+    answered = [kind for kind in kinds_of(LedgerError) if kind not in BASES and set(kind.__mro__) & set(STATUS)]
     assert OutcomeUnknownError in answered
     types = {kind: problem_of(kind(), "").type for kind in answered if kind is not RangeRefusedError}
     assert [name for name in types.values() if f"| `{name}` |" not in reference("http.md")] == []
@@ -214,6 +208,12 @@ def test_every_page_is_reachable_from_the_index() -> None:
             links = [(page.parent / link.partition("#")[0]).resolve() for link in _LINK.findall(prose(page))]
             ahead += [link for link in links if link.suffix == ".md"]
     assert set(PAGES) - seen == {README}
+
+
+def test_the_version_is_the_newest_in_the_changelog() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    unreleased, released = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[:2]
+    assert (unreleased, released) == ("Unreleased", project["version"])
 
 
 def test_every_decision_is_listed_in_order_and_quotable() -> None:

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from domain.asset.inputs import NewAsset, NewDescription
 from domain.event import Actor
+from domain.json_documents import REFERENCE
 from domain.reference import ORIGIN_KINDS, Reference
-from domain.values import REFERENCE
 
 text = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), min_size=1, max_size=20)
 scalars = (

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.asset import asset as aggregate
+from domain.asset import creation
 from domain.asset.asset import MOST_HOLDS, MOST_LINKS, Asset
 from domain.asset.events import AssetContentStored, AssetEvent
 from domain.asset.inputs import NewAsset, NewContent, NewDescription
@@ -38,10 +39,10 @@ MESSAGE, OTHER, WORKFLOW, WORLD = map(Reference.parse, ("message:m1", "message:m
 Command = Callable[[Asset], Sequence[AssetEvent]]
 
 
-def recorded(**said: Any) -> Asset:
+def recorded(**fields: Any) -> Asset:
     """An asset right after it was recorded."""
-    new = NewAsset.model_validate({"media": {"media_kind": "image"}} | said)
-    return aggregate.created(aggregate.create(CONTEXT, TENANT, ASSET, new))
+    new = NewAsset.model_validate({"media": {"media_kind": "image"}} | fields)
+    return aggregate.created(creation.create(CONTEXT, TENANT, ASSET, new))
 
 
 def after(asset: Asset, *commands: Command) -> Asset:
@@ -59,8 +60,8 @@ def unlink(*references: Reference) -> Command:
     return lambda asset: asset.unlink(CONTEXT, references)
 
 
-def describe(**said: Any) -> Command:
-    return lambda asset: asset.describe(CONTEXT, NewDescription.model_validate(said))
+def describe(**fields: Any) -> Command:
+    return lambda asset: asset.describe(CONTEXT, NewDescription.model_validate(fields))
 
 
 def delete(asset: Asset) -> Sequence[AssetEvent]:
@@ -71,14 +72,14 @@ def restore(asset: Asset) -> Sequence[AssetEvent]:
     return asset.restore(CONTEXT)
 
 
-def store(number: int, **said: Any) -> Command:
+def store(number: int, **fields: Any) -> Command:
     new = NewContent.model_validate(
         {
             "content_id": UUID(int=number),
             "content": {"content_type": "image/png", "size": 3, "sha256": "a" * 64},
             "media": {"media_kind": "image", "format": "png"},
         }
-        | said
+        | fields
     )
     return lambda asset: asset.store_content(CONTEXT, new)
 
@@ -260,7 +261,7 @@ commands = st.one_of(
 
 @given(some.new_assets, st.lists(commands, max_size=15))
 def test_replaying_what_happened_gives_the_same_asset_and_never_refuses(new: NewAsset, asked: list[Command]) -> None:
-    happened: list[AssetEvent] = [aggregate.create(CONTEXT, TENANT, ASSET, new)]
+    happened: list[AssetEvent] = [creation.create(CONTEXT, TENANT, ASSET, new)]
     asset = aggregate.project(None, happened)
     for command in asked:
         assert asset is not None
@@ -281,7 +282,7 @@ def test_replaying_what_happened_gives_the_same_asset_and_never_refuses(new: New
     st.permutations([link(MESSAGE), unlink(MESSAGE), delete, delete, restore, restore, hold("a"), hold("a")]),
 )
 def test_even_events_no_rule_would_allow_now_can_be_replayed(new: NewAsset, asked: list[Command]) -> None:
-    start = aggregate.created(aggregate.create(CONTEXT, TENANT, ASSET, new))
+    start = aggregate.created(creation.create(CONTEXT, TENANT, ASSET, new))
     anything: list[AssetEvent] = [
         event
         for command in asked

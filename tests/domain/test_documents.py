@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.asset import asset as aggregate
+from domain.asset import creation
 from domain.asset.events import AssetCreated, AssetDescribed
 from domain.asset.inputs import NewAsset, NewDescription
-from domain.documents import (
+from domain.event import event_types, from_parts, to_parts
+from domain.large_documents import (
     DOCUMENTS,
     MOST_IN_EVENT,
     StoredDocument,
@@ -20,7 +22,6 @@ from domain.documents import (
     same_document,
     too_large,
 )
-from domain.event import event_types, from_parts, to_parts
 from tests.domain.test_asset import ASSET, CONTEXT, TENANT
 
 ID = UUID(int=17)
@@ -32,9 +33,9 @@ def text(size: int | None) -> dict[str, Any] | None:
     return None if size is None else {"text": "x" * size}
 
 
-def created(**said: Any) -> AssetCreated:
-    new = NewAsset.model_validate({"media": {"media_kind": "image"}} | said)
-    return aggregate.create(CONTEXT, TENANT, ASSET, new)
+def created(**fields: Any) -> AssetCreated:
+    new = NewAsset.model_validate({"media": {"media_kind": "image"}} | fields)
+    return creation.create(CONTEXT, TENANT, ASSET, new)
 
 
 def test_the_largest_document_leaves_first() -> None:

@@ -131,7 +131,7 @@ def test_the_secret_shows_in_no_representation() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "again", "same"),
+    ("fields", "again", "same"),
     [
         ({}, {"reason": "sent twice"}, True),
         ({"assets": [IMAGE | {"tags": []}]}, {"assets": [IMAGE | {"reason": "better"}]}, True),
@@ -144,9 +144,9 @@ def test_the_secret_shows_in_no_representation() -> None:
     ],
 )
 def test_a_completion_is_the_same_when_it_says_the_same(
-    said: dict[str, Any], again: dict[str, Any], same: bool
+    fields: dict[str, Any], again: dict[str, Any], same: bool
 ) -> None:
-    first, second = (Completion.model_validate({"attempt": 1} | body) for body in (said, again))
+    first, second = (Completion.model_validate({"attempt": 1} | body) for body in (fields, again))
     assert (OURS.digest("completion", first.identity()) == OURS.digest("completion", second.identity())) is same
 
 

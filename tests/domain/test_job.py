@@ -28,9 +28,9 @@ IMAGE: dict[str, Any] = {"media": {"media_kind": "image"}}
 Command = Callable[[Job], Sequence[Event]]
 
 
-def requested(key: str | None = None, **said: Any) -> Job:
+def requested(key: str | None = None, **fields: Any) -> Job:
     """A job right after it was asked for."""
-    new = NewJob.model_validate({"media_kind": "image"} | said)
+    new = NewJob.model_validate({"media_kind": "image"} | fields)
     return aggregate.requested(aggregate.request(CONTEXT, TENANT, IDENTITY, new, key))
 
 

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from domain.asset import asset as assets
+from domain.asset import creation
 from domain.asset.events import AssetCreated
 from domain.asset.inputs import NewAsset, NewDescription
 from domain.errors import (
@@ -37,44 +38,44 @@ CONTEXT = Context(
 WORLD, OTHER, CLAIM = map(Reference.parse, ("world:w1", "world:w2", "claim:c7"))
 
 
-def policy(**said: Any) -> Policy:
-    return NewPolicy.model_validate(said).policy()
+def policy(**fields: Any) -> Policy:
+    return NewPolicy.model_validate(fields).policy()
 
 
-def new_asset(**said: Any) -> Use:
+def new_asset(**fields: Any) -> Use:
     """What recording an image uses."""
-    new = NewAsset.model_validate({"media": {"media_kind": "image"}} | said)
-    return use(use_of(assets.create(CONTEXT, TENANT, ASSET, new)))
+    new = NewAsset.model_validate({"media": {"media_kind": "image"}} | fields)
+    return use(use_of(creation.create(CONTEXT, TENANT, ASSET, new)))
 
 
-def job(**said: Any) -> Job:
+def job(**fields: Any) -> Job:
     """A job right after it was asked for."""
-    new = NewJob.model_validate({"media_kind": "image"} | said)
+    new = NewJob.model_validate({"media_kind": "image"} | fields)
     return jobs.requested(jobs.request(CONTEXT, TENANT, IDENTITY, new, None))
 
 
-def new_job(**said: Any) -> Use:
+def new_job(**fields: Any) -> Use:
     """What asking for an image uses."""
-    new = NewJob.model_validate({"media_kind": "image"} | said)
+    new = NewJob.model_validate({"media_kind": "image"} | fields)
     event = jobs.request(CONTEXT, TENANT, IDENTITY, new, None)
     return use(use_of(event, jobs.requested(event)))
 
 
-def use(found: Use | None) -> Use:
-    assert found is not None
-    return found
+def use(candidate: Use | None) -> Use:
+    assert candidate is not None
+    return candidate
 
 
-@pytest.mark.parametrize("made", [new_asset, new_job])
-@pytest.mark.parametrize("said", [{"client_id": "c1"}, {"references": ["client:c1"]}, {"scope": "client:c1"}])
-def test_a_required_kind_may_come_by_any_name_or_as_the_scope(made: Any, said: dict[str, Any]) -> None:
-    policy(required_references=["client"]).check(made(**said), {})
+@pytest.mark.parametrize("use_with", [new_asset, new_job])
+@pytest.mark.parametrize("fields", [{"client_id": "c1"}, {"references": ["client:c1"]}, {"scope": "client:c1"}])
+def test_a_required_kind_may_come_by_any_name_or_as_the_scope(use_with: Any, fields: dict[str, Any]) -> None:
+    policy(required_references=["client"]).check(use_with(**fields), {})
 
 
-@pytest.mark.parametrize("made", [new_asset, new_job])
-def test_a_required_kind_that_is_not_given_is_named(made: Any) -> None:
+@pytest.mark.parametrize("use_with", [new_asset, new_job])
+def test_a_required_kind_that_is_not_given_is_named(use_with: Any) -> None:
     with pytest.raises(MissingReferenceError, match=r"of kind agent, model\."):
-        policy(required_references=["model", "client", "agent"]).check(made(client_id="c1"), {})
+        policy(required_references=["model", "client", "agent"]).check(use_with(client_id="c1"), {})
 
 
 def test_an_origin_counts_as_given() -> None:
@@ -109,9 +110,9 @@ def test_a_very_long_list_of_allowed_tags_is_told_in_part() -> None:
         policy(allowed_tags={"image": [f"t{n}" for n in range(100)]}).check(new_asset(tags=["x"]), {})
 
 
-@pytest.mark.parametrize("made", [new_asset, new_job])
+@pytest.mark.parametrize("use_with", [new_asset, new_job])
 @pytest.mark.parametrize(
-    ("said", "declared", "refusal"),
+    ("fields", "declared", "refusal"),
     [
         ({"claim_id": "c7"}, {}, ReferenceNotDeclaredError),
         ({"claim_id": "c7"}, {CLAIM: None}, None),
@@ -125,26 +126,29 @@ def test_a_very_long_list_of_allowed_tags_is_told_in_part() -> None:
     ],
 )
 def test_a_closed_kind_takes_only_what_is_declared_and_only_where_it_belongs(
-    made: Any, said: dict[str, Any], declared: dict[Reference, Reference | None], refusal: type[LedgerError] | None
+    use_with: Any,
+    fields: dict[str, Any],
+    declared: dict[Reference, Reference | None],
+    refusal: type[LedgerError] | None,
 ) -> None:
     strict = policy(closed_kinds=["claim", "world"])
     if refusal is None:
-        strict.check(made(**said), declared)
+        strict.check(use_with(**fields), declared)
     else:
         with pytest.raises(refusal):
-            strict.check(made(**said), declared)
+            strict.check(use_with(**fields), declared)
 
 
 def test_what_a_job_makes_may_name_the_job_itself_though_nobody_declared_it() -> None:
     running = jobs.evolve(job(), job().start(CONTEXT, 1)[0])
     completion = Completion.model_validate({"attempt": 1, "assets": [{"media": {"media_kind": "image"}}]})
-    (made,) = (e for e in running.succeed(CONTEXT, completion, IDENTITY, {}) if isinstance(e, AssetCreated))
-    policy(required_references=["job"], closed_kinds=["job"]).check(use(use_of(made, running)), {})
+    (created,) = (e for e in running.succeed(CONTEXT, completion, IDENTITY, {}) if isinstance(e, AssetCreated))
+    policy(required_references=["job"], closed_kinds=["job"]).check(use(use_of(created, running)), {})
 
 
 def test_a_policy_has_no_say_in_what_takes_away_ends_or_resumes() -> None:
     new = NewAsset.model_validate({"media": {"media_kind": "image"}, "message_id": "m1", "tags": ["x"]})
-    asset = assets.created(assets.create(CONTEXT, TENANT, ASSET, new))
+    asset = assets.created(creation.create(CONTEXT, TENANT, ASSET, new))
     asset_events = [
         *asset.unlink(CONTEXT, (Reference.parse("message:m1"),)),
         *asset.soft_delete(CONTEXT),
@@ -158,8 +162,8 @@ def test_a_policy_has_no_say_in_what_takes_away_ends_or_resumes() -> None:
 
 
 def test_asking_for_the_next_attempt_uses_what_the_job_was_asked_for_with() -> None:
-    asked = job(claim_id="c7", scope="world:w1")
-    ended = jobs.evolve(asked, asked.cancel(CONTEXT, None)[0])
+    queued = job(claim_id="c7", scope="world:w1")
+    ended = jobs.evolve(queued, queued.cancel(CONTEXT, None)[0])
     (again,) = ended.request_again(CONTEXT, None)
     assert use(use_of(again, ended)).references == (WORLD, CLAIM)
 
@@ -178,7 +182,7 @@ def test_setting_a_policy_replaces_the_whole_one_before_and_the_same_again_chang
 
 
 @pytest.mark.parametrize(
-    "said",
+    "fields",
     [
         {"closed_kinds": ["Not A Kind"]},
         {"required_references": [""]},
@@ -187,22 +191,22 @@ def test_setting_a_policy_replaces_the_whole_one_before_and_the_same_again_chang
         {"forbidden": []},
     ],
 )
-def test_a_policy_that_makes_no_sense_is_refused(said: dict[str, Any]) -> None:
+def test_a_policy_that_makes_no_sense_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        NewPolicy.model_validate(said)
+        NewPolicy.model_validate(fields)
 
 
 def test_declaring_again_changes_nothing_with_the_same_scope_and_is_refused_with_another() -> None:
     new = NewReference.model_validate({"kind": "claim", "id": "c7", "scope": "world:w1"})
-    known = Declarations(TENANT, {})
-    (event,) = known.declare(CONTEXT, IDENTITY, new)
+    state = Declarations(TENANT, {})
+    (event,) = state.declare(CONTEXT, IDENTITY, new)
     assert (event.originator_id, event.originator_version) == (declared_id(IDENTITY, CLAIM), 1)
-    known = declarations.evolve(known, event)
-    assert known.declared == {CLAIM: WORLD}
-    assert known.declare(CONTEXT, IDENTITY, new) == ()
-    for other, told in ((OTHER, "world:w1"), (None, "world:w1")):
-        with pytest.raises(OtherScopeError, match=told):
-            known.declare(CONTEXT, IDENTITY, new.model_copy(update={"scope": other}))
+    state = declarations.evolve(state, event)
+    assert state.declared == {CLAIM: WORLD}
+    assert state.declare(CONTEXT, IDENTITY, new) == ()
+    for other, scope in ((OTHER, "world:w1"), (None, "world:w1")):
+        with pytest.raises(OtherScopeError, match=scope):
+            state.declare(CONTEXT, IDENTITY, new.model_copy(update={"scope": other}))
 
 
 def test_the_id_of_a_declared_reference_tells_nothing_without_the_tenants_secret() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from domain.asset import asset as aggregate
+from domain.asset import creation
 from domain.asset.asset import Asset
 from domain.asset.events import AssetEvent
 from domain.asset.inputs import NewAsset
@@ -18,7 +19,7 @@ DAY = timedelta(days=1)
 def history(*commands: Command) -> Sequence[Recorded]:
     """What happened, a day after the other, whatever the clock said that the events were dated by."""
     new = NewAsset.model_validate({"media": {"media_kind": "image"}})
-    happened: list[AssetEvent] = [aggregate.create(CONTEXT, TENANT, ASSET, new)]
+    happened: list[AssetEvent] = [creation.create(CONTEXT, TENANT, ASSET, new)]
     for command in commands:
         happened += command(_asset(happened))
     return [Recorded(event, number + 1, FIRST + number * DAY) for number, event in enumerate(happened)]

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from pydantic import TypeAdapter, ValidationError
 
+from domain.json_documents import Document
 from domain.media import Media
 from domain.reference import Reference, ReferenceAliases, ReferenceInput, distinct
-from domain.values import Document
 from tests.domain import strategies as some
 
 media: TypeAdapter[Media] = TypeAdapter(Media)

@@ -10,7 +10,7 @@ from typing import Annotated
 import httpx
 import typer
 
-from benchmarks.ground import environment, prepared
+from benchmarks.environment import environment, prepared
 from domain.event import Actor
 from tests.chaos.plan import context
 

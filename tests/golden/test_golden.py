@@ -17,6 +17,7 @@ from domain.tenant import declarations
 from domain.tenant import tenant as tenants
 from infra.event_log.recorder import LogEntry
 from projections.catalogue import PROJECTIONS
+from projections.history import entries
 from projections.projection import fold_all
 from tests.golden.vectors import EVENTS, MAPPER, event_of, golden
 
@@ -72,6 +73,8 @@ def test_every_event_of_every_version_folds_through_every_projection(path: Path)
         rows = fold_all(projection, history)
         touched = set(projection.keys(history[-1].event))
         assert touched <= {*fold_all(projection, history[:-1]), *rows}, projection.name
+        assert "".join(projection.table.lines.blocks(rows.values())).count("\n") == len(rows), projection.name
+    assert [entry.topic for entry in entries(history)] == [recorded.event.TOPIC for recorded in history]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from api.application.content.intake import Intake
+from api.application.imports.importer import Importer
+from api.application.session import Session
 from api.composition import Services
-from api.contents import Contents
-from api.importing import Importing
-from api.ledger import Ledger
-from api.session import Session
-from api.watching import own_session
+from api.workers.worker import own_session
 from infra.content.store import ContentStore
 from tests.conftest import Client
 from tests.importers.databases import Nodetool
@@ -24,7 +23,7 @@ def session(services: Services, client: Client) -> Session:
 
 
 @pytest.fixture
-def importing(services: Services, session: Session) -> Callable[..., Importing]:
+def importing(services: Services, session: Session) -> Callable[..., Importer]:
     """Makes an importer into the client's tenant."""
 
     def make(
@@ -33,9 +32,9 @@ def importing(services: Services, session: Session) -> Callable[..., Importing]:
         store: ContentStore = services.store,
         most: int | None = None,
         reason: str | None = None,
-    ) -> Importing:
+    ) -> Importer:
         rules = replace(services.rules, most=most) if most else services.rules
-        return Importing(Contents(Ledger(replace(session, store=store)), rules), source, "USD", reason)
+        return Importer(Intake(replace(session, store=store), rules), source, "USD", reason)
 
     return make
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from api.importers.items import Item, JobItem
+from api.application.imports.items import Item, JobItem
 from api.importers.nodetool import read
 
 SCHEMA = """

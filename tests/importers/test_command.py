@@ -9,20 +9,20 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from api.cli.importing import kind_of, read_by, run_import
+from api.application.imports.importer import Importer, SourceItem
+from api.application.imports.items import SourceUnreadableError
+from api.cli.imports import kind_of, read_by, run_import
 from api.importers import folder, jsonl
-from api.importers.items import SourceUnreadableError
 from api.importers.nodetool import read
-from api.importing import Found, Importing
 from tests.importers.databases import ASSET, JOB, Nodetool
 from tests.importers.test_importing import SAMPLES
 
 
 @pytest.fixture
-def told(importing: Callable[..., Importing]) -> Callable[..., tuple[list[str], int]]:
+def told(importing: Callable[..., Importer]) -> Callable[..., tuple[list[str], int]]:
     """The lines that an import prints where nobody watches, and how much could not be imported."""
 
-    def run(found: Callable[[], Iterator[Found]]) -> tuple[list[str], int]:
+    def run(found: Callable[[], Iterator[SourceItem]]) -> tuple[list[str], int]:
         printed = io.StringIO()
         listed = run_import(importing(), read_by(found), Console(file=printed, width=60))
         return printed.getvalue().split("\n")[:-1], listed
@@ -85,7 +85,7 @@ def test_an_empty_source_is_told(told: Callable[..., tuple[list[str], int]], tmp
     assert told(lambda: jsonl.read(tmp_path / "lines")) == (["nothing found"], 0)
 
 
-def test_whoever_watches_sees_how_much_is_done_and_read(importing: Callable[..., Importing], tmp_path: Path) -> None:
+def test_whoever_watches_sees_how_much_is_done_and_read(importing: Callable[..., Importer], tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("a" * 1_500)
     printed = io.StringIO()
     watched = Console(file=printed, width=100, force_terminal=True, color_system=None)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from api.application.imports.items import Item, SourceUnreadableError, Unreadable
 from api.importers.folder import read
-from api.importers.items import Item, SourceUnreadableError, Unreadable
 
 
 def written(path: Path, content: bytes = b"x") -> Path:

@@ -15,32 +15,31 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
+from api.application.content.intake import Intake
+from api.application.content.reconciliation import Reconciliation
+from api.application.imports.finished_jobs import GROUP
+from api.application.imports.importer import Importer, SourceItem
+from api.application.imports.items import Item
+from api.application.imports.outcomes import Outcome
+from api.application.session import Session
 from api.composition import Services
-from api.contents import Contents
 from api.importers import folder, jsonl
-from api.importers.items import Item
 from api.importers.nodetool import read
-from api.importers.outcomes import Outcome
-from api.importing import Found, Importing
-from api.ledger import Ledger
-from api.past_jobs import GROUP
-from api.reconciling import Reconciling
-from api.session import Session
-from api.watching import own_session
+from api.workers.worker import own_session
 from domain.errors import ServiceUnavailableError
 from tests.api.content.test_content import with_content
 from tests.api.content.test_purging import store_down
-from tests.api.working import claim
+from tests.api.workers import claim
 from tests.conftest import Client
 from tests.importers.databases import ASSET, JOB, SCHEMA, Nodetool
-from tests.importers.told import assets, counted
+from tests.importers.outcomes import assets, counted
 
 SAMPLES = Path(__file__).parents[2] / "docs" / "samples"
 AN_HOUR_AGO = datetime(2023, 11, 14, 22, 13, 20, 250_000, UTC)
 
 
 def test_a_folder_is_brought_in_with_its_bytes_and_its_times(
-    client: Client, importing: Callable[..., Importing], tmp_path: Path
+    client: Client, importing: Callable[..., Importer], tmp_path: Path
 ) -> None:
     (tmp_path / "deep" / "er").mkdir(parents=True)
     castle = Path(shutil.copy(SAMPLES / "castle.png", tmp_path / "deep" / "er" / "Schloß.png"))
@@ -68,7 +67,7 @@ def test_a_folder_is_brought_in_with_its_bytes_and_its_times(
 
 
 def test_the_same_path_and_bytes_are_brought_in_once(
-    client: Client, importing: Callable[..., Importing], tmp_path: Path
+    client: Client, importing: Callable[..., Importer], tmp_path: Path
 ) -> None:
     (tmp_path / "a.txt").write_text("a")
     (tmp_path / "same.txt").write_text("a")
@@ -82,7 +81,7 @@ def test_the_same_path_and_bytes_are_brought_in_once(
 
 
 def test_what_cannot_be_brought_in_is_told_and_everything_else_is_there(
-    client: Client, importing: Callable[..., Importing], tmp_path: Path
+    client: Client, importing: Callable[..., Importer], tmp_path: Path
 ) -> None:
     (tmp_path / "a.txt").write_text("a")
     (tmp_path / "gone.txt").symlink_to(tmp_path / "nowhere")
@@ -96,7 +95,7 @@ def test_what_cannot_be_brought_in_is_told_and_everything_else_is_there(
 
 
 def test_a_file_that_changes_while_it_is_read_is_refused_and_leaves_nothing(
-    client: Client, services: Services, importing: Callable[..., Importing], tmp_path: Path
+    client: Client, services: Services, importing: Callable[..., Importer], tmp_path: Path
 ) -> None:
     (tmp_path / "a.txt").write_text("a")
 
@@ -117,7 +116,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused_and_leaves_nothing(
 
 
 def test_a_run_that_was_cut_short_is_gone_on_with(
-    session: Session, importing: Callable[..., Importing], tmp_path: Path
+    session: Session, importing: Callable[..., Importer], tmp_path: Path
 ) -> None:
     for number in range(5 * GROUP):
         (tmp_path / f"{number:03}.txt").write_text(f"number {number}")
@@ -129,12 +128,12 @@ def test_a_run_that_was_cut_short_is_gone_on_with(
     assert whole["known"] >= GROUP + 10
     assert whole["imported"] + whole["known"] == 5 * GROUP
     assert counted(importing().run(folder.read(tmp_path))) == {"known": 5 * GROUP}
-    found = Reconciling(session).compare()
+    found = Reconciliation(session).compare()
     assert (found.orphans, found.missing) == ([], [])
 
 
 def test_each_thing_that_is_found_has_one_outcome(
-    client: Client, importing: Callable[..., Importing], tmp_path: Path
+    client: Client, importing: Callable[..., Importer], tmp_path: Path
 ) -> None:
     file: dict[str, Any] = {"media": {"media_kind": "file"}}
     early: list[dict[str, Any]] = [
@@ -156,7 +155,7 @@ def test_each_thing_that_is_found_has_one_outcome(
 
 
 def test_an_asset_whose_file_comes_later_is_one_asset_with_its_bytes(
-    client: Client, importing: Callable[..., Importing], nodetool: Nodetool
+    client: Client, importing: Callable[..., Importer], nodetool: Nodetool
 ) -> None:
     nodetool.insert("assets", ASSET)
     assert counted(importing().run(read(nodetool.path, nodetool.files))) == {"refused": 1}
@@ -166,7 +165,7 @@ def test_an_asset_whose_file_comes_later_is_one_asset_with_its_bytes(
     assert (asset["status"], asset["content"]["version"]) == ("ready", 1)
 
 
-def test_a_row_that_is_there_twice_is_told_of_twice(importing: Callable[..., Importing], tmp_path: Path) -> None:
+def test_a_row_that_is_there_twice_is_told_of_twice(importing: Callable[..., Importer], tmp_path: Path) -> None:
     nodetool = Nodetool(tmp_path, SCHEMA.replace(" PRIMARY KEY", ""))
     nodetool.insert("jobs", JOB, JOB)
     nodetool.insert("assets", ASSET, ASSET)
@@ -179,7 +178,7 @@ def test_a_row_that_is_there_twice_is_told_of_twice(importing: Callable[..., Imp
 
 
 def test_when_the_store_fails_nothing_of_the_group_is_recorded(
-    client: Client, services: Services, importing: Callable[..., Importing], tmp_path: Path
+    client: Client, services: Services, importing: Callable[..., Importer], tmp_path: Path
 ) -> None:
     (tmp_path / "a.txt").write_text("a")
     with_content(client)
@@ -190,7 +189,7 @@ def test_when_the_store_fails_nothing_of_the_group_is_recorded(
 
 
 def test_nodetool_is_brought_in_with_its_jobs_and_what_they_cost(
-    client: Client, importing: Callable[..., Importing], nodetool: Nodetool
+    client: Client, importing: Callable[..., Importer], nodetool: Nodetool
 ) -> None:
     shutil.copy(SAMPLES / "castle.png", nodetool.files / "a1.png")
     nodetool.insert("assets", ASSET)
@@ -222,7 +221,7 @@ def test_nodetool_is_brought_in_with_its_jobs_and_what_they_cost(
 
 
 def test_what_does_not_fit_in_an_entry_is_found_among_the_others(
-    client: Client, importing: Callable[..., Importing], tmp_path: Path
+    client: Client, importing: Callable[..., Importer], tmp_path: Path
 ) -> None:
     file = {"media": {"media_kind": "file"}}
     lines = [file | {"id": f"line-{number}"} for number in range(5)]
@@ -248,14 +247,14 @@ def test_however_often_and_however_far_it_runs_each_item_is_there_once(
     for number, text in enumerate(texts):
         (root / f"{number}.txt").write_text(text)
 
-    def items() -> list[Found]:
+    def items() -> list[SourceItem]:
         return list(folder.read(root))
 
     for _ in range(data.draw(st.integers(min_value=1, max_value=3))):
         some = data.draw(st.lists(st.sampled_from(items()), max_size=20, unique_by=lambda item: item.place))
-        importer = Importing(Contents(Ledger(session), services.rules), "folder", "USD")
+        importer = Importer(Intake(session, services.rules), "folder", "USD")
         assert "refused" not in counted(importer.run(some))
-    importer = Importing(Contents(Ledger(session), services.rules), "folder", "USD")
+    importer = Importer(Intake(session, services.rules), "folder", "USD")
     assert sum(counted(importer.run(items())).values()) == len(texts)
     listed = client.page(limit=200)["items"]
     assert sorted(asset["imported"]["place"] for asset in listed) == sorted(

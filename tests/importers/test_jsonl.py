@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.importers.items import Item, SourceUnreadableError, Unreadable
+from api.application.imports.items import Item, SourceUnreadableError, Unreadable
 from api.importers.jsonl import MOST_BYTES, read
 from domain.reference import Reference
 

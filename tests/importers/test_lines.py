@@ -8,11 +8,11 @@ from typing import Any
 import orjson
 import pytest
 
+from api.application.imports.importer import Importer
+from api.application.imports.outcomes import Outcome
 from api.importers import jsonl
-from api.importers.outcomes import Outcome
-from api.importing import Importing
 from tests.conftest import Client
-from tests.importers.told import assets, counted
+from tests.importers.outcomes import assets, counted
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def lines(tmp_path: Path) -> Callable[..., Path]:
 
 
 def test_a_line_that_is_added_on_top_brings_in_nothing_twice(
-    client: Client, importing: Callable[..., Importing], lines: Callable[..., Path]
+    client: Client, importing: Callable[..., Importer], lines: Callable[..., Path]
 ) -> None:
     assert counted(importing().run(jsonl.read(lines({"path": "1"}, {"path": "2"})))) == {"imported": 2}
     again = jsonl.read(lines({"path": "3"}, {"path": "1"}, {"path": "2"}))
@@ -38,7 +38,7 @@ def test_a_line_that_is_added_on_top_brings_in_nothing_twice(
 
 
 def test_what_a_line_announces_of_its_content_has_to_be_so(
-    client: Client, importing: Callable[..., Importing], lines: Callable[..., Path]
+    client: Client, importing: Callable[..., Importer], lines: Callable[..., Path]
 ) -> None:
     right, wrong = sha256(b"1").hexdigest(), "0" * 64
     path = lines(
@@ -56,7 +56,7 @@ def test_what_a_line_announces_of_its_content_has_to_be_so(
 
 
 def test_the_reason_of_a_line_is_the_reason_of_its_events(
-    client: Client, importing: Callable[..., Importing], lines: Callable[..., Path]
+    client: Client, importing: Callable[..., Importer], lines: Callable[..., Path]
 ) -> None:
     path = lines({"path": "1", "reason": "the client sent it"}, {"path": "2"})
     assert counted(importing(reason="moving house").run(jsonl.read(path))) == {"imported": 2}

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.importers.items import Item, JobItem, SourceUnreadableError, Unreadable
+from api.application.imports.items import Item, JobItem, SourceUnreadableError, Unreadable
 from api.importers.nodetool import Counts, count, read
 from tests.importers.databases import ASSET, JOB, THE_JOB, Nodetool
 

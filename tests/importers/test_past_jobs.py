@@ -4,16 +4,16 @@ from collections.abc import Callable
 
 import pytest
 
+from api.application.imports.importer import Importer
+from api.application.imports.outcomes import Outcome
 from api.importers.nodetool import read
-from api.importers.outcomes import Outcome
-from api.importing import Importing
 from tests.conftest import Client
 from tests.importers.databases import ASSET, JOB, Nodetool
-from tests.importers.told import assets, counted, end_of, jobs
+from tests.importers.outcomes import assets, counted, end_of, jobs
 
 
 def test_a_job_that_made_too_many_assets_to_name_is_recorded_without_their_names(
-    client: Client, importing: Callable[..., Importing], nodetool: Nodetool
+    client: Client, importing: Callable[..., Importer], nodetool: Nodetool
 ) -> None:
     many = 1_700
     nodetool.insert("jobs", JOB, JOB | {"id": "j2"}, JOB | {"id": "j3"})
@@ -31,7 +31,7 @@ def test_a_job_that_made_too_many_assets_to_name_is_recorded_without_their_names
 
 
 def test_an_error_is_kept_as_far_as_an_entry_has_room(
-    client: Client, importing: Callable[..., Importing], nodetool: Nodetool
+    client: Client, importing: Callable[..., Importer], nodetool: Nodetool
 ) -> None:
     errors = ["\x01" * 10_000, "\U0001f3f0" * 11_000, "x" * 11_000]
     nodetool.insert("jobs", *(JOB | {"id": f"j{n}", "status": "failed", "error": e} for n, e in enumerate(errors)))
@@ -55,7 +55,7 @@ def test_an_error_is_kept_as_far_as_an_entry_has_room(
     ],
 )
 def test_a_job_that_is_not_over_is_left_for_later(
-    importing: Callable[..., Importing], nodetool: Nodetool, status: str | None, finished_at: str | None, over: bool
+    importing: Callable[..., Importer], nodetool: Nodetool, status: str | None, finished_at: str | None, over: bool
 ) -> None:
     nodetool.insert("jobs", JOB | {"status": status, "finished_at": finished_at})
     (outcome,) = importing().run(read(nodetool.path))
@@ -64,7 +64,7 @@ def test_a_job_that_is_not_over_is_left_for_later(
 
 
 def test_a_job_is_recorded_once_it_is_over_with_what_was_imported_before(
-    client: Client, importing: Callable[..., Importing], nodetool: Nodetool
+    client: Client, importing: Callable[..., Importer], nodetool: Nodetool
 ) -> None:
     nodetool.insert("jobs", JOB | {"status": "running", "finished_at": None, "cost": None})
     nodetool.insert("assets", ASSET)
@@ -80,7 +80,7 @@ def test_a_job_is_recorded_once_it_is_over_with_what_was_imported_before(
 
 
 def test_a_known_job_that_is_another_at_its_source_is_listed(
-    importing: Callable[..., Importing], nodetool: Nodetool
+    importing: Callable[..., Importer], nodetool: Nodetool
 ) -> None:
     nodetool.insert("jobs", JOB, JOB | {"id": "j2"}, JOB | {"id": "j3", "status": "failed", "error": "no memory"})
     assert counted(importing().run(read(nodetool.path))) == {"imported": 3}
@@ -102,7 +102,7 @@ def test_a_known_job_that_is_another_at_its_source_is_listed(
     ],
 )
 def test_a_cancelled_job_keeps_its_cost_and_what_was_said_of_its_end(
-    client: Client, importing: Callable[..., Importing], nodetool: Nodetool, status: str, error: str, reason: str
+    client: Client, importing: Callable[..., Importer], nodetool: Nodetool, status: str, error: str, reason: str
 ) -> None:
     nodetool.insert("jobs", JOB | {"status": status, "error": error, "cost": 2.5})
     assert counted(importing().run(read(nodetool.path))) == {"imported": 1}

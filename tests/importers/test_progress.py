@@ -5,10 +5,10 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+from api.application.imports.finished_jobs import GROUP
+from api.application.imports.importer import GROUP_BYTES, Importer, in_bounds
 from api.composition import Services
 from api.importers import folder
-from api.importing import GROUP_BYTES, Importing, in_bounds
-from api.past_jobs import GROUP
 
 LARGE = GROUP_BYTES // 2 + 1
 
@@ -34,7 +34,7 @@ def test_a_file_that_is_gone_meanwhile_is_in_some_group(tmp_path: Path) -> None:
 
 
 def test_what_is_recorded_is_told_while_a_large_file_is_on_its_way(
-    services: Services, importing: Callable[..., Importing], tmp_path: Path
+    services: Services, importing: Callable[..., Importer], tmp_path: Path
 ) -> None:
     arrived, go_on = Event(), Event()
 

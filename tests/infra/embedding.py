@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 
-from infra.embedded import EmbeddedCluster, watchdog
+from infra.embedded_postgres import EmbeddedCluster, watchdog
 
 PROJECT = Path(__file__).parents[2]
 DEADLINE_SECONDS = 30
@@ -17,7 +17,7 @@ USER = """
 import signal, sys
 from pathlib import Path
 import psycopg
-from infra.embedded import start
+from infra.embedded_postgres import start
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job would ignore it
 with start(Path(sys.argv[1])) as cluster:

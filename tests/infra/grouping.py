@@ -14,10 +14,10 @@ import psycopg
 from uuid_utils.compat import uuid7
 
 from api.composition import Services
-from infra.event_log.appending import Append, Place
+from infra.databases import Databases
+from infra.event_log.append_call import Append, Place
 from infra.event_log.group_commit import GroupWriter
 from infra.event_log.mapper import EntryToAppend
-from infra.servers import Servers
 from tests.infra.embedding import eventually
 
 TOPIC = "test.written"
@@ -47,9 +47,9 @@ def entry(
     return EntryToAppend(id_, revision, TOPIC, bytes_, at or datetime.now(UTC))
 
 
-def an_append(tenant: UUID, originator: UUID | None = None, under: int | None = None, **said: Any) -> Append:
+def an_append(tenant: UUID, originator: UUID | None = None, policy_revision: int | None = None, **said: Any) -> Append:
     """An append of one event."""
-    return Append(tenant, [entry(tenant, originator, **said)], under)
+    return Append(tenant, [entry(tenant, originator, **said)], policy_revision)
 
 
 def stored(services: Services, tenant: UUID) -> dict[int, bytes]:
@@ -63,7 +63,7 @@ def bytes_at(append: Append, places: Sequence[Place]) -> dict[int, bytes]:
 
 
 @contextmanager
-def held(databases: Servers, *tenants: UUID) -> Iterator[psycopg.Connection]:
+def held(databases: Databases, *tenants: UUID) -> Iterator[psycopg.Connection]:
     """A stranger holds the tenants' heads until the block ends, or until its transaction does."""
     with psycopg.connect(databases.service) as stranger:
         for tenant in tenants:
@@ -71,7 +71,7 @@ def held(databases: Servers, *tenants: UUID) -> Iterator[psycopg.Connection]:
         yield stranger
 
 
-def until_blocked(databases: Servers, backends: int) -> None:
+def until_blocked(databases: Databases, backends: int) -> None:
     """Return when so many connections to this database wait for somebody's lock."""
     blocked = """SELECT count(*) FROM pg_stat_activity
                   WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0"""
@@ -97,7 +97,7 @@ class HeldUp:
 
 
 @contextmanager
-def held_up(databases: Servers, writer: GroupWriter, tenant: UUID) -> Iterator[HeldUp]:
+def held_up(databases: Databases, writer: GroupWriter, tenant: UUID) -> Iterator[HeldUp]:
     """Nothing is sent until the block ends; then all that was asked for goes out as one group.
 
     The writer must be patient with heads, and the tenant nobody else's.

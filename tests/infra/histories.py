@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from uuid import UUID
 
-from api.ledger import Ledger
-from api.session import Session
+from api.application.asset_creation import AssetCreation
+from api.application.session import Session
 from domain.asset.asset import Asset
 from domain.asset.events import AssetEvent
 from domain.asset.inputs import NewAsset, NewDescription
@@ -26,8 +26,7 @@ def named(number: int) -> Callable[[Asset, Context], tuple[AssetEvent, ...]]:
 
 def changed(session: Session, changes: int = CHANGES) -> UUID:
     """An asset that was changed so many times, with the snapshots of it that are due."""
-    ledger = Ledger(session)
-    asset_id = ledger.create_asset(NEW)[0].asset_id
+    asset_id = AssetCreation(session).create(NEW)[0].asset_id
     state = session.log.state(asset_id, ASSET)
     events: list[AssetEvent] = []
     asset = state.asset

@@ -13,13 +13,13 @@ from uuid_utils.compat import uuid7
 
 from api.composition import Services
 from domain.errors import ClockAheadError, MalformedEntryError, TenantNotFoundError
-from infra.event_log import appending
-from infra.servers import Servers
-from infra.sql import beside
+from infra.databases import Databases
+from infra.event_log import append_call
+from infra.sql import load_statements
 from tests.conftest import context, empty_log
 from tests.infra.grouping import TOPIC, document, document_of, entry
 
-APPEND = beside(appending.__file__, "queries.sql")["append"]
+APPEND = load_statements(append_call.__file__, "queries.sql")["append"]
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 Given = tuple[UUID, int, UUID, int, datetime]
@@ -72,7 +72,7 @@ def test_an_append_that_meets_a_taken_revision_is_left_out_whole_and_the_rest_st
         )
     assert positions == [2, None, None, 3]
     assert quiet.log.of(tenant).recorder.select_events(third) == []
-    assert quiet.log.of(tenant).recorder.head() == 3
+    assert quiet.log.of(tenant).head() == 3
 
 
 def test_of_two_appends_of_one_group_with_the_same_revision_the_first_wins(quiet: Services) -> None:
@@ -89,12 +89,12 @@ def test_an_append_for_a_tenant_without_a_log_is_refused_and_nothing_of_its_grou
     ):
         append(connection, (tenant, 1, asset, 1, NOW), (uuid7(), 2, asset, 1, NOW))
     assert refusal.value.sqlstate == "AL001"
-    assert quiet.log.of(tenant).recorder.head() == 0
+    assert quiet.log.of(tenant).head() == 0
     with pytest.raises(TenantNotFoundError):
         quiet.log.of(stranger := uuid7()).recorder.append([entry(stranger)])
 
 
-def test_a_guard_sees_what_was_committed_while_it_waited_for_the_head(quiet: Services, databases: Servers) -> None:
+def test_a_guard_sees_what_was_committed_while_it_waited_for_the_head(quiet: Services, databases: Databases) -> None:
     tenant, asset = empty_log(quiet), uuid7()
     with psycopg.connect(databases.service) as first, ThreadPoolExecutor(1) as others:
         assert append(first, (tenant, 1, asset, 1, NOW)) == [1]
@@ -104,12 +104,12 @@ def test_a_guard_sees_what_was_committed_while_it_waited_for_the_head(quiet: Ser
         assert second.result(30) == [None, 2]
 
 
-def _append_alone(databases: Servers, *events: Given) -> list[int | None]:
+def _append_alone(databases: Databases, *events: Given) -> list[int | None]:
     with psycopg.connect(databases.service, application_name="second") as connection:
         return append(connection, *events)
 
 
-def _wait_until_blocked(databases: Servers) -> None:
+def _wait_until_blocked(databases: Databases) -> None:
     blocked = """SELECT FROM pg_stat_activity
                   WHERE application_name = 'second' AND cardinality(pg_blocking_pids(pid)) > 0"""
     deadline = time.monotonic() + 30
@@ -172,14 +172,14 @@ def test_bytes_that_are_not_what_their_columns_say_are_refused_with_their_whole_
         with pytest.raises(psycopg.Error) as refusal:
             connection.execute(APPEND, call | change(call["sizes"], call["entries"]))
         assert refusal.value.sqlstate == "AL004"
-    assert quiet.log.of(tenant).recorder.head() == 0
+    assert quiet.log.of(tenant).head() == 0
 
 
 def test_an_entry_of_another_tenant_is_not_appended(quiet: Services) -> None:
     tenant, other = empty_log(quiet), empty_log(quiet)
     with pytest.raises(MalformedEntryError, match="begins with"):
         quiet.log.of(tenant).recorder.append([entry(other)])
-    assert quiet.log.of(tenant).recorder.head() == 0
+    assert quiet.log.of(tenant).head() == 0
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_an_entry_of_another_tenant_is_not_appended(quiet: Services) -> None:
 )
 @pytest.mark.parametrize("role", ["service", "projector"])
 def test_the_services_own_roles_can_write_the_log_only_by_the_append_function(
-    quiet: Services, databases: Servers, role: str, statement: str
+    quiet: Services, databases: Databases, role: str, statement: str
 ) -> None:
     _append_alone(databases, (empty_log(quiet), 1, uuid7(), 1, NOW))
     with psycopg.connect(getattr(databases, role)) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -214,7 +214,7 @@ def test_the_services_own_roles_can_write_the_log_only_by_the_append_function(
         "TRUNCATE ledger.log_heads",
     ],
 )
-def test_even_the_owner_cannot_change_or_remove_an_event(quiet: Services, databases: Servers, statement: str) -> None:
+def test_even_the_owner_cannot_change_or_remove_an_event(quiet: Services, databases: Databases, statement: str) -> None:
     _append_alone(databases, (empty_log(quiet), 1, uuid7(), 1, NOW))
     with psycopg.connect(str(databases.owner)) as connection, pytest.raises(psycopg.Error) as refusal:
         connection.execute(statement.encode())
@@ -222,7 +222,7 @@ def test_even_the_owner_cannot_change_or_remove_an_event(quiet: Services, databa
 
 
 @pytest.mark.parametrize("table", ["log_heads", "events", "tenants", "api_keys"])
-def test_a_session_sees_only_the_tenant_it_has_named(quiet: Services, databases: Servers, table: str) -> None:
+def test_a_session_sees_only_the_tenant_it_has_named(quiet: Services, databases: Databases, table: str) -> None:
     mine, other = (quiet.tenants.create(context(), name) for name in ("mine", "other"))
     for tenant in (mine, other):
         quiet.tenants.issue_key(context(), tenant, context().actor)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from uuid_utils.compat import uuid7
 
 from api.composition import Services
-from infra.event_log.appending import Append, Outcome, send
+from infra.event_log.append_call import Append, Outcome, send
 from infra.event_log.mapper import EntryToAppend
 from tests.conftest import empty_log
 from tests.infra.grouping import entry
@@ -19,11 +19,11 @@ from tests.infra.grouping import entry
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
-class Said(NamedTuple):
+class Draft(NamedTuple):
     """An append as it is drawn: everything by number."""
 
     tenant: int
-    under: int | None
+    policy_revision: int | None
     events: list[tuple[int, int, int]]
     """Originator, revision, seconds."""
 
@@ -36,11 +36,11 @@ class Policy(NamedTuple):
 
 
 events = st.tuples(st.integers(0, 2), st.integers(1, 3), st.integers(-30, 0))
-appends = st.builds(Said, st.integers(0, 2), st.sampled_from([None, None, 0, 1]), st.lists(events, max_size=4))
+appends = st.builds(Draft, st.integers(0, 2), st.sampled_from([None, None, 0, 1]), st.lists(events, max_size=4))
 groups = st.lists(appends, min_size=1, max_size=8)
 steps = st.lists(st.tuples(groups, st.booleans()) | st.builds(Policy, st.integers(0, 2), st.just(1)), max_size=6)
 
-Told = list[tuple[int, datetime]] | str
+Answer = list[tuple[int, datetime]] | str
 """The places, or the kind of the refusal."""
 
 
@@ -53,26 +53,26 @@ class Log:
 
     def place(self, originator: UUID, revision: int) -> int | None:
         """The position of a revision, if it is taken."""
-        found = [n for n, (o, r, *_) in enumerate(self.entries, 1) if (o, r) == (originator, revision)]
-        return found[0] if found else None
+        positions = [n for n, (o, r, *_) in enumerate(self.entries, 1) if (o, r) == (originator, revision)]
+        return positions[0] if positions else None
 
-    def append(self, given: Append, named: set[tuple[UUID, int]], *, again: bool) -> Told:
+    def append(self, append: Append, named: set[tuple[UUID, int]], *, again: bool) -> Answer:
         """Append one append of a group in which these revisions were named before."""
-        places = [self.place(*_key(entry)) for entry in given.entries]
-        if again and all(p and self.entries[p - 1][2] == e.state for p, e in zip(places, given.entries, strict=True)):
+        places = [self.place(*_key(entry)) for entry in append.entries]
+        if again and all(p and self.entries[p - 1][2] == e.state for p, e in zip(places, append.entries, strict=True)):
             return [(p, self.entries[p - 1][3]) for p in places if p]
-        keys = [_key(entry) for entry in given.entries]
+        keys = [_key(entry) for entry in append.entries]
         if any(places) or len(set(keys)) < len(keys) or named.intersection(keys):
             return "IntegrityError"
-        if given.entries and given.policy_revision not in (None, self.policy):
+        if append.entries and append.policy_revision not in (None, self.policy):
             return "PolicyChangedError"
-        told = []
-        for new in given.entries:
+        answer = []
+        for new in append.entries:
             assert isinstance(new, EntryToAppend)
             effective = max([new.recorded_at, *(at for *_, at in self.entries[-1:])])
             self.entries.append((*_key(new), new.state, effective))
-            told.append((len(self.entries), effective))
-        return told
+            answer.append((len(self.entries), effective))
+        return answer
 
 
 def _key(entry: object) -> tuple[UUID, int]:
@@ -81,17 +81,17 @@ def _key(entry: object) -> tuple[UUID, int]:
     return entry.originator_id, entry.originator_version
 
 
-def append_group(logs: dict[UUID, Log], group: Sequence[Append], *, again: bool) -> list[Told]:
+def append_group(logs: dict[UUID, Log], group: Sequence[Append], *, again: bool) -> list[Answer]:
     """What the model tells of a group: of two appends that name the same revision, the second is refused."""
     named: dict[UUID, set[tuple[UUID, int]]] = {tenant: set() for tenant in logs}
-    told = []
-    for one in group:
-        told.append(logs[one.tenant_id].append(one, named[one.tenant_id], again=again))
-        named[one.tenant_id] |= {_key(entry) for entry in one.entries}
-    return told
+    outcomes = []
+    for append in group:
+        outcomes.append(logs[append.tenant_id].append(append, named[append.tenant_id], again=again))
+        named[append.tenant_id] |= {_key(entry) for entry in append.entries}
+    return outcomes
 
 
-def as_told(outcome: Outcome) -> Told:
+def as_answer(outcome: Outcome) -> Answer:
     """What `send` told, as the model tells it."""
     if isinstance(outcome, Exception):
         return type(outcome).__name__
@@ -101,7 +101,7 @@ def as_told(outcome: Outcome) -> Told:
 def test_any_groups_get_the_places_times_and_refusals_that_the_model_tells(quiet: Services) -> None:
     @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
     @given(steps)
-    def check(steps: list[tuple[list[Said], bool] | Policy]) -> None:
+    def check(steps: list[tuple[list[Draft], bool] | Policy]) -> None:
         tenants = [empty_log(quiet) for _ in range(3)]
         originators = [uuid7() for _ in range(3)]
         logs = {tenant: Log() for tenant in tenants}
@@ -110,27 +110,27 @@ def test_any_groups_get_the_places_times_and_refusals_that_the_model_tells(quiet
                 set_policy(quiet, tenants[step.tenant], step.revision)
                 logs[tenants[step.tenant]].policy = step.revision
                 continue
-            group = [made(said, tenants, originators) for said in step[0]]
+            group = [append_of(draft, tenants, originators) for draft in step[0]]
             for again in [False] + [True] * step[1]:
                 with quiet.database.connection() as connection:
-                    told = [as_told(outcome) for outcome in send(connection, group, again=again)]
-                assert told == append_group(logs, group, again=again)
+                    outcomes = [as_answer(outcome) for outcome in send(connection, group, again=again)]
+                assert outcomes == append_group(logs, group, again=again)
         for tenant, log in logs.items():
-            found = quiet.log.of(tenant).recorder.select_notifications(1, 1_000)
-            assert [e.id for e in found] == list(range(1, len(log.entries) + 1))
-            assert [(e.originator_id, e.originator_version, e.state, e.effective_at) for e in found] == log.entries
+            entries = quiet.log.of(tenant).recorder.select_notifications(1, 1_000)
+            assert [e.id for e in entries] == list(range(1, len(log.entries) + 1))
+            assert [(e.originator_id, e.originator_version, e.state, e.effective_at) for e in entries] == log.entries
 
     check()
 
 
-def made(said: Said, tenants: Sequence[UUID], originators: Sequence[UUID]) -> Append:
+def append_of(draft: Draft, tenants: Sequence[UUID], originators: Sequence[UUID]) -> Append:
     """The append that was drawn, with bytes nobody else has."""
-    tenant = tenants[said.tenant]
+    tenant = tenants[draft.tenant]
     entries = [
         entry(tenant, originators[number], revision, at=NOW + timedelta(seconds=seconds))
-        for number, revision, seconds in said.events
+        for number, revision, seconds in draft.events
     ]
-    return Append(tenant, entries, said.under)
+    return Append(tenant, entries, draft.policy_revision)
 
 
 def set_policy(services: Services, tenant: UUID, revision: int) -> None:

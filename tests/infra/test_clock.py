@@ -13,7 +13,7 @@ import pytest
 from domain.errors import ClockAheadError, ClockApartError, ClockBehindError
 from infra.clock import DatabaseClock, Reading
 from infra.database import Database
-from infra.servers import Servers
+from infra.databases import Databases
 
 SECOND = timedelta(seconds=1)
 
@@ -34,7 +34,7 @@ def local() -> Local:
 
 
 @pytest.fixture
-def database(databases: Servers) -> Iterator[Database]:
+def database(databases: Databases) -> Iterator[Database]:
     with Database(databases.service, size=1) as made:
         yield made
 

@@ -8,15 +8,15 @@ import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
+from api.application.assets import Assets
+from api.application.session import Session
 from api.composition import Services
-from api.ledger import Ledger
-from api.session import Session
 from domain.errors import KeyUnavailableError
 from domain.reference import Reference
+from infra.databases import Databases
 from infra.event_log.replay import PAGE
-from infra.event_log.snapshots import EVERY, SnapshotWriter, opened, sealed
+from infra.event_log.snapshots import EVERY, SnapshotWriter, seal, unseal
 from infra.keys.known import KnownKeys
-from infra.servers import Servers
 from projections.states import ASSET
 from tests.conftest import new_tenant
 from tests.infra.embedding import eventually
@@ -74,7 +74,7 @@ def test_a_snapshot_of_another_log_with_the_same_revisions_is_ignored(session: S
     described = replace(state, row=state.row._replace(description="there only"))
     elsewhere = snapshot._replace(state=ASSET.dump(described))
     for entry, believed in ((entries[0].state, True), (entries[0].state + b" ", False)):
-        session.log.recorder.keep_snapshot(ASSET.name, sealed(services.keys, ASSET, elsewhere, entry))
+        session.log.recorder.keep_snapshot(ASSET.name, seal(services.keys, ASSET, elsewhere, entry))
         assert (session.log.state(asset_id, ASSET) != from_the_log(session, asset_id)) is believed
 
 
@@ -98,7 +98,7 @@ def test_snapshots_of_folds_that_nobody_keeps_any_more_go(session: Session) -> N
     assert revisions(session, asset_id) == [EVERY]
 
 
-def test_who_has_no_key_any_more_reads_neither_entries_nor_snapshots(quiet: Services, databases: Servers) -> None:
+def test_who_has_no_key_any_more_reads_neither_entries_nor_snapshots(quiet: Services, databases: Databases) -> None:
     session = quiet.session(new_tenant(quiet), ANN)
     asset_id = changed(session, EVERY + 1)
     snapshot, entries = session.log.recorder.select_from_snapshot(asset_id, ASSET.name, PAGE)
@@ -113,26 +113,26 @@ def test_who_has_no_key_any_more_reads_neither_entries_nor_snapshots(quiet: Serv
         owner.execute("DELETE FROM keys.subject_keys WHERE subject = 'u_42'")
     quiet.keys._keys = KnownKeys(1)
 
-    assert opened(quiet.keys, ASSET, snapshot, entries[0].state) is None
+    assert unseal(quiet.keys, ASSET, snapshot, entries[0].state) is None
     with pytest.raises(KeyUnavailableError):
         session.log.state(asset_id, ASSET)
 
 
 def test_what_is_not_committed_is_in_no_snapshot(session: Session) -> None:
     asset_id = changed(session, EVERY - 2)
-    ledger = Ledger(session)
+    assets = Assets(session)
 
     def rolled_back() -> None:
         with session.database.transaction(session.tenant_id):
             for number in range(EVERY):
-                ledger.change_asset(asset_id, named(-number), None, None)
+                assets.change(asset_id, named(-number), None, None)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         rolled_back()
     eventually(lambda: session.log._snapshots.idle)
     assert revisions(session, asset_id) == []
-    assert ledger.asset(asset_id).revision == EVERY - 1
+    assert assets.asset(asset_id).revision == EVERY - 1
 
 
 def test_what_cannot_be_kept_harms_nobody(services: Services) -> None:
@@ -164,9 +164,9 @@ def test_a_forked_process_keeps_snapshots_of_its_own(services: Services) -> None
 
 def test_links_are_part_of_a_snapshot(session: Session) -> None:
     asset_id = changed(session, EVERY - 1)
-    ledger = Ledger(session)
-    ledger.link_asset(asset_id, (Reference(kind="message", id="m2"),), None)
+    assets = Assets(session)
+    assets.link(asset_id, (Reference(kind="message", id="m2"),), None)
     session.log.keep_snapshots(asset_id, ASSET)
 
-    assert ledger.link_asset(asset_id, (Reference(kind="message", id="m2"),), None) == set()
-    assert ledger.asset(asset_id).links == ["message:m1", "message:m2"]
+    assert assets.link(asset_id, (Reference(kind="message", id="m2"),), None) == set()
+    assert assets.asset(asset_id).links == ["message:m1", "message:m2"]

@@ -11,12 +11,14 @@ from uuid_utils.compat import uuid7
 from api.composition import Services
 from domain.errors import LogBusyError, ServiceUnavailableError
 from domain.event import Actor
-from infra.database import Database, fetch_at_once
-from infra.embedded import EmbeddedCluster
-from infra.event_log.appending import Append
-from infra.event_log.group_commit import GroupWriter, Patience
+from infra.connections import fetch_at_once
+from infra.database import Database
+from infra.databases import Databases
+from infra.embedded_postgres import EmbeddedCluster
+from infra.event_log.append_call import Append
+from infra.event_log.group_commit import GroupWriter
+from infra.event_log.patience import Patience
 from infra.event_log.recorder import LogRecorder
-from infra.servers import Servers
 from tests.conftest import context, new_tenant
 from tests.infra.grouping import an_append, held
 
@@ -32,15 +34,15 @@ def test_a_transaction_inside_another_is_part_of_it(quiet: Services) -> None:
     with pytest.raises(ZeroDivisionError):
         issue_a_key_and_fail()
     assert quiet.tenants.list_keys(tenant) == []
-    assert quiet.log.of(tenant).recorder.head() == 1
+    assert quiet.log.of(tenant).head() == 1
 
 
 def test_a_transaction_of_one_tenant_cannot_hold_anothers(quiet: Services) -> None:
     with quiet.database.transaction(uuid7()), pytest.raises(ValueError, match="one tenant"):
-        quiet.log.of(UUID(int=1)).recorder.head()
+        quiet.log.of(UUID(int=1)).head()
 
 
-def test_more_writers_than_connections_wait_their_turn(databases: Servers, quiet: Services) -> None:
+def test_more_writers_than_connections_wait_their_turn(databases: Databases, quiet: Services) -> None:
     tenant = new_tenant(quiet)
     with Database(databases.service, size=2) as small, ThreadPoolExecutor(16) as pool:
 
@@ -53,7 +55,7 @@ def test_more_writers_than_connections_wait_their_turn(databases: Servers, quiet
 
 
 def test_a_connection_that_the_server_has_left_is_not_handed_out(
-    cluster: EmbeddedCluster, databases: Servers, quiet: Services
+    cluster: EmbeddedCluster, databases: Databases, quiet: Services
 ) -> None:
     tenant = new_tenant(quiet)
     with Database(databases.service, size=1) as database, psycopg.connect(cluster.conninfo("postgres")) as owner:
@@ -65,17 +67,17 @@ def test_a_connection_that_the_server_has_left_is_not_handed_out(
             assert connection.execute("SELECT position FROM ledger.log_heads").fetchall() == [(1,)]
 
 
-def test_an_append_in_a_transaction_waits_for_a_locked_head_only_so_long(databases: Servers, quiet: Services) -> None:
+def test_an_append_in_a_transaction_waits_for_a_locked_head_only_so_long(databases: Databases, quiet: Services) -> None:
     tenant = new_tenant(quiet)
     append: Append = an_append(tenant)
     with GroupWriter(quiet.database, patience=Patience(lane=50)) as writer, held(databases, tenant):
         recorder = LogRecorder(quiet.database, writer, tenant)
         with pytest.raises(LogBusyError), quiet.database.transaction(tenant):
             recorder.append(append.entries)
-    assert quiet.log.of(tenant).recorder.head() == 1
+    assert quiet.log.of(tenant).head() == 1
 
 
-def test_rows_fetched_at_once_are_those_a_cursor_gives(databases: Servers) -> None:
+def test_rows_fetched_at_once_are_those_a_cursor_gives(databases: Databases) -> None:
     one, other = uuid7(), uuid7()
     with Database(databases.service, size=1) as database, database.connection() as connection:
         made = fetch_at_once(
@@ -88,7 +90,7 @@ def test_rows_fetched_at_once_are_those_a_cursor_gives(databases: Servers) -> No
 
 
 def test_a_connection_that_is_lost_while_rows_are_fetched_at_once_is_told_as_such(
-    cluster: EmbeddedCluster, databases: Servers
+    cluster: EmbeddedCluster, databases: Databases
 ) -> None:
     with Database(databases.service, size=1) as database, psycopg.connect(cluster.conninfo("postgres")) as owner:
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from api.composition import Services
-from infra.servers import Servers
+from infra.databases import Databases
 from tests.conftest import empty_log
 from tests.infra.grouping import stored
 
@@ -47,7 +47,7 @@ with Database(sys.argv[1], size=1) as reading, Database(sys.argv[1], size=2) as 
 """
 DROPPED = """
 import gc, os
-from infra.forking import after_fork
+from infra.after_fork import after_fork
 
 class Own:
     def begin(self):
@@ -77,7 +77,7 @@ def run(script: str, *arguments: str) -> str:
 
 
 def test_a_forked_process_writes_by_itself_and_its_parents_connections_stay_usable(
-    quiet: Services, databases: Servers
+    quiet: Services, databases: Databases
 ) -> None:
     tenant = empty_log(quiet)
     told = [line.split() for line in run(FORKING, databases.service, str(tenant)).splitlines()]

@@ -18,11 +18,12 @@ import pytest
 
 from api.composition import Services
 from domain.errors import LogBusyError, OutcomeUnknownError, ServiceUnavailableError
-from infra.connections import NETWORK, OWNER, PROJECTOR, SERVICE, Bounds, connect
-from infra.database import Database, fetch_at_once
-from infra.embedded import EmbeddedCluster
-from infra.event_log.group_commit import GroupWriter, Patience
-from infra.servers import Servers
+from infra.connections import NETWORK, OWNER, PROJECTOR, SERVICE, Bounds, connect, fetch_at_once
+from infra.database import Database
+from infra.databases import Databases
+from infra.embedded_postgres import EmbeddedCluster
+from infra.event_log.group_commit import GroupWriter
+from infra.event_log.patience import Patience
 from tests.chaos.cutting import Cutter
 from tests.conftest import empty_log
 from tests.infra.embedding import PROJECT
@@ -36,7 +37,7 @@ ENOUGH = 5
 
 
 @pytest.fixture
-def cutter(databases: Servers) -> Iterator[Cutter]:
+def cutter(databases: Databases) -> Iterator[Cutter]:
     """A proxy before this test's databases."""
     with tempfile.TemporaryDirectory() as directory, Cutter(databases.service, Path(directory)) as made:
         yield made
@@ -67,7 +68,7 @@ def fetch(database: Database) -> None:
 
 @pytest.mark.parametrize("question", [ask, ask_in_a_transaction, fetch])
 def test_who_asks_a_frozen_database_is_told_in_time_and_is_answered_once_it_is_back(
-    databases: Servers, cutter: Cutter, question: Callable[[Database], None]
+    databases: Databases, cutter: Cutter, question: Callable[[Database], None]
 ) -> None:
     with Database(cutter.through(databases.service), size=2, timeout=1, bounds=HASTY) as database:
         question(database)
@@ -79,7 +80,7 @@ def test_who_asks_a_frozen_database_is_told_in_time_and_is_answered_once_it_is_b
         question(database)
 
 
-def test_a_commit_that_is_not_answered_ends_in_time(databases: Servers, cutter: Cutter) -> None:
+def test_a_commit_that_is_not_answered_ends_in_time(databases: Databases, cutter: Cutter) -> None:
     def commit_frozen() -> None:
         with database.transaction() as connection:
             connection.execute("SELECT 1")
@@ -93,7 +94,7 @@ def test_a_commit_that_is_not_answered_ends_in_time(databases: Servers, cutter: 
 
 
 def test_a_group_that_is_not_answered_is_sent_again_and_its_callers_are_told_in_time(
-    quiet: Services, databases: Servers, cutter: Cutter
+    quiet: Services, databases: Databases, cutter: Cutter
 ) -> None:
     tenant = empty_log(quiet)
     with (
@@ -112,7 +113,7 @@ def test_a_group_that_is_not_answered_is_sent_again_and_its_callers_are_told_in_
         assert bytes_at(append, writer.append(append)).items() <= stored(quiet, tenant).items()
 
 
-def test_no_connection_is_made_to_a_frozen_database_for_ever(databases: Servers, cutter: Cutter) -> None:
+def test_no_connection_is_made_to_a_frozen_database_for_ever(databases: Databases, cutter: Cutter) -> None:
     cutter.freeze()
     with within(2 * ENOUGH), pytest.raises(psycopg.OperationalError):
         connect(cutter.through(databases.service))
@@ -134,7 +135,7 @@ def test_every_connection_of_the_service_has_bounds(quiet: Services) -> None:
 
 
 def test_a_migrated_database_bounds_whoever_connects_without_a_word(
-    cluster: EmbeddedCluster, databases: Servers
+    cluster: EmbeddedCluster, databases: Databases
 ) -> None:
     """As a pooler does. The embedded one is migrated itself; clones have no defaults of their own."""
     names = ("idle_in_transaction_session_timeout", "lock_timeout", "default_transaction_isolation")
@@ -150,7 +151,7 @@ def test_a_migrated_database_bounds_whoever_connects_without_a_word(
                 assert connection.execute("SELECT current_setting(%s)", (name,)).fetchone() == (value,)
 
 
-def test_what_an_operator_has_set_for_a_role_holds(cluster: EmbeddedCluster, databases: Servers) -> None:
+def test_what_an_operator_has_set_for_a_role_holds(cluster: EmbeddedCluster, databases: Databases) -> None:
     with psycopg.connect(cluster.conninfo("postgres"), autocommit=True) as administrator:
         name = psycopg.conninfo.conninfo_to_dict(databases.service)["dbname"]
         administrator.execute(
@@ -174,7 +175,7 @@ with Database(sys.argv[1]) as database, database.transaction(UUID(sys.argv[2])) 
 
 
 def test_a_service_that_is_frozen_with_a_head_in_its_hand_loses_it_and_others_write(
-    quiet: Services, databases: Servers
+    quiet: Services, databases: Databases
 ) -> None:
     tenant = empty_log(quiet)
     command = [sys.executable, "-c", HOLDER, databases.service, str(tenant)]
@@ -196,7 +197,7 @@ def test_a_service_that_is_frozen_with_a_head_in_its_hand_loses_it_and_others_wr
     ids=["locked", "indexed"],
 )
 def test_while_somebody_locks_the_events_every_writer_is_told_in_time(
-    quiet: Services, databases: Servers, mode: str, patience: Patience
+    quiet: Services, databases: Databases, mode: str, patience: Patience
 ) -> None:
     """An index that is made takes the lock named SHARE for as long as that lasts."""
     quiet.writer.patience = patience
@@ -232,7 +233,7 @@ def test_while_somebody_locks_the_events_every_writer_is_told_in_time(
 
 
 def test_who_waits_for_a_head_in_a_transaction_is_told_that_the_log_is_busy(
-    quiet: Services, databases: Servers
+    quiet: Services, databases: Databases
 ) -> None:
     tenant = empty_log(quiet)
     with held(databases, tenant), within(10), pytest.raises(LogBusyError):

@@ -15,9 +15,9 @@ from eventsourcing.persistence import IntegrityError
 from psycopg import sql
 from uuid_utils.compat import uuid7
 
-from api.app import create_app
 from api.composition import Services
-from api.serving import listening, serving
+from api.http.app import create_app
+from api.http.server import listening, serving
 from domain.errors import (
     ClockAheadError,
     LogBusyError,
@@ -28,12 +28,14 @@ from domain.errors import (
 )
 from domain.event import Actor
 from infra.database import Database
-from infra.event_log.appending import Append, PolicyChangedError
-from infra.event_log.group_commit import MOST_LANES, GroupWriter, Patience
+from infra.databases import Databases
+from infra.event_log.append_call import Append, PolicyChangedError
+from infra.event_log.group_commit import GroupWriter
+from infra.event_log.lanes import MOST_LANES
 from infra.event_log.log import EventLog
 from infra.event_log.mapper import SealingMapper
+from infra.event_log.patience import Patience
 from infra.event_log.snapshots import SnapshotWriter
-from infra.servers import Servers
 from tests.conftest import context, empty_log
 from tests.infra.embedding import eventually
 from tests.infra.grouping import TOPIC, an_append, bytes_at, document_of, entry, held, held_up, stored
@@ -43,45 +45,45 @@ PATIENT = Patience(head=30_000)
 
 
 @pytest.fixture
-def database(databases: Servers) -> Iterator[Database]:
+def database(databases: Databases) -> Iterator[Database]:
     """Connections for a writer of the test's own."""
-    with Database(databases.service, size=1 + MOST_LANES) as made:
-        yield made
+    with Database(databases.service, size=1 + MOST_LANES) as database:
+        yield database
 
 
 @pytest.fixture
 def patient(database: Database) -> Iterator[GroupWriter]:
     """A writer that waits long for a head."""
-    with GroupWriter(database, patience=PATIENT) as made:
-        yield made
+    with GroupWriter(database, patience=PATIENT) as writer:
+        yield writer
 
 
 @pytest.fixture
 def writer(database: Database) -> Iterator[GroupWriter]:
     """A writer as the service has it."""
-    with GroupWriter(database) as made:
-        yield made
+    with GroupWriter(database) as writer:
+        yield writer
 
 
 def test_what_waits_together_is_committed_together_and_every_caller_gets_its_own_answer(
-    quiet: Services, databases: Servers, patient: GroupWriter
+    quiet: Services, databases: Databases, patient: GroupWriter
 ) -> None:
     tenants = [empty_log(quiet) for _ in range(4)]
     appends = [Append(tenant, [entry(tenant), entry(tenant)], None) for tenant in tenants for _ in range(10)]
-    with held_up(databases, patient, empty_log(quiet)) as waiting:
-        answers = waiting.ask(*appends)
+    with held_up(databases, patient, empty_log(quiet)) as gathering:
+        answers = gathering.ask(*appends)
     for tenant in tenants:
-        told = [
+        answered = [
             bytes_at(append, answer.result(30))
             for append, answer in zip(appends, answers, strict=True)
             if append.tenant_id == tenant
         ]
-        assert {position: state for each in told for position, state in each.items()} == stored(quiet, tenant)
+        assert {position: state for answer in answered for position, state in answer.items()} == stored(quiet, tenant)
         assert set(stored(quiet, tenant)) == set(range(1, 21))
     assert transactions(databases, tenants) == 1
 
 
-def transactions(databases: Servers, tenants: list[UUID]) -> int:
+def transactions(databases: Databases, tenants: list[UUID]) -> int:
     """How many transactions wrote the tenants' logs."""
     count = "SELECT count(DISTINCT xmin::text) FROM ledger.events WHERE tenant_id = ANY (%s)"
     with psycopg.connect(str(databases.owner)) as connection:
@@ -98,7 +100,7 @@ def too_large(tenant: UUID) -> Append:
 
 WRONG: dict[type[Exception], Any] = {
     IntegrityError: an_append,
-    PolicyChangedError: lambda tenant, _: an_append(tenant, under=7),
+    PolicyChangedError: lambda tenant, _: an_append(tenant, policy_revision=7),
     TenantNotFoundError: lambda *_: an_append(uuid7()),
     ClockAheadError: lambda tenant, _: an_append(tenant, at=datetime.now(UTC) + timedelta(minutes=1)),
     psycopg.errors.CheckViolation: lambda tenant, _: too_large(tenant),
@@ -108,15 +110,15 @@ WRONG: dict[type[Exception], Any] = {
 
 @pytest.mark.parametrize("kinds", [[kind] for kind in WRONG] + [list(WRONG)], ids=lambda k: f"{len(k)}{k[0].__name__}")
 def test_in_one_group_each_refusal_is_its_own_and_the_rest_is_committed(
-    quiet: Services, databases: Servers, patient: GroupWriter, kinds: list[type[Exception]]
+    quiet: Services, databases: Databases, patient: GroupWriter, kinds: list[type[Exception]]
 ) -> None:
-    tenant, taken = empty_log(quiet), uuid7()
-    patient.append(an_append(tenant, taken))
-    right = [an_append(tenant, under=0), an_append(tenant), an_append(empty_log(quiet))]
-    with held_up(databases, patient, empty_log(quiet)) as waiting:
-        first = waiting.ask(right[0])
-        wrong = waiting.ask(*(WRONG[kind](tenant, taken) for kind in kinds))
-        rest = waiting.ask(*right[1:])
+    tenant, existing = empty_log(quiet), uuid7()
+    patient.append(an_append(tenant, existing))
+    right = [an_append(tenant, policy_revision=0), an_append(tenant), an_append(empty_log(quiet))]
+    with held_up(databases, patient, empty_log(quiet)) as gathering:
+        first = gathering.ask(right[0])
+        wrong = gathering.ask(*(WRONG[kind](tenant, existing) for kind in kinds))
+        rest = gathering.ask(*right[1:])
     for kind, answer in zip(kinds, wrong, strict=True):
         error = answer.exception(30)
         assert type(error) is kind
@@ -125,18 +127,18 @@ def test_in_one_group_each_refusal_is_its_own_and_the_rest_is_committed(
 
 
 def test_an_append_of_no_events_is_told_so_and_disturbs_nobody(
-    quiet: Services, databases: Servers, patient: GroupWriter
+    quiet: Services, databases: Databases, patient: GroupWriter
 ) -> None:
     tenant = empty_log(quiet)
-    with held_up(databases, patient, empty_log(quiet)) as waiting:
+    with held_up(databases, patient, empty_log(quiet)) as gathering:
         nothing = Append(tenant, [], None)
-        answers = waiting.ask(nothing, an_append(tenant), nothing, an_append(tenant), nothing)
-    told = [[place.position for place in answer.result(30)] for answer in answers]
-    assert told == [[], [1], [], [2], []]
+        answers = gathering.ask(nothing, an_append(tenant), nothing, an_append(tenant), nothing)
+    answered = [[place.position for place in answer.result(30)] for answer in answers]
+    assert answered == [[], [1], [], [2], []]
 
 
 def test_a_tenant_whose_head_a_stranger_holds_delays_only_itself_and_is_answered_once_it_is_free(
-    quiet: Services, databases: Servers, writer: GroupWriter
+    quiet: Services, databases: Databases, writer: GroupWriter
 ) -> None:
     locked, free = empty_log(quiet), empty_log(quiet)
     with ThreadPoolExecutor(8) as callers:
@@ -160,7 +162,7 @@ def test_a_head_that_stays_locked_is_told_as_busy_and_nothing_was_appended(quiet
 
 
 def test_a_statement_that_the_database_gives_up_is_told_as_unavailable_and_nothing_was_appended(
-    quiet: Services, databases: Servers
+    quiet: Services, databases: Databases
 ) -> None:
     tenant = empty_log(quiet)
     with psycopg.connect(str(databases.owner), autocommit=True) as owner:
@@ -178,7 +180,7 @@ def test_a_statement_that_the_database_gives_up_is_told_as_unavailable_and_nothi
 
 
 def test_of_more_locked_tenants_than_there_are_lanes_the_rest_is_told_at_once_that_they_are_busy(
-    quiet: Services, databases: Servers, writer: GroupWriter
+    quiet: Services, databases: Databases, writer: GroupWriter
 ) -> None:
     tenants, free = [empty_log(quiet) for _ in range(MOST_LANES + 1)], empty_log(quiet)
     with ThreadPoolExecutor(MOST_LANES + 1) as callers:
@@ -192,12 +194,12 @@ def test_of_more_locked_tenants_than_there_are_lanes_the_rest_is_told_at_once_th
 
 
 def test_a_full_queue_refuses_what_comes_next_and_answers_what_is_in_it(
-    quiet: Services, databases: Servers, database: Database
+    quiet: Services, databases: Databases, database: Database
 ) -> None:
     tenant = empty_log(quiet)
     with GroupWriter(database, most_waiting=3, patience=PATIENT) as writer:
-        with held_up(databases, writer, empty_log(quiet)) as waiting:
-            answers = waiting.ask(*(an_append(tenant) for _ in range(3)))
+        with held_up(databases, writer, empty_log(quiet)) as gathering:
+            answers = gathering.ask(*(an_append(tenant) for _ in range(3)))
             with pytest.raises(QueueFullError):
                 writer.append(an_append(tenant))
         assert [answer.result(30)[0].position for answer in answers] == [1, 2, 3]
@@ -207,7 +209,7 @@ def test_a_full_queue_refuses_what_comes_next_and_answers_what_is_in_it(
 def test_over_http_a_full_queue_is_a_503_that_says_when_to_try_again(quiet: Services, database: Database) -> None:
     tenant = quiet.tenants.create(context(), "crowded")
     key = quiet.tenants.issue_key(context(), tenant, Actor(id="ann", type="user"))
-    head = quiet.log.of(tenant).recorder.head()
+    head = quiet.log.of(tenant).head()
     with GroupWriter(database, most_waiting=0) as full:
         crowded = replace(
             quiet, log=EventLog(quiet.database, full, SealingMapper(quiet.keys), SnapshotWriter(quiet.keys))
@@ -219,17 +221,17 @@ def test_over_http_a_full_queue_is_a_503_that_says_when_to_try_again(quiet: Serv
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json()["type"] == "urn:asset-ledger:problem:queue-full"
-    assert quiet.log.of(tenant).recorder.head() == head
+    assert quiet.log.of(tenant).head() == head
 
 
 def test_closing_answers_everybody_who_waits_and_refuses_whoever_comes_after(
-    quiet: Services, databases: Servers, database: Database
+    quiet: Services, databases: Databases, database: Database
 ) -> None:
     tenant = empty_log(quiet)
     writer = GroupWriter(database, patience=PATIENT)
     with ThreadPoolExecutor(1) as elsewhere:
-        with held_up(databases, writer, empty_log(quiet)) as waiting:
-            answers = waiting.ask(*(an_append(tenant) for _ in range(20)))
+        with held_up(databases, writer, empty_log(quiet)) as gathering:
+            answers = gathering.ask(*(an_append(tenant) for _ in range(20)))
             closing = elsewhere.submit(writer.close)
         closing.result(30)
     assert [answer.result(30)[0].position for answer in answers] == list(range(1, 21))
@@ -239,7 +241,7 @@ def test_closing_answers_everybody_who_waits_and_refuses_whoever_comes_after(
 
 
 def test_closing_waits_for_those_who_wait_for_a_locked_head(
-    quiet: Services, databases: Servers, database: Database
+    quiet: Services, databases: Databases, database: Database
 ) -> None:
     locked, free = empty_log(quiet), empty_log(quiet)
     writer = GroupWriter(database)
@@ -261,7 +263,7 @@ def test_an_append_that_slips_in_while_the_writer_closes_is_answered_and_leaves_
     writer._closed = False  # as whoever asked just before sees it
     with suppress(ServiceUnavailableError):
         assert writer.append(an_append(tenant))[0].position == 1
-    eventually(lambda: not [thread for thread in writer._threads if thread._running])
+    eventually(lambda: not [thread for thread in writer.threads if thread._running])
 
 
 def test_however_many_append_while_it_closes_each_is_answered_and_told_the_truth(
@@ -274,13 +276,13 @@ def test_however_many_append_while_it_closes_each_is_answered_and_told_the_truth
         with ThreadPoolExecutor(16) as callers:
             answers = [callers.submit(writer.append, append) for append in appends]
             writer.close()
-        told: dict[int, bytes] = {}
+        answered: dict[int, bytes] = {}
         for append, answer in zip(appends, answers, strict=True):
             error = answer.exception(30)
             if error is None:
-                told |= bytes_at(append, answer.result())
+                answered |= bytes_at(append, answer.result())
             else:
                 assert type(error) is ServiceUnavailableError
         log = stored(quiet, tenant)
-        assert told.items() <= log.items()
-        assert {append.entries[0].state for append in appends} & set(log.values()) == set(told.values())
+        assert answered.items() <= log.items()
+        assert {append.entries[0].state for append in appends} & set(log.values()) == set(answered.values())

@@ -14,9 +14,10 @@ import pytest
 from api.composition import Services
 from domain.errors import OutcomeUnknownError, ServiceUnavailableError
 from infra.database import Database
-from infra.event_log.group_commit import GroupWriter, Patience
+from infra.databases import Databases
+from infra.event_log.group_commit import GroupWriter
+from infra.event_log.patience import Patience
 from infra.event_log.recorder import LogRecorder
-from infra.servers import Servers
 from tests.chaos.cutting import LOSING, Cutter, When
 from tests.conftest import empty_log
 from tests.infra.grouping import entry, held, stored, until_blocked
@@ -27,14 +28,14 @@ BEGIN = """INSERT INTO ledger.uploads (tenant_id, content_id, asset_id, expires_
 
 
 @pytest.fixture
-def cutter(databases: Servers) -> Iterator[Cutter]:
+def cutter(databases: Databases) -> Iterator[Cutter]:
     """A proxy before this test's databases."""
     with tempfile.TemporaryDirectory() as directory, Cutter(databases.service, Path(directory)) as made:
         yield made
 
 
 @pytest.fixture
-def database(databases: Servers, cutter: Cutter) -> Iterator[Database]:
+def database(databases: Databases, cutter: Cutter) -> Iterator[Database]:
     """The database behind the proxy."""
     with Database(cutter.through(databases.service), size=4, prepare=False) as made:
         yield made
@@ -77,7 +78,7 @@ def test_an_append_in_a_transaction_whose_connection_is_lost_at_commit_is_record
     quiet: Services, cutter: Cutter, database: Database, log: Log, when: When
 ) -> None:
     cutter.cut_commit(str(log.tenant).encode(), when)
-    attempt = database.atomically(log.tenant, log.append)
+    attempt = database.in_transaction(log.tenant, log.append)
     assert cutter.armed == 0
     assert (len(stored(quiet, log.tenant)), uploads(quiet, log.tenant)) == (1, 1)
     assert attempt == log.attempts == (2 if when in (When.BEFORE, When.HALFWAY) else attempt)
@@ -102,14 +103,14 @@ def test_a_transaction_that_nobody_repeats_is_told_as_it_ended(
 
 
 def test_a_commit_that_lands_late_is_waited_for(
-    quiet: Services, databases: Servers, cutter: Cutter, database: Database, log: Log
+    quiet: Services, databases: Databases, cutter: Cutter, database: Database, log: Log
 ) -> None:
     """A look that does not queue behind the lost transaction would find nothing, and record it twice."""
     with psycopg.connect(str(databases.owner), autocommit=True) as owner, ThreadPoolExecutor(1) as caller:
         owner.execute(SLOW_COMMIT)
         cutter.cut_commit(str(log.tenant).encode(), When.SENT)
         with held_commits(databases):
-            answer = caller.submit(database.atomically, log.tenant, log.append)
+            answer = caller.submit(database.in_transaction, log.tenant, log.append)
             until_blocked(databases, 2)  # the lost COMMIT, and who asks for its end
         assert answer.result(30) == 1
     assert (len(stored(quiet, log.tenant)), uploads(quiet, log.tenant)) == (1, 1)
@@ -125,7 +126,7 @@ DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.wait_at_commi
 """Whoever has begun an upload waits for a gate while it commits."""
 
 
-def held_commits(databases: Servers) -> psycopg.Connection:
+def held_commits(databases: Databases) -> psycopg.Connection:
     """Keeps the gate shut until it is closed."""
     stranger = psycopg.connect(str(databases.owner))
     stranger.execute("SELECT FROM public.gate FOR UPDATE")
@@ -143,18 +144,18 @@ def test_work_that_may_be_done_twice_is_done_again_and_anything_else_is_unknown(
             connection.execute(f"{BEGIN} ON CONFLICT DO NOTHING".replace("gen_random_uuid()", "%s"), (tenant,) * 3)
 
     cutter.cut_commit(str(tenant).encode(), when)
-    database.atomically(tenant, work, repeatable=True)
+    database.in_transaction(tenant, work, repeatable=True)
     assert (cutter.armed, uploads(quiet, tenant)) == (0, 1)
     cutter.cut_commit(str(tenant).encode(), when)
     with pytest.raises(OutcomeUnknownError):
-        database.atomically(tenant, work)
+        database.in_transaction(tenant, work)
 
 
 def test_before_commit_nothing_is_recorded_and_the_work_is_done_again(
     quiet: Services, cutter: Cutter, database: Database, log: Log
 ) -> None:
     cutter.cut_next(b"INSERT INTO ledger.uploads", When.ANSWERED, When.SENT)
-    assert database.atomically(log.tenant, log.append) == 3
+    assert database.in_transaction(log.tenant, log.append) == 3
     assert (len(stored(quiet, log.tenant)), uploads(quiet, log.tenant)) == (1, 1)
     cutter.cut_next(b"INSERT INTO ledger.uploads", When.ANSWERED)
     with pytest.raises(ServiceUnavailableError) as refusal, database.transaction(log.tenant):
@@ -175,18 +176,18 @@ def test_what_was_read_stands_though_the_end_of_its_transaction_is_lost(
 
 
 def test_a_database_that_stays_away_leaves_the_outcome_unknown(
-    quiet: Services, databases: Servers, cutter: Cutter
+    quiet: Services, databases: Databases, cutter: Cutter
 ) -> None:
     with Database(cutter.through(databases.service), prepare=False, timeout=0.2, in_doubt=0.2) as database:
         log = Log(quiet, database)
         cutter.cut_commit(str(log.tenant).encode(), When.ANSWERED, for_all=True)
         with pytest.raises(OutcomeUnknownError):
-            database.atomically(log.tenant, log.append, repeatable=True)
+            database.in_transaction(log.tenant, log.append, repeatable=True)
     assert len(stored(quiet, log.tenant)) == 1
 
 
 def test_a_head_that_somebody_keeps_leaves_the_outcome_unknown(
-    quiet: Services, databases: Servers, cutter: Cutter
+    quiet: Services, databases: Databases, cutter: Cutter
 ) -> None:
     shut = threading.Event()
 
@@ -205,7 +206,7 @@ def test_a_head_that_somebody_keeps_leaves_the_outcome_unknown(
             cutter.cut_commit(str(log.tenant).encode(), When.ANSWERED)
 
         with pytest.raises(OutcomeUnknownError):
-            database.atomically(log.tenant, work)
+            database.in_transaction(log.tenant, work)
         shut.set()
         keeper.join()
     assert len(stored(quiet, log.tenant)) == 1
@@ -221,7 +222,7 @@ def test_a_statement_that_failed_unnoticed_is_not_committed_as_a_success(quiet: 
                 connection.execute("SELECT 1 / 0")
 
     with pytest.raises(psycopg.errors.InFailedSqlTransaction):
-        database.atomically(tenant, work)
+        database.in_transaction(tenant, work)
     assert uploads(quiet, tenant) == 0
 
 
@@ -240,5 +241,5 @@ def test_a_connection_that_was_lost_unnoticed_is_not_taken_for_a_success(
             with suppress(psycopg.OperationalError):
                 connection.execute("SELECT 1")
 
-    database.atomically(tenant, work)
+    database.in_transaction(tenant, work)
     assert (attempts, uploads(quiet, tenant)) == (2, 1)

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from psycopg import sql
 
-import infra.jobs
+import infra.job_queue
 from api.composition import Services
 from infra.database import Database
 from infra.sql import statements
@@ -39,7 +39,7 @@ def nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def looked_at(database: Database, tenant: UUID, statement: str, **parameters: object) -> tuple[set[str], float]:
     """Which indexes a statement of the queue uses, and how many rows it looks at."""
-    query = statements(Path(infra.jobs.__file__).parent / "jobs.sql")[statement]
+    query = statements(Path(infra.job_queue.__file__).parent / "job_queue.sql")[statement]
     explain = sql.SQL("EXPLAIN (ANALYZE, FORMAT JSON) {}").format(sql.SQL(query))
     with database.transaction(tenant) as connection:
         ((told,),) = connection.execute(explain, {"tenant_id": tenant, **parameters}).fetchall()
@@ -49,9 +49,9 @@ def looked_at(database: Database, tenant: UUID, statement: str, **parameters: ob
 
 
 def test_a_claim_looks_only_at_what_it_hands_out(quiet: Services, busy: UUID) -> None:
-    indexes, rows = looked_at(quiet.database, busy, "waiting", media_kind="image", provider=None, most=10)
+    indexes, rows = looked_at(quiet.database, busy, "available", media_kind="image", provider=None, limit=10)
     assert (indexes, rows) == ({"job_queue_waiting"}, 10)
 
 
 def test_taking_back_looks_at_no_lease_that_holds(quiet: Services, busy: UUID) -> None:
-    assert looked_at(quiet.database, busy, "lost") == ({"job_queue_leased"}, 0)
+    assert looked_at(quiet.database, busy, "expired") == ({"job_queue_leased"}, 0)

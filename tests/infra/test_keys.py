@@ -11,16 +11,16 @@ from uuid_utils.compat import uuid7
 from api.composition import Services
 from domain.errors import KeyUnavailableError
 from infra.database import Database
+from infra.databases import Databases
 from infra.keys.key_file import KeyFileError, key_from_file, key_from_setting
 from infra.keys.store import KeyStore
-from infra.servers import Servers
 from tests.conftest import new_tenant
 
 KEK = bytes(range(32))
 TENANT = uuid7()
 
 
-def test_each_subject_has_a_key_of_its_own_that_any_process_finds_again(databases: Servers) -> None:
+def test_each_subject_has_a_key_of_its_own_that_any_process_finds_again(databases: Databases) -> None:
     with Database(databases.keys) as database:
         first, second = KeyStore(database, KEK), KeyStore(database, KEK)
         sealed = {s: first.sealing(TENANT, s).encrypt(bytes(12), b"secret", None) for s in (None, "u_ann", "u_ben")}
@@ -29,14 +29,14 @@ def test_each_subject_has_a_key_of_its_own_that_any_process_finds_again(database
             assert second.opening(TENANT, subject).decrypt(bytes(12), box, None) == b"secret"
 
 
-def test_two_first_uses_at_once_make_one_key(databases: Servers) -> None:
+def test_two_first_uses_at_once_make_one_key(databases: Databases) -> None:
     with Database(databases.keys) as database, ThreadPoolExecutor(8) as pool:
         stores = [KeyStore(database, KEK) for _ in range(8)]
         boxes = pool.map(lambda store: store.sealing(TENANT, "u_ann").encrypt(bytes(12), b"secret", None), stores)
         assert len(set(boxes)) == 1
 
 
-def test_a_key_that_is_not_there_is_unavailable_and_is_found_once_it_is(databases: Servers) -> None:
+def test_a_key_that_is_not_there_is_unavailable_and_is_found_once_it_is(databases: Databases) -> None:
     with Database(databases.keys) as database:
         reader, writer = KeyStore(database, KEK), KeyStore(database, KEK)
         with pytest.raises(KeyUnavailableError):
@@ -45,14 +45,14 @@ def test_a_key_that_is_not_there_is_unavailable_and_is_found_once_it_is(database
         reader.opening(TENANT, "u_ann")
 
 
-def test_another_key_encryption_key_opens_nothing(databases: Servers) -> None:
+def test_another_key_encryption_key_opens_nothing(databases: Databases) -> None:
     with Database(databases.keys) as database:
         KeyStore(database, KEK).sealing(TENANT, None)
         with pytest.raises(KeyUnavailableError, match="not the one"):
             KeyStore(database, bytes(32)).opening(TENANT, None)
 
 
-def test_a_wrapped_key_moved_to_another_subject_opens_nothing(databases: Servers) -> None:
+def test_a_wrapped_key_moved_to_another_subject_opens_nothing(databases: Databases) -> None:
     with Database(databases.keys) as database:
         KeyStore(database, KEK).sealing(TENANT, "u_ann")
         with psycopg.connect(str(databases.keys_owner)) as owner:
@@ -62,7 +62,7 @@ def test_a_wrapped_key_moved_to_another_subject_opens_nothing(databases: Servers
             KeyStore(database, KEK).opening(TENANT, "u_ben")
 
 
-def test_no_key_is_stored_as_it_is_and_the_log_database_has_none(databases: Servers) -> None:
+def test_no_key_is_stored_as_it_is_and_the_log_database_has_none(databases: Databases) -> None:
     with Database(databases.keys) as database:
         box = KeyStore(database, KEK).sealing(TENANT, "u_ann")
         with database.transaction(TENANT) as connection:
@@ -104,7 +104,7 @@ def test_a_key_that_is_not_32_bytes_is_refused(text: str) -> None:
         key_from_setting(text)
 
 
-def test_a_tenants_secret_is_made_with_it_and_never_quietly_replaced(quiet: Services, databases: Servers) -> None:
+def test_a_tenants_secret_is_made_with_it_and_never_quietly_replaced(quiet: Services, databases: Databases) -> None:
     tenant = new_tenant(quiet)
     digest = quiet.keys.identity(tenant).digest("key", "k")
     with Database(databases.keys) as database:

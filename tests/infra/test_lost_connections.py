@@ -17,9 +17,10 @@ from uuid_utils.compat import uuid7
 from api.composition import Services
 from domain.errors import OutcomeUnknownError, ServiceUnavailableError
 from infra.database import Database
-from infra.event_log.appending import Append, PolicyChangedError, send
-from infra.event_log.group_commit import GroupWriter, Patience
-from infra.servers import Servers
+from infra.databases import Databases
+from infra.event_log.append_call import Append, PolicyChangedError, send
+from infra.event_log.group_commit import GroupWriter
+from infra.event_log.patience import Patience
 from tests.chaos.cutting import LOSING, Cutter, When
 from tests.conftest import empty_log
 from tests.infra.grouping import an_append, bytes_at, entry, held, held_up, stored, until_blocked
@@ -28,20 +29,20 @@ PATIENT = Patience(head=30_000)
 
 
 @pytest.fixture
-def cutter(databases: Servers) -> Iterator[Cutter]:
+def cutter(databases: Databases) -> Iterator[Cutter]:
     """A proxy before this test's databases."""
-    with tempfile.TemporaryDirectory() as directory, Cutter(databases.service, Path(directory)) as made:
-        yield made
+    with tempfile.TemporaryDirectory() as directory, Cutter(databases.service, Path(directory)) as cutter:
+        yield cutter
 
 
 @pytest.fixture
-def writer(databases: Servers, cutter: Cutter) -> Iterator[GroupWriter]:
+def writer(databases: Databases, cutter: Cutter) -> Iterator[GroupWriter]:
     """A writer behind the proxy, patient with heads."""
     with (
         Database(cutter.through(databases.service), size=4) as database,
-        GroupWriter(database, patience=PATIENT) as made,
+        GroupWriter(database, patience=PATIENT) as writer,
     ):
-        yield made
+        yield writer
 
 
 @pytest.mark.parametrize(
@@ -55,26 +56,26 @@ def writer(databases: Servers, cutter: Cutter) -> Iterator[GroupWriter]:
     ids=lambda whens: "-".join(when.name.lower() for when in whens),
 )
 def test_a_group_whose_answer_is_lost_is_committed_once_and_every_caller_gets_its_own_answer(
-    quiet: Services, databases: Servers, cutter: Cutter, writer: GroupWriter, whens: list[When]
+    quiet: Services, databases: Databases, cutter: Cutter, writer: GroupWriter, whens: list[When]
 ) -> None:
-    tenant, other, taken = empty_log(quiet), empty_log(quiet), uuid7()
-    writer.append(an_append(tenant, taken))
+    tenant, other, existing = empty_log(quiet), empty_log(quiet), uuid7()
+    writer.append(an_append(tenant, existing))
     right = [an_append(tenant), Append(tenant, [entry(tenant), entry(tenant)], 0), an_append(other)]
-    with held_up(databases, writer, empty_log(quiet)) as waiting:
-        answers = waiting.ask(*right)
-        late, elsewhere = waiting.ask(an_append(tenant, taken), an_append(tenant, under=7))
+    with held_up(databases, writer, empty_log(quiet)) as gathering:
+        answers = gathering.ask(*right)
+        refused, elsewhere = gathering.ask(an_append(tenant, existing), an_append(tenant, policy_revision=7))
         cutter.cut_next(right[0].entries[0].state, *whens)
-    told = [bytes_at(append, answer.result(30)) for append, answer in zip(right, answers, strict=True)]
-    assert type(late.exception(30)) is IntegrityError
+    answered = [bytes_at(append, answer.result(30)) for append, answer in zip(right, answers, strict=True)]
+    assert type(refused.exception(30)) is IntegrityError
     assert type(elsewhere.exception(30)) is PolicyChangedError
     assert cutter.made == Counter(whens)
-    assert [list(each) for each in told] == [[2], [3, 4], [1]]
-    assert told[0] | told[1] == {p: state for p, state in stored(quiet, tenant).items() if p > 1}
-    assert told[2] == stored(quiet, other)
+    assert [list(each) for each in answered] == [[2], [3, 4], [1]]
+    assert answered[0] | answered[1] == {p: state for p, state in stored(quiet, tenant).items() if p > 1}
+    assert answered[2] == stored(quiet, other)
 
 
 def test_an_append_that_is_committed_after_its_connection_was_lost_is_told_its_place(
-    quiet: Services, databases: Servers, cutter: Cutter, writer: GroupWriter
+    quiet: Services, databases: Databases, cutter: Cutter, writer: GroupWriter
 ) -> None:
     tenant = empty_log(quiet)
     append = an_append(tenant)
@@ -89,7 +90,7 @@ def test_an_append_that_is_committed_after_its_connection_was_lost_is_told_its_p
 
 
 def test_what_meets_other_bytes_when_it_is_sent_again_is_a_conflict(
-    quiet: Services, databases: Servers, cutter: Cutter, writer: GroupWriter
+    quiet: Services, databases: Databases, cutter: Cutter, writer: GroupWriter
 ) -> None:
     tenant, originator = empty_log(quiet), uuid7()
     with ThreadPoolExecutor(1) as caller, held(databases, tenant) as stranger:
@@ -105,7 +106,7 @@ def test_what_meets_other_bytes_when_it_is_sent_again_is_a_conflict(
 
 
 def test_when_the_database_is_gone_for_good_nobody_is_told_what_nobody_knows(
-    quiet: Services, databases: Servers, cutter: Cutter
+    quiet: Services, databases: Databases, cutter: Cutter
 ) -> None:
     tenant = empty_log(quiet)
     with (
@@ -116,10 +117,10 @@ def test_when_the_database_is_gone_for_good_nobody_is_told_what_nobody_knows(
     ):
         sent = callers.submit(writer.append, an_append(tenant))
         until_blocked(databases, 1)
-        waiting = [callers.submit(writer.append, an_append(tenant)) for _ in range(5)]
+        answers = [callers.submit(writer.append, an_append(tenant)) for _ in range(5)]
         cutter.refuse()
         assert type(sent.exception(30)) is OutcomeUnknownError
-        assert {type(answer.exception(30)) for answer in waiting} == {ServiceUnavailableError}
+        assert {type(answer.exception(30)) for answer in answers} == {ServiceUnavailableError}
         assert type(callers.submit(writer.append, an_append(tenant)).exception(30)) is ServiceUnavailableError
         cutter.admit()
     assert len(stored(quiet, tenant)) <= 1
@@ -138,7 +139,7 @@ def test_a_writer_goes_on_when_the_database_is_back(quiet: Services, cutter: Cut
 
 @pytest.mark.parametrize("when", When, ids=lambda when: when.name.lower())
 def test_rows_that_are_copied_in_are_lost_with_their_connection_and_nobody_waits(
-    databases: Servers, cutter: Cutter, when: When
+    databases: Databases, cutter: Cutter, when: When
 ) -> None:
     def copy() -> None:
         with psycopg.connect(cutter.through(databases.service)) as connection:

@@ -7,13 +7,13 @@ import psycopg
 import pytest
 
 import infra.migrations
-from infra.embedded import EmbeddedCluster
+from infra.databases import Databases
+from infra.embedded_postgres import EmbeddedCluster
 from infra.migrations import MigrationError, migrate
-from infra.servers import Servers
 
 
 @pytest.fixture
-def empty(cluster: EmbeddedCluster, databases: Servers, request: pytest.FixtureRequest) -> str:
+def empty(cluster: EmbeddedCluster, databases: Databases, request: pytest.FixtureRequest) -> str:
     """A database nothing has been done to, owned by the ledger's owner."""
     assert databases.owner, "the owner's role is there"
     name = f"empty_{abs(hash(request.node.name))}"
@@ -73,5 +73,5 @@ def test_a_database_of_a_newer_version_is_refused(empty: str, folder: Path) -> N
         migrate(empty, "some")
 
 
-def test_the_ledgers_own_migrations_are_done_and_stay_done(databases: Servers) -> None:
+def test_the_ledgers_own_migrations_are_done_and_stay_done(databases: Databases) -> None:
     assert databases.migrate() == []

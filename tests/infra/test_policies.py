@@ -7,7 +7,7 @@ from api.composition import Services
 from domain.reference import Reference
 from domain.tenant.events import PolicySet, ReferenceDeclared
 from domain.tenant.policy import NO_POLICY, Policy
-from infra.policies import PolicyTables
+from infra.policy_tables import PolicyTables
 from tests.conftest import new_tenant
 from tests.golden.vectors import EVENTS, event_of, golden
 

@@ -10,9 +10,9 @@ import pytest
 
 from api.composition import utc_now
 from infra.content.directory import DirectoryStore
-from infra.content.signing import UrlSigner
-from infra.embedded import EmbeddedPostgresError, start
-from infra.embedded.account import server_account
+from infra.content.signed_urls import UrlSigner
+from infra.embedded_postgres import EmbeddedPostgresError, start
+from infra.embedded_postgres.account import server_account
 from infra.keys.key_file import key_from_file
 from tests.infra.embedding import value
 

@@ -12,7 +12,7 @@ from eventsourcing.persistence import StoredEvent
 from eventsourcing.tests import persistence as cases
 
 from api.composition import Services
-from infra.event_log.appending import Place
+from infra.event_log.append_call import Place
 from infra.event_log.recorder import LogEntry, LogRecorder
 from tests.conftest import empty_log
 from tests.infra.grouping import document, entry
@@ -21,8 +21,8 @@ from tests.infra.grouping import document, entry
 class Enveloped(LogRecorder):
     """A recorder for any bytes: the log takes only documents of the envelope's form, and theirs are put into one."""
 
-    def append(self, events: Sequence[StoredEvent], under: int | None = None) -> Sequence[Place]:
-        return super().append([replace(event, state=self._document(event)) for event in events], under)
+    def append(self, events: Sequence[StoredEvent], policy_revision: int | None = None) -> Sequence[Place]:
+        return super().append([replace(event, state=self._document(event)) for event in events], policy_revision)
 
     def _entries(self, rows: Iterable[tuple[Any, ...]]) -> list[LogEntry]:
         entries = super()._entries(rows)

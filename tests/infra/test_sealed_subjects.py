@@ -6,16 +6,16 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from api.application.asset_creation import AssetCreation
 from api.composition import Services
-from api.ledger import Ledger
 from domain.asset.inputs import NewAsset
 from domain.event import Actor
 from domain.media import Image
 from infra.database import Database
+from infra.databases import Databases
 from infra.keys.sealed_subjects import SealedSubjects
 from infra.keys.store import KeyLostError, KeyStore
 from infra.migrations import migrate
-from infra.servers import Servers
 from tests.conftest import KEK, new_tenant
 
 MIGRATION = "0017_sealed_subjects.sql"
@@ -23,16 +23,16 @@ MIGRATION = "0017_sealed_subjects.sql"
 
 def record(services: Services, tenant: UUID, subject: str | None, name: str | None) -> None:
     session = services.session(tenant, Actor(id="ann", type="user"))
-    Ledger(session).create_asset(NewAsset(media=Image(media_kind="image"), subject=subject, name=name))
+    AssetCreation(session).create(NewAsset(media=Image(media_kind="image"), subject=subject, name=name))
 
 
 @pytest.fixture
-def subjects(databases: Servers) -> Iterator[SealedSubjects]:
+def subjects(databases: Databases) -> Iterator[SealedSubjects]:
     with Database(databases.service, size=1) as database:
         yield SealedSubjects(database)
 
 
-def test_the_migration_finds_everybody_of_whom_sealed_entries_exist(quiet: Services, databases: Servers) -> None:
+def test_the_migration_finds_everybody_of_whom_sealed_entries_exist(quiet: Services, databases: Databases) -> None:
     a, b = new_tenant(quiet), new_tenant(quiet)
     record(quiet, a, 'u_ännchen \\ "quoted"', "named")
     record(quiet, a, None, "the tenant's own")
@@ -51,7 +51,7 @@ def test_the_migration_finds_everybody_of_whom_sealed_entries_exist(quiet: Servi
 
 
 def test_a_subject_of_before_whose_key_is_gone_gets_no_other_one(
-    quiet: Services, databases: Servers, subjects: SealedSubjects
+    quiet: Services, databases: Databases, subjects: SealedSubjects
 ) -> None:
     tenant = new_tenant(quiet)
     with psycopg.connect(str(databases.owner)) as owner:
@@ -67,7 +67,7 @@ def test_a_subject_of_before_whose_key_is_gone_gets_no_other_one(
 
 
 def test_only_the_first_key_that_is_claimed_for_a_subject_ever_seals(
-    quiet: Services, databases: Servers, subjects: SealedSubjects
+    quiet: Services, databases: Databases, subjects: SealedSubjects
 ) -> None:
     tenant, other = new_tenant(quiet), new_tenant(quiet)
     assert not subjects.has(tenant, "u_ann")
@@ -81,7 +81,7 @@ def test_only_the_first_key_that_is_claimed_for_a_subject_ever_seals(
         owner.execute("UPDATE ledger.sealed_subjects SET key_digest = 'third'")
 
 
-def test_who_comes_second_to_a_new_subject_takes_the_key_of_the_first(quiet: Services, databases: Servers) -> None:
+def test_who_comes_second_to_a_new_subject_takes_the_key_of_the_first(quiet: Services, databases: Databases) -> None:
     tenant = new_tenant(quiet)
     first = quiet.keys
 

@@ -11,7 +11,7 @@ from domain.errors import ServiceUnavailableError, TenantBusyError
 from infra import shares
 from infra.connections import Bounds
 from infra.database import Database
-from infra.servers import Servers
+from infra.databases import Databases
 from infra.shares import Shares
 
 BRIEF = Bounds(5, {"idle_in_transaction_session_timeout": "300ms"})
@@ -70,7 +70,7 @@ def test_a_place_that_comes_late_does_not_make_a_stuck_tenant_wait_again(monkeyp
         assert time.monotonic() - started < 0.2
 
 
-def test_a_transaction_is_ended_when_it_is_idle_unless_a_store_works_meanwhile(databases: Servers) -> None:
+def test_a_transaction_is_ended_when_it_is_idle_unless_a_store_works_meanwhile(databases: Databases) -> None:
     def idle(*, allowed: bool) -> None:
         with database.transaction() as connection:
             if allowed:

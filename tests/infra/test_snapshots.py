@@ -8,10 +8,11 @@ from uuid import UUID
 
 import pytest
 
+from api.application.asset_creation import AssetCreation
+from api.application.assets import Assets
+from api.application.jobs import Jobs
+from api.application.session import Session
 from api.composition import Services
-from api.jobs import Jobs
-from api.ledger import Ledger
-from api.session import Session
 from domain.event import Event
 from domain.job.inputs import Failure, NewJob
 from infra.event_log.group_commit import GroupWriter
@@ -21,7 +22,8 @@ from infra.event_log.replay import PAGE
 from infra.event_log.snapshots import EVERY, SnapshotWriter
 from infra.tenants import TENANT
 from projections.audit_trail.fold import AUDIT_TRAIL
-from projections.audit_trail.read import AuditFilter
+from projections.queries.audit_trail import list_trail
+from projections.queries.filters import AuditFilter
 from projections.states import ASSET, JOB
 from tests.conftest import context, new_tenant
 from tests.infra.embedding import eventually
@@ -60,36 +62,36 @@ def session(services: Services) -> Session:
 
 def test_a_read_opens_few_entries_however_many_there_are(counting: tuple[Session, Counting]) -> None:
     session, mapper = counting
-    ledger, asset_id = Ledger(session), changed(session)
+    assets, asset_id = Assets(session), changed(session)
 
     with mapper.at_most(EVERY):
-        assert ledger.asset(asset_id).name == f"Name {CHANGES - 1}"
+        assert assets.asset(asset_id).name == f"Name {CHANGES - 1}"
     with mapper.at_most(EVERY):
-        assert ledger.asset(asset_id, revision=200).name == "Name 198"
+        assert assets.asset(asset_id, revision=200).name == "Name 198"
     with mapper.at_most(2 * EVERY):
-        assert ledger.asset(asset_id, as_of=ledger.asset(asset_id, revision=100).position).revision == 100
+        assert assets.asset(asset_id, as_of=assets.asset(asset_id, revision=100).position).revision == 100
 
 
 def test_a_change_opens_few_entries_and_none_after_it_is_recorded(counting: tuple[Session, Counting]) -> None:
     session, mapper = counting
-    ledger, asset_id = Ledger(session), changed(session)
+    assets, asset_id = Assets(session), changed(session)
 
     with mapper.at_most(EVERY):
-        row = ledger.change_asset(asset_id, named(-1), None, None)
+        row = assets.change(asset_id, named(-1), None, None)
 
-    assert row == ledger.asset(asset_id)
+    assert row == assets.asset(asset_id)
     assert row.revision == CHANGES + 2
 
 
 def test_every_page_of_a_history_opens_about_as_many_entries(counting: tuple[Session, Counting]) -> None:
     session, mapper = counting
-    ledger, asset_id = Ledger(session), changed(session)
+    assets, asset_id = Assets(session), changed(session)
 
     names: list[str] = []
     cursor = None
     while names == [] or cursor:
         with mapper.at_most(EVERY + 21):
-            page = ledger.asset_events(asset_id, 20, cursor)
+            page = assets.events(asset_id, 20, cursor)
         names += [change.after for entry in page.items for change in entry.changes if change.field == "name"]
         befores = [change.before for entry in page.items[1:] for change in entry.changes if change.field == "name"]
         assert befores == names[-len(page.items) : -1]
@@ -100,11 +102,11 @@ def test_every_page_of_a_history_opens_about_as_many_entries(counting: tuple[Ses
 
 def test_a_page_of_the_audit_trail_does_not_open_whole_histories(counting: tuple[Session, Counting]) -> None:
     session, mapper = counting
-    ledger, asset_id = Ledger(session), changed(session)
-    eventually(lambda: ledger.reached([AUDIT_TRAIL]) == ledger.reached([]))
+    asset_id = changed(session)
+    eventually(lambda: session.reached([AUDIT_TRAIL]) == session.reached([]))
 
     with mapper.at_most(EVERY + 20):
-        page = ledger.audit(AuditFilter(asset=asset_id), 20, None)
+        page = list_trail(session.database, session.log, AuditFilter(asset=asset_id), 20)
 
     assert [entry.revision for entry in page.items] == list(range(CHANGES + 1, CHANGES - 19, -1))
     assert [entry.changes[0].before for entry in page.items] == [f"Name {CHANGES - n}" for n in range(2, 22)]
@@ -143,14 +145,14 @@ def test_at_every_revision_the_nearest_snapshot_and_the_rest_make_what_the_log_m
 
 def test_who_reads_much_has_snapshots_kept_without_waiting_for_them(counting: tuple[Session, Counting]) -> None:
     session, mapper = counting
-    ledger = Ledger(session)
-    asset_id = ledger.create_asset(NEW)[0].asset_id
+    assets = Assets(session)
+    asset_id = AssetCreation(session).create(NEW)[0].asset_id
     for number in range(3 * EVERY):
-        ledger.change_asset(asset_id, named(number), None, None)
+        assets.change(asset_id, named(number), None, None)
 
     eventually(lambda: len(revisions(session, asset_id)) >= 2)
     with mapper.at_most(2 * EVERY):
-        assert ledger.asset(asset_id).revision == 3 * EVERY + 1
+        assert assets.asset(asset_id).revision == 3 * EVERY + 1
 
 
 def test_a_history_longer_than_a_page_is_read_to_its_end_without_any_snapshot(session: Session) -> None:

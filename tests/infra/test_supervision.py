@@ -11,9 +11,9 @@ from uuid_utils.compat import uuid7
 from api.composition import Services
 from domain.errors import OutcomeUnknownError, ServiceUnavailableError
 from infra.database import Database
-from infra.event_log.appending import Append
+from infra.databases import Databases
+from infra.event_log.append_call import Append
 from infra.event_log.group_commit import GroupWriter
-from infra.servers import Servers
 from infra.supervision import FAILURES, SupervisedThread
 from tests.conftest import empty_log
 from tests.infra.embedding import eventually
@@ -79,7 +79,7 @@ def test_a_thread_that_fails_again_and_again_does_not_work() -> None:
 
 
 def test_an_error_that_nobody_expected_ends_neither_the_writer_nor_the_wait_of_its_callers(
-    quiet: Services, databases: Servers
+    quiet: Services, databases: Databases
 ) -> None:
     tenant = empty_log(quiet)
     broken = threading.Event()
@@ -103,7 +103,7 @@ def test_an_error_that_nobody_expected_ends_neither_the_writer_nor_the_wait_of_i
 
 
 def test_an_error_that_nobody_expected_in_a_lane_leaves_nobody_without_an_answer(
-    quiet: Services, databases: Servers
+    quiet: Services, databases: Databases
 ) -> None:
     tenant = empty_log(quiet)
     raising = threading.Event()
@@ -130,7 +130,7 @@ def test_an_error_that_nobody_expected_in_a_lane_leaves_nobody_without_an_answer
         assert writer.append(an_append(tenant))[0].position == 4
 
 
-def test_an_idle_writer_gives_signs_of_life(quiet: Services, databases: Servers) -> None:
+def test_an_idle_writer_gives_signs_of_life(quiet: Services, databases: Databases) -> None:
     with Database(databases.service) as database, GroupWriter(database) as writer:
         writer.append(an_append(empty_log(quiet)))
         (thread,) = writer.threads

@@ -6,15 +6,15 @@ import psycopg
 from psycopg import sql
 
 from api.composition import Services
-from infra.servers import Servers
-from infra.sql import beside
-from projections.catalogue import PROJECTIONS
+from infra.databases import Databases
+from infra.sql import load_statements
+from projections.catalogue import PROJECTIONS, with_tables
 from tests.conftest import empty_log
 
-SQL = beside(__file__, "crowd.sql")
+SQL = with_tables(load_statements(__file__, "crowd.sql"))
 
 
-def commit_as_in_production(servers: Servers) -> None:
+def commit_as_in_production(servers: Databases) -> None:
     """Let a commit be on the disk when it returns: until it is, VACUUM takes its rows for too young."""
     assert servers.owner is not None
     with psycopg.connect(servers.owner, autocommit=True) as connection:
@@ -22,7 +22,7 @@ def commit_as_in_production(servers: Servers) -> None:
         connection.execute(sql.SQL("ALTER DATABASE {} SET synchronous_commit = on").format(name))
 
 
-def crowd(services: Services, servers: Servers, assets: int) -> UUID:
+def crowd(services: Services, servers: Databases, assets: int) -> UUID:
     """A new tenant with so many assets, and read models that were made anew from that.
 
     Of the log there are no statistics, as after an import: they may come minutes later.

@@ -14,7 +14,7 @@ UPDATE ledger.log_heads SET position = %(assets)s + %(assets)s / 10, effective_a
  WHERE tenant_id = %(tenant_id)s
 
 -- assets: as if they had been folded from the events
-INSERT INTO read_models.assets_v2 (
+INSERT INTO read_models.{assets} (
     tenant_id, asset_id, revision, position, created_position, status, live_status, media_kind, media, content_type,
     sha256, name, name_search, tags, subject, origin, links, holds, created_at, created_by, updated_at, updated_by,
     deleted_at)
@@ -30,7 +30,7 @@ SELECT %(tenant_id)s, md5('asset ' || n)::uuid, 1 + (n %% 10 = 0)::integer,
        LATERAL (SELECT timestamptz '2025-01-01 00:00Z' + n * (interval '365 days' / (%(assets)s * 1.1)) AS at) AS t
 
 -- references: six of each asset, of which some are everywhere and some nowhere else
-INSERT INTO read_models.asset_references_v1 (tenant_id, kind, id, asset_id, role, position)
+INSERT INTO read_models.{asset_references} (tenant_id, kind, id, asset_id, role, position)
 SELECT %(tenant_id)s, kind, id, md5('asset ' || n)::uuid, 'link', n
   FROM generate_series(1, %(assets)s) AS n
  CROSS JOIN LATERAL (VALUES
@@ -39,7 +39,7 @@ SELECT %(tenant_id)s, kind, id, md5('asset ' || n)::uuid, 'link', n
  ) AS r (kind, id)
 
 -- jobs: one for every tenth asset
-INSERT INTO read_models.jobs_v2 (
+INSERT INTO read_models.{jobs} (
     tenant_id, job_id, revision, position, created_position, status, attempt, media_kind, refs, run, priority, assets,
     costs, error_search, created_at, created_by, updated_at, updated_by)
 SELECT %(tenant_id)s, md5('job ' || n)::uuid, 1, n * 10, n * 10, CASE n %% 100 WHEN 0 THEN 'failed' ELSE 'succeeded' END, 1,
@@ -49,12 +49,12 @@ SELECT %(tenant_id)s, md5('job ' || n)::uuid, 1, n * 10, n * 10, CASE n %% 100 W
        LATERAL (SELECT timestamptz '2025-01-01 00:00Z' + n * 10 * (interval '365 days' / (%(assets)s * 1.1)) AS at) AS t
 
 -- job_references: two of each job
-INSERT INTO read_models.job_references_v1 (tenant_id, kind, id, job_id)
+INSERT INTO read_models.{job_references} (tenant_id, kind, id, job_id)
 SELECT %(tenant_id)s, kind, id, md5('job ' || n)::uuid FROM generate_series(1, %(assets)s / 10) AS n
  CROSS JOIN LATERAL (VALUES ('client', 'c' || (n %% 20 = 0)::integer), ('claim', 'cl' || n / 2)) AS r (kind, id)
 
 -- trail: a row for each event
-INSERT INTO read_models.audit_trail_v2 (
+INSERT INTO read_models.{audit_trail} (
     tenant_id, position, originator_id, revision, topic, actor, effective_at, correlation_id, refs, text_search)
 SELECT tenant_id, position, originator_id, originator_version, topic,
        CASE WHEN position %% 500 = 9 THEN 'user:rare' ELSE 'worker:busy' END, effective_at, 'req-' || position / 5,

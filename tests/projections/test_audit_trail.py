@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from hypothesis import given
 from uuid_utils.compat import uuid7
 
-from domain.asset import asset as aggregate
+from domain.asset import creation
 from domain.asset.inputs import NewAsset
 from domain.event import Recorded, from_parts, to_parts
-from domain.values import searchable
+from domain.text import searchable
 from projections.audit_trail.fold import AUDIT_TRAIL
 from projections.projection import fold_all
 from tests.conftest import context
@@ -17,7 +17,7 @@ from tests.domain import strategies as some
 
 @given(some.new_assets)
 def test_what_is_personal_decides_nothing_but_the_words(new: NewAsset) -> None:
-    event = aggregate.create(context(new.reason), uuid7(), uuid7(), new)
+    event = creation.create(context(new.reason), uuid7(), uuid7(), new)
     (row,) = fold_all(AUDIT_TRAIL, [Recorded(event, 1, datetime.now(UTC))]).values()
     erased = from_parts(to_parts(event).clear, {})
     (bare,) = fold_all(AUDIT_TRAIL, [Recorded(erased, 1, row.effective_at)]).values()

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.embedded import EmbeddedCluster
-from projections.copying import Lines
+from infra.embedded_postgres import EmbeddedCluster
+from projections.engine.copy_format import Lines
 from tests.domain import strategies as some
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00")) | st.sampled_from(
@@ -57,10 +57,10 @@ TABLE = """CREATE TEMP TABLE copied (ordinal serial, a text, b text[], c json, d
 @pytest.fixture(scope="module")
 def connection(cluster: EmbeddedCluster) -> Iterator[psycopg.Connection]:
     """A connection with an empty table, which every transaction leaves empty."""
-    with psycopg.connect(cluster.conninfo("postgres"), autocommit=True) as made:
-        made.execute(TABLE)
-        made.execute("SET TimeZone = 'UTC'")
-        yield made
+    with psycopg.connect(cluster.conninfo("postgres"), autocommit=True) as connection:
+        connection.execute(TABLE)
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
 
 
 @settings(max_examples=100)
@@ -71,18 +71,18 @@ def test_what_is_copied_in_reads_back_as_it_was(connection: psycopg.Connection, 
             for block in Lines(Copied, json={"c"}).blocks(given_rows):
                 copy.write(block)
         query = "SELECT a, b, c::text, d, e, f, g, h, i, j FROM copied ORDER BY ordinal"
-        found = connection.cursor(binary=True).execute(query).fetchall()
-    assert [(*row[:2], row[2] and orjson.loads(row[2]), *row[3:]) for row in found] == given_rows
+        copied = connection.cursor(binary=True).execute(query).fetchall()
+    assert [(*row[:2], row[2] and orjson.loads(row[2]), *row[3:]) for row in copied] == given_rows
 
 
 class Odd(NamedTuple):
     """A row that may hold anything."""
 
-    one: Any = ""
+    value: Any = ""
     other: str = ""
 
 
-@pytest.mark.parametrize("row", [Odd(one=object()), Odd(other=17)])  # type: ignore[arg-type]
+@pytest.mark.parametrize("row", [Odd(value=object()), Odd(other=17)])  # type: ignore[arg-type]
 def test_a_value_that_no_column_holds_is_refused(row: Odd) -> None:
     with pytest.raises(TypeError, match=r"object|int"):
         list(Lines(Odd).blocks([row]))

@@ -12,18 +12,19 @@ from eventsourcing.persistence import StoredEvent
 from uuid_utils.compat import uuid7
 
 from api.composition import Services
-from domain.asset import asset as aggregate
+from domain.asset import creation
 from domain.asset.inputs import NewAsset
 from domain.event import Recorded
 from infra.database import Database
+from infra.databases import Databases
 from infra.event_log.mapper import SealingMapper
 from infra.keys.store import KeyStore
-from infra.servers import Servers
 from projections.assets.fold import ASSETS, AssetRow
 from projections.audit_trail.fold import AUDIT_TRAIL
-from projections.engine import Engine
+from projections.engine.engine import Engine
+from projections.engine.follower import Follower
+from projections.engine.rebuild import ProjectionStoppedError, fold_until, rebuild
 from projections.projection import Changes, Key, Projection
-from projections.running import Follower, ProjectionStoppedError, fold_until, rebuild
 from tests.conftest import KEK, context, new_tenant
 from tests.infra.grouping import document
 from tests.projections.tables import all_contents, catch_up, contents
@@ -34,12 +35,12 @@ IMAGE = NewAsset.model_validate({"media": {"media_kind": "image"}, "name": "Cast
 def record(services: Services, tenant_id: UUID, count: int = 1) -> None:
     """Record assets in one tenant."""
     for _ in range(count):
-        services.log.of(tenant_id).record(aggregate.create(context(), tenant_id, uuid7(), IMAGE))
+        services.log.of(tenant_id).record(creation.create(context(), tenant_id, uuid7(), IMAGE))
 
 
 def positions(services: Services, projection: Projection[Any]) -> dict[UUID, int]:
     """How far each tenant is folded."""
-    return {row[3]: row[4] for row in services.engine.lag() if row[0] == projection.name}
+    return {lag.tenant_id: lag.position for lag in services.engine.lag() if lag.projection == projection.name}
 
 
 def test_many_workers_apply_every_event_exactly_once(quiet: Services) -> None:
@@ -89,7 +90,7 @@ def test_an_event_that_cannot_be_read_stops_its_tenant_only_and_says_where(
 ) -> None:
     sick, healthy = poisoned
     assert positions(quiet, ASSETS) == {sick: 2, healthy: 4}
-    failures = {(name, tenant, position) for name, _, tenant, position, _ in quiet.engine.failures()}
+    failures = {(failure.projection, failure.tenant_id, failure.position) for failure in quiet.engine.failures()}
     assert failures == {(projection.name, sick, 2) for projection in quiet.engine.projections}
     assert contents(quiet, ASSETS).count(b"\n") == 4
 
@@ -119,7 +120,7 @@ def test_a_fold_that_fails_stops_before_the_event_and_keeps_what_came_before(qui
     quiet.engine.step(broken)
     assert positions(quiet, ASSETS) == {tenant: 2}
     assert contents(quiet, ASSETS).count(b"\n") == 1
-    assert quiet.engine.failures()[0][4] == "ZeroDivisionError: a bug in a fold"
+    assert quiet.engine.failures()[0].failure == "ZeroDivisionError: a bug in a fold"
     quiet.engine.retry(ASSETS)
     catch_up(quiet)
     assert contents(quiet, ASSETS).count(b"\n") == 3
@@ -127,7 +128,7 @@ def test_a_fold_that_fails_stops_before_the_event_and_keeps_what_came_before(qui
 
 
 def test_a_key_that_cannot_be_had_holds_back_its_tenant_only_until_it_is_there(
-    quiet: Services, databases: Servers
+    quiet: Services, databases: Databases
 ) -> None:
     tenant, other = new_tenant(quiet), new_tenant(quiet)
     record(quiet, tenant)
@@ -143,7 +144,7 @@ def test_a_key_that_cannot_be_had_holds_back_its_tenant_only_until_it_is_there(
         engine.enrol()
         engine.step(ASSETS)
         assert positions(quiet, ASSETS) == {tenant: 1, other: 2}
-        assert [failure[2:4] for failure in engine.failures()] == [(tenant, 1)]
+        assert [(failure.tenant_id, failure.position) for failure in engine.failures()] == [(tenant, 1)]
         owner.execute(give_back, (tenant,))
         engine.step(ASSETS)
     assert positions(quiet, ASSETS) == {tenant: 2, other: 2}
@@ -151,12 +152,12 @@ def test_a_key_that_cannot_be_had_holds_back_its_tenant_only_until_it_is_there(
 
 
 def test_one_tenant_catches_up_with_a_position_and_no_other_one_does(quiet: Services) -> None:
-    wanted, other = new_tenant(quiet), new_tenant(quiet)
-    for tenant_id in (wanted, other):
+    first, other = new_tenant(quiet), new_tenant(quiet)
+    for tenant_id in (first, other):
         record(quiet, tenant_id, 3)
-    told: list[tuple[int, int]] = []
-    fold_until(quiet.engine, quiet.database, wanted, [ASSETS], 4, lambda *progress: told.append(progress))
-    assert (positions(quiet, ASSETS), told) == ({wanted: 4, other: 0}, [(0, 4)])
+    reports: list[tuple[int, int]] = []
+    fold_until(quiet.engine, quiet.database, first, [ASSETS], 4, lambda *progress: reports.append(progress))
+    assert (positions(quiet, ASSETS), reports) == ({first: 4, other: 0}, [(0, 4)])
 
 
 def test_a_tenant_that_has_stopped_does_not_catch_up_and_says_where(

@@ -11,18 +11,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from uuid_utils.compat import uuid7
 
+from api.application.asset_creation import AssetCreation
+from api.application.assets import Assets
+from api.application.jobs import Decision, Jobs
+from api.application.policies import Policies
 from api.composition import Services
-from api.jobs import Decision, Jobs
-from api.ledger import Ledger
-from api.policies import Policies
-from api.watching import own_session
+from api.workers.worker import own_session
 from domain.asset.asset import Asset
 from domain.asset.events import Content
 from domain.asset.inputs import NewAsset, NewContent, NewDescription
-from domain.documents import kept_for
 from domain.errors import LedgerError
 from domain.event import Context, Recorded
 from domain.job.inputs import Completion, Failure, NewJob
+from domain.large_documents import kept_for
 from domain.reference import Reference
 from domain.tenant.inputs import NewPolicy, NewReference
 from infra.event_log import replay
@@ -30,12 +31,12 @@ from infra.event_log.fold import Fold
 from infra.tenants import TENANT
 from projections import states as states_of
 from projections.catalogue import PROJECTIONS
+from projections.engine.rebuild import rebuild
 from projections.jobs.fold import JOBS, JobRow
-from projections.jobs.read import JobFilter
 from projections.projection import fold_all
-from projections.running import rebuild
+from projections.queries.filters import JobFilter
 from projections.states import ASSET
-from tests.api.working import LONG_AGO, queue
+from tests.api.workers import LONG_AGO, queue
 from tests.conftest import new_tenant
 from tests.domain import strategies as some
 from tests.projections.tables import all_contents, catch_up
@@ -80,8 +81,8 @@ new_policies = st.builds(
 )
 
 
-SAID = {"attempt": 1, "code": "x", "message": "full", "cost": {"amount": "0.1", "currency": "EUR"}}
-FAILURE = Failure.model_validate(SAID)
+FAILURE_FIELDS = {"attempt": 1, "code": "x", "message": "full", "cost": {"amount": "0.1", "currency": "EUR"}}
+FAILURE = Failure.model_validate(FAILURE_FIELDS)
 COMMANDS: dict[str, Callable[[int], Decision]] = {
     "start": lambda attempt: lambda job, context: job.start(context, attempt),
     "fail": lambda attempt: lambda job, context: job.fail(context, FAILURE.model_copy(update={"attempt": attempt})),
@@ -101,29 +102,29 @@ class Everything(RuleBasedStateMachine):
     @initialize(target=jobs)
     def open(self) -> Place:
         self.sessions = [own_session(self.services, new_tenant(self.services)) for _ in range(2)]
-        self.asked: dict[Place, NewJob] = {}
+        self.requests: dict[Place, NewJob] = {}
         self.claimed: set[tuple[int, int]] = set()
         first = 0, self.of(0).request(JOB, None)[0].job_id
-        self.asked[first] = JOB
+        self.requests[first] = JOB
         return first
 
     @rule(target=assets, tenant=tenants, new=new_assets | st.just(NewAsset.model_validate(IMAGE)))
     def create(self, tenant: int, new: NewAsset) -> Place:
         with suppress(LedgerError):
-            return tenant, Ledger(self.sessions[tenant]).create_asset(new)[0].asset_id
+            return tenant, AssetCreation(self.sessions[tenant]).create(new)[0].asset_id
         return tenant, UUID(int=0)
 
-    @rule(asset=assets, new=new_descriptions, added=references, taken=references, deleted=st.booleans())
+    @rule(asset=assets, new=new_descriptions, added=references, removed=references, deleted=st.booleans())
     def edit(
         self,
         asset: Place,
         new: NewDescription,
         added: tuple[Reference, ...],
-        taken: tuple[Reference, ...],
+        removed: tuple[Reference, ...],
         deleted: bool,
     ) -> None:
         self.change(asset, lambda state, context: state.link(context, added))
-        self.change(asset, lambda state, context: state.unlink(context, taken))
+        self.change(asset, lambda state, context: state.unlink(context, removed))
         self.change(asset, lambda state, context: state.describe(context, new))
         self.change(asset, Asset.soft_delete if deleted else Asset.restore)
 
@@ -131,15 +132,15 @@ class Everything(RuleBasedStateMachine):
     def fill(self, asset: Place, numbers: list[int], problem: str | None) -> None:
         content = Content(content_type="Image/PNG", size=3, sha256="a" * 64)
         new = NewContent(content_id=uuid7(), content=content, media=NewAsset.model_validate(IMAGE).media)
-        said = new.model_copy(update={"problem": problem, "embedded": {"steps": 30}})
-        self.change(asset, lambda state, context: state.store_content(context, said))
+        inspected = new.model_copy(update={"problem": problem, "embedded": {"steps": 30}})
+        self.change(asset, lambda state, context: state.store_content(context, inspected))
         self.change(asset, lambda state, context: state.purge_content(context, numbers))
 
     @rule(target=jobs, tenant=tenants, new=new_jobs, key=keys)
     def request(self, tenant: int, new: NewJob, key: str | None) -> Place:
         with suppress(LedgerError):
             place = tenant, self.of(tenant).request(new, key)[0].job_id
-            self.asked[place] = new
+            self.requests[place] = new
             return place
         return tenant, UUID(int=0)
 
@@ -154,7 +155,7 @@ class Everything(RuleBasedStateMachine):
                     case "lose":
                         self.lose(job)
                     case "ask":
-                        assert self.of(job[0]).request(self.asked[job], key)[1] is False
+                        assert self.of(job[0]).request(self.requests[job], key)[1] is False
                     case _:
                         self.of(job[0]).change(job[1], COMMANDS[step](attempt), "because")
 
@@ -168,13 +169,13 @@ class Everything(RuleBasedStateMachine):
         with suppress(LedgerError):
             row = self.of(job[0]).job(job[1])
             media = {"media_kind": row.media_kind}
-            made = [NewAsset.model_validate({**dict(asset), "media": media, "scope": None}) for asset in new]
-            said = Completion(attempt=row.attempt, assets=tuple(made), asset_ids=(old[1],) if old else ())
+            results = [NewAsset.model_validate({**dict(asset), "media": media, "scope": None}) for asset in new]
+            completion = Completion(attempt=row.attempt, assets=tuple(results), asset_ids=(old[1],) if old else ())
             if row.status == "queued":
                 self.claim(job[0])
-            self.of(job[0]).succeed(job[1], said)
+            self.of(job[0]).succeed(job[1], completion)
             if late:
-                self.of(job[0]).succeed(job[1], said.model_copy(update={"attempt": row.attempt + 1}))
+                self.of(job[0]).succeed(job[1], completion.model_copy(update={"attempt": row.attempt + 1}))
 
     def claim(self, tenant: int) -> None:
         """Take what waits."""
@@ -231,7 +232,7 @@ class Everything(RuleBasedStateMachine):
         referred = [str(id_) for recorded in self.history(tenant) for id_ in kept_for(recorded.event)]
         kept = [key.rsplit("/", 1)[1] for key, _ in session.store.objects(f"{session.tenant_id}/")]
         assert sorted(kept) == sorted(referred)
-        assert {str(id_) for one in session.log.with_documents(7) for id_ in kept_for(one.event)} == set(referred)
+        assert {str(id_) for entry in session.log.with_documents(7) for id_ in kept_for(entry.event)} == set(referred)
 
     def check_states(self, tenant: int) -> None:
         """At every revision, what is kept and what came after it make what all the events make."""
@@ -260,7 +261,7 @@ class Everything(RuleBasedStateMachine):
 
     def change(self, asset: Place, decide: Callable[[Asset, Context], Any]) -> None:
         with suppress(LedgerError):
-            Ledger(self.sessions[asset[0]]).change_asset(asset[1], decide, None, None)
+            Assets(self.sessions[asset[0]]).change(asset[1], decide, None, None)
 
     def teardown(self) -> None:
         catch_up(self.services)

@@ -5,13 +5,14 @@ import pytest
 
 from api.composition import Services
 from infra.database import Database
+from infra.databases import Databases
 from infra.event_log.mapper import SealingMapper
 from infra.keys.store import KeyStore
-from infra.servers import Servers
-from projections import running
 from projections.assets.fold import ASSETS
-from projections.engine import Engine
-from projections.running import Follower
+from projections.catalogue import CATALOGUE
+from projections.engine import follower
+from projections.engine.engine import Engine
+from projections.engine.follower import Follower
 from tests.conftest import KEK, new_tenant
 from tests.projections.tables import catch_up
 from tests.projections.test_engine import positions, record
@@ -19,23 +20,25 @@ from tests.projections.test_engine import positions, record
 
 def test_a_follower_that_is_woken_need_not_wait_to_ask(quiet: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     tenant = new_tenant(quiet)
-    monkeypatch.setattr(running, "SHORTEST_PAUSE", 3_600.0)
-    monkeypatch.setattr(running, "LONGEST_PAUSE", 3_600.0)
+    monkeypatch.setattr(follower, "SHORTEST_PAUSE", 3_600.0)
+    monkeypatch.setattr(follower, "LONGEST_PAUSE", 3_600.0)
     catch_up(quiet)
-    with Follower(quiet.engine) as follower:
+    with Follower(quiet.engine) as waiting:
         record(quiet, tenant)
         while positions(quiet, ASSETS)[tenant] < 2:
-            follower.wake()
+            waiting.wake()
 
 
 def test_one_statement_says_that_there_is_nothing_to_do(quiet: Services) -> None:
     new_tenant(quiet)
-    assert all(work.unenrolled for work in quiet.engine.work())
+    assert all(work.unenrolled for work in quiet.engine.pending())
     catch_up(quiet)
-    assert [(work.news, work.unenrolled, work.rebuilding) for work in quiet.engine.work()] == [(False,) * 3] * 6
+    assert [(work.events, work.unenrolled, work.rebuilding) for work in quiet.engine.pending()] == [(False,) * 3] * len(
+        CATALOGUE
+    )
 
 
-def test_a_tenant_that_waits_for_a_key_is_news_only_when_asked_for(quiet: Services, databases: Servers) -> None:
+def test_a_tenant_that_waits_for_a_key_is_news_only_when_asked_for(quiet: Services, databases: Databases) -> None:
     tenant = new_tenant(quiet)
     record(quiet, tenant)
     with psycopg.connect(str(databases.keys_owner), autocommit=True) as owner, Database(databases.keys) as keys:
@@ -44,6 +47,6 @@ def test_a_tenant_that_waits_for_a_key_is_news_only_when_asked_for(quiet: Servic
         engine = Engine(quiet.projector, SealingMapper(KeyStore(keys, KEK)), [ASSETS])
         engine.enrol()
         assert engine.step(ASSETS) == 1
-        assert [work.news for work in engine.work(waiting=False)] == [False]
-        assert [work.news for work in engine.work(waiting=True)] == [True]
+        assert [work.events for work in engine.pending(waiting=False)] == [False]
+        assert [work.events for work in engine.pending(waiting=True)] == [True]
         assert engine.step(ASSETS, waiting=False) == 0

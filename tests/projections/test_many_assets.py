@@ -9,14 +9,16 @@ import pytest
 
 from api.composition import Services, connected
 from domain.reference import Reference
-from infra.embedded import EmbeddedCluster
-from infra.servers import Servers
+from infra.databases import Databases
+from infra.embedded_postgres import EmbeddedCluster
 from infra.settings import Settings
-from projections.assets.read import AssetFilter, asset_select
-from projections.audit_trail.read import AuditFilter, trail_select
-from projections.jobs.read import JobFilter, job_select
 from projections.list_transaction import list_transaction
-from projections.query import Order, Select
+from projections.paging import Order
+from projections.queries.assets import asset_select
+from projections.queries.audit_trail import trail_select
+from projections.queries.filters import AssetFilter, AuditFilter, JobFilter
+from projections.queries.jobs import job_select
+from projections.select import Select
 from tests.conftest import cloned
 from tests.projections.crowd import SQL, commit_as_in_production, crowd
 
@@ -38,7 +40,7 @@ class Crowd(NamedTuple):
 
 @pytest.fixture(scope="module", params=[10_000, 200_000])
 def full(
-    request: pytest.FixtureRequest, cluster: EmbeddedCluster, template: Servers, settings: Settings
+    request: pytest.FixtureRequest, cluster: EmbeddedCluster, template: Databases, settings: Settings
 ) -> Iterator[Crowd]:
     """So many assets, read over one connection."""
     alone = settings.model_copy(update={"follow": False, "pool_size": 1, "list_seconds": 60})
@@ -73,7 +75,7 @@ def month(number: int) -> dict[str, Any]:
 
 def with_references(*references: str) -> AssetFilter:
     pairs = (text.partition(":") for text in references)
-    return AssetFilter(references=tuple(Reference(kind=kind, id=id_) for kind, _, id_ in pairs))
+    return AssetFilter(ref=[Reference(kind=kind, id=id_) for kind, _, id_ in pairs])
 
 
 def assets(*filters: AssetFilter, order: Order | None = None, most: int = FEW) -> Shape:
@@ -106,7 +108,7 @@ SHAPES = {
     "subject": assets(AssetFilter(subject="u_3"), AssetFilter(subject="u_nobody")),
     "digest": assets(AssetFilter(sha256="0" * 64), AssetFilter(sha256="f" * 64)),
     "media type": assets(AssetFilter(content_type="image/"), AssetFilter(content_type="image/none")),
-    "tag": assets(AssetFilter(tags=("tag-7",)), AssetFilter(tags=("common",))),
+    "tag": assets(AssetFilter(tag=["tag-7"]), AssetFilter(tag=["common"])),
     "name": assets(AssetFilter(name="number 777"), AssetFilter(name="asset")),
     "month": assets(AssetFilter(**month(1)), AssetFilter(**month(11))),
     "kind and month": assets(AssetFilter(media_kind="audio", **month(1)), AssetFilter(media_kind="image", **month(2))),
@@ -114,16 +116,14 @@ SHAPES = {
         AssetFilter(updated_after=datetime(2025, 3, 1, tzinfo=UTC), updated_before=datetime(2025, 4, 1, tzinfo=UTC)),
         order=Order("updated"),
     ),
-    "run": assets(AssetFilter(jobs=("r17",)), AssetFilter(jobs=("nothing",))),
+    "run": assets(AssetFilter(job_id=["r17"]), AssetFilter(job_id=["nothing"])),
     "reference": assets(with_references("message:m17"), with_references("client:c0")),
     "reference of another kind": assets(with_references("message:c0"), with_references("client:m17")),
     "rare and common reference": assets(
         with_references("message:m17", "client:c0"), with_references("client:c0", "run:r17")
     ),
     "disjoint references": assets(with_references("workflow:w7", "node:n6"), with_references("node:n6", "run:none")),
-    "references and a month": assets(
-        *(AssetFilter(references=with_references(r).references, **month(1)) for r in ("run:r17", "client:c1"))
-    ),
+    "references and a month": assets(*(AssetFilter(ref=[reference(r)], **month(1)) for r in ("run:r17", "client:c1"))),
     "six references, the rare ones last": assets(
         with_references("client:c1", "workflow:w20", "node:n4", "model:sd-0", "run:r2", "message:m25"),
         with_references("client:c0", "workflow:w7", "node:n7", "model:sd-0", "run:r1", "message:m22"),
@@ -131,18 +131,18 @@ SHAPES = {
     "jobs": jobs(JobFilter(), most=FEW),
     "jobs by status": jobs(JobFilter(status="failed"), JobFilter(status="succeeded")),
     "jobs by error": jobs(JobFilter(error="memory 500"), JobFilter(error="no such words")),
-    "jobs by reference": jobs(JobFilter(references=(reference("claim:cl7"),))),
+    "jobs by reference": jobs(JobFilter(ref=[reference("claim:cl7")])),
     "jobs by reference and month": jobs(
-        *(JobFilter(references=(reference(r),), **month(1)) for r in ("claim:cl7", "client:c1"))
+        *(JobFilter(ref=[reference(r)], **month(1)) for r in ("claim:cl7", "client:c1"))
     ),
     "trail": trail(AuditFilter()),
     "trail of an actor": trail(AuditFilter(actor="user:rare"), AuditFilter(actor="worker:busy")),
     "trail of an actor and a time": trail(
         AuditFilter(actor="user:rare", **ONE_MONTH), AuditFilter(actor="worker:busy", **A_DAY)
     ),
-    "trail of a rare topic": trail(AuditFilter(topics=("asset.held",)), AuditFilter(topics=("asset.created",))),
+    "trail of a rare topic": trail(AuditFilter(topic=["asset.held"]), AuditFilter(topic=["asset.created"])),
     "trail of references": trail(
-        AuditFilter(references=(reference("message:m17"),)), AuditFilter(references=(reference("message:none"),))
+        AuditFilter(ref=[reference("message:m17")]), AuditFilter(ref=[reference("message:none")])
     ),
     "trail by words": trail(AuditFilter(text="number 777"), AuditFilter(text="no such words")),
     "trail of a request": trail(AuditFilter(correlation_id="req-17")),

@@ -9,19 +9,17 @@ from psycopg import sql
 from api.composition import Services
 from projections.assets.fold import ASSETS
 from projections.contents.fold import CONTENTS
-from projections.engine import Engine
-from projections.old_versions import drop_old
+from projections.engine.engine import Engine
+from projections.engine.old_versions import drop_old
+from projections.engine.rebuild import rebuild
 from projections.projection import Projection
-from projections.running import rebuild
 from tests.conftest import new_tenant
 from tests.projections.tables import contents
 
 
-def older(services: Services, tmp_path: Any) -> Projection[Any]:
-    """What an older release calls version 1 of the assets, with its tables and its own place in the logs."""
-    script = tmp_path / "tables.sql"
-    script.write_text(ASSETS.tables_sql.read_text().replace("assets_v2", "assets_v1"))
-    projection = replace(ASSETS, version=1, table=replace(ASSETS.table, name="assets_v1"), tables_sql=script)
+def older(services: Services) -> Projection[Any]:
+    """What an older release calls version 1 of the assets, with its table and its own place in the logs."""
+    projection = replace(ASSETS, version=1)
     engine = Engine(services.projector, services.engine._decode.__self__, [projection])  # type: ignore[attr-defined]
     engine.install()
     engine.enrol()
@@ -30,19 +28,19 @@ def older(services: Services, tmp_path: Any) -> Projection[Any]:
     return projection
 
 
-def test_a_rebuild_leaves_the_tables_and_places_of_older_versions_alone(quiet: Services, tmp_path: Any) -> None:
+def test_a_rebuild_leaves_the_tables_and_places_of_older_versions_alone(quiet: Services) -> None:
     new_tenant(quiet)
-    old = older(quiet, tmp_path)
+    old = older(quiet)
     before = contents(quiet, old)
     rebuild(quiet.engine, ASSETS)
     quiet.engine.reset(ASSETS)
     assert contents(quiet, old) == before
-    assert quiet.engine.done(old)[0] == quiet.engine.done(old)[1] == 1
+    assert quiet.engine.totals(old)[0] == quiet.engine.totals(old)[1] == 1
 
 
-def test_they_are_dropped_on_purpose_and_only_they(quiet: Services, tmp_path: Any) -> None:
+def test_they_are_dropped_on_purpose_and_only_they(quiet: Services) -> None:
     new_tenant(quiet)
-    old = older(quiet, tmp_path)
+    old = older(quiet)
     rebuild(quiet.engine, ASSETS)
     now = contents(quiet, ASSETS)
     assert drop_old(quiet.projector, ASSETS) == ["assets_v1"]
@@ -50,7 +48,7 @@ def test_they_are_dropped_on_purpose_and_only_they(quiet: Services, tmp_path: An
     assert contents(quiet, ASSETS) == now
     with quiet.projector.connection() as connection, pytest.raises(Exception, match="does not exist"):
         connection.execute(sql.SQL("SELECT FROM {}").format(sql.Identifier("read_models", old.table.name)))
-    assert quiet.engine.done(old)[0] == 0
+    assert quiet.engine.totals(old)[0] == 0
 
 
 def test_a_version_that_is_new_where_there_are_events_is_made_anew(quiet: Services) -> None:

@@ -14,15 +14,15 @@ from psycopg import sql
 from uuid_utils.compat import uuid7
 
 from api.composition import Services
-from domain.asset import asset as aggregate
+from domain.asset import creation
 from domain.asset.asset import Asset
 from domain.asset.inputs import NewAsset, NewDescription
 from domain.errors import LedgerError
 from domain.reference import Reference
 from projections.assets.fold import ASSETS
 from projections.catalogue import PROJECTIONS
+from projections.engine.rebuild import rebuild
 from projections.projection import fold_all
-from projections.running import rebuild
 from projections.states import ASSET
 from tests.conftest import context, new_tenant
 from tests.domain import strategies as some
@@ -45,7 +45,7 @@ class Commands(RuleBasedStateMachine):
     @rule(target=assets, tenant=st.integers(0, 1), new=some.new_assets)
     def create(self, tenant: int, new: NewAsset) -> tuple[UUID, UUID]:
         log = self.services.log.of(self.tenants[tenant])
-        (recorded,) = log.record(aggregate.create(context(new.reason), log.tenant_id, uuid7(), new))
+        (recorded,) = log.record(creation.create(context(new.reason), log.tenant_id, uuid7(), new))
         return log.tenant_id, recorded.event.originator_id
 
     @rule(asset=assets, new=some.new_descriptions)
@@ -120,7 +120,7 @@ def busy(quiet: Services) -> Services:
             new = NewAsset.model_validate(
                 {"media": {"media_kind": "image"}, "name": name, "references": [f"m:{number}"]}
             )
-            (recorded,) = log.record(aggregate.create(context(), tenant, uuid7(), new))
+            (recorded,) = log.record(creation.create(context(), tenant, uuid7(), new))
             log.change(recorded.event.originator_id, ASSET, lambda state: state.asset.soft_delete(context()))
     return quiet
 
@@ -136,9 +136,9 @@ def test_an_asset_read_by_id_is_the_row_its_list_shows(busy: Services) -> None:
 
 
 def test_a_rebuild_tells_how_far_it_is_and_ends_at_the_head(busy: Services) -> None:
-    told: list[tuple[int, int]] = []
-    folded = rebuild(busy.engine, ASSETS, lambda done, total: told.append((done, total)))
-    assert told[-1] == (folded, folded) == (14, 14)
+    reports: list[tuple[int, int]] = []
+    folded = rebuild(busy.engine, ASSETS, lambda done, total: reports.append((done, total)))
+    assert reports[-1] == (folded, folded) == (14, 14)
 
 
 def test_a_rebuild_that_was_cut_short_goes_on_where_projections_run(busy: Services) -> None:
@@ -158,12 +158,12 @@ def test_writes_during_a_rebuild_are_included(busy: Services) -> None:
     def write(_done: int, _total: int) -> None:
         with suppress(AggregateNotFoundError):
             new = NewAsset.model_validate({"media": {"media_kind": "file"}})
-            if busy.log.of(tenant).recorder.head() < 4:
-                busy.log.of(tenant).record(aggregate.create(context(), tenant, uuid7(), new))
+            if busy.log.of(tenant).head() < 4:
+                busy.log.of(tenant).record(creation.create(context(), tenant, uuid7(), new))
 
     rebuild(busy.engine, ASSETS, write)
     catch_up(busy)
     rebuilt = all_contents(busy)
     rebuild(busy.engine, ASSETS)
     assert all_contents(busy) == rebuilt
-    assert busy.engine.done(ASSETS) == (18, 18, 0)
+    assert busy.engine.totals(ASSETS) == (18, 18, 0)

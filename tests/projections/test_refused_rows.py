@@ -9,13 +9,13 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from api.composition import Services
-from domain.asset import asset as aggregate
+from domain.asset import creation
 from domain.asset.events import AssetCreated
 from domain.asset.inputs import NewAsset
 from domain.event import Event, Recorded
-from projections.engine import Engine
-from projections.projection import Changes, Key, Projection, Table
-from projections.running import ProjectionStoppedError, rebuild
+from projections.engine.engine import Engine
+from projections.engine.rebuild import ProjectionStoppedError, rebuild
+from projections.projection import Changes, Key, Projection
 from tests.conftest import context, new_tenant
 
 TABLES = """
@@ -23,9 +23,9 @@ CREATE TABLE read_models.names_v1 (
     tenant_id uuid NOT NULL, position bigint NOT NULL, name text NOT NULL, size integer NOT NULL,
     PRIMARY KEY (tenant_id, position)
 );
-CREATE INDEX ON read_models.names_v1 (tenant_id, name);
 CREATE VIEW queries.names_v1 AS SELECT * FROM read_models.names_v1;
 """
+INDEXES = "CREATE INDEX ON read_models.names_v1 (tenant_id, name);"
 
 
 class NameRow(NamedTuple):
@@ -53,16 +53,16 @@ def fold(_rows: Mapping[Key, NameRow], recorded: Recorded) -> Changes[NameRow]:
 @pytest.fixture
 def names(tmp_path: Path) -> Projection[NameRow]:
     """A read model that has no room for some assets."""
-    path = tmp_path / "tables.sql"
-    path.write_text(TABLES)
+    (tmp_path / "tables.sql").write_text(TABLES)
+    (tmp_path / "indexes.sql").write_text(INDEXES)
     key = {"tenant_id": "uuid", "position": "bigint"}
-    return Projection("names", 1, Table("names_v1", NameRow, key), keys, fold, path)
+    return Projection("names", 1, NameRow, key, keys, fold, tmp_path)
 
 
-def record(services: Services, tenant_id: UUID, *given: dict[str, str]) -> None:
+def record(services: Services, tenant_id: UUID, *members: dict[str, str]) -> None:
     """Record assets in one append."""
-    news = [NewAsset.model_validate({"media": {"media_kind": "file"}, **each}) for each in given]
-    events = [aggregate.create(context(), tenant_id, uuid7(), new) for new in news]
+    inputs = [NewAsset.model_validate({"media": {"media_kind": "file"}, **each}) for each in members]
+    events = [creation.create(context(), tenant_id, uuid7(), new) for new in inputs]
     services.log.of(tenant_id).record(*events)
 
 
@@ -74,8 +74,8 @@ LONG = {"description": "".join(chr(0x4E00 + n * 7 % 20_000) for n in range(9_000
 @pytest.fixture(params=[LARGE, LONG], ids=["a column", "an index"])
 def poison(request: pytest.FixtureRequest) -> dict[str, str]:
     """An asset whose row is refused."""
-    given: dict[str, str] = request.param
-    return given
+    members: dict[str, str] = request.param
+    return members
 
 
 @pytest.fixture
@@ -95,11 +95,11 @@ def test_a_row_that_is_refused_stops_its_tenant_before_it_and_the_others_go_on(
     engine.enrol()
     while engine.step(names):
         pass
-    assert {row[3]: row[4] for row in engine.lag()} == {sick: 11, healthy: 11}
-    ((_, _, stopped, position, why),) = engine.failures()
-    assert (stopped, position) == (sick, 11)
-    assert ("out of range" in why) or ("index row" in why)
-    assert sum(work.news for work in engine.work()) == 0
+    assert {lag.tenant_id: lag.position for lag in engine.lag()} == {sick: 11, healthy: 11}
+    (failure,) = engine.failures()
+    assert (failure.tenant_id, failure.position) == (sick, 11)
+    assert ("out of range" in failure.failure) or ("index row" in failure.failure)
+    assert sum(work.events for work in engine.pending()) == 0
 
 
 def test_a_rebuild_finds_the_row_that_is_refused_also_when_only_an_index_refuses_it(
@@ -110,5 +110,5 @@ def test_a_rebuild_finds_the_row_that_is_refused_also_when_only_an_index_refuses
     record(quiet, healthy, *[{}] * 10)
     with pytest.raises(ProjectionStoppedError, match="position 12"):
         rebuild(engine, names)
-    assert {row[3]: row[4] for row in engine.lag()} == {sick: 11, healthy: 11}
+    assert {lag.tenant_id: lag.position for lag in engine.lag()} == {sick: 11, healthy: 11}
     assert not engine.rebuilding(names)

@@ -9,13 +9,14 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from api.composition import Services
-from domain.asset import asset as aggregate
+from domain.asset import creation
 from domain.asset.inputs import NewAsset
 from projections.assets.fold import ASSETS
 from projections.catalogue import CATALOGUE
-from projections.engine import FOLLOW_BATCH, POINTS, Engine
+from projections.engine.engine import FOLLOW_BATCH, STAGES, Engine
+from projections.engine.follower import Follower
+from projections.engine.rebuild import rebuild
 from projections.projection import Projection
-from projections.running import Follower, rebuild
 from projections.states import ASSET
 from tests.conftest import context, new_tenant
 from tests.projections.tables import all_contents, catch_up, contents
@@ -28,22 +29,22 @@ class CutShortError(Exception):
 
 def indexes(services: Services) -> list[str]:
     """The indexes of the assets' table."""
-    query = "SELECT indexname FROM pg_indexes WHERE schemaname = 'read_models' AND tablename = 'assets_v2' ORDER BY 1"
+    query = "SELECT indexname FROM pg_indexes WHERE schemaname = 'read_models' AND tablename = %s ORDER BY 1"
     with services.projector.connection() as connection:
-        return [name for (name,) in connection.execute(query).fetchall()]
+        return [name for (name,) in connection.execute(query, (ASSETS.table.name,)).fetchall()]
 
 
 def cut_short_at(services: Services, point: str) -> Engine:
     """An engine that does not survive a point."""
 
-    def probe(passed: str) -> None:
-        if passed == point:
+    def on_stage(stage: str) -> None:
+        if stage == point:
             raise CutShortError
 
-    return Engine(services.projector, services.log.of(uuid7()).mapper, CATALOGUE, probe)
+    return Engine(services.projector, services.log.of(uuid7()).mapper, CATALOGUE, on_stage)
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", STAGES)
 def test_a_rebuild_cut_short_at_any_point_is_resumed(quiet: Services, point: str) -> None:
     record(quiet, new_tenant(quiet), 5)
     catch_up(quiet)
@@ -52,9 +53,9 @@ def test_a_rebuild_cut_short_at_any_point_is_resumed(quiet: Services, point: str
         rebuild(cut_short_at(quiet, point), ASSETS)
     assert quiet.engine.rebuilding(ASSETS)
     assert len(indexes(quiet)) == 1
-    told: list[tuple[int, int]] = []
-    rebuild(quiet.engine, ASSETS, lambda done, total: told.append((done, total)))
-    assert told[0] == (6 if point == "committed" else 0, 6)
+    reports: list[tuple[int, int]] = []
+    rebuild(quiet.engine, ASSETS, lambda done, total: reports.append((done, total)))
+    assert reports[0] == (6 if point == "committed" else 0, 6)
     assert all_contents(quiet) == live
     assert indexes(quiet) == all_indexes
 
@@ -63,9 +64,9 @@ def test_a_rebuild_is_started_over_when_asked(quiet: Services) -> None:
     record(quiet, new_tenant(quiet), 5)
     quiet.engine.reset(ASSETS)
     quiet.engine.step(ASSETS, 3)
-    told: list[tuple[int, int]] = []
-    rebuild(quiet.engine, ASSETS, lambda done, total: told.append((done, total)), restart=True)
-    assert told[0] == (0, 6)
+    reports: list[tuple[int, int]] = []
+    rebuild(quiet.engine, ASSETS, lambda done, total: reports.append((done, total)), restart=True)
+    assert reports[0] == (0, 6)
     assert contents(quiet, ASSETS).count(b"\n") == 5
 
 
@@ -97,20 +98,20 @@ class Helped(Engine):
     ) -> int:
         return 0
 
-    def left(self, projection: Projection[Any]) -> int:
+    def backlog(self, projection: Projection[Any]) -> int:
         if self.rebuilding(projection):
-            return super().left(projection)
+            return super().backlog(projection)
         self.others.step(projection)
-        return super().left(projection)
+        return super().backlog(projection)
 
 
 def test_a_rebuild_that_others_bring_to_its_end_tells_how_much_was_folded(quiet: Services) -> None:
     record(quiet, new_tenant(quiet), 5)
     helped = Helped(quiet.projector, quiet.log.of(uuid7()).mapper, CATALOGUE)
     helped.others = quiet.engine
-    told: list[tuple[int, int]] = []
-    assert rebuild(helped, ASSETS, lambda done, total: told.append((done, total))) == 6
-    assert told[-1] == (6, 6)
+    reports: list[tuple[int, int]] = []
+    assert rebuild(helped, ASSETS, lambda done, total: reports.append((done, total))) == 6
+    assert reports[-1] == (6, 6)
 
 
 def test_a_rebuild_while_somebody_writes_loses_and_repeats_nothing(quiet: Services) -> None:
@@ -120,7 +121,7 @@ def test_a_rebuild_while_somebody_writes_loses_and_repeats_nothing(quiet: Servic
 
     def write() -> None:
         while not stop.is_set():
-            (recorded,) = log.record(aggregate.create(context(), tenant, uuid7(), new))
+            (recorded,) = log.record(creation.create(context(), tenant, uuid7(), new))
             log.change(recorded.event.originator_id, ASSET, lambda state: state.asset.soft_delete(context()))
 
     writer = threading.Thread(target=write)
@@ -135,4 +136,4 @@ def test_a_rebuild_while_somebody_writes_loses_and_repeats_nothing(quiet: Servic
     live = all_contents(quiet)
     rebuild(quiet.engine, ASSETS)
     assert all_contents(quiet) == live
-    assert contents(quiet, ASSETS).count(b"\n") == log.recorder.head() // 2
+    assert contents(quiet, ASSETS).count(b"\n") == log.head() // 2

@@ -13,7 +13,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from api.composition import Services
-from benchmarks.ground import Ground, environment, prepared
+from benchmarks.environment import Ground, environment, prepared
 from domain.event import Actor
 from domain.tenant.events import TenantCreated
 from infra.tenants import list_tenants
@@ -86,7 +86,7 @@ def _judged(answers: Answers, services: Services) -> dict[str, object]:
     histories: dict[str, list[str]] = {}
     for _, tenant_id, *_ in list_tenants(services.projector):
         log = services.log.of(tenant_id)
-        head = log.recorder.head()
+        head = log.head()
         for after in range(0, head, 500):
             for recorded in log.page(after, min(after + 500, head), 500):
                 name = getattr(recorded.event, "name", None)

@@ -8,12 +8,12 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from api.app import create_app
 from api.composition import Services, connected
-from api.serving import listening, serving
+from api.http.app import create_app
+from api.http.server import listening, serving
 from domain.event import Actor
-from infra.embedded import EmbeddedCluster
-from infra.servers import Servers
+from infra.databases import Databases
+from infra.embedded_postgres import EmbeddedCluster
 from infra.settings import Settings
 from tests.conftest import Client, cloned, context, new_tenant
 from tests.infra.content.servers import ACCESS_KEY, SECRET_KEY, S3Server, new_bucket
@@ -27,14 +27,14 @@ class Served(NamedTuple):
 
 
 @contextmanager
-def served_with(cluster: EmbeddedCluster, template: Servers, settings: Settings) -> Iterator[Served]:
+def served_with(cluster: EmbeddedCluster, template: Databases, settings: Settings) -> Iterator[Served]:
     """A ledger with these settings, on databases of its own."""
     with cloned(cluster, template) as made, served_on(made, settings) as served:
         yield served
 
 
 @contextmanager
-def served_on(databases: Servers, settings: Settings) -> Iterator[Served]:
+def served_on(databases: Databases, settings: Settings) -> Iterator[Served]:
     """A ledger with these settings, on given databases. Its URLs lead to it."""
     listener = listening("127.0.0.1", 0)
     with (
@@ -50,11 +50,11 @@ def caller_of(served: Served) -> Iterator[Client]:
     services, tenant_id = served.services, new_tenant(served.services)
     key = services.tenants.issue_key(context(), tenant_id, Actor(id="ann", type="user"))
     with httpx.Client(base_url=served.url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as http:
-        yield Client(http, tenant_id, services.log.of(tenant_id).recorder.head)
+        yield Client(http, tenant_id, services.log.of(tenant_id).head)
 
 
 @pytest.fixture(scope="session")
-def on_directory(cluster: EmbeddedCluster, template: Servers, settings: Settings) -> Iterator[Served]:
+def on_directory(cluster: EmbeddedCluster, template: Databases, settings: Settings) -> Iterator[Served]:
     """A ledger that the tests of this worker share, with its content in a directory."""
     with served_with(cluster, template, settings) as served:
         yield served
@@ -75,7 +75,7 @@ def s3_settings(settings: Settings, s3_server: S3Server) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def on_s3(cluster: EmbeddedCluster, template: Servers, s3_settings: Settings) -> Iterator[Served]:
+def on_s3(cluster: EmbeddedCluster, template: Databases, s3_settings: Settings) -> Iterator[Served]:
     """A ledger that the tests of this worker share, with its content in a bucket."""
     with served_with(cluster, template, s3_settings) as served:
         yield served

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from api.content_schemas import SMALLEST_PART
+from infra.content.store import SMALLEST_PART
 from tests.api.content.test_content import CASTLE, sha256
 from tests.api.test_cli import PROGRAM
 from tests.infra.content.servers import free_port

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from api import purge_removal
+from api.application.content import purge_removal
+from api.application.content.purges import Purges
 from api.composition import connected
-from api.purging import Purging
-from api.watching import own_session
-from infra.servers import Servers
+from api.workers.worker import own_session
+from infra.databases import Databases
 from infra.settings import Settings
 
 MOMENTS: dict[str, tuple[Any, str, bool]] = {
-    "before it is decided": (Purging, "_queue", False),
+    "before it is decided": (Purges, "_enqueue", False),
     "once it is decided": (purge_removal.Removal, "_carry_out", False),
     "between two objects": (purge_removal, "remove", True),
     "once the bytes are gone": (purge_removal.Removal, "_record", False),
@@ -34,7 +34,9 @@ def killing(function: Callable[..., object], *, afterwards: bool) -> Callable[..
     return killed
 
 
-def purge_until_killed(kept: Settings, databases: Servers, moment: str, tenant_id: UUID, asset_id: UUID) -> int | None:
+def purge_until_killed(
+    kept: Settings, databases: Databases, moment: str, tenant_id: UUID, asset_id: UUID
+) -> int | None:
     """Purge an asset's content in a process that is killed at the moment; returns how that ended."""
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload([__name__])
@@ -44,10 +46,10 @@ def purge_until_killed(kept: Settings, databases: Servers, moment: str, tenant_i
     return process.exitcode
 
 
-def _purge(kept: Settings, databases: Servers, moment: str, tenant_id: UUID, asset_id: UUID) -> None:
+def _purge(kept: Settings, databases: Databases, moment: str, tenant_id: UUID, asset_id: UUID) -> None:
     owner, name, afterwards = MOMENTS[moment]
     setattr(owner, name, killing(getattr(owner, name), afterwards=afterwards))
     with connected(kept.model_copy(update={"follow": False}), databases) as services:
-        purging = Purging(own_session(services, tenant_id))
+        purging = Purges(own_session(services, tenant_id))
         purging.request(asset_id, "the client asked")
         purging.carry_out()

@@ -111,27 +111,11 @@ def test_a_range_gives_just_these_bytes(client: Client, asked: str, status: int,
     assert (got.status_code, got.content) == (status, given)
 
 
-def test_several_ranges_come_in_parts(client: Client) -> None:
-    got = streamed(client, with_content(client), Range="bytes=0-3,100-103")
-    assert got.status_code == 206
-    assert got.headers["Content-Type"].startswith("multipart/byteranges; boundary=")
-    size = len(CASTLE)
-    assert f"Content-Range: bytes 0-3/{size}\r\n\r\n".encode() + CASTLE[:4] in got.content
-    assert f"Content-Range: bytes 100-103/{size}\r\n\r\n".encode() + CASTLE[100:104] in got.content
-
-
-@pytest.mark.parametrize(
-    "asked", ["bytes=20-29,0-19", "bytes=0-19,10-29", "bytes=20-29,15-24,10-19,0-12", "bytes=9-,0-"]
-)
-def test_ranges_that_overlap_or_touch_are_given_once(client: Client, asked: str) -> None:
-    got = streamed(client, with_content(client), Range=asked)
-    whole = asked.endswith("-")
-    assert (got.status_code, got.content) == (206, CASTLE if whole else CASTLE[:30])
-
-
-def test_ranges_apart_come_in_the_order_asked_for(client: Client) -> None:
-    got = streamed(client, with_content(client), Range="bytes=100-103,0-3")
-    assert got.content.index(CASTLE[100:104]) < got.content.index(b"Content-Range: bytes 0-3/")
+@pytest.mark.parametrize("header", ["bytes=0-3,100-103", "bytes=0-19,10-29", "bytes=0-3,"])
+def test_several_ranges_are_answered_by_the_whole(client: Client, header: str) -> None:
+    got = streamed(client, with_content(client), Range=header)
+    assert (got.status_code, got.content) == (200, CASTLE)
+    assert "Content-Range" not in got.headers
 
 
 def test_a_range_beyond_the_end_cannot_be_given(client: Client) -> None:

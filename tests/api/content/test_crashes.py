@@ -16,17 +16,17 @@ import httpx
 import psycopg
 import pytest
 
-from api.app import create_app
+from api.application.content.purges import Purges
+from api.application.content.reconciliation import YOUNG, Mismatch, Reconciliation
+from api.application.content.sweeper import Sweeper
 from api.composition import Services, connected
-from api.content_watch import ContentWatch
-from api.purging import Purging
-from api.reconciling import YOUNG, Mismatch, Reconciling
-from api.serving import listening, serving
-from api.sweeper import Sweeper
-from api.watching import own_session
+from api.http.app import create_app
+from api.http.server import listening, serving
+from api.workers.content_janitor import ContentJanitor
+from api.workers.worker import own_session
 from domain.event import Actor
 from infra.content.directory import DirectoryStore
-from infra.servers import Servers
+from infra.databases import Databases
 from infra.settings import Settings
 from tests.api.content.crashing import Caller, Mine, Server
 from tests.api.content.test_content import sha256
@@ -47,7 +47,7 @@ def kept(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> 
     return s3
 
 
-def environment(settings: Settings, servers: Servers) -> dict[str, str]:
+def environment(settings: Settings, servers: Databases) -> dict[str, str]:
     """The same settings for a process that uses these databases."""
     names = ("key_encryption_key", "content_store", "s3_endpoint", "s3_access_key", "s3_tls")
     given = {name: str(getattr(settings, name)) for name in names if getattr(settings, name) is not None}
@@ -68,7 +68,7 @@ def told(seed: int) -> Iterator[None]:
 
 
 def test_killing_the_server_among_200_uploads_and_deletes_leaves_after_one_sweep_no_orphan_and_no_missing_blob(
-    databases: Servers, kept: Settings
+    databases: Databases, kept: Settings
 ) -> None:
     seed = secrets.randbits(32)
     with told(seed):
@@ -99,7 +99,7 @@ def work(server: Server, callers: list[Caller], chance: random.Random) -> None:
             one.result()
 
 
-def nobody_is_connected(databases: Servers) -> bool:
+def nobody_is_connected(databases: Databases) -> bool:
     """Whether PostgreSQL has noticed that the server is dead."""
     with psycopg.connect(databases.service) as connection:
         row = connection.execute(
@@ -113,13 +113,13 @@ def expire(services: Services, tenant_id: UUID) -> None:
     with services.database.transaction(tenant_id) as connection:
         connection.execute("UPDATE ledger.uploads SET expires_at = clock_timestamp(), sweep_at = NULL")
     if isinstance(services.store, DirectoryStore):
-        for path in services.store._incoming._folder.glob("*"):
+        for path in services.store._staging._folder.glob("*"):
             os.utime(path, (0, 0))
 
 
 def sweep(services: Services) -> None:
     """What every server does every few seconds, once."""
-    ContentWatch(services, timedelta(days=1)).look()
+    ContentJanitor(services, timedelta(days=1)).look()
 
 
 def check(services: Services, tenant_id: UUID, key: str, assets: list[Mine]) -> None:
@@ -128,11 +128,11 @@ def check(services: Services, tenant_id: UUID, key: str, assets: list[Mine]) -> 
         serving(create_app(lambda: nullcontext(services)), listening("127.0.0.1", 0)) as url,
         httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as http,
     ):
-        client = Client(http, tenant_id, services.log.of(tenant_id).recorder.head)
+        client = Client(http, tenant_id, services.log.of(tenant_id).head)
         client.page()
         session = own_session(services, tenant_id)
-        assert Reconciling(session, young=-YOUNG).compare() == Mismatch()
-        assert (Sweeper(session).uploads.under_way(), Purging(session).purges.count()[0]) == (set(), 0)
+        assert Reconciliation(session, young=-YOUNG).compare() == Mismatch()
+        assert (Sweeper(session).uploads.under_way(), Purges(session).queue.count()[0]) == (set(), 0)
         for mine in assets:
             check_asset(client, mine)
     if isinstance(services.store, DirectoryStore):

@@ -7,10 +7,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import httpx
 import pytest
 
-from api.app import MOST_FETCHING
 from api.composition import Services
-from api.routers.gathering import AT_ONCE
-from tests.api.answers import problem
+from api.http.app import MOST_FETCHING
+from api.http.routers.from_urls import AT_ONCE
+from tests.api.assertions import problem
 from tests.api.content.test_content import CASTLE, with_content
 from tests.api.content.test_purging import store_down
 from tests.conftest import Client

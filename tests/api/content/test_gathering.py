@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from api.application.content.zip_stream import UniqueNames
 from api.composition import Services
-from api.routers import gathering
-from api.zipping import UniqueNames
-from infra.content.uploads import object_key
-from tests.api.answers import problem
+from api.http.routers import zips
+from infra.content.upload_table import object_key
+from tests.api.assertions import problem
 from tests.api.content.test_content import CASTLE, put, streamed, with_content
 from tests.conftest import Client
 from tests.infra.content.sites import Site, says, served
@@ -116,7 +116,7 @@ def test_a_zip_names_what_is_deleted_or_purged_while_it_is_sent(client: Client) 
 def test_a_zip_of_more_than_it_takes_is_refused_before_it_begins(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gathering, "MOST_PACKED", 2)
+    monkeypatch.setattr(zips, "MOST_ENTRIES", 2)
     for number in range(3):
         with_content(client, b"some", file_name=f"{number}.txt", workflow_id=f"w{min(number, 1)}", message_id="m1")
     told = problem(client.get("/v1/assets/zip", message_id="m1", min_position=client.head()), 422, "filter-too-wide")

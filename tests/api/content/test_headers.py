@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from api.composition import Services
-from tests.api.answers import problem
+from tests.api.assertions import problem
 from tests.api.content.test_content import CASTLE, location, pending, sha256, streamed, with_content
 from tests.conftest import Client
 

@@ -8,10 +8,9 @@ from uuid import UUID
 
 import pytest
 
+from api.application.content.lookup import NO_PICTURE, StoredContents
 from api.composition import Services, utc_now
-from api.ledger import Ledger
-from api.stored_contents import NO_PICTURE, StoredContents
-from api.watching import own_session
+from api.workers.worker import own_session
 from domain.errors import ContentNotFoundError
 from infra.clock import DatabaseClock
 from tests.api.content.test_content import CASTLE, SAMPLES, pending, put, with_content
@@ -46,7 +45,7 @@ def sent(client: Client, data: bytes) -> dict[str, Any]:
 @pytest.fixture
 def stored(services: Services, client: Client) -> StoredContents:
     """The contents of the client's tenant."""
-    return StoredContents(Ledger(own_session(services, client.tenant_id)))
+    return StoredContents(own_session(services, client.tenant_id))
 
 
 @pytest.mark.parametrize("data", UNSEEN.values(), ids=UNSEEN)
@@ -84,8 +83,8 @@ class Tomorrow(DatabaseClock):
 def test_a_picture_that_cannot_be_drawn_is_tried_once_a_day(client: Client, stored: StoredContents) -> None:
     tried: list[Path] = []
     found = stored.find(UUID(with_content(client)), None)
-    session = stored.ledger.session
-    tomorrow = StoredContents(Ledger(replace(session, database_clock=Tomorrow(session.database, utc_now))))
+    session = stored.session
+    tomorrow = StoredContents(replace(session, database_clock=Tomorrow(session.database, utc_now)))
 
     for contents in (stored, stored, tomorrow):
         with pytest.raises(ContentNotFoundError):

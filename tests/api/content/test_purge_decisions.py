@@ -9,24 +9,26 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from psycopg import sql
 
+from api.application.content.bulk_purge import BulkPurge
+from api.application.content.direct_uploads import DirectUploads
+from api.application.content.purges import Purges
+from api.application.content.reconciliation import Reconciliation
+from api.application.content.retention import Retention
+from api.application.content.sweeper import Sweeper
 from api.cli.content import compare
 from api.composition import Services
-from api.content_watch import ContentWatch
-from api.contents import Contents
-from api.ledger import Ledger
-from api.purging import Purging
-from api.reconciling import Reconciling
-from api.sweeper import Sweeper
-from api.uploading import SignedUploads
-from api.watching import own_session
+from api.workers.content_janitor import ContentJanitor
+from api.workers.worker import own_session
 from domain.asset.events import Content
 from domain.errors import ClockApartError, ContentMismatchError, LedgerError, UploadNotFoundError
-from domain.reference import Reference
 from infra.content.store import ContentStore, Stat
-from infra.servers import Servers
+from infra.databases import Databases
 from infra.settings import Settings
-from projections.assets.read import AssetFilter
+from projections.assets.fold import ASSETS, AssetRow
+from projections.contents.fold import CONTENTS
+from projections.queries.filters import AssetFilter
 from tests.api.content.conftest import caller_of, served_on
 from tests.api.content.killed_purge import MOMENTS, purge_until_killed
 from tests.api.content.test_content import CASTLE, pending, put, streamed, with_content
@@ -41,9 +43,9 @@ PURGED = ["asset.soft_deleted", "asset.purge_requested", "asset.content_purged"]
 
 
 @pytest.fixture
-def purging(services: Services, client: Client) -> Purging:
+def purging(services: Services, client: Client) -> Purges:
     """Purges of the client's tenant."""
-    return Purging(own_session(services, client.tenant_id))
+    return Purges(own_session(services, client.tenant_id))
 
 
 def execute(services: Services, client: Client, statement: Any, *parameters: object) -> None:
@@ -66,7 +68,7 @@ def queue_as_before(services: Services, client: Client, asset_id: str) -> None:
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_whenever_a_purge_is_killed_what_is_gone_is_on_the_record_and_it_is_gone_on_with(
-    databases: Servers, kept: Settings, moment: str
+    databases: Databases, kept: Settings, moment: str
 ) -> None:
     with served_on(databases, kept) as served, caller_of(served) as client:
         asset_id = with_content(client, b"first")
@@ -79,13 +81,13 @@ def test_whenever_a_purge_is_killed_what_is_gone_is_on_the_record_and_it_is_gone
         assert len(objects(served.services, client)) == left
         held = client.call("PUT", f"/v1/assets/{asset_id}/holds/late")
         assert held.status_code == (409 if decided else 204)
-        ContentWatch(served.services, timedelta(days=1)).look()
+        ContentJanitor(served.services, timedelta(days=1)).look()
         assert topics(client, asset_id)[3:] == (PURGED if decided else ["asset.held"])
         assert len(objects(served.services, client)) == (0 if decided else 2)
 
 
 def test_a_purge_that_is_lost_from_the_queue_is_found_again_in_the_log(
-    client: Client, services: Services, purging: Purging
+    client: Client, services: Services, purging: Purges
 ) -> None:
     asset_id = with_content(client)
     purging.request(UUID(asset_id), "the client asked")
@@ -100,10 +102,10 @@ def test_a_purge_that_is_lost_from_the_queue_is_found_again_in_the_log(
     assert (purged["topic"], purged["reason"]) == ("asset.content_purged", "the client asked")
 
 
-def test_what_the_queue_names_and_the_log_does_not_stays(client: Client, services: Services, purging: Purging) -> None:
+def test_what_the_queue_names_and_the_log_does_not_stays(client: Client, services: Services, purging: Purges) -> None:
     asset_id = with_content(client, b"first")
     put(client, asset_id, b"second")
-    purging.request_superseded(UUID(asset_id), timedelta(0))
+    Retention(purging.session).request_superseded(UUID(asset_id), timedelta(0))
     execute(services, client, "UPDATE ledger.purges SET content_version = 2")
     assert purging.carry_out() == 1
     assert len(objects(services, client)) == 2
@@ -113,7 +115,7 @@ def test_what_the_queue_names_and_the_log_does_not_stays(client: Client, service
 
 
 def test_a_purge_that_was_queued_without_an_event_gets_it_first(
-    client: Client, services: Services, purging: Purging
+    client: Client, services: Services, purging: Purges
 ) -> None:
     asset_id = with_content(client)
     client.call("DELETE", f"/v1/assets/{asset_id}")
@@ -127,7 +129,7 @@ def test_a_purge_that_was_queued_without_an_event_gets_it_first(
 
 
 def test_a_purge_that_was_queued_without_an_event_spares_what_may_not_go_any_more(
-    client: Client, services: Services, purging: Purging
+    client: Client, services: Services, purging: Purges
 ) -> None:
     live, held = with_content(client), with_content(client)
     client.call("PUT", f"/v1/assets/{held}/holds/case-17")
@@ -135,25 +137,25 @@ def test_a_purge_that_was_queued_without_an_event_spares_what_may_not_go_any_mor
     for asset_id in (live, held):
         queue_as_before(services, client, asset_id)
     assert purging.carry_out() == 2
-    assert purging.purges.count()[0] == 0
+    assert purging.queue.count()[0] == 0
     assert len(objects(services, client)) == 2
     assert "asset.purge_requested" not in {*topics(client, live), *topics(client, held)}
 
 
-def test_an_asset_that_changed_since_the_list_was_read_stays_and_is_told(client: Client, purging: Purging) -> None:
+def test_an_asset_that_changed_since_the_list_was_read_stays_and_is_told(client: Client, purging: Purges) -> None:
     wanted, changed = with_content(client, node_id="n1"), with_content(client, node_id="n1")
     client.page()
 
-    class Slow(Purging):
+    class Slow(BulkPurge):
         """Reads the list, and then an asset changes."""
 
-        def _found(self, wanted: AssetFilter) -> Any:
-            found = super()._found(wanted)
+        def _rows(self, selected: AssetFilter) -> list[AssetRow]:
+            rows = super()._rows(selected)
             client.call("PATCH", f"/v1/assets/{changed}", json={"name": "not to be purged"})
-            return found
+            return rows
 
-    of_the_node = AssetFilter(references=(Reference(kind="node", id="n1"),))
-    selection = Slow(purging.session).request_all(of_the_node, None, dry_run=False)
+    of_the_node = AssetFilter(node_id=["n1"])
+    selection = Slow(purging.session).request(of_the_node, None, dry_run=False)
     assert (selection.assets, selection.changed) == (1, [UUID(changed)])
     assert topics(client, wanted)[2:] == PURGED[:2]
     assert streamed(client, changed).content == CASTLE
@@ -161,26 +163,24 @@ def test_an_asset_that_changed_since_the_list_was_read_stays_and_is_told(client:
     assert purge(client, node_id="n1")["assets"] == 1
 
 
-def test_retention_goes_by_the_log_however_wrong_a_list_is(
-    client: Client, services: Services, purging: Purging
-) -> None:
+def test_retention_goes_by_the_log_however_wrong_a_list_is(client: Client, services: Services, purging: Purges) -> None:
     versions, deleted = with_content(client, b"first"), with_content(client)
     put(client, versions, b"second")
     client.call("DELETE", f"/v1/assets/{deleted}")
     client.page()
     with services.projector.connection() as connection:
-        for statement in (
-            "UPDATE read_models.contents_v1 SET stored_at = stored_at - interval '40 days' WHERE tenant_id = %s",
-            "UPDATE read_models.assets_v2 SET deleted_at = deleted_at - interval '40 days' WHERE tenant_id = %s",
-        ):
+        for projection, column in ((CONTENTS, "stored_at"), (ASSETS, "deleted_at")):
+            statement = sql.SQL("UPDATE {} SET {column} = {column} - interval '40 days' WHERE tenant_id = %s").format(
+                sql.Identifier("read_models", projection.table.name), column=sql.Identifier(column)
+            )
             connection.execute(statement, (client.tenant_id,))
-    ContentWatch(services, timedelta(days=30)).look()
+    ContentJanitor(services, timedelta(days=30)).look()
     assert len(objects(services, client)) == 3
-    assert purging.purges.count()[0] == 0
+    assert purging.queue.count()[0] == 0
 
 
 def test_an_upload_that_is_being_swept_is_not_recorded_though_the_sweeper_dies(
-    client: Client, services: Services, purging: Purging
+    client: Client, services: Services, purging: Purges
 ) -> None:
     upload = begin(client, pending(client))
     send(upload, CASTLE)
@@ -194,7 +194,7 @@ def test_an_upload_that_is_being_swept_is_not_recorded_though_the_sweeper_dies(
     assert objects(services, client) == []
 
 
-def test_an_upload_that_the_log_knows_is_never_swept(client: Client, services: Services, purging: Purging) -> None:
+def test_an_upload_that_the_log_knows_is_never_swept(client: Client, services: Services, purging: Purges) -> None:
     asset_id = with_content(client)
     (key,) = objects(services, client)
     sweeper = Sweeper(purging.session)
@@ -231,21 +231,21 @@ class Meanwhile:
 def test_what_went_or_was_replaced_while_it_was_verified_is_not_recorded_though_nobody_could_note_it(
     client: Client,
     services: Services,
-    purging: Purging,
+    purging: Purges,
     happens: Callable[[ContentStore, str], None],
     refusal: type[LedgerError],
 ) -> None:
     upload = begin(client, pending(client))
     send(upload, CASTLE)
     store: Any = Meanwhile(services.store, lambda key: happens(services.store, key))
-    uploads = SignedUploads(Contents(Ledger(replace(purging.session, store=store)), services.rules))
+    uploads = DirectUploads(replace(purging.session, store=store), services.rules)
     with pytest.raises(refusal):
         uploads.complete(UUID(upload["asset_id"]), UUID(upload["id"]), None, None)
     assert topics(client, upload["asset_id"]) == ["asset.created"]
 
 
 def test_objects_are_not_removed_by_their_age_where_the_clock_of_the_store_is_wrong(
-    services: Services, purging: Purging
+    services: Services, purging: Purges
 ) -> None:
     class Wrong:
         """A store whose clock is an hour ahead."""
@@ -259,5 +259,5 @@ def test_objects_are_not_removed_by_their_age_where_the_clock_of_the_store_is_wr
 
     wrong: Any = Wrong()
     with pytest.raises(ClockApartError, match="content store's clock"):
-        Reconciling(replace(purging.session, store=wrong)).compare()
+        Reconciliation(replace(purging.session, store=wrong)).compare()
     assert [key for key, _ in services.store.objects() if key.startswith("clock-")] == []

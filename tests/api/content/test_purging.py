@@ -9,13 +9,13 @@ from uuid import UUID
 
 import pytest
 
+from api.application.content.lookup import StoredContents
+from api.application.content.purge_removal import MOST_FAILURES
+from api.application.content.purges import Purges
+from api.application.content.retention import RETENTION, Retention
 from api.composition import Services
-from api.content_watch import ContentWatch
-from api.ledger import Ledger
-from api.purge_removal import MOST_FAILURES
-from api.purging import RETENTION, Purging
-from api.stored_contents import StoredContents
-from api.watching import own_session
+from api.workers.content_janitor import ContentJanitor
+from api.workers.worker import own_session
 from domain.asset.asset import ContentVersion
 from domain.asset.events import AssetPurgeRequested
 from domain.errors import ContentMissingError
@@ -23,15 +23,15 @@ from domain.event import Actor, Envelope
 from infra.content.directory import DirectoryStore
 from infra.content.s3 import S3Store
 from infra.content.store import ContentStore
-from infra.content.uploads import landing_key
+from infra.content.upload_table import landing_key
 from tests.api.content.test_content import CASTLE, put, streamed, with_content
 from tests.conftest import Client, context
 
 
 @pytest.fixture
-def purging(services: Services, client: Client) -> Purging:
+def purging(services: Services, client: Client) -> Purges:
     """Purges of the client's tenant."""
-    return Purging(own_session(services, client.tenant_id))
+    return Purges(own_session(services, client.tenant_id))
 
 
 def objects(services: Services, client: Client) -> list[str]:
@@ -121,12 +121,12 @@ def test_a_legal_hold_keeps_the_bytes(client: Client, services: Services) -> Non
 
 
 def test_while_the_store_is_down_a_purge_is_accepted_and_later_done_once(
-    client: Client, services: Services, purging: Purging
+    client: Client, services: Services, purging: Purges
 ) -> None:
     asset_id = with_content(client, node_id="n1")
     with store_down(services.store, client):
         assert purge(client, node_id="n1")["assets"] == 1
-        number, failure = purging.purges.count()
+        number, failure = purging.queue.count()
         assert number == 1
         assert failure is not None
         assert "asset.content_purged" not in topics(client, asset_id)
@@ -134,7 +134,7 @@ def test_while_the_store_is_down_a_purge_is_accepted_and_later_done_once(
         late = client.call("POST", f"/v1/assets/{asset_id}/restore")
         assert (late.status_code, late.json()["title"]) == (409, "Content being purged")
         assert topics(client, asset_id)[-2:] == ["asset.soft_deleted", "asset.purge_requested"]
-    while purging.purges.count()[0]:
+    while purging.queue.count()[0]:
         purging.carry_out()
     assert topics(client, asset_id)[-1] == "asset.content_purged"
     assert topics(client, asset_id).count("asset.content_purged") == 1
@@ -143,7 +143,7 @@ def test_while_the_store_is_down_a_purge_is_accepted_and_later_done_once(
 
 
 def test_the_reason_of_a_purge_is_in_its_event_and_until_then_nowhere_in_the_clear(
-    client: Client, services: Services, purging: Purging
+    client: Client, services: Services, purging: Purges
 ) -> None:
     asset_id = with_content(client, node_id="n1", subject="u_ann")
     client.call("DELETE", f"/v1/assets/{asset_id}")
@@ -152,17 +152,17 @@ def test_the_reason_of_a_purge_is_in_its_event_and_until_then_nowhere_in_the_cle
         with services.database.transaction(client.tenant_id) as connection:
             (row,) = connection.execute("SELECT * FROM ledger.purges").fetchall()
         assert b"Ann" not in repr(row).encode()
-    while purging.purges.count()[0]:
+    while purging.queue.count()[0]:
         purging.carry_out()
     last = client.history(asset_id)[-1]
     assert (last["topic"], last["reason"]) == ("asset.content_purged", "Ann asked for it")
 
 
-def test_each_request_is_said_to_have_removed_what_it_asked_for(client: Client, purging: Purging) -> None:
+def test_each_request_is_said_to_have_removed_what_it_asked_for(client: Client, purging: Purges) -> None:
     asset_id = with_content(client, b"first")
     put(client, asset_id, b"second")
-    purging.request_superseded(UUID(asset_id), timedelta(0))
-    asked = Purging(replace(purging.session, actor=Actor(id="bob", type="user"), correlation_id="r-17"))
+    Retention(purging.session).request_superseded(UUID(asset_id), timedelta(0))
+    asked = Purges(replace(purging.session, actor=Actor(id="bob", type="user"), correlation_id="r-17"))
     asked.request(UUID(asset_id), "the client asked")
     assert purging.carry_out() == 2
     told = [
@@ -175,7 +175,7 @@ def test_each_request_is_said_to_have_removed_what_it_asked_for(client: Client, 
 
 
 def test_while_the_store_is_down_a_purge_gives_up_soon_and_each_asset_is_tried_once(
-    client: Client, services: Services, purging: Purging
+    client: Client, services: Services, purging: Purges
 ) -> None:
     for number in range(MOST_FAILURES + 2):
         with_content(client, b"%d" % number, node_id="n1")
@@ -190,7 +190,7 @@ def test_while_the_store_is_down_a_purge_gives_up_soon_and_each_asset_is_tried_o
     assert objects(services, client) == []
 
 
-def test_an_asset_whose_purge_fails_holds_up_no_other_one(client: Client, services: Services, purging: Purging) -> None:
+def test_an_asset_whose_purge_fails_holds_up_no_other_one(client: Client, services: Services, purging: Purges) -> None:
     asset_ids = [UUID(with_content(client, node_id="n1")) for _ in range(2)]
     for asset_id in asset_ids:
         purging.request(asset_id)
@@ -200,17 +200,17 @@ def test_an_asset_whose_purge_fails_holds_up_no_other_one(client: Client, servic
     assert attempts(services, client) == [1]
 
 
-def test_a_long_purge_is_gone_on_with_later(client: Client, purging: Purging) -> None:
+def test_a_long_purge_is_gone_on_with_later(client: Client, purging: Purges) -> None:
     for _ in range(2):
         purging.request(UUID(with_content(client)))
     assert [purging.carry_out(seconds=0) for _ in range(3)] == [1, 1, 0]
 
 
 def test_a_picture_that_is_drawn_while_its_content_is_purged_does_not_stay(
-    client: Client, services: Services, purging: Purging
+    client: Client, services: Services, purging: Purges
 ) -> None:
     asset_id = with_content(client, node_id="n1")
-    stored = StoredContents(Ledger(purging.session))
+    stored = StoredContents(purging.session)
 
     def draw(_: Path) -> bytes:
         purge(client, node_id="n1")
@@ -222,20 +222,20 @@ def test_a_picture_that_is_drawn_while_its_content_is_purged_does_not_stay(
 
 
 def test_what_was_deleted_longer_ago_than_it_is_kept_is_purged(
-    client: Client, services: Services, purging: Purging
+    client: Client, services: Services, purging: Purges
 ) -> None:
     kept, deleted = with_content(client), with_content(client)
     client.call("DELETE", f"/v1/assets/{deleted}")
     client.page()
-    assert purging.request_due(timedelta(days=1)) == 0
-    ContentWatch(services, timedelta(0)).look()
+    assert Retention(purging.session).request_due(timedelta(days=1)) == 0
+    ContentJanitor(services, timedelta(0)).look()
     assert [key.split("/")[1] for key in objects(services, client)] == [kept]
     last = client.history(deleted)[-1]
     assert (last["topic"], last["reason"]) == ("asset.content_purged", RETENTION)
 
 
 def test_content_that_was_superseded_longer_ago_than_it_is_kept_is_purged_and_the_newest_stays(
-    client: Client, services: Services, purging: Purging
+    client: Client, services: Services, purging: Purges
 ) -> None:
     asset_id = with_content(client, b"first")
     held = with_content(client, b"first")
@@ -243,8 +243,8 @@ def test_content_that_was_superseded_longer_ago_than_it_is_kept_is_purged_and_th
         assert put(client, one, data).status_code == 200
     client.call("PUT", f"/v1/assets/{held}/holds/case-7")
     client.page()
-    assert purging.request_due(timedelta(days=1)) == 0
-    ContentWatch(services, timedelta(0)).look()
+    assert Retention(purging.session).request_due(timedelta(days=1)) == 0
+    ContentJanitor(services, timedelta(0)).look()
     assert len(objects(services, client)) == 3
     assert streamed(client, asset_id).content == b"third"
     old = client.get(f"/v1/assets/{asset_id}/content", version=1, stream=True)
@@ -253,15 +253,15 @@ def test_content_that_was_superseded_longer_ago_than_it_is_kept_is_purged_and_th
     assert topics(client, asset_id)[-1] == "asset.content_purged"
     assert client.get(f"/v1/assets/{asset_id}").json()["url"]
     client.page()
-    assert purging.request_due(timedelta(0)) == 0
+    assert Retention(purging.session).request_due(timedelta(0)) == 0
 
 
-def test_a_purge_that_cannot_be_recorded_keeps_no_other_from_being_done(client: Client, purging: Purging) -> None:
+def test_a_purge_that_cannot_be_recorded_keeps_no_other_from_being_done(client: Client, purging: Purges) -> None:
     unknown = Envelope.of(context(), client.tenant_id, UUID(int=1), 2, None)
     request = AssetPurgeRequested(envelope=unknown, content_versions=(1,), basis="asked")
-    purging.purges.queue(request, [ContentVersion(1, UUID(int=2))], None)
+    purging.queue.queue(request, [ContentVersion(1, UUID(int=2))], None)
     asset_id = with_content(client)
     purging.request(UUID(asset_id))
     assert purging.carry_out() == 1
     assert topics(client, asset_id)[-1] == "asset.content_purged"
-    assert purging.purges.count() == (1, "There is no such asset.")
+    assert purging.queue.count() == (1, "There is no such asset.")

@@ -4,32 +4,31 @@ from uuid import UUID
 
 import pytest
 
+from api.application.content.intake import Intake
+from api.application.content.reconciliation import YOUNG, Damage, Mismatch, Reconciliation
 from api.composition import Services
-from api.contents import Contents
-from api.ledger import Ledger
-from api.reconciling import YOUNG, Damage, Mismatch, Reconciling
-from api.watching import own_session
+from api.workers.worker import own_session
 from domain.asset.events import Content
-from infra.content.uploads import landing_key, object_key
+from infra.content.upload_table import landing_key, object_key
 from projections.contents.fold import CONTENTS
 from tests.api.content.test_content import put, with_content
 from tests.api.content.test_purging import objects, purge
 from tests.conftest import Client, new_tenant
 
 
-def later(services: Services, tenant_id: UUID) -> Reconciling:
+def later(services: Services, tenant_id: UUID) -> Reconciliation:
     """Comparisons of one tenant, at a time when whatever is in the store is old."""
-    return Reconciling(own_session(services, tenant_id), young=-YOUNG)
+    return Reconciliation(own_session(services, tenant_id), young=-YOUNG)
 
 
 @pytest.fixture
-def reconciling(services: Services, client: Client) -> Reconciling:
+def reconciling(services: Services, client: Client) -> Reconciliation:
     """Comparisons of the client's tenant."""
     return later(services, client.tenant_id)
 
 
 def test_what_store_and_log_disagree_about_is_told_and_orphans_are_removed(
-    client: Client, services: Services, reconciling: Reconciling
+    client: Client, services: Services, reconciling: Reconciliation
 ) -> None:
     whole, robbed = with_content(client), with_content(client)
     assert client.call("GET", f"/v1/assets/{robbed}/thumbnail", follow_redirects=True).status_code == 200
@@ -39,7 +38,7 @@ def test_what_store_and_log_disagree_about_is_told_and_orphans_are_removed(
     orphan = object_key(client.tenant_id, UUID(whole), UUID(int=17))
     for key in (orphan, late):
         services.store.write(key, [b"nobody knows me"])
-    young = Reconciling(own_session(services, client.tenant_id)).compare()
+    young = Reconciliation(own_session(services, client.tenant_id)).compare()
     assert (young.orphans, young.missing) == ([], [(UUID(robbed), 1)])
     found = reconciling.compare()
     assert sorted(found.orphans) == sorted([orphan, late])
@@ -47,11 +46,11 @@ def test_what_store_and_log_disagree_about_is_told_and_orphans_are_removed(
     assert reconciling.compare().orphans == []
     gone = client.get(f"/v1/assets/{robbed}/content")
     assert gone.status_code == 404
-    assert "gone from the store" in gone.json()["detail"]
+    assert "missing from the store" in gone.json()["detail"]
 
 
 def test_an_object_in_the_place_of_another_ones_is_an_orphan_and_does_not_stand_for_it(
-    client: Client, services: Services, reconciling: Reconciling
+    client: Client, services: Services, reconciling: Reconciliation
 ) -> None:
     asset_id = with_content(client)
     (key,) = objects(services, client)
@@ -63,7 +62,7 @@ def test_an_object_in_the_place_of_another_ones_is_an_orphan_and_does_not_stand_
 def test_what_is_recorded_is_no_orphan_while_read_models_are_behind_or_made_anew(quiet: Services) -> None:
     tenant_id = new_tenant(quiet)
     session = own_session(quiet, tenant_id)
-    Contents(Ledger(session), quiet.rules).create(None, [b"precious"], Content(), "a.txt", None)
+    Intake(session, quiet.rules).create(None, [b"precious"], Content(), "a.txt", None)
     behind = later(quiet, tenant_id).compare()
     assert behind == Mismatch()
     quiet.engine.enrol()
@@ -74,7 +73,7 @@ def test_what_is_recorded_is_no_orphan_while_read_models_are_behind_or_made_anew
 
 
 def test_what_has_become_known_since_it_was_found_is_not_removed(
-    client: Client, services: Services, reconciling: Reconciling
+    client: Client, services: Services, reconciling: Reconciliation
 ) -> None:
     asset_id = with_content(client)
     put(client, asset_id, b"the second")
@@ -89,7 +88,7 @@ def test_what_has_become_known_since_it_was_found_is_not_removed(
 
 
 def test_an_object_of_another_size_than_was_recorded_is_damaged(
-    client: Client, services: Services, reconciling: Reconciling
+    client: Client, services: Services, reconciling: Reconciliation
 ) -> None:
     asset_id = UUID(with_content(client, b"twelve bytes"))
     (key,) = objects(services, client)
@@ -98,7 +97,7 @@ def test_an_object_of_another_size_than_was_recorded_is_damaged(
 
 
 def test_what_is_about_to_be_purged_or_was_is_not_missing(
-    client: Client, services: Services, reconciling: Reconciling
+    client: Client, services: Services, reconciling: Reconciliation
 ) -> None:
     purged, going = with_content(client, workflow_id="w1"), with_content(client)
     purge(client, workflow_id="w1")

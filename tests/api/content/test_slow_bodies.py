@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from api.app import MOST_BODIES
+from api.http.app import MOST_BODIES
 from tests.api.content.test_content import pending, with_content
 from tests.api.content.test_uploads import begin, send
 from tests.conftest import Client

@@ -7,15 +7,19 @@ from typing import NamedTuple
 from uuid import UUID
 
 import pytest
+from psycopg import sql
 
+from api.application.assets import Assets
+from api.application.content.bulk_purge import BulkPurge
+from api.application.content.intake import Intake
+from api.application.content.purges import Purges
+from api.application.content.retention import Retention
 from api.composition import Services, utc_now
-from api.contents import Contents
-from api.ledger import Ledger
-from api.purging import Purging
-from api.watching import own_session
+from api.workers.worker import own_session
 from domain.asset.asset import Asset
 from domain.asset.events import Content
-from projections.assets.read import AssetFilter
+from projections.assets.fold import ASSETS
+from projections.queries.filters import AssetFilter, PurgeFilter
 from tests.conftest import new_tenant
 
 DAY = timedelta(days=1)
@@ -27,21 +31,20 @@ class Tenant(NamedTuple):
     services: Services
     id: UUID
 
-    def at(self, clock: Callable[[], datetime]) -> Ledger:
+    def at(self, clock: Callable[[], datetime]) -> Assets:
         """Its ledger, at a time."""
-        return Ledger(replace(own_session(self.services, self.id), clock=clock))
+        return Assets(replace(own_session(self.services, self.id), clock=clock))
 
     def asset(self) -> UUID:
         """A new asset with content."""
-        return (
-            Contents(self.at(utc_now), self.services.rules).create(None, [b"x"], Content(), "a.txt", None)[0].asset_id
-        )
+        intake = Intake(own_session(self.services, self.id), self.services.rules)
+        return intake.create(None, [b"x"], Content(), "a.txt", None)[0].asset_id
 
     def delete(self, asset_id: UUID, clock: Callable[[], datetime] = utc_now) -> None:
-        self.at(clock).change_asset(asset_id, Asset.soft_delete, None, None)
+        self.at(clock).change(asset_id, Asset.soft_delete, None, None)
 
     def restore(self, asset_id: UUID) -> None:
-        self.at(utc_now).change_asset(asset_id, Asset.restore, None, None)
+        self.at(utc_now).change(asset_id, Asset.restore, None, None)
 
     def fold(self) -> None:
         """Bring the lists up to date."""
@@ -53,8 +56,8 @@ class Tenant(NamedTuple):
         return [recorded.event.TOPIC for recorded in self.services.log.of(self.id).history(asset_id)]
 
     @property
-    def purging(self) -> Purging:
-        return Purging(own_session(self.services, self.id))
+    def purging(self) -> Purges:
+        return Purges(own_session(self.services, self.id))
 
 
 @pytest.fixture
@@ -74,7 +77,7 @@ def restored(tenant: Tenant) -> UUID:
 
 
 def test_retention_leaves_alone_what_was_restored(tenant: Tenant, restored: UUID) -> None:
-    assert tenant.purging.request_due(timedelta(0)) == 0
+    assert Retention(tenant.purging.session).request_due(timedelta(0)) == 0
     assert tenant.purging.carry_out() == 0
     assert tenant.topics(restored)[-1] == "asset.restored"
     assert len(list(tenant.services.store.objects(f"{tenant.id}/"))) == 1
@@ -85,11 +88,12 @@ def test_retention_begins_anew_where_what_was_restored_is_deleted_again(tenant: 
     tenant.delete(asset_id)
     tenant.fold()
     with tenant.services.projector.connection() as connection:
-        connection.execute("UPDATE read_models.assets_v2 SET deleted_at = deleted_at - interval '2 days'")
+        table = sql.Identifier("read_models", ASSETS.table.name)
+        connection.execute(sql.SQL("UPDATE {} SET deleted_at = deleted_at - interval '2 days'").format(table))
     tenant.restore(asset_id)
     tenant.delete(asset_id)
-    assert tenant.purging.request_due(DAY) == 0
-    assert tenant.purging.request_due(timedelta(0)) == 1
+    assert Retention(tenant.purging.session).request_due(DAY) == 0
+    assert Retention(tenant.purging.session).request_due(timedelta(0)) == 1
 
 
 def test_a_purge_of_deleted_assets_never_deletes_one(tenant: Tenant, restored: UUID) -> None:
@@ -99,7 +103,7 @@ def test_a_purge_of_deleted_assets_never_deletes_one(tenant: Tenant, restored: U
     tenant.delete(restored)
     tenant.fold()
     tenant.restore(restored)
-    found = tenant.purging.request_all(AssetFilter(status="deleted"), "the client asked", dry_run=False)
+    found = BulkPurge(tenant.purging.session).request(AssetFilter(status="deleted"), "the client asked", dry_run=False)
     assert (found.assets, tenant.topics(restored)[-1]) == (1, "asset.restored")
     assert tenant.purging.carry_out() == 1
     assert tenant.topics(deleted)[-1] == "asset.content_purged"
@@ -109,24 +113,24 @@ def test_a_purge_of_what_was_deleted_before_a_time_goes_by_the_deletion(tenant: 
     changed = tenant.asset()
     tenant.delete(changed)
     before = utc_now()
-    tenant.at(utc_now).hold_asset(changed, "case-17", None, None)
-    tenant.at(utc_now).change_asset(changed, lambda a, context: a.release_hold(context, "case-17"), None, None)
+    tenant.at(utc_now).hold(changed, "case-17", None, None)
+    tenant.at(utc_now).change(changed, lambda a, context: a.release_hold(context, "case-17"), None, None)
     tenant.delete(restored)
     tenant.fold()
-    wanted = AssetFilter(deleted_before=before)
-    assert tenant.purging.request_all(wanted, None, dry_run=True).assets == 1
+    wanted = PurgeFilter(deleted_before=before)
+    assert BulkPurge(tenant.purging.session).request(wanted, None, dry_run=True).assets == 1
     tenant.restore(changed)
-    assert tenant.purging.request_all(wanted, None, dry_run=False).assets == 0
+    assert BulkPurge(tenant.purging.session).request(wanted, None, dry_run=False).assets == 0
     tenant.delete(changed)
-    assert tenant.purging.request_all(wanted, None, dry_run=False).assets == 0
-    assert tenant.purging.purges.count() == (0, None)
+    assert BulkPurge(tenant.purging.session).request(wanted, None, dry_run=False).assets == 0
+    assert tenant.purging.queue.count() == (0, None)
 
 
 def test_a_purge_that_does_not_ask_for_deleted_assets_deletes_live_ones(tenant: Tenant, restored: UUID) -> None:
     wanted = AssetFilter(created_before=utc_now())
-    behind = tenant.purging.request_all(wanted, "the client asked", dry_run=False)
+    behind = BulkPurge(tenant.purging.session).request(wanted, "the client asked", dry_run=False)
     assert (behind.assets, behind.changed, tenant.topics(restored)[-1]) == (0, [restored], "asset.restored")
     tenant.fold()
-    found = tenant.purging.request_all(wanted, "the client asked", dry_run=False)
+    found = BulkPurge(tenant.purging.session).request(wanted, "the client asked", dry_run=False)
     assert found.assets == 1
     assert tenant.topics(restored)[-2:] == ["asset.soft_deleted", "asset.purge_requested"]

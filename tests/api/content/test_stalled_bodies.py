@@ -8,8 +8,8 @@ from select import select
 import pytest
 
 from api.composition import Services
-from infra.embedded import EmbeddedCluster
-from infra.servers import Servers
+from infra.databases import Databases
+from infra.embedded_postgres import EmbeddedCluster
 from infra.settings import Settings
 from tests.api.content.conftest import Served, served_with
 from tests.api.content.test_content import pending
@@ -22,7 +22,7 @@ LENGTH = 1_000_000
 
 
 @pytest.fixture(scope="module")
-def served(cluster: EmbeddedCluster, template: Servers, of_a_store: Settings) -> Iterator[Served]:
+def served(cluster: EmbeddedCluster, template: Databases, of_a_store: Settings) -> Iterator[Served]:
     """A ledger that gives up a body soon, on each of the stores."""
     with served_with(cluster, template, of_a_store.model_copy(update={"idle_seconds": 0.2})) as made:
         yield made

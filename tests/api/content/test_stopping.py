@@ -13,7 +13,7 @@ import pytest
 
 from api.composition import connected
 from domain.event import Actor
-from infra.servers import Servers
+from infra.databases import Databases
 from infra.settings import Settings
 from tests.api.content.test_crashes import environment
 from tests.api.served_process import ServedProcess, serve
@@ -58,13 +58,13 @@ def seconds_to_stop(served: ServedProcess) -> float:
 
 
 @pytest.fixture
-def key(settings: Settings, databases: Servers) -> str:
+def key(settings: Settings, databases: Databases) -> str:
     with connected(settings.model_copy(update={"follow": False}), databases) as services:
         return services.tenants.issue_key(context(), new_tenant(services), Actor(id="ann", type="user"))
 
 
 def test_a_service_whose_store_is_frozen_ends_in_time(
-    settings: Settings, databases: Servers, key: str, tmp_path: Path
+    settings: Settings, databases: Databases, key: str, tmp_path: Path
 ) -> None:
     with s3(tmp_path) as store:
         of_store = {
@@ -93,7 +93,7 @@ def test_a_service_whose_store_is_frozen_ends_in_time(
 
 
 def test_a_stop_waits_for_no_stream_and_for_no_long_poll(
-    settings: Settings, databases: Servers, key: str, tmp_path: Path
+    settings: Settings, databases: Databases, key: str, tmp_path: Path
 ) -> None:
     asked = "GET {} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n{}\r\n"
     with serve(environment(settings, databases), tmp_path / "log") as served:

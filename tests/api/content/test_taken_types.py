@@ -6,10 +6,10 @@ import httpx
 import pytest
 
 from api.composition import Services
-from infra.embedded import EmbeddedCluster
-from infra.servers import Servers
+from infra.databases import Databases
+from infra.embedded_postgres import EmbeddedCluster
 from infra.settings import Settings
-from tests.api.answers import problem
+from tests.api.assertions import problem
 from tests.api.content.conftest import Served, served_with
 from tests.api.content.test_content import CASTLE, SAMPLES, pending, put
 from tests.api.content.test_uploads import begin, complete, send
@@ -22,7 +22,7 @@ REFUSED = (415, "content-type-refused")
 
 
 @pytest.fixture(scope="module")
-def served(cluster: EmbeddedCluster, template: Servers, of_a_store: Settings) -> Iterator[Served]:
+def served(cluster: EmbeddedCluster, template: Databases, of_a_store: Settings) -> Iterator[Served]:
     """A ledger that takes pictures only, on each of the stores."""
     with served_with(cluster, template, of_a_store.model_copy(update={"content_types": ("image/",)})) as made:
         yield made

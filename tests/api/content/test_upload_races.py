@@ -9,16 +9,13 @@ from uuid import UUID
 import httpx
 import pytest
 
+from api.application.content.direct_uploads import DirectUploads
+from api.application.session import Session
 from api.composition import Services
-from api.content_schemas import SMALLEST_PART
-from api.contents import Contents
-from api.ledger import Ledger
-from api.session import Session
-from api.uploading import SignedUploads
-from api.watching import own_session
+from api.workers.worker import own_session
 from domain.errors import ContentMismatchError, UploadNotFoundError
-from infra.content.store import ContentStore
-from infra.content.uploads import landing_key, object_key
+from infra.content.store import SMALLEST_PART, ContentStore
+from infra.content.upload_table import landing_key, object_key
 from tests.api.content.test_content import CASTLE, pending, sha256, streamed
 from tests.api.content.test_uploads import begin, complete, part_urls, seen, send
 from tests.conftest import Client
@@ -49,17 +46,17 @@ def session(services: Services, client: Client) -> Session:
 
 
 @pytest.fixture
-def uploads(services: Services, session: Session) -> Callable[..., SignedUploads]:
+def uploads(services: Services, session: Session) -> Callable[..., DirectUploads]:
     """Uploads on a store in which something happens meanwhile."""
 
-    def make(happens: Callable[[], object] = lambda: None) -> SignedUploads:
+    def make(happens: Callable[[], object] = lambda: None) -> DirectUploads:
         store: Any = Meanwhile(services.store, happens)
-        return SignedUploads(Contents(Ledger(replace(session, store=store)), services.rules))
+        return DirectUploads(replace(session, store=store), services.rules)
 
     return make
 
 
-def completed(uploads: SignedUploads, upload: dict[str, Any]) -> None:
+def completed(uploads: DirectUploads, upload: dict[str, Any]) -> None:
     uploads.complete(UUID(upload["asset_id"]), UUID(upload["id"]), None, None)
 
 
@@ -69,7 +66,7 @@ def stale(client: Client, upload: dict[str, Any]) -> httpx.Response:
 
 
 def test_who_forgets_an_upload_that_has_just_been_recorded_removes_nothing(
-    client: Client, uploads: Callable[..., SignedUploads]
+    client: Client, uploads: Callable[..., DirectUploads]
 ) -> None:
     upload = begin(client, pending(client))
     send(upload, CASTLE)
@@ -81,7 +78,7 @@ def test_who_forgets_an_upload_that_has_just_been_recorded_removes_nothing(
 
 
 def test_an_upload_that_is_forgotten_while_it_is_verified_is_not_recorded(
-    client: Client, uploads: Callable[..., SignedUploads]
+    client: Client, uploads: Callable[..., DirectUploads]
 ) -> None:
     upload = begin(client, pending(client))
     send(upload, CASTLE)
@@ -92,7 +89,7 @@ def test_an_upload_that_is_forgotten_while_it_is_verified_is_not_recorded(
 
 
 def test_bytes_that_are_refused_do_not_take_better_ones_along_that_were_recorded_meanwhile(
-    client: Client, uploads: Callable[..., SignedUploads]
+    client: Client, uploads: Callable[..., DirectUploads]
 ) -> None:
     upload = begin(client, pending(client), sha256=sha256(CASTLE))
     send(upload, b"not the castle")
@@ -108,7 +105,7 @@ def test_bytes_that_are_refused_do_not_take_better_ones_along_that_were_recorded
 
 
 def test_what_was_verified_is_not_recorded_once_other_bytes_have_taken_its_place(
-    client: Client, uploads: Callable[..., SignedUploads]
+    client: Client, uploads: Callable[..., DirectUploads]
 ) -> None:
     upload = begin(client, pending(client))
     send(upload, CASTLE)
@@ -124,7 +121,7 @@ def test_what_was_verified_is_not_recorded_once_other_bytes_have_taken_its_place
 
 
 def test_what_was_verified_is_not_recorded_once_somebody_else_was_refused_and_removed_it(
-    client: Client, services: Services, uploads: Callable[..., SignedUploads]
+    client: Client, services: Services, uploads: Callable[..., DirectUploads]
 ) -> None:
     upload = begin(client, pending(client), size=len(CASTLE))
     send(upload, CASTLE)

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from api.composition import Services
-from api.content_schemas import SMALLEST_PART
-from infra.content.uploads import object_key
+from infra.content.store import SMALLEST_PART
+from infra.content.upload_table import object_key
 from tests.api.content.test_content import CASTLE, pending, sha256, streamed
 from tests.conftest import Client
 

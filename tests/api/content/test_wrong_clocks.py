@@ -13,13 +13,13 @@ import httpx
 import pytest
 
 from api.composition import Services
-from api.content_schemas import SMALLEST_PART
-from api.content_watch import ContentWatch
+from api.workers.content_janitor import ContentJanitor
 from infra.content.directory import DirectoryStore
-from infra.content.signing import Grant
-from infra.content.uploads import object_key
-from infra.embedded import EmbeddedCluster
-from infra.servers import Servers
+from infra.content.signed_urls import Grant
+from infra.content.store import SMALLEST_PART
+from infra.content.upload_table import object_key
+from infra.databases import Databases
+from infra.embedded_postgres import EmbeddedCluster
 from infra.settings import Settings
 from tests.api.content.conftest import Served, caller_of, served_on
 from tests.api.content.crashing import Server
@@ -67,21 +67,21 @@ def days(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture(scope="module")
-def shared(cluster: EmbeddedCluster, template: Servers) -> Iterator[Servers]:
+def shared(cluster: EmbeddedCluster, template: Databases) -> Iterator[Databases]:
     """Databases that both servers use."""
     with cloned(cluster, template) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def right(shared: Servers, kept: Settings) -> Iterator[Served]:
+def right(shared: Databases, kept: Settings) -> Iterator[Served]:
     """A server whose clock is right."""
     with served_on(shared, kept) as served:
         yield served
 
 
 @pytest.fixture(scope="module")
-def wrong(shared: Servers, kept: Settings, days: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wrong]:
+def wrong(shared: Databases, kept: Settings, days: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wrong]:
     """A server on the same databases and the same store, whose clock is wrong."""
     looks = tmp_path_factory.mktemp("looks") / "looks"
     with Server(environment(kept, shared), (sys.executable, "-m", ENTRY, str(days), str(looks))) as server:
@@ -132,7 +132,7 @@ def test_a_wrong_clock_removes_nothing_and_health_names_it(
     assert client.get(f"/v1/assets/{versions}/content", version=1, stream=True).content == b"first"
     for upload in (landed, parts):
         assert complete(client, upload).status_code == 200
-    ContentWatch(services, RETENTION).look()
+    ContentJanitor(services, RETENTION).look()
     assert len(objects(services, client)) == len({*before, parts["id"]})
 
 
@@ -140,7 +140,7 @@ def half_written(services: Services) -> list[Path]:
     """What somebody is writing right now, where that can be seen."""
     if not isinstance(services.store, DirectoryStore):
         return []
-    path = services.store._incoming._folder / "0123.new"
+    path = services.store._staging._folder / "0123.new"
     path.write_bytes(b"half of it")
     return [path]
 
@@ -161,7 +161,7 @@ def test_a_wrong_clock_records_nothing_that_retention_would_go_by(
     stored = kind if isinstance(services.store, DirectoryStore) else "store-unavailable"
     assert told == [(503, kind), (503, stored), (503, kind)]
     assert topics(client, asset_id) == ["asset.created", "asset.content_stored"]
-    ContentWatch(services, RETENTION).look()
+    ContentJanitor(services, RETENTION).look()
     assert streamed(client, asset_id).content == b"first"
 
 
@@ -203,7 +203,7 @@ def begins(url: str, services: Services) -> datetime:
 def test_a_command_whose_clock_is_wrong_removes_nothing_and_says_why_in_one_line(
     services: Services,
     client: Client,
-    shared: Servers,
+    shared: Databases,
     kept: Settings,
     tmp_path: Path,
     days: int,

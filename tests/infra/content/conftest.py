@@ -8,7 +8,7 @@ from minio import Minio
 from api.composition import utc_now
 from infra.content.directory import DirectoryStore
 from infra.content.s3 import S3Store
-from infra.content.signing import UrlSigner
+from infra.content.signed_urls import UrlSigner
 from infra.content.store import ContentStore
 from tests.infra.content.chosen import IS_FULL
 from tests.infra.content.servers import S3Server, new_bucket

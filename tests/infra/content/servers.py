@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from minio import Minio
 
-from infra.content.s3 import connect
+from infra.content.s3_client import connect
 
 ACCESS_KEY = "TESTSACCESSKEY"
 SECRET_KEY = "tests-secret-key"  # noqa: S105  # of a server that nobody else can reach

@@ -14,10 +14,10 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from api.composition import utc_now
-from infra.content.choosing import open_store
 from infra.content.directory import DirectoryStore
+from infra.content.factory import open_store
 from infra.content.s3 import S3Store
-from infra.content.signing import PATH, Grant, UrlSigner
+from infra.content.signed_urls import PATH, Grant, UrlSigner
 from infra.content.store import ObjectNotFoundError, Part, StoreUnavailableError
 
 KEY = "tenant/asset/1"

@@ -9,7 +9,7 @@ from minio import Minio
 
 from infra.content.directory import DirectoryStore
 from infra.content.s3 import S3Store
-from infra.content.uploads import remove
+from infra.content.upload_table import remove
 
 KEY = "tenant/asset/1"
 FOREIGN = [f"{KEY}.embedded (copy).json", "tenant/asset/ä b+%2e&=.txt", "tenant/Thumbs.db~"]

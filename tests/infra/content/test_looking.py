@@ -13,12 +13,12 @@ import pytest
 from minio import Minio
 from PIL import Image
 
-from infra.content import looking
+from infra.content import inspect_stream
 from infra.content.directory import DirectoryStore
-from infra.content.looking import TOO_LARGE, exhaust, look_at
+from infra.content.inspect_stream import TOO_LARGE, exhaust, inspect_in_passing
 from infra.content.s3 import S3Store
 from infra.content.store import StoreUnavailableError
-from infra.media.inspecting import inspect
+from infra.media.inspection import inspect
 from infra.media.sniffing import HEAD
 from tests.infra.content.servers import S3Server, free_port
 from tests.infra.media.making import SAMPLES
@@ -90,8 +90,8 @@ def test_what_passes_is_known_as_well_as_a_file(
 ) -> None:
     (tmp_path / "file").write_bytes(data)
     passed: list[bytes] = []
-    found = look_at(away, KEY, chunked(data, size), passed.extend, None, name)
-    assert found == inspect(tmp_path / "file", None, name)
+    inspection = inspect_in_passing(away, KEY, chunked(data, size), passed.extend, None, name)
+    assert inspection == inspect(tmp_path / "file", None, name)
     assert b"".join(passed) == data
 
 
@@ -103,7 +103,9 @@ def test_of_what_is_not_decoded_only_the_ends_are_copied(away: S3Store, temporar
         taken.extend(path.stat().st_blocks * 512 for path in temporary.iterdir())
 
     data = archive("xl/workbook.xml", 64 << 20)
-    assert look_at(away, KEY, chunked(data, 1 << 20), take, None, None).media.model_dump()["format"] == "xlsx"
+    assert (
+        inspect_in_passing(away, KEY, chunked(data, 1 << 20), take, None, None).media.model_dump()["format"] == "xlsx"
+    )
     (size,) = taken
     assert size <= 4 * HEAD
     assert not list(temporary.iterdir())
@@ -113,12 +115,12 @@ def test_what_is_too_large_to_be_copied_is_not_looked_into_unless_it_is_a_file_h
     away: S3Store, directory: DirectoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = picture()
-    monkeypatch.setattr(looking, "MOST_COPIED", len(data) - 1)
-    found = look_at(away, KEY, chunked(data), exhaust, None, None)
-    assert (found.content_type, found.problem) == ("image/png", TOO_LARGE)
-    assert found.media.model_dump() == {"media_kind": "image", "format": "png", "width": None, "height": None}
-    assert look_at(away, KEY, chunked(archive("a", len(data))), exhaust, None, None).problem is None
-    here = look_at(directory, KEY, chunked(data), lambda chunks: directory.write(KEY, chunks), None, None)
+    monkeypatch.setattr(inspect_stream, "MOST_COPIED", len(data) - 1)
+    inspection = inspect_in_passing(away, KEY, chunked(data), exhaust, None, None)
+    assert (inspection.content_type, inspection.problem) == ("image/png", TOO_LARGE)
+    assert inspection.media.model_dump() == {"media_kind": "image", "format": "png", "width": None, "height": None}
+    assert inspect_in_passing(away, KEY, chunked(archive("a", len(data))), exhaust, None, None).problem is None
+    here = inspect_in_passing(directory, KEY, chunked(data), lambda chunks: directory.write(KEY, chunks), None, None)
     assert (here.problem, here.media.model_dump()["width"]) == (None, 256)
 
 
@@ -130,13 +132,13 @@ def test_a_disk_that_takes_no_copy_makes_the_store_unavailable(
     store.write(KEY, [data])
     with full_disk():
         with pytest.raises(StoreUnavailableError):
-            look_at(away, KEY, chunked(data), exhaust, None, None)
+            inspect_in_passing(away, KEY, chunked(data), exhaust, None, None)
         with pytest.raises(StoreUnavailableError), store.local(KEY):
             pass
     assert not list(temporary.iterdir())
     temporary.rmdir()
     with pytest.raises(StoreUnavailableError):
-        look_at(away, KEY, [b"bytes"], exhaust, None, None)
+        inspect_in_passing(away, KEY, [b"bytes"], exhaust, None, None)
     with pytest.raises(StoreUnavailableError), store.local(KEY):
         pass
 
@@ -147,5 +149,5 @@ def test_what_goes_wrong_while_passing_is_told_as_it_is(away: S3Store, temporary
         raise ConnectionResetError("the uploader left")
 
     with pytest.raises(ConnectionResetError):
-        look_at(away, KEY, broken(), exhaust, None, None)
+        inspect_in_passing(away, KEY, broken(), exhaust, None, None)
     assert not list(temporary.iterdir())

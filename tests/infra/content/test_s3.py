@@ -13,8 +13,8 @@ import pytest
 from minio import Minio
 from structlog.testing import capture_logs
 
-from infra.content.multipart import Multipart
 from infra.content.s3 import S3Store
+from infra.content.s3_multipart import Multipart
 from infra.content.store import SMALLEST_PART, ObjectNotFoundError, Part, StoreUnavailableError
 from tests.infra.content.servers import SECRET_KEY, S3Server, free_port
 from tests.infra.embedding import eventually

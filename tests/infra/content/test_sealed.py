@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from domain.errors import CorruptEntryError, KeyUnavailableError
-from infra.content.sealed import SealedObjects
+from infra.content.encrypted_objects import SealedObjects
 from infra.content.store import ContentStore, ObjectNotFoundError
 
 TENANT = UUID(int=1)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.content.signing import PATH, Grant, SignatureError, UrlExpiredError, UrlSigner
+from infra.content.signed_urls import PATH, Grant, SignatureError, UrlExpiredError, UrlSigner
 
 BASE = "https://ledger.example/at"
 SIGNER = UrlSigner(bytes(range(32)), BASE + "/")

@@ -23,10 +23,10 @@ from psycopg.conninfo import make_conninfo
 
 from api.composition import Services, connected
 from domain.errors import OutcomeUnknownError, ServiceUnavailableError
-from infra import servers
-from infra.embedded import binaries
-from infra.embedded.account import Account, server_account
-from infra.servers import Servers
+from infra import databases
+from infra.databases import Databases
+from infra.embedded_postgres import binaries
+from infra.embedded_postgres.account import Account, server_account
 from infra.settings import Settings
 from tests.conftest import empty_log
 from tests.infra.failover.servers import own_folder
@@ -173,7 +173,7 @@ def configuration(name: str, folder: Path, programs: Path, port: int, api: int, 
     }
 
 
-def databases(cluster: list[Member]) -> Servers:
+def on_whoever_leads(cluster: list[Member]) -> Databases:
     """The ledger's databases on whichever member leads."""
 
     def conninfo(dbname: str, user: str) -> str:
@@ -189,9 +189,9 @@ def databases(cluster: list[Member]) -> Servers:
 
     with psycopg.connect(conninfo("postgres", "postgres"), autocommit=True) as connection:
         for statement in ("roles", "create_log_database", "create_keys_database"):
-            connection.execute(servers._SQL[statement])
+            connection.execute(databases._SQL[statement])
     log, keys = "asset_ledger", "asset_ledger_keys"
-    return Servers(
+    return Databases(
         service=conninfo(log, "asset_ledger_service"),
         projector=conninfo(log, "asset_ledger_projector"),
         keys=conninfo(keys, "asset_ledger_service"),
@@ -233,7 +233,7 @@ def drill(services: Services, cluster: list[Member]) -> None:
     tenant, stop = empty_log(services), Event()
     with ThreadPoolExecutor(WRITERS) as callers:
         writers = [callers.submit(write, services, tenant, stop) for _ in range(WRITERS)]
-        head = services.log.of(tenant).recorder.head
+        head = services.log.of(tenant).head
         until(lambda: head() > 200, "writes")
         leader = next(member for member in cluster if member.is_leader())
         (other,) = [member for member in cluster if member is not leader]
@@ -269,7 +269,7 @@ def main() -> None:
     """Run the drill with the Patroni that is named."""
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     with members(Path(sys.argv[1])) as cluster:
-        made = databases(cluster)
+        made = on_whoever_leads(cluster)
         made.migrate()
         settings = Settings(key_encryption_key="A" * 43 + "=", follow=False, content_store="file:///tmp")
         with connected(settings, made) as services:

@@ -11,8 +11,8 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from infra.embedded.account import server_account
-from infra.servers import Servers
+from infra.databases import Databases
+from infra.embedded_postgres.account import server_account
 from tests.infra.embedding import eventually
 from tests.infra.failover.servers import own_folder
 
@@ -45,7 +45,7 @@ class Pooler:
 
     process: subprocess.Popen[bytes]
     folder: Path
-    databases: Servers
+    databases: Databases
 
     def move_to(self, conninfo: str) -> None:
         """From now on pass everything on to another server, on the connections that callers have."""
@@ -54,7 +54,7 @@ class Pooler:
 
 
 @contextmanager
-def pooled(databases: Servers) -> Iterator[Pooler]:
+def pooled(databases: Databases) -> Iterator[Pooler]:
     """The same databases through a pooler that has few connections for each role."""
     with own_folder() as folder:
         account = server_account()
@@ -74,7 +74,7 @@ def pooled(databases: Servers) -> Iterator[Pooler]:
         try:
             through = {name: _through(str(url), folder) for name, url in vars(databases).items()}
             eventually(lambda: _answers(str(through["service"])))
-            yield Pooler(process, folder, Servers(**through))
+            yield Pooler(process, folder, Databases(**through))
         finally:
             process.terminate()
             process.wait()

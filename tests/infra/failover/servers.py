@@ -13,9 +13,9 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from infra.embedded import EmbeddedCluster, binaries, start, watchdog
-from infra.embedded.account import server_account
-from infra.servers import Servers, embedded, servers_of
+from infra.databases import Databases, create_databases, databases_of
+from infra.embedded_postgres import EmbeddedCluster, binaries, start, watchdog
+from infra.embedded_postgres.account import server_account
 from tests.infra.embedding import eventually
 from tests.memory import quick_folder
 
@@ -91,7 +91,7 @@ class Pair:
 
     primary: Server
     standby: Server
-    databases: Servers
+    databases: Databases
     """The ledger's databases, on whichever of the two can be written to."""
 
     def fail_over(self) -> None:
@@ -132,7 +132,7 @@ def stopped_pair() -> Iterator[Path]:
         primary.start()
         try:
             assert primary.cluster is not None
-            embedded(primary.cluster).migrate()
+            create_databases(primary.cluster).migrate()
             primary.copy_to(standby)
             eventually(lambda: primary.run("SELECT count(*) FROM pg_stat_replication") == [(1,)])
         finally:
@@ -157,9 +157,9 @@ def pair(stopped: Path, *, synchronous: bool) -> Iterator[Pair]:
             state = "sync" if synchronous else "async"
             eventually(lambda: primary.run("SELECT sync_state FROM pg_stat_replication") == [(state,)])
             assert primary.cluster is not None
-            single = servers_of(primary.cluster, "asset_ledger", "asset_ledger_keys")
+            single = databases_of(primary.cluster, "asset_ledger", "asset_ledger_keys")
             urls = {name: either(primary, standby, str(url)) for name, url in vars(single).items()}
-            yield Pair(primary, standby, Servers(**urls))
+            yield Pair(primary, standby, Databases(**urls))
         finally:
             standby.stop()
             primary.stop()

@@ -7,13 +7,13 @@ from contextlib import nullcontext
 import httpx
 import pytest
 
-from api.app import create_app
 from api.composition import connected
-from api.serving import listening, serving
+from api.http.app import create_app
+from api.http.server import listening, serving
 from domain.errors import LogWentBackError, ServiceUnavailableError
 from domain.event import Actor
 from infra.database import Database
-from infra.servers import Servers, servers_of
+from infra.databases import Databases, databases_of
 from infra.settings import Settings, SettingsError
 from tests.conftest import Client, context, empty_log, new_tenant
 from tests.infra.embedding import eventually
@@ -24,7 +24,7 @@ from tests.infra.grouping import entry
 
 
 @pytest.fixture
-def pooler(databases: Servers) -> Iterator[Pooler]:
+def pooler(databases: Databases) -> Iterator[Pooler]:
     """A pooler before this test's databases."""
     with pooled(databases) as made:
         yield made
@@ -45,7 +45,7 @@ def test_the_ledger_works_behind_a_pooler_with_the_setting(pooler: Pooler, unpre
         tenant = new_tenant(services)
         key = services.tenants.issue_key(context(), tenant, Actor(id="ann", type="user"))
         with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as http:
-            client = Client(http, tenant, services.log.of(tenant).recorder.head)
+            client = Client(http, tenant, services.log.of(tenant).head)
             assets = list(callers.map(lambda n: client.create(name=f"asset {n}", subject=f"u_{n % 5}"), range(60)))
             for asset in assets[:20]:
                 assert client.call("DELETE", f"/v1/assets/{asset['id']}").status_code == 204
@@ -79,7 +79,7 @@ def test_a_server_that_changes_behind_the_connections_takes_nothing_before_it_wa
     late: Pair, unfollowed: Settings
 ) -> None:
     assert late.primary.cluster is not None
-    single = servers_of(late.primary.cluster, "asset_ledger", "asset_ledger_keys")
+    single = databases_of(late.primary.cluster, "asset_ledger", "asset_ledger_keys")
     behind = unfollowed.model_copy(update={"prepared_statements": False})
     with pooled(single) as pooler, connected(behind, pooler.databases) as services:
         tenant = empty_log(services)

@@ -15,7 +15,8 @@ import pytest
 from api.composition import Services, connected
 from domain.errors import OutcomeUnknownError, ServiceUnavailableError
 from infra.database import Database
-from infra.event_log.group_commit import GroupWriter, Patience
+from infra.event_log.group_commit import GroupWriter
+from infra.event_log.patience import Patience
 from infra.settings import Settings
 from tests.chaos.cutting import Cutter
 from tests.conftest import empty_log
@@ -50,7 +51,7 @@ def test_every_answered_write_survives_the_kill_of_the_primary_with_one_pause(
             return answered
 
         writers = [(tenant, callers.submit(write, tenant)) for tenant in tenants * 4]
-        eventually(lambda: all(services.log.of(tenant).recorder.head() > 20 for tenant in tenants))
+        eventually(lambda: all(services.log.of(tenant).head() > 20 for tenant in tenants))
         synchronous.primary.kill()
         synchronous.standby.run("ALTER SYSTEM SET synchronous_standby_names = ''")
         synchronous.standby.promote()
@@ -58,7 +59,7 @@ def test_every_answered_write_survives_the_kill_of_the_primary_with_one_pause(
         with psycopg.connect(synchronous.standby.conninfo, dbname="asset_ledger") as connection:
             rows = connection.execute("SELECT tenant_id, position FROM ledger.log_heads").fetchall()
             before |= dict(rows)
-        eventually(lambda: all(services.log.of(tenant).recorder.head() > before[tenant] + 20 for tenant in tenants))
+        eventually(lambda: all(services.log.of(tenant).head() > before[tenant] + 20 for tenant in tenants))
         stop.set()
         for tenant, writer in writers:
             answered = writer.result(90)
@@ -146,7 +147,7 @@ def test_a_commit_that_waits_for_a_lost_standby_is_told_to_be_unknown_in_time(
             cutter.cut_all()
             assert type(answer.exception(20)) is OutcomeUnknownError
             synchronous.standby.start()
-            eventually(lambda: services.log.of(tenant).recorder.head() == 2)
+            eventually(lambda: services.log.of(tenant).head() == 2)
         assert stored(services, tenant)[2] == append.entries[0].state
 
 

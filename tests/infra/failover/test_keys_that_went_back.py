@@ -10,8 +10,8 @@ import pytest
 
 from api.composition import Services, connected
 from domain.errors import KeyUnavailableError, ServiceUnavailableError
+from infra.databases import Databases
 from infra.keys.store import KeyLostError
-from infra.servers import Servers
 from infra.settings import Settings
 from tests.conftest import new_tenant
 from tests.infra.embedding import eventually
@@ -21,13 +21,13 @@ NOTICED_SECONDS = 5
 
 
 @pytest.fixture
-def apart(databases: Servers, late: Pair) -> Servers:
+def apart(databases: Databases, late: Pair) -> Databases:
     """A log of this test's own, and its keys on an asynchronous pair."""
     return replace(databases, keys=late.databases.keys, keys_owner=late.databases.keys_owner)
 
 
 @pytest.fixture
-def services(apart: Servers, unfollowed: Settings) -> Iterator[Services]:
+def services(apart: Databases, unfollowed: Settings) -> Iterator[Services]:
     with connected(unfollowed, apart) as made:
         yield made
 
@@ -57,7 +57,7 @@ def open_(services: Services, tenant: UUID, subject: str, box: bytes) -> bytes:
 
 
 def test_keys_and_secrets_that_a_failover_lost_are_written_again_from_memory_without_any_traffic(
-    services: Services, apart: Servers, late: Pair, unfollowed: Settings
+    services: Services, apart: Databases, late: Pair, unfollowed: Settings
 ) -> None:
     old = new_tenant(services)
     boxes = {"u_old": seal(services, old, "u_old")}
@@ -96,7 +96,7 @@ def test_nothing_is_sealed_while_nobody_knows_whether_the_key_database_has_the_k
 
 
 def test_a_subject_whose_key_is_lost_gets_no_other_one_and_health_says_what_to_do(
-    services: Services, apart: Servers, late: Pair, unfollowed: Settings
+    services: Services, apart: Databases, late: Pair, unfollowed: Settings
 ) -> None:
     tenant = new_tenant(services)
     seal(services, tenant, "u_old")
@@ -120,7 +120,7 @@ def test_a_subject_whose_key_is_lost_gets_no_other_one_and_health_says_what_to_d
         seal(restarted, tenant, "u_new")
 
 
-def test_a_key_that_was_put_in_the_place_of_another_seals_nothing(services: Services, apart: Servers) -> None:
+def test_a_key_that_was_put_in_the_place_of_another_seals_nothing(services: Services, apart: Databases) -> None:
     tenant = new_tenant(services)
     box = seal(services, tenant, "u_ann")
     other = services.keys._wrap(bytes(32), tenant.bytes + b"u_ann")

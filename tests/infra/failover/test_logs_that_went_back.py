@@ -11,18 +11,18 @@ import psycopg
 import pytest
 from uuid_utils.compat import uuid7
 
-from api.app import create_app
+from api.application.content.purges import Purges
+from api.application.content.sweeper import Sweeper
 from api.composition import Services, connected
-from api.feed import Feed
-from api.purging import Purging
-from api.serving import listening, serving
-from api.sweeper import Sweeper
-from api.watching import own_session
+from api.http.app import create_app
+from api.http.feed import Feed
+from api.http.server import listening, serving
+from api.workers.worker import own_session
 from domain.asset.events import Content
 from domain.errors import LogWentBackError, ServiceUnavailableError
 from domain.event import Actor
-from infra.content.uploads import Uploads
-from infra.event_log.appending import Append
+from infra.content.upload_table import Uploads
+from infra.event_log.append_call import Append
 from infra.settings import Settings
 from tests.conftest import context, empty_log, new_tenant
 from tests.infra.embedding import eventually
@@ -92,7 +92,7 @@ def test_nothing_is_swept_by_a_log_that_went_back(late: Pair, unfollowed: Settin
         late.fail_over()
         eventually(lambda: problem(services, "heads") is not None)
         session = own_session(services, tenant)
-        for refused in (Sweeper(session).sweep, lambda: Purging(session).request(uuid7())):
+        for refused in (Sweeper(session).sweep, lambda: Purges(session).request(uuid7())):
             with pytest.raises(LogWentBackError):
                 refused()
         assert len(Uploads(services.database, tenant).under_way()) == 1
@@ -137,7 +137,7 @@ def test_nothing_is_overwritten_when_a_standby_that_is_behind_takes_over_under_l
             return answered
 
         writers = [callers.submit(write) for _ in range(8)]
-        eventually(lambda: services.log.of(tenant).recorder.head() > 50)
+        eventually(lambda: services.log.of(tenant).head() > 50)
         late.fail_over()
         eventually(lambda: problem(services, "heads") is not None)
         stop.set()
@@ -168,7 +168,7 @@ def test_what_a_transaction_appended_and_took_back_was_never_a_head(late: Pair, 
         log = services.log.of(tenant)
         with suppress(ZeroDivisionError), services.database.transaction(tenant):
             log.recorder.append([entry(tenant)])
-            assert log.recorder.head() == 1
+            assert log.head() == 1
             raise ZeroDivisionError
         with services.database.transaction(tenant):
             log.recorder.append([entry(tenant)])

@@ -5,7 +5,7 @@ import pytest
 
 from domain.errors import ServiceUnavailableError
 from infra.database import Database
-from infra.servers import Servers
+from infra.databases import Databases
 
 SAYS_SO = "DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{}'; END $$"
 
@@ -14,7 +14,7 @@ SAYS_SO = "DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{}'; END $$"
     "sqlstate",
     ["25006", "25P03", "25P04", "57P01", "57P02", "57P03", "57P05", "08000", "08003", "08006", "08P01", "53300"],
 )
-def test_an_answer_that_is_no_fault_of_the_request_is_told_as_unavailable(databases: Servers, sqlstate: str) -> None:
+def test_an_answer_that_is_no_fault_of_the_request_is_told_as_unavailable(databases: Databases, sqlstate: str) -> None:
     statement = SAYS_SO.format(sqlstate).encode()
     with Database(databases.service, size=1) as database:
         with pytest.raises(ServiceUnavailableError), database.connection() as connection:
@@ -25,7 +25,7 @@ def test_an_answer_that_is_no_fault_of_the_request_is_told_as_unavailable(databa
             assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_a_connection_to_a_server_that_is_read_only_is_left(databases: Servers) -> None:
+def test_a_connection_to_a_server_that_is_read_only_is_left(databases: Databases) -> None:
     with Database(databases.service, size=1) as database:
         with database.connection() as connection:
             connection.execute("SET default_transaction_read_only = on")
@@ -36,7 +36,7 @@ def test_a_connection_to_a_server_that_is_read_only_is_left(databases: Servers) 
             assert connection.info.backend_pid != before
 
 
-def test_any_other_error_is_still_the_faults_own(databases: Servers) -> None:
+def test_any_other_error_is_still_the_faults_own(databases: Databases) -> None:
     with (
         Database(databases.service, size=1) as database,
         pytest.raises(psycopg.errors.DivisionByZero),

@@ -15,8 +15,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
 
-from infra.media.inspecting import inspect
-from infra.media.inspection import Inspection
+from infra.media.file_metadata import Inspection
+from infra.media.inspection import inspect
 
 SAMPLES = Path(__file__).parents[3] / "docs" / "samples"
 MANIFEST_STORE = (
@@ -28,16 +28,16 @@ C2PA_USE = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 RATE = 48000
 
 
-def looked_at(path: Path) -> Inspection:
+def inspect_bytes(path: Path) -> Inspection:
     """What a file is told to be by its bytes alone."""
     return inspect(path, None, None)
 
 
 def measures(path: Path) -> dict[str, Any]:
     """The media of a file that is understood."""
-    found = looked_at(path)
-    assert found.problem is None
-    return found.media.model_dump()
+    inspection = inspect_bytes(path)
+    assert inspection.problem is None
+    return inspection.media.model_dump()
 
 
 def halves(width: int = 40, height: int = 20) -> Image.Image:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.media.inspecting import inspect
+from infra.media.inspection import inspect
 from infra.media.thumbnails import thumbnail
-from tests.infra.media.making import SAMPLES, looked_at, measures, pdf
+from tests.infra.media.making import SAMPLES, inspect_bytes, measures, pdf
 
 UNKNOWN = "application/octet-stream"
 
@@ -25,10 +25,10 @@ def test_the_pages_of_a_pdf_are_counted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("missing", [5, 60, 2000])
 def test_a_pdf_that_is_cut_off_is_a_problem_and_its_pages_are_not_guessed(tmp_path: Path, missing: int) -> None:
-    found = looked_at(written(tmp_path, (SAMPLES / "brief.pdf").read_bytes()[:-missing]))
+    inspection = inspect_bytes(written(tmp_path, (SAMPLES / "brief.pdf").read_bytes()[:-missing]))
 
-    assert found.problem == "the document ends before its data do"
-    assert found.media.model_dump() == {"media_kind": "document", "format": "pdf", "page_count": None}
+    assert inspection.problem == "the document ends before its data do"
+    assert inspection.media.model_dump() == {"media_kind": "document", "format": "pdf", "page_count": None}
 
 
 def test_an_encrypted_pdf_is_a_problem(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_an_encrypted_pdf_is_a_problem(tmp_path: Path) -> None:
     locked = f"/Encrypt <</Filter /Standard /V 1 /R 2 /P -4 /O <{'41' * 32}> /U <{'42' * 32}>>> /ID [<00> <00>]"
     path.write_bytes(path.read_bytes().replace(b"trailer\r\n<<", b"trailer\r\n<<" + locked.encode()))
 
-    assert looked_at(path).problem == "the document is encrypted"
+    assert inspect_bytes(path).problem == "the document is encrypted"
 
 
 def test_pages_are_drawn_by_several_threads() -> None:
@@ -63,27 +63,27 @@ def test_pages_are_drawn_by_several_threads() -> None:
 def test_a_text_is_what_it_is_said_to_be(
     tmp_path: Path, declared: str | None, name: str | None, content_type: str, file_format: str
 ) -> None:
-    found = inspect(written(tmp_path, "[1, 2], Grüße".encode()), declared, name)
+    inspection = inspect(written(tmp_path, "[1, 2], Grüße".encode()), declared, name)
 
-    assert (found.content_type, found.problem) == (content_type, None)
-    assert found.media.model_dump() == {"media_kind": "document", "format": file_format, "page_count": None}
+    assert (inspection.content_type, inspection.problem) == (content_type, None)
+    assert inspection.media.model_dump() == {"media_kind": "document", "format": file_format, "page_count": None}
 
 
 def test_a_page_of_the_web_is_one_whatever_it_is_said_to_be(tmp_path: Path) -> None:
-    found = inspect(written(tmp_path, b"\n<!DOCTYPE html><title>Hello</title>"), "text/plain", "a.txt")
+    inspection = inspect(written(tmp_path, b"\n<!DOCTYPE html><title>Hello</title>"), "text/plain", "a.txt")
 
-    assert found.content_type == "text/html"
+    assert inspection.content_type == "text/html"
 
 
 def test_a_long_text_may_be_cut_in_the_middle_of_a_letter_where_looking_ends(tmp_path: Path) -> None:
-    assert looked_at(written(tmp_path, b"x" + "ü".encode() * 40_000)).content_type == "text/plain"
+    assert inspect_bytes(written(tmp_path, b"x" + "ü".encode() * 40_000)).content_type == "text/plain"
 
 
 def test_a_map_in_text_is_a_map(tmp_path: Path) -> None:
-    found = inspect(written(tmp_path, b'{"type": "FeatureCollection", "features": []}'), None, "walk.geojson")
+    inspection = inspect(written(tmp_path, b'{"type": "FeatureCollection", "features": []}'), None, "walk.geojson")
 
-    assert found.content_type == "application/geo+json"
-    assert found.media.model_dump() == {"media_kind": "map", "format": "geojson", "width": None, "height": None}
+    assert inspection.content_type == "application/geo+json"
+    assert inspection.media.model_dump() == {"media_kind": "map", "format": "geojson", "width": None, "height": None}
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_document_that_names_its_type_first_is_of_that_type(
         archive.writestr("mimetype", content_type)
         archive.writestr("content.xml", "<x/>")
 
-    assert looked_at(path).content_type == content_type
+    assert inspect_bytes(path).content_type == content_type
     assert measures(path)["format"] == file_format
 
 
@@ -121,38 +121,61 @@ def test_an_archive_is_a_file(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a.txt", "word/document.xml")
 
-    found = inspect(path, "application/vnd.openxmlformats-officedocument.wordprocessingml.document", "a.docx")
+    inspection = inspect(path, "application/vnd.openxmlformats-officedocument.wordprocessingml.document", "a.docx")
 
-    assert (found.content_type, found.media.media_kind) == ("application/zip", "file")
+    assert (inspection.content_type, inspection.media.media_kind) == ("application/zip", "file")
 
 
-def test_less_common_signatures_are_known(tmp_path: Path) -> None:
-    found = looked_at(written(tmp_path, b"8BPS\0\1" + bytes(100)))
+@pytest.mark.parametrize(
+    ("beginning", "content_type", "media_kind"),
+    [
+        (b"8BPS\0\1", "image/vnd.adobe.photoshop", "image"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "image/jxl", "image"),
+        (b"\0\0\x01\xba", "video/mpeg", "video"),
+        (b"wvpk", "audio/x-wavpack", "audio"),
+        (b"Rar!\x1a\x07\x01\0", "application/vnd.rar", "file"),
+    ],
+)
+def test_less_common_signatures_are_known(tmp_path: Path, beginning: bytes, content_type: str, media_kind: str) -> None:
+    inspection = inspect_bytes(written(tmp_path, beginning + bytes(100)))
 
-    assert found.content_type == "image/vnd.adobe.photoshop"
-    assert found.media.model_dump() == {"media_kind": "image", "format": "other", "width": None, "height": None}
+    assert (inspection.content_type, inspection.media.media_kind) == (content_type, media_kind)
+    assert getattr(inspection.media, "width", None) is None
+
+
+def test_a_type_that_bytes_would_prove_is_not_replaced_by_a_rare_one(tmp_path: Path) -> None:
+    inspection = inspect(written(tmp_path, b"8BPS\0\1" + bytes(100)), "image/png", None)
+
+    assert (inspection.content_type, inspection.problem) == (
+        UNKNOWN,
+        "the bytes are not image/png, as which they were declared",
+    )
 
 
 def test_bytes_that_tell_nothing_are_what_they_are_said_to_be(tmp_path: Path) -> None:
-    found = inspect(written(tmp_path, b"\x00\x9c\x80\x81" * 20), "application/x-weights", "a.bin")
+    inspection = inspect(written(tmp_path, b"\x00\x9c\x80\x81" * 20), "application/x-weights", "a.bin")
 
-    assert (found.content_type, found.media.media_kind, found.problem) == ("application/x-weights", "file", None)
+    assert (inspection.content_type, inspection.media.media_kind, inspection.problem) == (
+        "application/x-weights",
+        "file",
+        None,
+    )
 
 
 @pytest.mark.parametrize("declared", ["image/png", "video/mp4", "text/csv", "application/pdf"])
 def test_bytes_that_are_not_what_they_are_said_to_be_are_a_problem(tmp_path: Path, declared: str) -> None:
-    found = inspect(written(tmp_path, b"\x00\x9c\x80\x81" * 20), declared, "a.png")
+    inspection = inspect(written(tmp_path, b"\x00\x9c\x80\x81" * 20), declared, "a.png")
 
-    assert (found.content_type, found.media.media_kind) == (UNKNOWN, "file")
-    assert found.problem == f"the bytes are not {declared}, as which they were declared"
+    assert (inspection.content_type, inspection.media.media_kind) == (UNKNOWN, "file")
+    assert inspection.problem == f"the bytes are not {declared}, as which they were declared"
 
 
 def test_an_empty_file_is_a_problem(tmp_path: Path) -> None:
-    found = inspect(written(tmp_path, b""), "image/png", "a.png")
+    inspection = inspect(written(tmp_path, b""), "image/png", "a.png")
 
-    assert (found.content_type, found.problem) == (UNKNOWN, "the file is empty")
+    assert (inspection.content_type, inspection.problem) == (UNKNOWN, "the file is empty")
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        looked_at(tmp_path / "nothing")
+        inspect_bytes(tmp_path / "nothing")

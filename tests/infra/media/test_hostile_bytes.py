@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from domain import media
-from domain.values import check_document
-from infra.media.generation import generation_of
-from infra.media.inspecting import inspect
-from infra.media.inspection import Inspection
+from domain.json_documents import check_document
+from infra.media.a1111 import generation_of
+from infra.media.file_metadata import Inspection
+from infra.media.inspection import inspect
 from infra.media.thumbnails import thumbnail, waveform
-from tests.infra.media.making import SAMPLES, chunk, halves, looked_at, saved, sound, video
+from tests.infra.media.making import SAMPLES, chunk, halves, inspect_bytes, saved, sound, video
 
 BEGINNINGS = [
     b"",
@@ -52,11 +52,11 @@ PICTURES = ["a.png", "a.jpg", "a.gif", "a.webp", "a.avif", "a.tiff", "a.bmp"]
 
 def everything(path: Path) -> Inspection:
     """Look at a file and draw it in every way."""
-    found = looked_at(path)
-    assert check_document(found.embedded) == found.embedded
-    for drawn in (thumbnail(path, found.media.media_kind, 64), waveform(path, 20, 10)):
+    inspection = inspect_bytes(path)
+    assert check_document(inspection.embedded) == inspection.embedded
+    for drawn in (thumbnail(path, inspection.media.media_kind, 64), waveform(path, 20, 10)):
         assert drawn is None or drawn.startswith(b"RIFF")
-    return found
+    return inspection
 
 
 @pytest.mark.parametrize("beginning", BEGINNINGS)
@@ -89,10 +89,10 @@ def test_a_picture_that_is_cut_off_has_a_problem_and_no_size(tmp_path: Path, nam
     data = path.read_bytes()
     path.write_bytes(data[: round(len(data) * part)])
 
-    found = everything(path)
+    inspection = everything(path)
 
-    assert found.problem
-    assert found.media.model_dump(exclude={"format"}) == {"media_kind": "image", "width": None, "height": None}
+    assert inspection.problem
+    assert inspection.media.model_dump(exclude={"format"}) == {"media_kind": "image", "width": None, "height": None}
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.webm", "a.mkv", "a.wav", "a.flac", "a.mp3", "a.opus", "a.m4a"])
@@ -114,20 +114,20 @@ def test_a_heic_that_is_cut_off_has_a_problem_and_no_size(tmp_path: Path) -> Non
     path = saved(tmp_path, "a.avif")
     path.write_bytes(path.read_bytes().replace(b"avif", b"heic")[:-20])
 
-    found = everything(path)
+    inspection = everything(path)
 
-    assert found.problem == "the picture is truncated or damaged"
-    assert found.media == media.Image(media_kind="image", format="heic")
+    assert inspection.problem == "the picture is truncated or damaged"
+    assert inspection.media == media.Image(media_kind="image", format="heic")
 
 
 def test_a_cut_off_picture_still_has_its_prompt(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes((SAMPLES / "castle.png").read_bytes()[:50_000])
 
-    found = looked_at(path)
+    inspection = inspect_bytes(path)
 
-    assert found.problem == "the picture is truncated or damaged"
-    assert '"seed": 271828' in json.dumps(found.embedded["generation"])
+    assert inspection.problem == "the picture is truncated or damaged"
+    assert '"seed": 271828' in json.dumps(inspection.embedded["generation"])
 
 
 @pytest.mark.parametrize("side", [8_193, 9_500, 50_000, 2**31 - 1, 2**32 - 1])
@@ -136,10 +136,10 @@ def test_a_bomb_is_not_decoded(tmp_path: Path, side: int) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
 
-    found = everything(path)
+    inspection = everything(path)
 
-    assert found.problem
-    assert found.media.model_dump() == {"media_kind": "image", "format": "png", "width": None, "height": None}
+    assert inspection.problem
+    assert inspection.media.model_dump() == {"media_kind": "image", "format": "png", "width": None, "height": None}
 
 
 @pytest.mark.parametrize("side", [8_193, 9_500])
@@ -150,7 +150,7 @@ def test_the_problem_of_a_bomb_is_its_size(tmp_path: Path, side: int) -> None:
     data[18:26] = struct.pack("<II", side, side)
     path.write_bytes(data)
 
-    assert looked_at(path).problem == "the picture has more than 67,108,864 pixels"
+    assert inspect_bytes(path).problem == "the picture has more than 67,108,864 pixels"
 
 
 @pytest.mark.parametrize("name", ["flight.webm", "brief.pdf", "castle.png", "chime.wav"])
@@ -165,12 +165,12 @@ def test_a_file_of_gigabytes_is_not_read_whole(tmp_path: Path, name: str) -> Non
         file.truncate(size)
     tracemalloc.start()
     try:
-        found = looked_at(path)
+        inspection = inspect_bytes(path)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
 
-    assert found.content_type == looked_at(SAMPLES / name).content_type
+    assert inspection.content_type == inspect_bytes(SAMPLES / name).content_type
     assert peak < 8 * 1024**2
 
 
@@ -189,7 +189,7 @@ def test_a_problem_tells_no_path(tmp_path: Path) -> None:
     path = saved(tmp_path, "a.jpg")
     path.write_bytes(path.read_bytes()[:300])
 
-    assert str(tmp_path) not in repr(looked_at(path))
+    assert str(tmp_path) not in repr(inspect_bytes(path))
 
 
 @pytest.mark.parametrize("name", ["\ud800.md", "a" * 5000 + ".md", "\0.md", "../../.md"])

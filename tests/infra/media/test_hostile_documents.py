@@ -11,9 +11,9 @@ import pytest
 
 from domain import media
 from domain.errors import ServiceUnavailableError
-from infra.media import documents, pdfium
+from infra.media import pdf, pdf_process
 from infra.media.thumbnails import thumbnail
-from tests.infra.media.making import SAMPLES, looked_at
+from tests.infra.media.making import SAMPLES, inspect_bytes
 
 BRIEF = SAMPLES / "brief.pdf"
 WIDE, LEVELS = 10, 9
@@ -62,18 +62,18 @@ def form(resources: bytes, drawing: bytes) -> bytes:
 def test_a_document_whose_pages_take_hours_to_count_has_a_problem(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(documents, "CPU_SECONDS", 1)
+    monkeypatch.setattr(pdf, "CPU_SECONDS", 1)
 
-    found = looked_at(long_to_count(tmp_path))
+    inspection = inspect_bytes(long_to_count(tmp_path))
 
-    assert found.problem == "the document could not be understood in time"
-    assert found.media == media.DocumentMedia(media_kind="document", format="pdf")
+    assert inspection.problem == "the document could not be understood in time"
+    assert inspection.media == media.DocumentMedia(media_kind="document", format="pdf")
 
 
 def test_a_page_that_takes_hours_to_draw_has_no_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents, "CPU_SECONDS", 1)
+    monkeypatch.setattr(pdf, "CPU_SECONDS", 1)
 
-    assert looked_at(long_to_draw(tmp_path)).media.model_dump()["page_count"] == 1
+    assert inspect_bytes(long_to_draw(tmp_path)).media.model_dump()["page_count"] == 1
     assert thumbnail(long_to_draw(tmp_path), "document", 128) is None
 
 
@@ -90,13 +90,13 @@ def test_other_documents_do_not_wait_for_one_that_takes_hours(tmp_path: Path) ->
 
 def test_more_memory_than_there_is_for_a_document_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert thumbnail(BRIEF, "document", 2048)
-    monkeypatch.setattr(documents, "MOST_MEMORY", 1024 * 1024)
+    monkeypatch.setattr(pdf, "MOST_MEMORY", 1024 * 1024)
 
     assert thumbnail(BRIEF, "document", 2048) is None
 
 
 def test_what_looks_at_a_document_ends_by_itself(tmp_path: Path) -> None:
-    command = [sys.executable, "-I", pdfium.__file__, "600", "1", str(2**29), str(long_to_count(tmp_path))]
+    command = [sys.executable, "-I", pdf_process.__file__, "600", "1", str(2**29), str(long_to_count(tmp_path))]
 
     assert subprocess.run(command, check=False).returncode == -signal.SIGALRM
 
@@ -105,6 +105,6 @@ def test_where_no_process_can_be_started_nothing_is_said_of_the_document(monkeyp
     monkeypatch.setattr(sys, "executable", "/nothing/here")
 
     with pytest.raises(ServiceUnavailableError):
-        looked_at(BRIEF)
+        inspect_bytes(BRIEF)
     with pytest.raises(ServiceUnavailableError):
         thumbnail(BRIEF, "document", 128)

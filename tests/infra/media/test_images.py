@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageCms
 
-from tests.infra.media.making import halves, looked_at, measures, saved, turned
+from tests.infra.media.making import halves, inspect_bytes, measures, saved, turned
 
 FORMATS = {
     "a.png": ("image/png", "png"),
@@ -22,54 +22,54 @@ FORMATS = {
 def test_a_picture_is_measured(tmp_path: Path, name: str) -> None:
     content_type, file_format = FORMATS[name]
 
-    found = looked_at(saved(tmp_path, name))
+    inspection = inspect_bytes(saved(tmp_path, name))
 
-    assert (found.content_type, found.problem) == (content_type, None)
-    assert found.media.model_dump() == {"media_kind": "image", "format": file_format, "width": 40, "height": 20}
+    assert (inspection.content_type, inspection.problem) == (content_type, None)
+    assert inspection.media.model_dump() == {"media_kind": "image", "format": file_format, "width": 40, "height": 20}
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp", "a.avif", "a.tiff"])
 def test_a_picture_on_its_side_is_measured_upright(tmp_path: Path, name: str) -> None:
-    found = measures(saved(tmp_path, name, exif=turned(6)))
+    measured = measures(saved(tmp_path, name, exif=turned(6)))
 
-    assert (found["width"], found["height"]) == (20, 40)
+    assert (measured["width"], measured["height"]) == (20, 40)
 
 
 @pytest.mark.parametrize("mode", ["I;16", "P", "1", "LA", "RGBA"])
 def test_the_colour_mode_of_a_png_is_told(tmp_path: Path, mode: str) -> None:
-    found = looked_at(saved(tmp_path, "a.png", Image.new(mode, (3, 2))))
+    inspection = inspect_bytes(saved(tmp_path, "a.png", Image.new(mode, (3, 2))))
 
-    assert found.problem is None
-    assert found.embedded["colour"] == {"mode": mode}
+    assert inspection.problem is None
+    assert inspection.embedded["colour"] == {"mode": mode}
 
 
 def test_a_picture_for_print_names_its_colours(tmp_path: Path) -> None:
-    found = looked_at(saved(tmp_path, "a.jpg", Image.new("CMYK", (3, 2))))
+    inspection = inspect_bytes(saved(tmp_path, "a.jpg", Image.new("CMYK", (3, 2))))
 
-    assert found.embedded["colour"] == {"mode": "CMYK"}
+    assert inspection.embedded["colour"] == {"mode": "CMYK"}
 
 
 def test_the_colour_profile_is_named(tmp_path: Path) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
-    found = looked_at(saved(tmp_path, "a.png", icc_profile=profile))
+    inspection = inspect_bytes(saved(tmp_path, "a.png", icc_profile=profile))
 
-    assert found.embedded["colour"] == {"mode": "RGB", "profile": "sRGB built-in"}
+    assert inspection.embedded["colour"] == {"mode": "RGB", "profile": "sRGB built-in"}
 
 
 def test_a_broken_colour_profile_is_no_problem(tmp_path: Path) -> None:
-    found = looked_at(saved(tmp_path, "a.png", icc_profile=b"not a profile"))
+    inspection = inspect_bytes(saved(tmp_path, "a.png", icc_profile=b"not a profile"))
 
-    assert (found.problem, found.embedded["colour"]) == (None, {"mode": "RGB"})
+    assert (inspection.problem, inspection.embedded["colour"]) == (None, {"mode": "RGB"})
 
 
 @pytest.mark.parametrize("name", ["a.gif", "a.webp", "a.png"])
 def test_an_animated_picture_is_a_picture(tmp_path: Path, name: str) -> None:
     frames = [Image.new("RGB", (30, 20), colour) for colour in ("red", "green", "blue")]
 
-    found = measures(saved(tmp_path, name, frames[0], save_all=True, append_images=frames[1:], duration=50))
+    measured = measures(saved(tmp_path, name, frames[0], save_all=True, append_images=frames[1:], duration=50))
 
-    assert (found["media_kind"], found["width"], found["height"]) == ("image", 30, 20)
+    assert (measured["media_kind"], measured["width"], measured["height"]) == ("image", 30, 20)
 
 
 @pytest.mark.parametrize(("orientation", "size"), [(1, (40, 20)), (8, (20, 40))])
@@ -77,20 +77,25 @@ def test_a_heic_is_measured_by_its_header(tmp_path: Path, orientation: int, size
     path = saved(tmp_path, "a.avif", exif=turned(orientation))
     path.write_bytes(path.read_bytes().replace(b"avif", b"heic"))
 
-    found = looked_at(path)
+    inspection = inspect_bytes(path)
 
-    assert (found.content_type, found.problem) == ("image/heic", None)
-    assert found.media.model_dump() == {"media_kind": "image", "format": "heic", "width": size[0], "height": size[1]}
+    assert (inspection.content_type, inspection.problem) == ("image/heic", None)
+    assert inspection.media.model_dump() == {
+        "media_kind": "image",
+        "format": "heic",
+        "width": size[0],
+        "height": size[1],
+    }
 
 
 def test_a_heic_without_a_header_is_a_problem(tmp_path: Path) -> None:
     path = saved(tmp_path, "a.avif")
     path.write_bytes(path.read_bytes().replace(b"avif", b"heic").replace(b"ispe", b"free"))
 
-    found = looked_at(path)
+    inspection = inspect_bytes(path)
 
-    assert found.problem == "the picture's header is damaged"
-    assert found.media.model_dump() == {"media_kind": "image", "format": "heic", "width": None, "height": None}
+    assert inspection.problem == "the picture's header is damaged"
+    assert inspection.media.model_dump() == {"media_kind": "image", "format": "heic", "width": None, "height": None}
 
 
 @pytest.mark.parametrize(
@@ -111,12 +116,12 @@ def test_a_drawing_is_measured_by_its_root(
     path = tmp_path / "a.svg"
     path.write_text(f'<?xml version="1.0"?><!-- by hand --><svg {attributes}><rect width="7" height="7"/></svg>')
 
-    found = measures(path)
+    measured = measures(path)
 
-    assert found == {"media_kind": "image", "format": "svg", "width": size[0], "height": size[1]}
+    assert measured == {"media_kind": "image", "format": "svg", "width": size[0], "height": size[1]}
 
 
 def test_a_picture_is_a_picture_whatever_it_is_called(tmp_path: Path) -> None:
     path = saved(tmp_path, "a.png", halves())
 
-    assert looked_at(path.rename(tmp_path / "letter.txt")).content_type == "image/png"
+    assert inspect_bytes(path.rename(tmp_path / "letter.txt")).content_type == "image/png"

@@ -3,8 +3,8 @@
 from typing import Any
 
 from domain import media
-from infra.media.inspecting import inspect
-from infra.media.inspection import Inspection
+from infra.media.file_metadata import Inspection
+from infra.media.inspection import inspect
 from tests.infra.media.making import SAMPLES
 
 
@@ -13,21 +13,21 @@ def sample(name: str) -> Inspection:
 
 
 def test_a_generated_picture_brings_its_prompt_and_workflow_along() -> None:
-    found = sample("castle.png")
+    inspection = sample("castle.png")
 
-    assert found.content_type == "image/png"
-    assert found.media == media.Image(media_kind="image", format="png", width=512, height=512)
-    assert found.problem is None
-    embedded: dict[str, Any] = found.embedded
+    assert inspection.content_type == "image/png"
+    assert inspection.media == media.Image(media_kind="image", format="png", width=512, height=512)
+    assert inspection.problem is None
+    embedded: dict[str, Any] = inspection.embedded
     assert embedded["prompt"]["3"]["inputs"]["seed"] == 271828
     assert embedded["workflow"]["nodes"]
 
 
 def test_the_parameters_of_a_generated_picture_are_kept_and_taken_apart() -> None:
-    found = sample("castle.png").embedded
+    metadata = sample("castle.png").embedded
 
-    assert str(found["parameters"]).startswith("a castle on a hill")
-    assert found["generation"] == {
+    assert str(metadata["parameters"]).startswith("a castle on a hill")
+    assert metadata["generation"] == {
         "prompt": "a castle on a hill above a still lake, dusk, violet sky, low sun, lit windows, silhouette",
         "negative_prompt": "people, text, watermark, lowres, blurry",
         "steps": 28,
@@ -42,10 +42,10 @@ def test_the_parameters_of_a_generated_picture_are_kept_and_taken_apart() -> Non
 
 
 def test_a_photograph_says_how_it_came_to_be() -> None:
-    found = sample("portrait.jpg")
+    inspection = sample("portrait.jpg")
 
-    assert found.media == media.Image(media_kind="image", format="jpeg", width=400, height=500)
-    assert found.embedded == {
+    assert inspection.media == media.Image(media_kind="image", format="jpeg", width=400, height=500)
+    assert inspection.embedded == {
         "colour": {"mode": "RGB"},
         "exif": {
             "Software": "make_samples.py",
@@ -69,10 +69,10 @@ def test_a_video_is_measured_and_has_a_title() -> None:
 
 
 def test_a_document_has_pages_a_title_and_an_author() -> None:
-    found = sample("brief.pdf")
+    inspection = sample("brief.pdf")
 
-    assert found.content_type == "application/pdf"
-    assert found.media == media.DocumentMedia(media_kind="document", format="pdf", page_count=2)
-    assert found.embedded["title"] == "The Paper Plane: production brief"
-    assert found.embedded["author"] == "Sample Studio"
-    assert "ReportLab" in str(found.embedded["producer"])
+    assert inspection.content_type == "application/pdf"
+    assert inspection.media == media.DocumentMedia(media_kind="document", format="pdf", page_count=2)
+    assert inspection.embedded["title"] == "The Paper Plane: production brief"
+    assert inspection.embedded["author"] == "Sample Studio"
+    assert "ReportLab" in str(inspection.embedded["producer"])

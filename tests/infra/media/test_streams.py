@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from infra.media.demuxing import opened
-from infra.media.hostile import UnreadableError
+from infra.media.decoder_guard import UnreadableError
+from infra.media.demuxing import open_media
 from infra.media.thumbnails import thumbnail
-from tests.infra.media.making import SAMPLES, box, looked_at, measures, saved, sound, video
+from tests.infra.media.making import SAMPLES, box, inspect_bytes, measures, saved, sound, video
 
 SOUNDS = {
     "a.wav": ("pcm_s16le", "audio/wav", "wav"),
@@ -35,11 +35,11 @@ def test_a_sound_is_measured(tmp_path: Path, name: str) -> None:
     codec, content_type, file_format = SOUNDS[name]
     path = sound(tmp_path, name, codec)
 
-    found = measures(path)
+    measured = measures(path)
 
-    assert looked_at(path).content_type == content_type
-    assert (found["media_kind"], found["format"], found["sample_rate"]) == ("audio", file_format, 48000)
-    assert found["duration"] == pytest.approx(1.0, abs=0.2)
+    assert inspect_bytes(path).content_type == content_type
+    assert (measured["media_kind"], measured["format"], measured["sample_rate"]) == ("audio", file_format, 48000)
+    assert measured["duration"] == pytest.approx(1.0, abs=0.2)
 
 
 @pytest.mark.parametrize("name", VIDEOS)
@@ -47,26 +47,26 @@ def test_a_video_is_measured(tmp_path: Path, name: str) -> None:
     codec, content_type, file_format = VIDEOS[name]
     path = video(tmp_path, name, codec)
 
-    found = measures(path)
+    measured = measures(path)
 
-    assert looked_at(path).content_type == content_type
-    assert (found["media_kind"], found["format"]) == ("video", file_format)
-    assert (found["width"], found["height"], found["frame_rate"]) == (64, 48, 12.0)
-    assert found["duration"] == pytest.approx(2.0, abs=0.1)
+    assert inspect_bytes(path).content_type == content_type
+    assert (measured["media_kind"], measured["format"]) == ("video", file_format)
+    assert (measured["width"], measured["height"], measured["frame_rate"]) == (64, 48, 12.0)
+    assert measured["duration"] == pytest.approx(2.0, abs=0.1)
 
 
 def test_a_video_on_its_side_is_measured_upright(tmp_path: Path) -> None:
-    found = measures(video(tmp_path, "a.mp4", "libx264", rotation=90))
+    measured = measures(video(tmp_path, "a.mp4", "libx264", rotation=90))
 
-    assert (found["width"], found["height"]) == (48, 64)
+    assert (measured["width"], measured["height"]) == (48, 64)
 
 
 @pytest.mark.parametrize(("name", "codec"), [("a.mp4", "aac"), ("a.webm", "libopus")])
 def test_a_container_for_video_with_sound_only_is_a_sound(tmp_path: Path, name: str, codec: str) -> None:
-    found = looked_at(sound(tmp_path, name, codec))
+    inspection = inspect_bytes(sound(tmp_path, name, codec))
 
-    assert found.content_type == f"audio/{name[2:]}"
-    assert found.media.media_kind == "audio"
+    assert inspection.content_type == f"audio/{name[2:]}"
+    assert inspection.media.media_kind == "audio"
 
 
 def test_a_sound_with_a_cover_is_a_sound(tmp_path: Path) -> None:
@@ -80,16 +80,16 @@ def test_a_sound_with_a_cover_is_a_sound(tmp_path: Path) -> None:
     tagged = moov + box(b"udta", box(b"meta", bytes(4) + handler + box(b"ilst", picture)))
     path.write_bytes(data[:place] + box(b"moov", tagged))
 
-    found = looked_at(path)
+    inspection = inspect_bytes(path)
 
-    assert (found.content_type, found.media.media_kind, found.problem) == ("audio/mp4", "audio", None)
+    assert (inspection.content_type, inspection.media.media_kind, inspection.problem) == ("audio/mp4", "audio", None)
     assert thumbnail(path, "video", 64) is None
 
 
 def test_a_video_brings_its_title_and_workflow_along(tmp_path: Path) -> None:
     path = video(tmp_path, "a.mkv", "libx264", title="Zoë", workflow=json.dumps({"nodes": [1]}))
 
-    assert looked_at(path).embedded == {"title": "Zoë", "workflow": {"nodes": [1]}}
+    assert inspect_bytes(path).embedded == {"title": "Zoë", "workflow": {"nodes": [1]}}
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.wav", "a.avi"])
@@ -98,14 +98,14 @@ def test_a_video_or_sound_that_is_cut_off_is_a_problem(tmp_path: Path, name: str
     data = made.read_bytes()
     made.write_bytes(data[: len(data) * 2 // 3])
 
-    assert looked_at(made).problem
+    assert inspect_bytes(made).problem
 
 
 def test_bytes_after_the_last_box_are_no_problem(tmp_path: Path) -> None:
     path = video(tmp_path, "a.mp4", "libx264")
     path.write_bytes(path.read_bytes() + box(b"free", bytes(9)) + b"\xff\xff\xff\xffjunk")
 
-    assert looked_at(path).problem is None
+    assert inspect_bytes(path).problem is None
 
 
 def test_midi_has_no_measures(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_list_of_other_files_opens_none_of_them(tmp_path: Path, listed: str) -
     path.write_text(listed.format(video(tmp_path, "a.mp4", "libx264").name))
 
     assert measures(path) == {"media_kind": "document", "format": "text", "page_count": None}
-    with pytest.raises(UnreadableError), opened(path, "video/mp4"):
+    with pytest.raises(UnreadableError), open_media(path, "video/mp4"):
         pass
 
 
@@ -130,14 +130,14 @@ def test_a_list_dressed_as_a_video_opens_no_other_file(tmp_path: Path) -> None:
     listed = b"#EXTM3U\n#EXTINF:1,\nfile:" + bytes(SAMPLES / "flight.webm") + b"\n#EXT-X-ENDLIST\n"
     path.write_bytes(b"RIFF\xff\xff\xff\xffAVI " + listed)
 
-    found = looked_at(path)
+    inspection = inspect_bytes(path)
 
-    assert found.media.model_dump(exclude_none=True) == {"media_kind": "video", "format": "avi"}
-    assert found.problem == "the file has neither pictures nor sound in it"
+    assert inspection.media.model_dump(exclude_none=True) == {"media_kind": "video", "format": "avi"}
+    assert inspection.problem == "the file has neither pictures nor sound in it"
 
 
 def test_a_picture_called_a_sound_is_a_picture(tmp_path: Path) -> None:
     path = tmp_path / "a.mp3"
     Image.new("RGB", (8, 8)).save(path, "PNG")
 
-    assert looked_at(path).content_type == "image/png"
+    assert inspect_bytes(path).content_type == "image/png"

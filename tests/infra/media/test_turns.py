@@ -7,13 +7,13 @@ from threading import BoundedSemaphore
 
 import pytest
 
+from infra.media.limits import AT_ONCE, PICTURES, SOUNDS
 from infra.media.thumbnails import thumbnail, waveform
-from infra.media.turns import AT_ONCE, PICTURES, SOUNDS
-from tests.infra.media.making import SAMPLES, looked_at
+from tests.infra.media.making import SAMPLES, inspect_bytes
 
 TO_BE_DECODED: list[tuple[BoundedSemaphore, Callable[[], object]]] = [
-    (PICTURES, lambda: looked_at(SAMPLES / "castle.png")),
-    (PICTURES, lambda: looked_at(SAMPLES / "flight.webm")),
+    (PICTURES, lambda: inspect_bytes(SAMPLES / "castle.png")),
+    (PICTURES, lambda: inspect_bytes(SAMPLES / "flight.webm")),
     (PICTURES, lambda: thumbnail(SAMPLES / "portrait.jpg", "image", 128)),
     (PICTURES, lambda: thumbnail(SAMPLES / "flight.webm", "video", 128)),
     (SOUNDS, lambda: waveform(SAMPLES / "chime.wav", 100, 40)),
@@ -48,7 +48,7 @@ def test_what_is_decoded_waits_for_its_turn(taken: ExitStack, decode: Callable[[
 @pytest.mark.parametrize("taken", [(PICTURES, SOUNDS)], indirect=True)
 @pytest.mark.parametrize("name", ["chime.wav", "brief.pdf", "README.md"])
 def test_what_is_not_decoded_waits_for_none(taken: ExitStack, name: str) -> None:  # noqa: ARG001
-    assert looked_at(SAMPLES / name).problem is None
+    assert inspect_bytes(SAMPLES / name).problem is None
 
 
 @pytest.mark.parametrize("taken", [(SOUNDS,)], indirect=True)

@@ -1,0 +1,1 @@
+"""What the ledger does, whoever asks. Knows no HTTP and no console."""

@@ -1,0 +1,1 @@
+"""The bytes of assets: how they arrive, are read, purged and swept."""

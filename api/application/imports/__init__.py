@@ -1,0 +1,1 @@
+"""What importers' items become: assets, jobs and outcomes."""

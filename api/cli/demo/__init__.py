@@ -1,0 +1,1 @@
+"""`asset-ledger demo`: a story told over HTTP."""

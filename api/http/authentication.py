@@ -1,0 +1,130 @@
+"""Who calls: what a request's headers say of the key, of who acts and of what led to it.
+
+FastAPI resolves a dependency and its parameters in about as long as a read from the database takes. So there is one for
+the caller, which reads the headers itself, and the API's description is told of them here.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, Final
+
+from fastapi import Header, Request
+from starlette.concurrency import run_in_threadpool
+
+from api.application.places import Holder
+from api.application.session import Session
+from api.composition import Services
+from api.http.problems import BadHeaderError, UnauthenticatedError
+from api.http.query_parameters import parameters
+from domain.event import ACTOR_TYPES, Actor, check_unreserved
+from domain.text import MOST_ID_CHARACTERS
+from infra.tenants import Caller
+
+REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def services(request: Request) -> Services:
+    """What the app was composed of."""
+    shared: Services = request.app.state.services
+    return shared
+
+
+def _headers(
+    actor: Annotated[
+        str | None,
+        Header(
+            alias="X-Actor",
+            description="Who acts, as `type:id` with the type user, worker or system; beyond ASCII in UTF-8. "
+            "Default: the key's holder. Recorded beside the key. `system:ledger` is the ledger's own.",
+            pattern=rf"^({ACTOR_TYPES}):[!-~]{{1,{MOST_ID_CHARACTERS}}}$",
+            examples=["user:u_42"],
+        ),
+    ] = None,
+    causation_id: Annotated[
+        str | None,
+        Header(
+            alias="X-Causation-ID",
+            description="The id of what led to this request.",
+            pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        ),
+    ] = None,
+) -> None:
+    pass
+
+
+async def session(request: Request) -> Session:
+    """A session with the tenant whose key the request brings. UnauthenticatedError, ReservedActorError."""
+    known: Session | None = getattr(request.state, "session", None)
+    if known is None:
+        known = request.state.session = await _session(request)
+    return known
+
+
+async def _session(request: Request) -> Session:
+    made_of = services(request)
+    caller = await _caller(made_of, request)
+    if caller is None:
+        raise UnauthenticatedError
+    causation_id = request.headers.get("X-Causation-ID")
+    if causation_id is not None and not REQUEST_ID.fullmatch(causation_id):
+        raise BadHeaderError("X-Causation-ID must be 1 to 64 letters, digits, dots, hyphens or underscores.")
+    actor = request.headers.get("X-Actor")
+    request.state.holders = Holder("tenant", caller.tenant_id), Holder("key", caller.authenticated.key)
+    request.state.held.enter_context(request.app.state.asking.place(*request.state.holders))
+    return made_of.session(
+        caller.tenant_id,
+        check_unreserved(parse_actor(actor) if actor is not None else caller.authenticated.holder),
+        request.state.request_id,
+        causation_id,
+        caller.authenticated,
+    )
+
+
+async def _caller(services: Services, request: Request) -> Caller | None:
+    """Who the key speaks for. Only a key that was not looked up just now takes a thread."""
+    token = bearer_token(request)
+    if token is None:
+        return None
+    return services.tenants.known_caller(token) or await run_in_threadpool(services.tenants.caller, token)
+
+
+def bearer_token(request: Request) -> str | None:
+    """The key that the request brings, as it is written."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+async def key_holds(request: Request) -> Callable[[], bool]:
+    """Tells whether the request's key opens anything still: what stays open for long asks again and again."""
+    tenants, token = services(request).tenants, bearer_token(request)
+    return lambda: token is not None and tenants.caller(token) is not None
+
+
+def holders(request: Request) -> tuple[Holder, ...]:
+    """Those whose share of what all callers use the request takes; none before the caller is known."""
+    known: tuple[Holder, ...] = getattr(request.state, "holders", ())
+    return known
+
+
+def parse_actor(text: str) -> Actor:
+    """The actor written `type:id` in UTF-8. BadHeaderError if it is not of that form."""
+    try:
+        return Actor.parse(text.encode("latin-1").decode())
+    except ValueError:
+        raise BadHeaderError(
+            "X-Actor is written type:id, such as user:u_42; the type is user, worker or system."
+        ) from None
+
+
+_SCHEME = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A key from `asset-ledger key issue`. It decides the tenant.",
+}
+
+
+def describe(operation: dict[str, Any], components: dict[str, Any]) -> None:
+    """Tell of the key and the headers in the OpenAPI description of an operation that has a caller."""
+    components.setdefault("securitySchemes", {})["HTTPBearer"] = _SCHEME
+    operation["security"] = [{"HTTPBearer": []}]
+    operation["parameters"] = operation.get("parameters", []) + parameters(_headers)

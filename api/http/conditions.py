@@ -1,0 +1,187 @@
+"""What requests bring besides a key: a request id, an expected revision, a moment, a position to wait for."""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Annotated, Any, NamedTuple
+
+from fastapi import Depends, Header, Query, Request, Response
+from pydantic import Field, TypeAdapter, ValidationError
+from starlette.concurrency import run_in_threadpool
+
+from api.application.places import Places
+from api.http.authentication import holders, session
+from api.http.problems import BadHeaderError, BadMomentError
+from api.http.query_parameters import checked, declares
+from domain.errors import ProjectionLagError
+from domain.text import OutsideId
+from domain.utc_time import UtcTime
+from projections.projection import Projection
+
+MAX_POSITION = 2**63 - 1
+WAIT_SECONDS = 5.0
+
+
+def _if_match(
+    tag: Annotated[
+        str | None,
+        Header(
+            alias="If-Match",
+            description='The ETag of the revision to change, such as `"3"`; `*` or absent: the newest.',
+            pattern=r'^(\*|"[0-9]{1,9}")$',
+        ),
+    ] = None,
+) -> None:
+    pass
+
+
+@declares(_if_match)
+async def if_match(request: Request) -> int | None:
+    """The revision the caller expects; None if any will do."""
+    tag = request.headers.get("If-Match")
+    if tag is None or tag.strip() == "*":
+        return None
+    number = re.fullmatch(r'"([0-9]{1,9})"', tag.strip())
+    if number is None:
+        raise BadHeaderError('If-Match takes one strong ETag, as GET answered it, such as "3".')
+    return int(number[1])
+
+
+_MOMENT: TypeAdapter[datetime] = TypeAdapter(UtcTime)
+
+
+_Moment = Annotated[
+    str | None,
+    Query(
+        alias="as_of",
+        description="A position of the log, or a time with its zone (RFC 3339): answer as of then.",
+        examples=["17", "2026-11-20T12:00:00Z"],
+        json_schema_extra={
+            "anyOf": [{"type": "string", "pattern": "^[0-9]{1,18}$"}, {"type": "string", "format": "date-time"}]
+        },
+    ),
+]
+
+
+def _as_of(moment: _Moment = None) -> None:
+    pass
+
+
+@declares(_as_of)
+async def as_of(request: Request, response: Response) -> int | None:
+    """The position to answer for, named in the answer as `Ledger-As-Of`; None for now. BadMomentError."""
+    moment = request.query_params.get("as_of")
+    if moment is None:
+        return None
+    try:
+        asked = int(moment) if re.fullmatch(r"[0-9]{1,18}", moment) else _MOMENT.validate_python(moment)
+    except ValidationError:
+        raise BadMomentError from None
+    log = (await session(request)).log
+    position = await run_in_threadpool(log.position_at, asked)
+    response.headers["Ledger-As-Of"] = str(position)
+    return position
+
+
+_POSITION: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=0, le=MAX_POSITION)])
+_MinPosition = Annotated[
+    int | None, Query(ge=0, le=MAX_POSITION, description="Wait (at most 5 s) until this position is visible.")
+]
+
+
+def _min_position(min_position: _MinPosition = None) -> None:
+    pass
+
+
+def at_least(*projections: Projection[Any]) -> Callable[..., Awaitable[None]]:
+    """A dependency that waits until the projections have reached the position the request asks for.
+
+    A position that is reached needs no place among those who wait.
+    """
+
+    @declares(_min_position)
+    async def wait(request: Request) -> None:
+        text = request.query_params.get("min_position")
+        if text is None:
+            return
+        caller = await session(request)
+        position = checked(_POSITION, text, "query", "min_position")
+        if await run_in_threadpool(caller.reached, projections) < position:
+            waiting: Places = request.app.state.waiting
+            with waiting.place(*holders(request)):
+                await _until(lambda: caller.reached(projections), position)
+
+    return wait
+
+
+class Version(NamedTuple):
+    """Which version of something is asked for: that of a revision, that of a position, or the one of now."""
+
+    revision: int | None = None
+    as_of: int | None = None
+
+
+NOW = Version()
+_REVISION: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1, lt=2**31)])
+_recorded = at_least()
+
+
+def _version(
+    moment: _Moment = None,
+    revision: Annotated[int | None, Query(ge=1, lt=2**31, description="As it was at this revision.")] = None,
+    min_position: _MinPosition = None,
+) -> None:
+    pass
+
+
+@declares(_version)
+async def version(request: Request, response: Response) -> Version:
+    """The version the request asks for, once the position that it waits for is recorded."""
+    asked = request.query_params
+    if not asked:
+        return NOW
+    await _recorded(request)
+    revision = asked.get("revision")
+    return Version(
+        revision=None if revision is None else checked(_REVISION, revision, "query", "revision"),
+        as_of=await as_of(request, response),
+    )
+
+
+async def _until(reached: Callable[[], int], position: int) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    pause = 0.005
+    while await run_in_threadpool(reached) < position:
+        if time.monotonic() > deadline:
+            raise ProjectionLagError(f"Position {position} is not visible yet. Try again.")
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, 0.1)
+
+
+IfMatch = Annotated[int | None, Depends(if_match)]
+
+
+_KEY: TypeAdapter[str] = TypeAdapter(OutsideId)
+
+
+def _idempotency_key(
+    key: Annotated[
+        OutsideId | None,
+        Header(alias="Idempotency-Key", description="Repeating a request with the same key never does it twice."),
+    ] = None,
+) -> None:
+    pass
+
+
+@declares(_idempotency_key)
+async def idempotency_key(request: Request) -> str | None:
+    """The key under which the request is done once; None if it has none."""
+    key = request.headers.get("Idempotency-Key")
+    return None if key is None else checked(_KEY, key, "header", "Idempotency-Key")
+
+
+IdempotencyKey = Annotated[str | None, Depends(idempotency_key)]
+AsOf = Annotated[int | None, Depends(as_of)]
+AskedVersion = Annotated[Version, Depends(version)]

@@ -1,0 +1,246 @@
+"""Connections of the HTTP server: what each may take, how many there are, and which go first when there are too many.
+
+A connection without a request under way is *silent*: it may have sent nothing, half a header, or the rest of a body
+that was refused. Silent connections are closed after a while, and the longest-silent ones at once where a new caller
+needs room.
+"""
+
+import asyncio
+import fcntl
+import logging
+import resource
+import sys
+import termios
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Final
+
+import h11
+import structlog
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from api.http.early_refusals import FULL, NO_HTTP, TOO_LARGE
+
+READ_OF_BODY: Final = 1 << 20
+"""How much of a body is read at once: a large body takes fewer turns of the loop than with asyncio's 256 KiB."""
+READ_OF_HEAD: Final = 48 * 1024
+"""How much is read at once before the whole header is there, and the most bytes of a header that has not ended.
+
+A query with a thousand ids, the most that a list takes, has 40 KiB.
+"""
+MOST_CONNECTIONS: Final = 10_000
+FEWEST_CONNECTIONS: Final = 16
+LEAST_RESERVED: Final = 256
+MIB: Final = 1 << 20
+
+
+_LOG = structlog.get_logger()
+
+
+def most_connections() -> int:
+    """The most connections that fit below the limit of descriptors.
+
+    A quarter of the limit, and 256 at the least, is left to databases, files and the content store.
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit == resource.RLIM_INFINITY:
+        return MOST_CONNECTIONS
+    return max(FEWEST_CONNECTIONS, min(MOST_CONNECTIONS, limit - max(LEAST_RESERVED, limit // 4)))
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How long callers may take, in seconds, and how many connections may be open."""
+
+    silent: float = 10.0
+    """From the connection, or the last answer on it, to the end of the next request's header."""
+    kept: int = 5
+    """A connection that is kept after an answer, until the first byte of the next request."""
+    unread: float = 30.0
+    """An answer of which the caller takes no byte."""
+    unread_mib: float = 300.0
+    """Each mebibyte of an answer that is ready to be sent."""
+    connections: int = field(default_factory=most_connections)
+
+
+class Connections:
+    """All open connections of a server."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self.bounds = bounds
+        self._silent: dict[Connection, None] = {}
+        self._paused: set[Connection] = set()
+        self._closed = self._refused = 0
+
+    def opened(self, connection: "Connection") -> None:
+        """Count a new connection. Room for it is made by closing one that is silent; else it is refused."""
+        if len(connection.connections) > self.bounds.connections and not self.close_silent():
+            connection.refused = True
+            self._refused += 1
+        self.is_silent(connection)
+
+    def is_silent(self, connection: "Connection") -> None:
+        """Count the connection among those without a request, as the one that is silent since last."""
+        self._silent.pop(connection, None)
+        self._silent[connection] = None
+
+    def is_asking(self, connection: "Connection") -> None:
+        """The connection has a request under way."""
+        self._silent.pop(connection, None)
+
+    def is_paused(self, connection: "Connection") -> None:
+        """The caller takes its answer more slowly than it is sent."""
+        self._paused.add(connection)
+
+    def is_resumed(self, connection: "Connection") -> None:
+        """The caller has taken nearly all that was ready."""
+        self._paused.discard(connection)
+
+    def lost(self, connection: "Connection") -> None:
+        """Forget the connection."""
+        self._silent.pop(connection, None)
+        self._paused.discard(connection)
+
+    def close_silent(self) -> bool:
+        """Close the longest-silent connection, of those that have taken their answers if there are any."""
+        up_to_date = (connection for connection in self._silent if not connection.unsent)
+        oldest = next(up_to_date, None) or next(iter(self._silent), None)
+        if oldest is None:
+            return False
+        self._closed += 1
+        oldest.abort()
+        return True
+
+    def sweep(self) -> None:
+        """Close what has taken too long, and log what was closed or refused since the last time. Once a second."""
+        now = time.monotonic()
+        for connection in [c for c in self._paused if c.is_stuck(now)]:
+            connection.abort()
+        for connection in self._overdue(now):
+            connection.abort()
+        if self._closed or self._refused:
+            _LOG.warning(
+                "too many connections", most=self.bounds.connections, closed=self._closed, refused=self._refused
+            )
+            self._closed = self._refused = 0
+
+    def _overdue(self, now: float) -> list["Connection"]:
+        overdue = []
+        for connection in self._silent:
+            if now - connection.silent_since <= self.bounds.silent:
+                break
+            if not connection.unsent or connection.is_stuck(now):
+                overdue.append(connection)
+        return overdue
+
+
+class Connection(H11Protocol):
+    """One connection of HTTP/1.1, which tells `Connections` when it falls silent."""
+
+    def __init__(self, all_: Connections, **server: Any) -> None:  # noqa: ANN401 - what uvicorn gives a protocol
+        super().__init__(**server)
+        self._all = all_
+        self.refused = False
+        self.silent_since = self._progress_at = time.monotonic()
+        self._late_at = float("inf")
+        self._left = 0
+        self._is_broken = False
+        """Whether the parser has given up on what arrives."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self._read_at_once(READ_OF_HEAD)
+        self._all.opened(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._all.lost(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.refused:
+            self.transport.write(FULL)
+            self.transport.close()
+        elif not self._is_broken:
+            super().data_received(data)
+
+    def handle_events(self) -> None:
+        super().handle_events()
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._all.is_asking(self)
+        self._read_at_once(READ_OF_BODY if self.conn.their_state is h11.SEND_BODY else READ_OF_HEAD)
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - as uvicorn has it
+        """Refuse what the parser gave up on. A request that the application has is answered by the application.
+
+        It may have recorded something already, though the rest of the body is none.
+        """
+        self._is_broken = True
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+            return
+        if self.conn.our_state is h11.IDLE:
+            status = getattr(sys.exc_info()[1], "error_status_hint", HTTPStatus.BAD_REQUEST)
+            self.transport.write(TOO_LARGE if status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE else NO_HTTP)
+        self.transport.close()
+
+    def on_response_complete(self) -> None:
+        self.silent_since = self._progress_at = time.monotonic()
+        self._all.is_silent(self)
+        super().on_response_complete()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._left, self._progress_at = self.unsent, time.monotonic()
+        self._late_at = self._progress_at + self._all.bounds.unread_mib * (1 + self._left // MIB)
+        self._all.is_paused(self)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._late_at = float("inf")
+        self._all.is_resumed(self)
+
+    @property
+    def unsent(self) -> int:
+        """How many bytes of answers the caller has not taken."""
+        return self.transport.get_write_buffer_size()
+
+    def is_stuck(self, now: float) -> bool:
+        """Whether the caller takes nothing, or too little, of what is ready."""
+        left = self.unsent + self._in_kernel()
+        if left != self._left:
+            self._left, self._progress_at = left, now
+        return now > self._late_at or now - self._progress_at > self._all.bounds.unread
+
+    def abort(self) -> None:
+        """Close the connection at once, whatever has not been sent."""
+        self._all.lost(self)
+        self.connections.discard(self)
+        self.transport.abort()
+
+    def _in_kernel(self) -> int:
+        """How many bytes the kernel holds that the other side has not got: a megabyte may go before it takes more."""
+        with suppress(OSError, ValueError):
+            held = fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
+            return int.from_bytes(held, sys.byteorder)
+        return 0
+
+    def _read_at_once(self, size: int) -> None:
+        self.transport.max_size = size  # type: ignore[attr-defined]  # of asyncio's own transports
+
+
+class OnceASecond(logging.Filter):
+    """Lets a message of a logger through once a second: callers can cause it as often as they like."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the message was not logged within the last second."""
+        now, text = time.monotonic(), record.msg.split("\n")[0]
+        if now - self._last.get(text, -1.0) < 1.0:
+            return False
+        self._last = {known: at for known, at in self._last.items() if now - at < 1.0} | {text: now}
+        return True

@@ -1,0 +1,82 @@
+"""What every request passes: an id, a line in the log, and what it holds given back."""
+
+import re
+import time
+from contextlib import ExitStack
+
+import structlog
+from fastapi import HTTPException, Request
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uuid_utils.compat import uuid4
+
+from api.application.session import Session
+from api.http.authentication import REQUEST_ID
+from api.http.problems import answered
+
+_LOG = structlog.get_logger()
+
+
+MOST_HEADERS = 100
+_ABSOLUTE = re.compile("https?://[^/?]*", re.IGNORECASE)
+
+
+class RequestId:
+    """Gives every request an id, its own if it is well-formed, answers with it and logs the request under it.
+
+    What the request holds of what all callers share, in its state's `held`, is given back once it is answered.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if not scope["path"].startswith("/"):
+            scope["path"] = _ABSOLUTE.sub("", scope["path"], count=1) or "/"
+        header = Headers(scope=scope).get("x-request-id", "")
+        request_id = header if REQUEST_ID.fullmatch(header) else str(uuid4())
+        started = time.perf_counter()
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *_added(scope, message, request_id)]
+                _LOG.info(
+                    "request",
+                    method=scope["method"],
+                    path=scope["path"],
+                    status=int(message["status"]),
+                    ms=round((time.perf_counter() - started) * 1000, 1),
+                    request_id=request_id,
+                    **_caller(scope["state"].get("session")),
+                )
+            await send(message)
+
+        with ExitStack() as held:
+            scope.setdefault("state", {}).update(request_id=request_id, held=held)
+            if len(scope["headers"]) > MOST_HEADERS:
+                refusal = HTTPException(431, f"A request may have at most {MOST_HEADERS} headers.")
+                await (await answered(Request(scope), refusal))(scope, receive, answer)
+            else:
+                await self._app(scope, receive, answer)
+
+
+def _added(scope: Scope, message: Message, request_id: str) -> list[tuple[bytes, bytes]]:
+    """The headers that every answer has, and those of answers that only the holder of a key may see."""
+    names = {name for name, _ in message["headers"]}
+    added = [] if b"x-request-id" in names else [(b"x-request-id", request_id.encode())]
+    if scope["path"].startswith("/v1/") and message["status"] != 304:
+        if b"cache-control" not in names:
+            added.append((b"cache-control", b"no-store"))
+        if b"x-content-type-options" not in names:
+            added.append((b"x-content-type-options", b"nosniff"))
+    return added
+
+
+def _caller(session: Session | None) -> dict[str, str]:
+    """The request's tenant and key, once they are known."""
+    if session is None or session.authenticated is None:
+        return {}
+    return {"tenant_id": str(session.tenant_id), "key_id": str(session.authenticated.key)}

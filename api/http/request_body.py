@@ -1,0 +1,82 @@
+"""A request whose body is read whole: within its route's size, within a time, and within the memory of all bodies."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+from fastapi import HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.requests import ClientDisconnect
+
+from api.application.content.verified_stream import BLOCK, SLOWEST
+from api.application.places import Places
+from api.http.authentication import holders, services
+from api.http.problems import BodyCutShortError, BodyStalledError
+from api.http.strict_json import BYTES_A_VALUE, MOST_VALUES, most_values, parse
+
+MAX_BODY: Final = 1024 * 1024
+MOST_MEMORY: Final = 192 * 1024 * 1024
+"""How many bytes the bodies that are held at once, and what they are parsed to, may have."""
+
+
+class WholeBodyRequest(Request):
+    """A request that reads its body itself. Raises BodyStalledError, BodyCutShortError, ServiceUnavailableError,
+    ShareUsedUpError, HTTPException (413), RequestValidationError.
+    """
+
+    async def body(self) -> bytes:
+        """The body, whole."""
+        if not hasattr(self, "_body"):
+            self._body = await self._read()
+            self._hold_values()
+        return self._body
+
+    async def json(self) -> Any:  # noqa: ANN401 - any JSON
+        """The body's value. json.JSONDecodeError."""
+        if not hasattr(self, "_json"):
+            self._json = parse(await self.body())
+        return self._json
+
+    async def _read(self) -> bytes:
+        limit = self.app.state.body_limits.get(self.scope["path"], MAX_BODY)
+        declared = self.headers.get("Content-Length", "0")
+        if declared.isdigit() and int(declared) > limit:
+            raise _too_large(limit)
+        try:
+            chunks = [chunk async for chunk in self._arriving(limit)]
+        except TimeoutError:
+            raise BodyStalledError from None
+        except ClientDisconnect:
+            raise BodyCutShortError from None
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    async def _arriving(self, limit: int) -> AsyncIterator[bytes]:
+        idle, now, size = services(self).rules.idle_time.total_seconds(), asyncio.get_running_loop().time, 0
+        latest = now() + SLOWEST * idle
+        async with asyncio.timeout(idle) as patience:
+            async for chunk in self.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise _too_large(limit)
+                self._hold(len(chunk))
+                patience.reschedule(min(now() + idle, latest + SLOWEST * idle * (size // BLOCK)))
+                if chunk:
+                    yield chunk
+
+    def _hold(self, size: int) -> None:
+        """Count bytes as held until the request has been answered."""
+        memory: Places = self.app.state.memory
+        if size:
+            self.state.held.enter_context(memory.place(*holders(self), size=size))
+
+    def _hold_values(self) -> None:
+        values = most_values(self._body)
+        if values > MOST_VALUES:
+            raise RequestValidationError(
+                [{"type": "too_many_values", "loc": ("body",), "msg": f"has more than {MOST_VALUES:,} values"}]
+            )
+        self._hold(values * BYTES_A_VALUE)
+
+
+def _too_large(limit: int) -> HTTPException:
+    return HTTPException(413, f"A body may have at most {limit:,} bytes.")

@@ -1,0 +1,127 @@
+"""Changes of one asset. Each answers with the asset as it is afterwards, and takes If-Match."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Path, Query, Response
+
+from api.application.policies import REFERRING
+from api.http.answers import seen
+from api.http.conditions import IfMatch
+from api.http.dependencies import CallerAssets
+from api.http.problems import documented
+from api.http.query_parameters import queried
+from api.http.rendered_routes import RenderedRoute
+from api.http.schemas.assets import Asset, LinkRequest, UnlinkQuery
+from domain.asset.asset import Asset as Aggregate
+from domain.asset.inputs import NewDescription, Reason, Reasoned
+from domain.errors import (
+    AssetDeletedError,
+    AssetNotFoundError,
+    ContentBeingPurgedError,
+    DocumentTooLargeError,
+    HoldNotFoundError,
+    OriginIsPermanentError,
+    StaleRevisionError,
+    TagNotAllowedError,
+    TooManyConflictsError,
+    TooManyHoldsError,
+    TooManyReferencesError,
+)
+from domain.text import OutsideId
+
+router = APIRouter(route_class=RenderedRoute, prefix="/v1/assets/{asset_id}", tags=["assets"])
+
+NOTHING: Any = {"status_code": 204, "response_class": Response}
+ALWAYS = (AssetNotFoundError, StaleRevisionError, TooManyConflictsError)
+ANY_CHANGE = (*ALWAYS, AssetDeletedError)
+WhyQuery = Annotated[Reason | None, Query(description="Why; kept with the event and shown in the audit trail.")]
+HoldName = Annotated[OutsideId, Path(description="The hold's name, such as `case-17`.")]
+
+
+@router.patch("", responses=documented(*ANY_CHANGE, DocumentTooLargeError, TagNotAllowedError))
+def describe_asset(
+    asset_id: UUID, new: NewDescription, assets: CallerAssets, if_match: IfMatch, response: Response
+) -> Asset:
+    """Change the words about an asset: its name, description, tags, metadata. Only what is given changes."""
+    row = assets.change(asset_id, lambda asset, context: asset.describe(context, new), new.reason, if_match)
+    return seen(response, Asset.of(assets.shown(row)))
+
+
+@router.post("/links", responses=documented(*ANY_CHANGE, TooManyReferencesError, *REFERRING))
+def link_asset(
+    asset_id: UUID, request: LinkRequest, assets: CallerAssets, if_match: IfMatch, response: Response
+) -> Asset:
+    """Link an asset to references, such as the message it appeared in. Linking again changes nothing."""
+    row = assets.change(
+        asset_id, lambda asset, context: asset.link(context, request.references), request.reason, if_match
+    )
+    return seen(response, Asset.of(assets.shown(row)))
+
+
+@router.delete("/links", responses=documented(*ANY_CHANGE, OriginIsPermanentError))
+def unlink_asset(
+    asset_id: UUID,
+    assets: CallerAssets,
+    query: Annotated[UnlinkQuery, Depends(queried(UnlinkQuery))],
+    if_match: IfMatch,
+    response: Response,
+) -> Asset:
+    """Take links away. The history keeps them. What made the asset cannot be unlinked."""
+    row = assets.change(asset_id, lambda asset, context: asset.unlink(context, query.ref), query.reason, if_match)
+    return seen(response, Asset.of(assets.shown(row)))
+
+
+@router.delete("", **NOTHING, responses=documented(*ALWAYS))
+def soft_delete_asset(
+    asset_id: UUID, assets: CallerAssets, if_match: IfMatch, response: Response, reason: WhyQuery = None
+) -> None:
+    """Hide an asset. Its history stays readable, and it can be restored. Deleting again changes nothing."""
+    seen(response, Asset.of(assets.change(asset_id, Aggregate.soft_delete, reason, if_match)))
+
+
+@router.post("/restore", responses=documented(*ALWAYS, ContentBeingPurgedError))
+def restore_asset(
+    asset_id: UUID, assets: CallerAssets, if_match: IfMatch, response: Response, why: Reasoned | None = None
+) -> Asset:
+    """Bring a deleted asset back, unless its content is about to go. Restoring a live one changes nothing."""
+    row = assets.restore(asset_id, why.reason if why else None, if_match)
+    return seen(response, Asset.of(assets.shown(row)))
+
+
+@router.put(
+    "/holds/{hold:path}",
+    status_code=204,
+    response_class=Response,
+    responses=documented(*ALWAYS, ContentBeingPurgedError, TooManyHoldsError),
+)
+def hold_asset(
+    asset_id: UUID,
+    hold: HoldName,
+    assets: CallerAssets,
+    if_match: IfMatch,
+    response: Response,
+    why: Reasoned | None = None,
+) -> None:
+    """Put a legal hold on an asset, deleted or not: until it is lifted, nothing of it may be purged or erased."""
+    reason = why.reason if why else None
+    seen(response, Asset.of(assets.hold(asset_id, hold, reason, if_match)))
+
+
+@router.delete(
+    "/holds/{hold:path}",
+    status_code=204,
+    response_class=Response,
+    responses=documented(*ALWAYS, HoldNotFoundError),
+)
+def release_hold(
+    asset_id: UUID,
+    hold: HoldName,
+    assets: CallerAssets,
+    if_match: IfMatch,
+    response: Response,
+    reason: WhyQuery = None,
+) -> None:
+    """Lift a legal hold."""
+    row = assets.change(asset_id, lambda asset, context: asset.release_hold(context, hold), reason, if_match)
+    seen(response, Asset.of(row))

@@ -1,0 +1,91 @@
+"""Assets: record, list, read, and read what happened."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Response
+
+from api.application.policies import CREATING
+from api.http.answers import seen
+from api.http.conditions import AskedVersion, IdempotencyKey, at_least
+from api.http.dependencies import CallerAssetCreation, CallerAssets
+from api.http.paging import Paged, SortedQuery, tell_rebuilding
+from api.http.problems import documented
+from api.http.query_parameters import queried
+from api.http.rendered_routes import RenderedRoute
+from api.http.schemas.assets import Asset, AssetPage
+from api.http.schemas.events import EventEntry, EventPage
+from domain.asset.inputs import NewAsset
+from domain.errors import (
+    AssetDeletedError,
+    AssetNotFoundError,
+    BeyondHeadError,
+    DocumentTooLargeError,
+    KeyOfDeletedAssetError,
+    OtherRequestError,
+    TooManyConflictsError,
+)
+from projections.asset_references.fold import ASSET_REFERENCES
+from projections.assets.fold import ASSETS
+from projections.paging import CursorError
+from projections.queries.filters import AssetFilter
+from projections.select import SearchTooShortError
+
+router = APIRouter(route_class=RenderedRoute, prefix="/v1/assets", tags=["assets"])
+
+
+class AssetQuery(SortedQuery, AssetFilter):
+    """Which assets to list, and in which order."""
+
+
+@router.post(
+    "",
+    status_code=201,
+    responses=documented(
+        DocumentTooLargeError, OtherRequestError, KeyOfDeletedAssetError, TooManyConflictsError, *CREATING
+    )
+    | {200: {"model": Asset, "description": "The same key and body came before: this is the asset as it is now."}},
+)
+def create_asset(new: NewAsset, creation: CallerAssetCreation, response: Response, key: IdempotencyKey) -> Asset:
+    """Record an asset: what it is, where it came from, what to call it.
+
+    Send an `Idempotency-Key`, and repeating the request, for whatever reason, records nothing twice.
+    """
+    row, created = creation.create(new, key)
+    asset = Asset.of(row)
+    response.status_code = 201 if created else 200
+    response.headers["Location"] = f"/v1/assets/{asset.id}"
+    return seen(response, asset)
+
+
+@router.get(
+    "",
+    responses=documented(CursorError, SearchTooShortError),
+    dependencies=[Depends(at_least(ASSETS, ASSET_REFERENCES))],
+)
+def list_assets(
+    assets: CallerAssets, query: Annotated[AssetQuery, Depends(queried(AssetQuery))], response: Response
+) -> AssetPage:
+    """List assets, the newest first unless asked for otherwise."""
+    page = assets.find(query, query.limit, query.cursor, query.in_order())
+    tell_rebuilding(response, page)
+    total = assets.count(query) if query.total else None
+    return AssetPage(items=[Asset.of(row) for row in page.items], next=page.next, total=total)
+
+
+@router.get("/{asset_id}", responses=documented(AssetNotFoundError, AssetDeletedError, BeyondHeadError))
+def get_asset(asset_id: UUID, assets: CallerAssets, response: Response, version: AskedVersion) -> Asset:
+    """Read an asset as it is now, at a revision, or at a moment. Always current: folded from the log.
+
+    `Ledger-As-Of` names the position that the moment stands for.
+    """
+    return seen(response, Asset.of(assets.asset(asset_id, version.revision, version.as_of)))
+
+
+@router.get(
+    "/{asset_id}/events", responses=documented(AssetNotFoundError, CursorError), dependencies=[Depends(at_least())]
+)
+def list_asset_events(asset_id: UUID, assets: CallerAssets, query: Paged) -> EventPage:
+    """Read what happened to an asset, the oldest first, with before and after. Works for deleted assets too."""
+    page = assets.events(asset_id, query.limit, query.cursor)
+    return EventPage(items=[EventEntry.of(entry) for entry in page.items], next=page.next)

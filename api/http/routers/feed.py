@@ -1,0 +1,119 @@
+"""The feed: every event of the tenant in order, page by page, or as a stream."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi.responses import JSONResponse
+from fastapi.sse import EventSourceResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+
+from api.http.authentication import holders, key_holds
+from api.http.conditions import MAX_POSITION
+from api.http.dependencies import CallerSession
+from api.http.feed import CloudEvent, Feed, KeyWatch, Listeners
+from api.http.problems import documented
+from api.http.query_parameters import queried
+from api.http.rendered_routes import RenderedRoute
+from domain.errors import BeyondHeadError
+from projections.queries.filters import Topic
+
+router = APIRouter(route_class=RenderedRoute, prefix="/v1/events", tags=["feed"])
+
+Position = Annotated[int, Field(ge=0, le=MAX_POSITION)]
+
+
+class CloudEventBatch(JSONResponse):
+    """CloudEvents 1.0 in the JSON batch format, rendered already."""
+
+    media_type = "application/cloudevents-batch+json"
+
+    def render(self, content: bytes) -> bytes:
+        return content
+
+
+STREAM_HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept", "X-Accel-Buffering": "no"}
+AS_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The events; as server-sent events if `Accept` asks for `text/event-stream`.",
+        "content": {
+            "text/event-stream": {
+                "schema": {"type": "string", "description": "One event each: `id` is its position, `data` is the JSON."}
+            }
+        },
+    }
+}
+
+
+class FeedQuery(BaseModel):
+    """Which events to read."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    after: Position = Field(default=0, description="Only events after this position: the last `Ledger-Position`.")
+    limit: int = Field(
+        default=100, ge=1, le=200, description="How many events a batch has at the most; fewer if they are large."
+    )
+    wait: float = Field(
+        default=0,
+        ge=0,
+        le=30,
+        allow_inf_nan=False,
+        description="How many seconds to wait for an event if there is none. A stream always waits.",
+    )
+    topics: list[Topic] = Field(default=[], description="Only events of this topic; repeat it to ask for several.")
+
+
+def listeners(request: Request) -> Listeners:
+    """Everyone who waits for events of this process."""
+    shared: Listeners = request.app.state.listeners
+    return shared
+
+
+LastEventId = Annotated[
+    Position | None,
+    Header(alias="Last-Event-ID", description="Where a stream goes on, in place of `after`: what it sent last."),
+]
+
+
+@router.get(
+    "",
+    response_class=CloudEventBatch,
+    response_model=list[CloudEvent],
+    responses=documented(BeyondHeadError) | AS_STREAM,
+)
+async def read_feed(
+    request: Request,
+    session: CallerSession,
+    query: Annotated[FeedQuery, Depends(queried(FeedQuery))],
+    listeners: Annotated[Listeners, Depends(listeners)],
+    key_holds: Annotated[Callable[[], bool], Depends(key_holds)],
+    last_event_id: LastEventId = None,
+) -> Response:
+    """Read every event in order, with personal fields opened, as CloudEvents 1.0 in a JSON batch.
+
+    Give `Ledger-Position` of the answer as `after` for what follows. It is the position of the last event of a full
+    batch, else the one up to which the log was looked through, so that with `topics` no position is looked at twice.
+    An empty batch says that there is nothing more so far.
+
+    With `Accept: text/event-stream` the events come as server-sent events, and go on coming. After an interruption
+    go on with `Last-Event-ID`: nothing is skipped or repeated.
+    """
+    feed = Feed(session.log, tuple(query.topics), query.limit)
+    streamed = wants_stream(request.headers.get("Accept", ""))
+    if streamed or query.wait:
+        request.state.held.enter_context(listeners.place(*holders(request)))
+    key = KeyWatch(key_holds)
+    if streamed:
+        page = await run_in_threadpool(feed.read, query.after if last_event_id is None else last_event_id)
+        return EventSourceResponse(feed.stream(page, listeners, key), headers=STREAM_HEADERS)
+    page = await run_in_threadpool(feed.read, query.after)
+    page = await feed.next_page(page, query.wait, listeners, request.is_disconnected, key)
+    body = b"[" + b",".join(event for _, event in page.events) + b"]"
+    return CloudEventBatch(body, headers={"Ledger-Position": str(page.reached), "Vary": "Accept"})
+
+
+def wants_stream(accept: str) -> bool:
+    """Whether the caller accepts server-sent events by name."""
+    return any(part.partition(";")[0].strip().lower() == "text/event-stream" for part in accept.split(","))

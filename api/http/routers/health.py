@@ -1,0 +1,101 @@
+"""Whether the service works. Answered from the event loop: no thread and no connection that others could hold."""
+
+from collections import Counter
+from typing import Literal
+from uuid import UUID
+
+from anyio import CapacityLimiter, move_on_after, to_thread
+from fastapi import APIRouter, Request, Response
+
+from api.application.health import Report
+from api.composition import Services
+from api.http.authentication import bearer_token, services
+from api.http.rendered_routes import RenderedRoute
+from api.http.schemas.health import Health, Liveness, ProjectionFailure, Readiness, ThreadHealth
+
+router = APIRouter(route_class=RenderedRoute, tags=["health"])
+
+KEY_SECONDS = 1.0
+
+
+@router.get("/health", responses={503: {"model": Health, "description": "Somebody has to look at something."}})
+async def health(request: Request, response: Response) -> Health:
+    """Tell whether the database answers, every projection follows, and what goes on in the background works.
+
+    Needs no key, and names no tenant's data. With a key, it tells where projections have stopped in that tenant's log.
+    """
+    made_of = services(request)
+    report = await made_of.probe.report()
+    threads = _threads(made_of)
+    failures = _failures(report, await _tenant(made_of, request))
+    watches = [thread.name for thread in threads if not thread.works]
+    problems = [*_unfit(made_of, report), *report.problems]
+    status = _status(response, failing=bool(failures or watches or problems))
+    return Health(status=status, failures=failures, watches=watches, problems=problems, threads=threads)
+
+
+@router.get("/health/live", responses={503: {"model": Liveness, "description": "This process is to be started anew."}})
+async def live(request: Request, response: Response) -> Liveness:
+    """Tell whether this process works by itself, whatever becomes of the database."""
+    made_of = services(request)
+    failing = any(not thread.alive for thread in made_of.threads)
+    return Liveness(status=_status(response, failing=failing), threads=_threads(made_of))
+
+
+@router.get("/health/ready", responses={503: {"model": Readiness, "description": "This process cannot serve."}})
+async def ready(request: Request, response: Response) -> Readiness:
+    """Tell whether this process can serve requests: the database answers and is of this version.
+
+    What has stopped for one tenant keeps nobody from being served, and is told by `/health`.
+    """
+    made_of = services(request)
+    problems = _unfit(made_of, await made_of.probe.report())
+    return Readiness(status=_status(response, failing=bool(problems)), problems=problems)
+
+
+def _status(response: Response, *, failing: bool) -> Literal["ok", "failing"]:
+    response.status_code = 503 if failing else 200
+    return "failing" if failing else "ok"
+
+
+def _unfit(services: Services, report: Report) -> list[str]:
+    return [*report.unfit, *(check.name for check in services.checks if check.problem() is not None)]
+
+
+def _threads(services: Services) -> list[ThreadHealth]:
+    return [
+        ThreadHealth(name=thread.name, works=thread.works, seconds=round(thread.seconds_silent, 1))
+        for thread in services.threads
+    ]
+
+
+def _failures(report: Report, tenant_id: UUID | None) -> list[ProjectionFailure]:
+    """Where projections have stopped: in the caller's own log each place, else for how many tenants."""
+    own = [stopped for stopped in report.stopped if stopped.tenant_id == tenant_id]
+    others = Counter((stopped.projection, stopped.version) for stopped in report.stopped if stopped not in own)
+    return [
+        ProjectionFailure(
+            projection=stopped.projection,
+            version=stopped.version,
+            tenants=1,
+            tenant_id=stopped.tenant_id,
+            position=stopped.position + 1,
+        )
+        for stopped in own
+    ] + [
+        ProjectionFailure(projection=projection, version=version, tenants=tenants)
+        for (projection, version), tenants in others.items()
+    ]
+
+
+async def _tenant(services: Services, request: Request) -> UUID | None:
+    """The tenant whose key the request brings, if that can be told in time."""
+    token = bearer_token(request)
+    if token is None:
+        return None
+    caller = services.tenants.known_caller(token)
+    if caller is None:
+        with move_on_after(KEY_SECONDS):
+            limiter = CapacityLimiter(1)  # or it would wait for one of the threads that all else shares
+            caller = await to_thread.run_sync(services.probe.caller, token, limiter=limiter, abandon_on_cancel=True)
+    return None if caller is None else caller.tenant_id

@@ -1,0 +1,113 @@
+"""Changes of one job, and the work of workers: claim, heartbeat, end an attempt."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+
+from api.application.policies import ASKING, CREATING
+from api.http.answers import seen_job
+from api.http.conditions import IdempotencyKey, IfMatch
+from api.http.dependencies import CallerJobs
+from api.http.problems import documented
+from api.http.rendered_routes import RenderedRoute
+from api.http.schemas.jobs import ClaimedJobs, ClaimRequest, HeartbeatRequest, Job, Lease
+from domain.errors import (
+    AssetDeletedError,
+    AssetNotFoundError,
+    ForeignAssetError,
+    IllegalTransitionError,
+    JobNotFoundError,
+    LeaseLostError,
+    OtherCompletionError,
+    OtherRequestError,
+    StaleRevisionError,
+    TooManyConflictsError,
+    TooManyReferencesError,
+    WrongAttemptError,
+)
+from domain.job.inputs import AttemptCommand, Cancellation, Completion, Failure
+
+router = APIRouter(route_class=RenderedRoute, prefix="/v1/jobs", tags=["jobs"])
+
+ANY_CHANGE = (
+    JobNotFoundError,
+    IllegalTransitionError,
+    WrongAttemptError,
+    StaleRevisionError,
+    TooManyConflictsError,
+)
+
+
+@router.post("/claim", responses=documented(TooManyConflictsError, OtherRequestError))
+def claim_jobs(request: ClaimRequest, jobs: CallerJobs, response: Response, key: IdempotencyKey) -> ClaimedJobs:
+    """Take waiting jobs, the most urgent and then the oldest first. Each starts, and is yours until its lease ends.
+
+    Extend a lease with a heartbeat. A job whose lease has run out waits again, at its next attempt. Repeat a claim
+    whose answer was lost under its `Idempotency-Key` within a day: the same actor gets those of its jobs that are
+    leased by it still, with their leases extended, and never others.
+    """
+    rows = jobs.claim(request.media_kind, request.provider, request.max, request.lease_seconds, key)
+    claimed = [Job.of(row) for row in rows]
+    response.headers["Ledger-Position"] = str(max((job.position for job in claimed), default=0))
+    return ClaimedJobs(items=claimed)
+
+
+@router.post("/{job_id}/heartbeat", responses=documented(JobNotFoundError, LeaseLostError))
+def heartbeat(job_id: UUID, request: HeartbeatRequest, jobs: CallerJobs) -> Lease:
+    """Extend the lease of an attempt. 409 tells that it is lost: stop working on it."""
+    return Lease(lease_until=jobs.heartbeat(job_id, request.attempt, request.lease_seconds))
+
+
+@router.post("/{job_id}/start", responses=documented(*ANY_CHANGE))
+def start_job(job_id: UUID, command: AttemptCommand, jobs: CallerJobs, if_match: IfMatch, response: Response) -> Job:
+    """Begin an attempt without a lease: for engines that keep track of their workers themselves."""
+    row = jobs.change(job_id, lambda job, context: job.start(context, command.attempt), command.reason, if_match)
+    return seen_job(response, Job.of(row))
+
+
+@router.post(
+    "/{job_id}/succeed",
+    responses=documented(
+        *ANY_CHANGE,
+        OtherCompletionError,
+        ForeignAssetError,
+        AssetNotFoundError,
+        AssetDeletedError,
+        TooManyReferencesError,
+        *CREATING,
+    ),
+)
+def succeed_job(job_id: UUID, completion: Completion, jobs: CallerJobs, if_match: IfMatch, response: Response) -> Job:
+    """End an attempt with its assets: the job and all of them are recorded together, or nothing is.
+
+    New assets take over the job's references and scope. Repeating the same completion gives the same answer.
+    """
+    return seen_job(response, Job.of(jobs.succeed(job_id, completion, if_match)))
+
+
+@router.post("/{job_id}/fail", responses=documented(*ANY_CHANGE))
+def fail_job(job_id: UUID, failure: Failure, jobs: CallerJobs, if_match: IfMatch, response: Response) -> Job:
+    """End an attempt without assets."""
+    row = jobs.change(job_id, lambda job, context: job.fail(context, failure), failure.reason, if_match)
+    return seen_job(response, Job.of(row))
+
+
+@router.post("/{job_id}/cancel", responses=documented(*ANY_CHANGE))
+def cancel_job(
+    job_id: UUID,
+    jobs: CallerJobs,
+    if_match: IfMatch,
+    response: Response,
+    command: Cancellation | None = None,
+) -> Job:
+    """Call a job off, queued or running. A worker names its attempt."""
+    asked = command or Cancellation()
+    row = jobs.change(job_id, lambda job, context: job.cancel(context, asked.attempt), asked.reason, if_match)
+    return seen_job(response, Job.of(row))
+
+
+@router.post("/{job_id}/requeue", responses=documented(*ANY_CHANGE, *ASKING))
+def requeue_job(job_id: UUID, command: AttemptCommand, jobs: CallerJobs, if_match: IfMatch, response: Response) -> Job:
+    """Let the next attempt begin: the running one is lost, or the last one failed or was cancelled."""
+    row = jobs.change(job_id, lambda job, context: job.requeue(context, command.attempt), command.reason, if_match)
+    return seen_job(response, Job.of(row))

@@ -1,0 +1,74 @@
+"""Jobs: ask for work, read it, list it, read what happened."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Response
+
+from api.application.policies import ASKING
+from api.http.answers import seen_job
+from api.http.conditions import AskedVersion, IdempotencyKey, at_least
+from api.http.dependencies import CallerJobs
+from api.http.paging import Paged, SortedQuery, tell_rebuilding
+from api.http.problems import documented
+from api.http.query_parameters import queried
+from api.http.rendered_routes import RenderedRoute
+from api.http.schemas.events import EventEntry, EventPage
+from api.http.schemas.jobs import Job, JobPage
+from domain.errors import BeyondHeadError, DocumentTooLargeError, JobNotFoundError, TooManyConflictsError
+from domain.job.inputs import NewJob
+from projections.job_references.fold import JOB_REFERENCES
+from projections.jobs.fold import JOBS
+from projections.paging import CursorError
+from projections.queries.filters import JobFilter
+from projections.select import SearchTooShortError
+
+router = APIRouter(route_class=RenderedRoute, prefix="/v1/jobs", tags=["jobs"])
+
+
+class JobQuery(SortedQuery, JobFilter):
+    """Which jobs to list: all that is given must hold. Repeat a reference filter to ask for several at once."""
+
+
+@router.post(
+    "",
+    status_code=201,
+    responses=documented(DocumentTooLargeError, TooManyConflictsError, *ASKING)
+    | {200: {"model": Job, "description": "The same work was asked for before: this is the job."}},
+)
+def request_job(new: NewJob, jobs: CallerJobs, response: Response, key: IdempotencyKey) -> Job:
+    """Ask for work. The same input is the same job (200); after it failed or was cancelled, its next attempt.
+
+    To have two jobs with the same input, give them different `run`s.
+    """
+    row, created = jobs.request(new, key)
+    job = Job.of(row)
+    response.status_code = 201 if created else 200
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    return seen_job(response, job)
+
+
+@router.get(
+    "",
+    responses=documented(CursorError, SearchTooShortError),
+    dependencies=[Depends(at_least(JOBS, JOB_REFERENCES))],
+)
+def list_jobs(jobs: CallerJobs, query: Annotated[JobQuery, Depends(queried(JobQuery))], response: Response) -> JobPage:
+    """List jobs, the newest first unless asked for otherwise."""
+    page = jobs.find(query, query.limit, query.cursor, query.in_order())
+    tell_rebuilding(response, page)
+    total = jobs.count(query) if query.total else None
+    return JobPage(items=[Job.of(row) for row in page.items], next=page.next, total=total)
+
+
+@router.get("/{job_id}", responses=documented(JobNotFoundError, BeyondHeadError))
+def get_job(job_id: UUID, jobs: CallerJobs, response: Response, version: AskedVersion) -> Job:
+    """Read a job as it is now, at a revision, or at a moment. Always current: folded from the log."""
+    return seen_job(response, Job.of(jobs.job(job_id, version.revision, version.as_of)))
+
+
+@router.get("/{job_id}/events", responses=documented(JobNotFoundError, CursorError), dependencies=[Depends(at_least())])
+def list_job_events(job_id: UUID, jobs: CallerJobs, query: Paged) -> EventPage:
+    """Read what happened to a job, the oldest first, with before and after."""
+    page = jobs.job_events(job_id, query.limit, query.cursor)
+    return EventPage(items=[EventEntry.of(entry) for entry in page.items], next=page.next)

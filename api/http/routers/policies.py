@@ -1,0 +1,99 @@
+"""A tenant's policy, and the references it declares: what it lets in."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import TypeAdapter
+
+from api.application.policies import Policies
+from api.http.authentication import session
+from api.http.batch_bodies import MAX_BATCH_BODY, CallerBatch, described, together
+from api.http.conditions import AsOf, IfMatch, at_least
+from api.http.problems import documented
+from api.http.rendered_routes import RenderedRoute
+from api.http.schemas.policies import DeclaredReference, DeclareResults, TenantPolicy
+from domain.errors import (
+    BeyondHeadError,
+    EntryTooLargeError,
+    LedgerError,
+    OtherScopeError,
+    StaleRevisionError,
+    TooManyConflictsError,
+)
+from domain.tenant.inputs import NewPolicy, NewReference
+
+BATCH_PATH = "/v1/references/batch"
+LIMITS: Final = {BATCH_PATH: MAX_BATCH_BODY}
+"""The largest body of each route here that takes more than others, in bytes."""
+
+router = APIRouter(route_class=RenderedRoute, tags=["policies"])
+
+_NEW_REFERENCE = TypeAdapter(NewReference)
+_REFERENCES = described(
+    {"$ref": "#/components/schemas/NewReference"},
+    [{"kind": "claim", "id": "c7", "scope": "world:w1"}, {"kind": "client", "id": "acme"}],
+)
+
+
+async def policies(request: Request) -> Policies:
+    """The caller's tenant's policy."""
+    return Policies(await session(request))
+
+
+CallerPolicies = Annotated[Policies, Depends(policies)]
+
+
+def _seen(response: Response, policy: TenantPolicy) -> TenantPolicy:
+    response.headers["ETag"] = f'"{policy.revision}"'
+    if policy.position is not None:
+        response.headers["Ledger-Position"] = str(policy.position)
+    return policy
+
+
+@router.get("/v1/policy", responses=documented(BeyondHeadError), dependencies=[Depends(at_least())])
+def get_policy(policies: CallerPolicies, response: Response, as_of: AsOf) -> TenantPolicy:
+    """Read the tenant's policy as it is now or was at a moment. Always current: folded from the log."""
+    return _seen(response, TenantPolicy.of(policies.policy(as_of)))
+
+
+@router.put("/v1/policy", responses=documented(StaleRevisionError, EntryTooLargeError, TooManyConflictsError))
+def set_policy(new: NewPolicy, policies: CallerPolicies, if_match: IfMatch, response: Response) -> TenantPolicy:
+    """Put a whole policy in the place of the one before. Setting the same again changes nothing.
+
+    It holds for what is recorded from then on; what was recorded before stays as it is. Unlinking and deleting are
+    never hindered.
+    """
+    return _seen(response, TenantPolicy.of(policies.set_policy(new, if_match)))
+
+
+@router.post(
+    "/v1/references",
+    status_code=201,
+    responses=documented(OtherScopeError, TooManyConflictsError)
+    | {200: {"model": DeclaredReference, "description": "It was declared before: this is how."}},
+)
+def declare_reference(new: NewReference, policies: CallerPolicies, response: Response) -> DeclaredReference:
+    """Make something outside the ledger known, so that it can be used where the policy closes its kind.
+
+    With a scope, it can be used only there. Declaring it again changes nothing; with another scope it is refused.
+    """
+    (outcome,) = policies.declare([new])
+    if isinstance(outcome, LedgerError):
+        raise outcome
+    recorded, is_new = outcome
+    response.status_code = 201 if is_new else 200
+    response.headers["Ledger-Position"] = str(recorded.position)
+    return DeclaredReference.of(recorded)
+
+
+@router.post(BATCH_PATH, responses=documented(TooManyConflictsError), openapi_extra=_REFERENCES)
+def declare_references(batch: CallerBatch, policies: CallerPolicies, response: Response) -> DeclareResults:
+    """Declare up to 1,000 references at once, as a JSON list or as NDJSON. The good ones are recorded together.
+
+    A bad item fails alone. Sending the same batch again changes nothing.
+    """
+    items = batch.read(_NEW_REFERENCE)
+    results = DeclareResults.of(together(items, policies.declare), batch.problem)
+    positions = (result.declared.position for result in results.results if result.declared)
+    response.headers["Ledger-Position"] = str(max(positions, default=0))
+    return results

@@ -1,0 +1,52 @@
+"""Purges: the bytes of assets go for good, what is recorded of them stays."""
+
+from contextlib import suppress
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from pydantic import Field
+
+from api.application.content.bulk_purge import BulkPurge
+from api.application.content.purges import Purges
+from api.http.conditions import at_least
+from api.http.dependencies import CallerSession
+from api.http.problems import documented
+from api.http.query_parameters import queried
+from api.http.rendered_routes import RenderedRoute
+from api.http.schemas.uploads import PurgeReport
+from domain.asset.inputs import Reason
+from domain.errors import FilterMissingError, ServiceUnavailableError
+from projections.asset_references.fold import ASSET_REFERENCES
+from projections.assets.fold import ASSETS
+from projections.contents.fold import CONTENTS
+from projections.queries.filters import AssetFilter
+from projections.select import SearchTooShortError
+
+router = APIRouter(route_class=RenderedRoute, prefix="/v1/assets", tags=["content"])
+
+
+class PurgeQuery(AssetFilter):
+    """Which assets lose their bytes: at least one filter, of those that the list of assets takes."""
+
+    dry_run: bool = Field(default=False, description="Decide nothing, and tell what would go.")
+    reason: Reason | None = Field(default=None, description="Why; kept with the event.")
+
+
+@router.post(
+    "/purge",
+    status_code=202,
+    responses=documented(FilterMissingError, SearchTooShortError),
+    dependencies=[Depends(at_least(ASSETS, ASSET_REFERENCES, CONTENTS))],
+)
+def purge_assets(session: CallerSession, query: Annotated[PurgeQuery, Depends(queried(PurgeQuery))]) -> PurgeReport:
+    """Let the bytes of all assets go that a filter finds; live assets are deleted first. Legal holds keep theirs.
+
+    Each ends with an event, once its bytes are gone; while the store is down, that is tried again.
+    """
+    if not query.criteria(AssetFilter):
+        raise FilterMissingError
+    selection = BulkPurge(session).request(query, query.reason, dry_run=query.dry_run)
+    if not query.dry_run:
+        with suppress(ServiceUnavailableError):  # it is decided, and tried again
+            Purges(session).carry_out()
+    return PurgeReport(dry_run=query.dry_run, **vars(selection))

@@ -1,0 +1,63 @@
+"""From references to what has them: the assets, or the jobs, that have all of the given ones of one kind."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Response
+from pydantic import Field
+
+from api.http.conditions import at_least
+from api.http.dependencies import CallerAssets, CallerJobs
+from api.http.paging import PageQuery, tell_rebuilding
+from api.http.problems import documented
+from api.http.query_parameters import queried
+from api.http.rendered_routes import RenderedRoute
+from api.http.schemas.assets import Asset, AssetPage
+from api.http.schemas.jobs import Job, JobPage
+from domain.reference import Kind, Reference
+from domain.text import OutsideId
+from projections.asset_references.fold import ASSET_REFERENCES
+from projections.assets.fold import ASSETS
+from projections.job_references.fold import JOB_REFERENCES
+from projections.jobs.fold import JOBS
+from projections.paging import CursorError
+from projections.queries.filters import MOST_REFERENCES, AssetFilter, JobFilter
+
+router = APIRouter(route_class=RenderedRoute, prefix="/v1/references/{kind}", tags=["references"])
+
+KindInPath = Annotated[Kind, Path(description="The kind of the references, such as `message`.")]
+
+
+class LookupQuery(PageQuery):
+    """Which references of the kind to look for."""
+
+    id: list[OutsideId] = Field(
+        min_length=1,
+        max_length=MOST_REFERENCES,
+        description="The id of a reference; repeat it to ask for several at once.",
+    )
+
+    def references(self, kind: str) -> list[Reference]:
+        """The references to look for."""
+        return [Reference(kind=kind, id=id_) for id_ in self.id]
+
+
+Lookup = Annotated[LookupQuery, Depends(queried(LookupQuery))]
+
+
+@router.get("/assets", responses=documented(CursorError), dependencies=[Depends(at_least(ASSETS, ASSET_REFERENCES))])
+def list_assets_with_references(kind: KindInPath, assets: CallerAssets, query: Lookup, response: Response) -> AssetPage:
+    """List the assets that have all of the references, the newest first, without deleted ones.
+
+    An asset has what made it, its scope, and its links, but none that was taken away.
+    """
+    page = assets.find(AssetFilter(ref=query.references(kind)), query.limit, query.cursor)
+    tell_rebuilding(response, page)
+    return AssetPage(items=[Asset.of(row) for row in page.items], next=page.next)
+
+
+@router.get("/jobs", responses=documented(CursorError), dependencies=[Depends(at_least(JOBS, JOB_REFERENCES))])
+def list_jobs_with_references(kind: KindInPath, jobs: CallerJobs, query: Lookup, response: Response) -> JobPage:
+    """List the jobs that have all of the references, the newest first: those they were asked for with, their scope."""
+    page = jobs.find(JobFilter(ref=query.references(kind)), query.limit, query.cursor)
+    tell_rebuilding(response, page)
+    return JobPage(items=[Job.of(row) for row in page.items], next=page.next)

@@ -1,0 +1,118 @@
+"""Serving over HTTP, in a thread beside other work."""
+
+import asyncio
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from api.http.connections import READ_OF_HEAD, Bounds, Connection, Connections, OnceASecond
+
+START_SECONDS = 60
+STOP_SECONDS = 5
+ANSWER_SECONDS = 3
+"""How long requests under way may take once the service stops; what is left of the time is for the databases."""
+BACKLOG = 4_096
+ACCEPTED_AT_ONCE = 32
+"""How many connections are accepted before any is counted."""
+TICKS_A_SECOND = 10
+
+_LOGGERS = ("uvicorn.error", "asyncio")
+
+
+class ServingError(Exception):
+    """The service cannot be reached over HTTP. Says why, and what to do."""
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, app: FastAPI, bounds: Bounds, started: Callable[[], object]) -> None:
+        self._connections = Connections(bounds)
+        protocol: Any = partial(Connection, self._connections)
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=protocol,
+                ws="none",
+                loop="asyncio",  # whatever else is installed: the protocol is made for its transports
+                log_level="warning",
+                access_log=False,
+                proxy_headers=False,
+                backlog=ACCEPTED_AT_ONCE,
+                timeout_keep_alive=bounds.kept,
+                h11_max_incomplete_event_size=READ_OF_HEAD,
+                timeout_graceful_shutdown=ANSWER_SECONDS,
+            )
+        )
+        self._app = app
+        self._begun = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        loop, seldom = asyncio.get_running_loop(), OnceASecond()
+        loop.set_exception_handler(self._report)
+        for name in _LOGGERS:
+            logger = logging.getLogger(name)
+            logger.filters = [kept for kept in logger.filters if not isinstance(kept, OnceASecond)] + [seldom]
+        await super().startup(sockets)
+        for listener in sockets or []:
+            listener.listen(BACKLOG)  # more may wait than are accepted at once
+        if not self.should_exit:
+            self._begun()
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % TICKS_A_SECOND == 0:
+            self._connections.sweep()
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._app.state.listeners.dismiss()
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+
+    def _report(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if isinstance(context.get("exception"), OSError) and "socket.accept()" in context["message"]:
+            self._connections.close_silent()
+        loop.default_exception_handler(context)
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket on the port; 0 stands for any free one. ServingError if it is taken."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        # Named as TCP, or asyncio leaves Nagle's algorithm on and every keep-alive answer waits 40 ms.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        raise ServingError(f"cannot listen on {host} port {port}: {error.strerror}: choose another --port") from error
+    listener.listen(BACKLOG)
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """Where the socket is reached."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@contextmanager
+def serving(app: FastAPI, listener: socket.socket, bounds: Bounds | None = None) -> Iterator[str]:
+    """The app on the socket for as long as the block runs; gives its URL. ServingError."""
+    up = threading.Event()
+    server = _Server(app, bounds or Bounds(), up.set)
+    thread = threading.Thread(target=server.run, args=([listener],), name="server", daemon=True)
+    with listener:
+        thread.start()
+        try:
+            if not up.wait(START_SECONDS):
+                raise ServingError("the service did not start: its log says why")
+            yield url_of(listener)
+        finally:
+            server.should_exit = True
+            thread.join(STOP_SECONDS)

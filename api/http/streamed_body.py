@@ -1,0 +1,102 @@
+"""A request's body for a thread that reads it block by block, and what the headers announce of it."""
+
+import asyncio
+import base64
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future
+from datetime import timedelta
+from typing import TypeVar
+
+from fastapi import Request
+from pydantic import ValidationError
+from starlette.requests import ClientDisconnect
+
+from api.application.content.verified_stream import BLOCK, SLOWEST
+from api.application.places import Holder
+from api.http.problems import BadHeaderError, BodyCutShortError, BodyStalledError, invalid
+from api.http.thread_limit import Threads
+from domain.asset.events import Content
+from domain.media import media_type
+
+T = TypeVar("T")
+_DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/]{43}=):")
+
+
+class Body:
+    """A request's body for a thread that takes it block by block, while the next block is already being received.
+
+    Make it where the event loop runs, iterate it in the thread. Raises what receiving raises, and BodyStalledError once
+    nothing arrives for the idle time, or no whole block in ten times as long.
+    """
+
+    def __init__(self, request: Request, idle: timedelta) -> None:
+        self._idle = idle.total_seconds()
+        self._loop = asyncio.get_running_loop()
+        self._stream: AsyncIterator[bytes] = request.stream()
+
+    def __iter__(self) -> Iterator[bytes]:
+        coming = self._receive()
+        try:
+            while block := b"".join(coming.result()):
+                coming = self._receive()
+                yield block
+        finally:
+            coming.cancel()
+
+    def _receive(self) -> "Future[list[bytes]]":
+        return asyncio.run_coroutine_threadsafe(self._block(), self._loop)
+
+    async def _block(self) -> list[bytes]:
+        try:
+            return await self._arrived()
+        except TimeoutError:
+            raise BodyStalledError from None
+
+    async def _arrived(self) -> list[bytes]:
+        chunks, size, now = [], 0, self._loop.time
+        latest = now() + SLOWEST * self._idle
+        async with asyncio.timeout(self._idle) as patience:
+            async for chunk in self._stream:
+                chunks.append(chunk)
+                size += len(chunk)
+                if size >= BLOCK:
+                    break
+                patience.reschedule(min(now() + self._idle, latest))
+        return chunks
+
+
+async def receive(request: Request, work: Callable[[], T], *holders: Holder) -> T:
+    """The result of work that reads the request's body, done in a thread. BodyCutShortError if the connection is lost.
+
+    ServiceUnavailableError if no thread is free, ShareUsedUpError if a holder has its share of them.
+    """
+    threads: Threads = request.app.state.taking
+    try:
+        return await threads.run(work, *holders)
+    except ClientDisconnect:
+        raise BodyCutShortError from None
+
+
+def announced_content(content_type: str | None, length: str | None, sha256: str | None) -> Content:
+    """The content that headers announce, as far as they do. RequestValidationError."""
+    try:
+        return Content(content_type=media_type(content_type), size=whole_number(length), sha256=sha256)
+    except ValidationError as error:
+        raise invalid(error, "content") from None
+
+
+def whole_number(header: str | None) -> int | None:
+    """The number that a header is; None if it is none."""
+    return int(header) if header and header.isascii() and header.isdigit() else None
+
+
+def content_digest(request: Request) -> str | None:
+    """The SHA-256 of Content-Digest (RFC 9530) in hex; None without one. BadHeaderError."""
+    header = request.headers.get("Content-Digest", "")
+    if "sha-256=" not in header:
+        return None
+    match = _DIGEST.search(header)
+    if match is None:
+        raise BadHeaderError("Content-Digest is written sha-256=:BASE64: (RFC 9530).")
+    return base64.b64decode(match[1]).hex()

@@ -1,0 +1,26 @@
+"""Threads for what takes as long as a caller, or somebody else's server, likes."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from anyio import CapacityLimiter, to_thread
+
+from api.application.places import Holder, Places
+
+T = TypeVar("T")
+
+
+class Threads:
+    """A thread for each of some places: while they all wait, everything else is still answered."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+
+    async def run(self, work: Callable[[], T], *holders: Holder) -> T:
+        """What the work returns, done in one of the threads.
+
+        ServiceUnavailableError if none is free, ShareUsedUpError if a holder has its share of them.
+        """
+        with self._places.place(*holders):
+            # The places count them; without a limiter the work would take one of the threads that all else shares.
+            return await to_thread.run_sync(work, limiter=CapacityLimiter(1))

@@ -1,0 +1,35 @@
+"""How long appends wait, and where."""
+
+from dataclasses import dataclass
+
+from infra.event_log.delivery import RESEND_SECONDS
+
+HEAD_WAIT = 50
+"""Milliseconds that a group waits for a head."""
+LANE_WAIT = 8_000
+"""Milliseconds that an append waits in a lane for its tenant's head."""
+MARGIN_SECONDS = 60.0
+"""Beyond the time of sending again: longer than a connection takes to be had, and an answer to be overdue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a writer waits: for a head in milliseconds, for a lost connection in seconds."""
+
+    head: int = HEAD_WAIT
+    lane: int = LANE_WAIT
+    resend: float = RESEND_SECONDS
+
+    @property
+    def each_lock(self) -> int:
+        """Milliseconds for each lock in a caller's transaction, which waits twice for a head and then for a table."""
+        return min(self.lane, LANE_WAIT // 3)
+
+    @property
+    def overdue(self) -> float:
+        """Seconds after which an append that was sent has no outcome, and a thread without a sign of life is stuck."""
+        return self.resend + MARGIN_SECONDS
+
+
+PATIENCE = Patience()
+"""The usual one."""

@@ -1,0 +1,89 @@
+"""Sizes of pictures that are not decoded here, from their headers: SVG, and HEIF (ISO/IEC 23008-12)."""
+
+import io
+import re
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+from infra.media.containers import boxes, ends_early
+from infra.media.decoder_guard import UnreadableError, decoding
+from infra.media.sniffing import HEAD, text_of
+
+Size = tuple[int, int]
+_MAX_META = 1024 * 1024
+_ROOT = re.compile(r"<svg\b([^<>]{0,8192})>")
+_ATTRIBUTE = r"""\s%s\s{0,8}=\s{0,8}["']\s{0,8}([^"']{1,100}?)\s{0,8}["']"""
+_LENGTH = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(?:px)?")
+
+
+def svg_size(path: Path) -> Size | None:
+    """Width and height in pixels by the root's attributes, or its view box; None if neither says."""
+    with path.open("rb") as file:
+        root = _ROOT.search(text_of(file.read(HEAD)) or "")
+    if not root:
+        return None
+    width, height = (_pixels(_attribute(root[1], name)) for name in ("width", "height"))
+    if width and height:
+        return width, height
+    box = (_attribute(root[1], "viewBox") or "").replace(",", " ").split()
+    width, height = (_pixels(length) for length in box[2:]) if len(box) == 4 else (None, None)
+    return (width, height) if width and height else None
+
+
+def _attribute(attributes: str, name: str) -> str | None:
+    match = re.search(_ATTRIBUTE % name, attributes)
+    return match[1] if match else None
+
+
+def _pixels(length: str | None) -> int | None:
+    match = _LENGTH.fullmatch(length or "")
+    return round(float(match[1])) if match else None
+
+
+def heif_size(path: Path) -> Size:
+    """Width and height in pixels of the primary item as it is displayed.
+
+    UnreadableError if it has none, or if the file is shorter than it says.
+    """
+    with decoding("the picture's header is damaged"):
+        if ends_early(path, "image/heif"):
+            raise UnreadableError("the picture is truncated or damaged")
+        parts = _meta(path)
+        available = list(_inside(parts[b"ipco"]))
+        properties = [available[index - 1] for index in _associated(parts)]
+        width, height = next(struct.unpack(">4xII", data[:12]) for kind, data in properties if kind == b"ispe")
+        turned = any(data[0] % 2 for kind, data in properties if kind == b"irot")
+        return (height, width) if turned else (width, height)
+
+
+def _meta(path: Path) -> dict[bytes, bytes]:
+    """The boxes in the box `meta` and in its box `iprp`."""
+    with path.open("rb") as file:
+        meta = next((box for box in boxes(file) if box.kind == b"meta"), None)
+        if meta is None or meta.size > _MAX_META:
+            raise UnreadableError("the picture's header is damaged")
+        parts = dict(_inside(meta.read(file, _MAX_META)[4:]))
+    return parts | dict(_inside(parts[b"iprp"]))
+
+
+def _inside(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    file = io.BytesIO(data)
+    for box in boxes(file):
+        yield box.kind, box.read(file, len(data))
+
+
+def _associated(parts: dict[bytes, bytes]) -> list[int]:
+    """The numbers, from 1, of the primary item's properties that count."""
+    primary, ipma = parts[b"pitm"], parts[b"ipma"]
+    primary_item = int.from_bytes(primary[4:6] if primary[0] == 0 else primary[4:8])
+    id_size, index_size = 2 if ipma[0] == 0 else 4, 2 if ipma[3] & 1 else 1
+    place = 8
+    for _ in range(int.from_bytes(ipma[4:8])):
+        item, many = int.from_bytes(ipma[place : place + id_size]), ipma[place + id_size]
+        start = place + id_size + 1
+        place = start + many * index_size
+        if item == primary_item:
+            numbers = (int.from_bytes(ipma[at : at + index_size]) for at in range(start, place, index_size))
+            return [index for number in numbers if (index := number & (2 ** (8 * index_size - 1) - 1))]
+    return []

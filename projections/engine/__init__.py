@@ -1,0 +1,1 @@
+"""From the log to rows: claim, read, decode, load, fold, write, advance."""

@@ -1,0 +1,124 @@
+"""Folds logs into read models: claim, read, decode, load, fold, write and advance, in one transaction a batch."""
+
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
+from functools import lru_cache
+from typing import Any, cast
+from uuid import UUID
+
+from infra.connections import Connection
+from infra.database import Database
+from infra.event_log.mapper import SealingMapper
+from projections.engine.claims import Claim, PositionRange, advance, claim, failure_text, position_ranges, stop_tenant
+from projections.engine.event_reader import Chunk, chunks, read_ahead, small_reads, streamed_reads
+from projections.engine.folder import fold_chunks
+from projections.engine.gc_pause import gc_paused
+from projections.engine.read_model_tables import ReadModelTables
+from projections.engine.row_buffer import RowBuffer, RowsRefusedError
+from projections.projection import Projection
+
+FOLLOW_BATCH = 500
+REBUILD_BATCH = 100_000
+DECODED_EVENTS_KEPT = 1_000
+"""Events that stay decoded for a moment: every projection that follows folds the same ones, one after the other."""
+
+STAGES = ("claimed", "read", "loaded", "folded", "written", "advanced", "committed")
+"""The stages of a batch, in order; reading, loading and folding may repeat."""
+
+
+class _PoisonBatchError(Exception):
+    """A batch with a row that can never be written: its tenants with their checkpoints, and the reason."""
+
+    def __init__(self, checkpoints: dict[UUID, int], reason: str) -> None:
+        super().__init__(reason)
+        self.checkpoints = checkpoints
+
+
+class Engine(ReadModelTables):
+    """Keeps projections up to date with every tenant's log. Any number may work at once, in any processes."""
+
+    def __init__(
+        self,
+        database: Database,
+        mapper: SealingMapper,
+        projections: Iterable[Projection[Any]],
+        on_stage: Callable[[str], None] = lambda _stage: None,
+    ) -> None:
+        super().__init__(database, projections)
+        self._decode = mapper.read
+        self._decode_once = lru_cache(DECODED_EVENTS_KEPT)(mapper.read)
+        self._on_stage = on_stage
+
+    def step(
+        self,
+        projection: Projection[Any],
+        limit: int = FOLLOW_BATCH,
+        *,
+        waiting: bool = True,
+        only: UUID | None = None,
+    ) -> int:
+        """Fold one batch of about `limit` events of any tenants, or `only` of one; returns the number of events folded.
+
+        A poison event stops its tenant: one that cannot be folded, or whose row the database refuses for good.
+        """
+        try:
+            return self._fold_batch(projection, limit, waiting=waiting, only=only)
+        except _PoisonBatchError as poison:
+            return sum(self._isolate(projection, tenant_id, limit) for tenant_id in poison.checkpoints)
+
+    def _fold_batch(
+        self, projection: Projection[Any], limit: int, *, waiting: bool = True, only: UUID | None = None
+    ) -> int:
+        with gc_paused(), self._database.transaction() as connection:
+            claims = claim(connection, projection, waiting=waiting, only=only)
+            if not claims:
+                return 0
+            self._on_stage("claimed")
+            rows = RowBuffer(connection, projection.table)
+            with closing(self._read(connection, position_ranges(claims.values(), limit))) as read:
+                decode = self._decode_once if limit <= FOLLOW_BATCH else self._decode
+                fold_chunks(projection, decode, claims, read, rows, self._on_stage)
+            _write(rows, claims.values())
+            self._on_stage("written")
+            advance(connection, projection, claims.values())
+            self._on_stage("advanced")
+        self._on_stage("committed")
+        return sum(tenant.folded for tenant in claims.values())
+
+    def _read(self, connection: Connection, ranges: list[PositionRange]) -> Generator[Chunk]:
+        """The ranges in chunks; if there are many, on a connection of their own, while earlier chunks are folded."""
+        if sum(until - after for _, after, until in ranges) <= FOLLOW_BATCH:
+            yield from chunks(small_reads(connection), ranges)
+        else:
+            yield from read_ahead(lambda: self._streamed(ranges))
+
+    def _streamed(self, ranges: list[PositionRange]) -> Generator[Chunk]:
+        with self._database.connection() as connection:
+            yield from chunks(streamed_reads(connection), ranges)
+
+    def _isolate(self, projection: Projection[Any], tenant_id: UUID, limit: int) -> int:
+        """Fold one tenant's events in ever smaller batches, until the poison event stands alone."""
+        folded, size = 0, limit
+        while folded < limit:
+            try:
+                count = self._fold_batch(projection, size, only=tenant_id)
+            except _PoisonBatchError as poison:
+                if size == 1:
+                    with self._database.connection() as connection:
+                        checkpoint = poison.checkpoints[tenant_id]
+                        stop_tenant(connection, projection, tenant_id, checkpoint, str(poison))
+                    break
+                size = (size + 1) // 2
+            else:
+                folded += count
+                if not count:
+                    break
+        return folded
+
+
+def _write(rows: RowBuffer, claims: Iterable[Claim]) -> None:
+    try:
+        rows.write()
+    except RowsRefusedError as error:
+        checkpoints = {tenant.tenant_id: tenant.position for tenant in claims}
+        raise _PoisonBatchError(checkpoints, failure_text(cast(Exception, error.__cause__))) from error

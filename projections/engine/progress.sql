@@ -1,0 +1,76 @@
+-- wait_for_enrolment: until no rebuild blocks enrolment, and keep rebuilds from blocking it until the transaction ends
+SELECT pg_advisory_xact_lock_shared(7352)
+
+-- enrol: add a progress row for every tenant and projection
+INSERT INTO read_models.progress (projection, version, tenant_id)
+SELECT p.projection, p.version, h.tenant_id
+  FROM unnest(%(projections)s::text[], %(versions)s::integer[]) AS p (projection, version)
+ CROSS JOIN ledger.log_heads AS h
+ WHERE NOT EXISTS (SELECT FROM read_models.progress AS known
+                    WHERE (known.projection, known.version, known.tenant_id) = (p.projection, p.version, h.tenant_id))
+ ORDER BY p.projection, p.version, h.tenant_id -- one order, so that two at once cannot deadlock
+    ON CONFLICT DO NOTHING
+
+-- activity: changes with every append, new tenant, rebuild, stop and retry; whether a tenant waits for a key
+SELECT coalesce(sum(h.position), 0)::bigint, count(*),
+       (SELECT count(*) FROM read_models.rebuilds),
+       (SELECT count(*) FROM read_models.progress WHERE failure IS NOT NULL),
+       EXISTS (SELECT FROM read_models.progress WHERE failure IS NOT NULL AND failed_position IS NULL)
+  FROM ledger.log_heads AS h
+
+-- pending: for each projection: events to fold, tenants to enrol, a rebuild to end
+SELECT w.projection, w.version,
+       bool_or(p.position < h.position AND p.failed_position IS NULL AND (%(waiting)s OR p.failure IS NULL)),
+       bool_or(p.tenant_id IS NULL),
+       EXISTS (SELECT FROM read_models.rebuilds AS r WHERE (r.projection, r.version) = (w.projection, w.version))
+  FROM unnest(%(projections)s::text[], %(versions)s::integer[]) AS w (projection, version)
+ CROSS JOIN ledger.log_heads AS h
+  LEFT JOIN read_models.progress AS p
+    ON (p.projection, p.version, p.tenant_id) = (w.projection, w.version, h.tenant_id)
+ GROUP BY w.projection, w.version
+
+-- backlog: the number of events to fold, without tenants that have stopped or wait for a key
+SELECT coalesce(sum(h.position - p.position), 0)::bigint
+  FROM read_models.progress AS p JOIN ledger.log_heads AS h USING (tenant_id)
+ WHERE p.projection = %(projection)s AND p.version = %(version)s AND p.failure IS NULL
+
+-- totals: the number of events folded, of events recorded, and of tenants that have stopped or wait for a key
+SELECT coalesce(sum(p.position), 0)::bigint, coalesce(sum(h.position), 0)::bigint,
+       count(*) FILTER (WHERE p.failure IS NOT NULL)
+  FROM ledger.log_heads AS h LEFT JOIN read_models.progress AS p
+    ON p.tenant_id = h.tenant_id AND p.projection = %(projection)s AND p.version = %(version)s
+
+-- lag: how far each projection is behind each log
+SELECT asked.projection, asked.version, t.name, t.tenant_id, coalesce(p.position, 0), h.position,
+       p.failed_position, p.failure
+  FROM unnest(%(projections)s::text[], %(versions)s::integer[]) AS asked (projection, version)
+ CROSS JOIN ledger.log_heads AS h JOIN ledger.tenants AS t USING (tenant_id)
+  LEFT JOIN read_models.progress AS p
+    ON (p.projection, p.version, p.tenant_id) = (asked.projection, asked.version, h.tenant_id)
+ ORDER BY asked.projection, t.name
+
+-- failures: the tenants whose projections have stopped or wait for a key
+SELECT p.projection, p.version, p.tenant_id, p.position, p.failure
+  FROM unnest(%(projections)s::text[], %(versions)s::integer[]) AS asked (projection, version)
+  JOIN read_models.progress AS p USING (projection, version)
+ WHERE p.failure IS NOT NULL ORDER BY p.projection, p.tenant_id
+
+-- delay: the number of events folded, and the age in seconds of the oldest event that is not
+WITH place AS MATERIALIZED (
+    SELECT h.tenant_id, coalesce(p.position, 0) AS position, h.position AS head,
+           p.failure IS NOT NULL OR EXISTS (
+               SELECT FROM read_models.rebuilds AS r WHERE (r.projection, r.version) = (w.projection, w.version)
+           ) AS held_back
+      FROM unnest(%(projections)s::text[], %(versions)s::integer[]) AS w (projection, version)
+     CROSS JOIN ledger.log_heads AS h
+      LEFT JOIN read_models.progress AS p
+        ON (p.projection, p.version, p.tenant_id) = (w.projection, w.version, h.tenant_id)
+)
+SELECT (SELECT coalesce(sum(position), 0) FROM place)::bigint,
+       coalesce(extract(epoch FROM clock_timestamp() - min(e.effective_at)), 0)::float8
+  FROM (SELECT DISTINCT tenant_id, position FROM place WHERE position < head AND NOT held_back LIMIT 100) AS behind
+  JOIN ledger.events AS e ON e.tenant_id = behind.tenant_id AND e.position = behind.position + 1
+
+-- retry: let stopped projections try again
+UPDATE read_models.progress SET failed_position = NULL, failure = NULL
+ WHERE projection = %(projection)s AND version = %(version)s AND failed_position IS NOT NULL

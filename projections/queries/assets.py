@@ -1,0 +1,88 @@
+"""Reads of `assets`: the list with its filters. One asset by id is folded from the log instead, so it is current."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from uuid import UUID
+
+from infra.database import Database
+from infra.sql import load_statements
+from projections.asset_references.fold import ASSET_REFERENCES
+from projections.assets.fold import ASSETS, AssetRow
+from projections.catalogue import with_tables
+from projections.list_transaction import list_transaction, refuse_rebuilding, require_whole
+from projections.paging import NEWEST_FIRST, Keyset, Order, Page, page
+from projections.queries.filters import AssetFilter, PurgeFilter
+from projections.select import Pointer, Select, pointers, prefix_pattern, search_pattern
+
+_SQL = with_tables(load_statements(__file__, "assets.sql"))
+_COLUMNS = AssetRow._fields
+_PAGE = 200
+READ = (ASSETS, ASSET_REFERENCES)
+"""The read models that the list is read from."""
+
+
+def list_assets(
+    database: Database,
+    tenant_id: UUID,
+    selected: AssetFilter,
+    limit: int,
+    cursor: str | None = None,
+    order: Order = NEWEST_FIRST,
+) -> Page[AssetRow]:
+    """A page of assets. SearchTooShortError, CursorError."""
+    keyset = Keyset(tenant_id, selected.criteria(PurgeFilter) | asdict(order))
+    select = asset_select(selected, order)
+    if cursor is not None:
+        select.where(_SQL[f"after_{order.name}"], after=keyset.decode(cursor))
+    with list_transaction(database, tenant_id, select, READ) as (connection, rebuilding):
+        rows = page(select, connection, keyset, limit, _COLUMNS.index(order.column))
+    return Page(list(map(AssetRow._make, rows.items)), rows.next, rebuilding)
+
+
+def every_asset(database: Database, tenant_id: UUID, selected: AssetFilter) -> Iterator[AssetRow]:
+    """All that the filter finds, read page by page as they are taken.
+
+    ReadModelRebuildingError at once, or where a later page would not show everything; SearchTooShortError.
+    """
+    require_whole(database, tenant_id, READ)
+    return _every(database, tenant_id, selected)
+
+
+def _every(database: Database, tenant_id: UUID, selected: AssetFilter) -> Iterator[AssetRow]:
+    cursor = None
+    while True:
+        listed = list_assets(database, tenant_id, selected, _PAGE, cursor)
+        refuse_rebuilding(listed.rebuilding)
+        yield from listed.items
+        cursor = listed.next
+        if cursor is None:
+            return
+
+
+def count_assets(database: Database, tenant_id: UUID, selected: AssetFilter) -> int:
+    """How many assets the filter finds. SearchTooShortError."""
+    select = asset_select(selected)
+    with list_transaction(database, tenant_id, select, READ) as (connection, _):
+        return select.count(connection, _SQL["count"])
+
+
+def asset_select(selected: AssetFilter, order: Order = NEWEST_FIRST) -> Select:
+    """The list as it is asked of the database. SearchTooShortError."""
+    select = Select(_SQL["assets"], _SQL[order.name])
+    deleted_before = selected.deleted_before if isinstance(selected, PurgeFilter) else None
+    if selected.status is None and deleted_before is None:
+        select.where(_SQL["live"])
+    for name in ("status", "media_kind", "creator", "subject", "sha256"):
+        select.where_present(_SQL[name], name, getattr(selected, name))
+    for name in ("created_after", "created_before", "updated_after", "updated_before"):
+        select.where_moment(_SQL[name], name, getattr(selected, name), exclusive=name.endswith("before"))
+    select.where_present(_SQL["deleted_before"], "deleted_before", deleted_before)
+    if selected.content_type is not None:
+        select.where(_SQL["content_type"], content_type=prefix_pattern(selected.content_type.lower()))
+    if selected.tag:
+        select.where(_SQL["tags"], tags=list(dict.fromkeys(selected.tag)))
+    if selected.name is not None:
+        select.where(_SQL["name"], name=search_pattern(selected.name))
+    jobs = [Pointer(("job", "run"), name) for name in selected.job_id]
+    select.where_references(_SQL, [*jobs, *pointers(selected.references())])
+    return select

@@ -1,0 +1,95 @@
+"""Reads of `audit_trail`: who did what, when, on whose request."""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from infra.database import Database
+from infra.event_log.fold import Fold
+from infra.event_log.log import TenantLog
+from infra.event_log.recorder import missing_position
+from infra.event_log.snapshots import EVERY
+from infra.sql import load_statements
+from projections.audit_trail.fold import AUDIT_TRAIL
+from projections.catalogue import with_tables
+from projections.history import Entry, entries, entries_after
+from projections.list_transaction import list_transaction
+from projections.paging import Keyset, Page, page
+from projections.queries.filters import AuditFilter
+from projections.select import Select, search_pattern
+from projections.states import ASSET, JOB
+
+_SQL = with_tables(load_statements(__file__, "audit_trail.sql"))
+_FOLDS: Final[dict[str, Fold[Any, Any]]] = {"asset": ASSET, "job": JOB}
+"""What events change, by the first word of their topics; other events change nothing that is shown."""
+
+
+def list_trail(
+    database: Database, log: TenantLog, selected: AuditFilter, limit: int, cursor: str | None = None
+) -> Page[Entry]:
+    """A page of the audit trail, the newest first, with what each event changed. CursorError, SearchTooShortError."""
+    keyset = Keyset(log.tenant_id, selected.criteria(AuditFilter))
+    select = trail_select(selected)
+    if cursor is not None:
+        select.where(_SQL["after_cursor"], after=keyset.decode(cursor))
+    with list_transaction(database, log.tenant_id, select, (AUDIT_TRAIL,)) as (connection, rebuilding):
+        rows = page(select, connection, keyset, limit, position_column=0)
+    entries_by_position = {entry.position: entry for entry in _entries_of(log, rows.items)}
+    if missing := {position for position, *_ in rows.items} - entries_by_position.keys():
+        raise missing_position(log.tenant_id, min(missing))
+    return Page([entries_by_position[position] for position, *_ in rows.items], rows.next, rebuilding)
+
+
+class _RevisionRange(NamedTuple):
+    """Neighbouring events of one originator, by revision."""
+
+    originator_id: UUID
+    kind: str
+    first: int
+    last: int
+
+
+def _entries_of(log: TenantLog, rows: Iterable[tuple[Any, ...]]) -> Iterator[Entry]:
+    """The entries of the rows, and some between them. Young originators are read whole, and all at once."""
+    whole: dict[UUID, int] = {}
+    for span in _revision_ranges(rows):
+        fold = _FOLDS.get(span.kind)
+        if span.first <= EVERY:
+            whole[span.originator_id] = span.last
+        elif fold is None:
+            yield from entries(log.stretch(span.originator_id, span.first, span.last))
+        else:
+            at = span.first - 1
+            yield from entries_after(log, span.originator_id, fold, at=at, until=span.last)
+    yield from entries(log.histories(whole))
+
+
+def _revision_ranges(rows: Iterable[tuple[Any, ...]]) -> Iterator[_RevisionRange]:
+    """The rows by originator, those together between which there is no snapshot to begin at."""
+    ordered = sorted(rows, key=lambda row: (row[1], row[2]))
+    for originator_id, own in groupby(ordered, key=lambda row: row[1]):
+        span = _RevisionRange(originator_id, "", 0, 0)
+        for _, _, revision, topic in own:
+            if revision - span.last > EVERY:
+                if span.last:
+                    yield span
+                span = span._replace(first=revision)
+            span = span._replace(last=revision, kind=topic.partition(".")[0])
+        yield span
+
+
+def trail_select(selected: AuditFilter) -> Select:
+    """The trail as it is asked of the database. SearchTooShortError."""
+    select = Select(_SQL["audit_trail"], _SQL["newest_first"])
+    for name in ("actor", "key", "asset", "job", "correlation_id"):
+        select.where_present(_SQL[name], name, getattr(selected, name))
+    for name in ("since", "until"):
+        select.where_moment(_SQL[name], name, getattr(selected, name), exclusive=True)
+    if selected.topic:
+        select.where(_SQL["topics"], topics=selected.topic)
+    if selected.ref:
+        select.where(_SQL["references"], references=[str(reference) for reference in selected.ref])
+    if selected.text is not None:
+        select.where(_SQL["text"], text=search_pattern(selected.text))
+    return select

@@ -1,0 +1,43 @@
+-- audit_trail: the audit trail of the session's tenant
+SELECT position, originator_id, revision, topic FROM queries.{audit_trail} AS t
+
+-- newest_first: the order of the trail
+ORDER BY t.position DESC
+
+-- after_cursor: what comes after the last page
+t.position < %(after)s
+
+-- actor: what one actor did
+t.actor = %(actor)s
+
+-- key: what was done with one key
+t.key_id = %(key)s
+
+-- topics: what happened, by topic
+t.topic = ANY (%(topics)s)
+
+-- asset: what happened to one asset
+t.originator_id = %(asset)s
+
+-- job: what happened to one job, and to every asset that was ever said to be made by it
+t.originator_id IN (
+    SELECT %(job)s::uuid
+    UNION ALL
+    SELECT named.originator_id FROM queries.{audit_trail} AS named
+     WHERE named.refs @> ARRAY['job:' || %(job)s::uuid] AND starts_with(named.topic, 'asset.')
+)
+
+-- references: what names all of these references
+t.refs @> %(references)s::text[]
+
+-- text: whose words contain a text
+t.text_search LIKE %(text)s
+
+-- since: from a time on (the position of that time, which the order's index serves)
+t.position > %(since)s
+
+-- until: before a time
+t.position <= %(until)s
+
+-- correlation_id: what one request did
+t.correlation_id = %(correlation_id)s

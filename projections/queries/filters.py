@@ -1,0 +1,157 @@
+"""Filters of lists, zips and purges: one model each for HTTP, the command line and SQL. All criteria must hold."""
+
+from typing import Annotated, Any, Final, Self
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, Field, model_validator
+
+from domain.asset.events import AssetStatus, Sha256
+from domain.asset.inputs import Tag
+from domain.event import event_types
+from domain.job.events import JobStatus
+from domain.media import MediaKind
+from domain.model import SchemaMembers
+from domain.reference import ALIASES, Reference, ReferenceText, distinct
+from domain.text import OutsideId, Text
+from domain.utc_time import UtcTime
+from projections.select import SHORTEST_SEARCH
+
+MOST_REFERENCES: Final = 200
+
+Ids = list[OutsideId]
+SearchText = Annotated[Text, SchemaMembers({"minLength": SHORTEST_SEARCH})]
+ACTOR_PATTERN = r"^(user|worker|system):[^\u0000]{1,512}$"
+ActorText = Annotated[
+    Text,
+    Field(pattern=ACTOR_PATTERN, examples=["user:u_42"]),
+    SchemaMembers({"pattern": ACTOR_PATTERN}),
+]
+
+
+def known_topic(topic: str) -> str:
+    """The topic itself; ValueError if no event has it."""
+    if topic not in event_types():
+        raise ValueError(f"no event has this topic; there are {', '.join(sorted(event_types()))}")
+    return topic
+
+
+Topic = Annotated[str, AfterValidator(known_topic), SchemaMembers({"enum": sorted(event_types())})]
+
+
+class Filter(BaseModel):
+    """Criteria that may be absent. A subclass for HTTP adds parameters that are no criteria, such as a page's limit."""
+
+    def criteria(self, filter_type: "type[Filter]") -> dict[str, Any]:
+        """The criteria of the filter type that are set, repetitions left out: a cursor is bound to them."""
+        values = {name: getattr(self, name, None) for name in filter_type.model_fields}
+        criteria = {name: value for name, value in values.items() if value not in (None, [])}
+        return {name: list(dict.fromkeys(it)) if isinstance(it, list) else it for name, it in criteria.items()}
+
+
+class TimesFilter(Filter):
+    """When the first event was, and the last one."""
+
+    created_after: UtcTime | None = None
+    created_before: UtcTime | None = None
+    updated_after: UtcTime | None = Field(default=None, description="Whose last event is later than this.")
+    updated_before: UtcTime | None = None
+
+
+class ReferenceFilter(Filter):
+    """Filters by reference. Repeat one to ask for several at once."""
+
+    ref: list[ReferenceText] = Field(default=[], description="Any reference, written `kind:id`.")
+    workflow_id: Ids = Field(default_factory=list)
+    node_id: Ids = Field(default_factory=list)
+    job_id: list[OutsideId] = Field(default=[], max_length=4, description="A job's id, or its `run`.")
+    run: Ids = Field(default_factory=list)
+    conversation_id: Ids = Field(default_factory=list)
+    message_id: Ids = Field(default_factory=list)
+    agent: Ids = Field(default_factory=list)
+    tool: Ids = Field(default_factory=list)
+    tool_call_id: Ids = Field(default_factory=list)
+    response_id: Ids = Field(default_factory=list)
+    container_id: Ids = Field(default_factory=list)
+    provider_file_id: Ids = Field(default_factory=list)
+    provider: Ids = Field(default_factory=list)
+    model: Ids = Field(default_factory=list)
+    client_id: Ids = Field(default_factory=list)
+    campaign_id: Ids = Field(default_factory=list)
+    world_id: Ids = Field(default_factory=list)
+    claim_id: Ids = Field(default_factory=list)
+    entity_id: Ids = Field(default_factory=list)
+    source_chunk_id: Ids = Field(default_factory=list)
+    source_id: Ids = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def are_not_too_many(self) -> Self:
+        if len(self.references()) > MOST_REFERENCES:
+            raise ValueError(f"at most {MOST_REFERENCES} references can be asked for at once")
+        return self
+
+    def references(self) -> tuple[Reference, ...]:
+        """Every reference asked for, but jobs, which have two names each."""
+        aliases = (pair for pair in ALIASES if pair[0] != "job_id")
+        aliased = (Reference(kind=kind, id=id_) for alias, kind in aliases for id_ in getattr(self, alias))
+        return distinct((*self.ref, *aliased))
+
+
+class AssetFilter(TimesFilter, ReferenceFilter):
+    """Which assets: all that is given must hold. Repeat a reference filter to ask for several at once."""
+
+    status: AssetStatus | None = Field(default=None, description="Absent: all but deleted ones.")
+    media_kind: MediaKind | None = None
+    tag: list[Tag] = Field(default=[], description="Repeat it to ask for several.")
+    creator: ActorText | None = Field(default=None, description="Who recorded it, written `type:id`.")
+    subject: OutsideId | None = Field(default=None, description="The person whose data it holds.")
+    sha256: Sha256 | None = Field(default=None, description="The digest of its content.")
+    content_type: Annotated[Text, Field(min_length=1, max_length=255)] | None = Field(
+        default=None, description="How its media type begins, in any case.", examples=["image/"]
+    )
+    name: SearchText | None = Field(default=None, description="Part of the name, at least 2 characters, in any case.")
+
+
+class PurgeFilter(AssetFilter):
+    """Which assets the command line purges."""
+
+    deleted_before: UtcTime | None = None
+
+
+class JobFilter(TimesFilter, ReferenceFilter):
+    """Which jobs to list: all that is given must hold. Repeat a reference filter to ask for several at once."""
+
+    status: JobStatus | None = None
+    media_kind: MediaKind | None = None
+    requester: Text | None = Field(default=None, description="Who requested it, written `type:id`.")
+    subject: OutsideId | None = None
+    error: SearchText | None = Field(
+        default=None, description="Part of the error message, at least 2 characters, any case."
+    )
+
+
+class AuditFilter(Filter):
+    """Which entries of the audit trail to list: all that is given must hold."""
+
+    actor: ActorText | None = Field(default=None, description="Who acted, written `type:id`.")
+    key: UUID | None = Field(
+        default=None, description="The key that it was done with, by its id, whoever that says has acted."
+    )
+    topic: list[Topic] = Field(default=[], description="What happened; repeat it to ask for any of several.")
+    asset: UUID | None = Field(default=None, description="The asset it happened to.")
+    job: UUID | None = Field(
+        default=None,
+        description="The job it happened to, or that made the asset it happened to: all events of the job, and of "
+        "every asset recorded with the reference `job:ID` or ever linked to it, also before and after that.",
+    )
+    ref: list[ReferenceText] = Field(
+        default=[],
+        description="A reference that the event itself names, written `kind:id`; repeat it to ask for several at once.",
+    )
+    text: SearchText | None = Field(
+        default=None,
+        description="Part of what people wrote in the event, at least 2 characters, in any case: a reason, a name, "
+        "a file name, a description, a tag, a hold, the message of a failure.",
+    )
+    since: UtcTime | None = Field(default=None, description="From this time on.")
+    until: UtcTime | None = Field(default=None, description="Before this time.")
+    correlation_id: Text | None = Field(default=None, min_length=1, description="The request id it came with.")

@@ -1,0 +1,85 @@
+-- jobs: the jobs of the session's tenant
+SELECT * FROM queries.{jobs} AS j
+
+-- count: how many of them
+SELECT count(*) FROM queries.{jobs} AS j
+
+-- created_desc: the newest first
+ORDER BY j.created_position DESC
+
+-- created_asc: the oldest first
+ORDER BY j.created_position
+
+-- updated_desc: the last changed first
+ORDER BY j.position DESC
+
+-- updated_asc: the last changed last
+ORDER BY j.position
+
+-- after_created_desc: what comes after the last page
+j.created_position < %(after)s
+
+-- after_created_asc: what comes after the last page
+j.created_position > %(after)s
+
+-- after_updated_desc: what comes after the last page
+j.position < %(after)s
+
+-- after_updated_asc: what comes after the last page
+j.position > %(after)s
+
+-- status: of one status
+j.status = %(status)s
+
+-- media_kind: that make one kind
+j.media_kind = %(media_kind)s
+
+-- requester: requested by one actor
+j.created_by = %(requester)s
+
+-- subject: whose data one person's is
+j.subject = %(subject)s
+
+-- created_after: requested after a time (the position of that time, which the order's index serves)
+j.created_position > %(created_after)s
+
+-- created_before: requested before a time
+j.created_position <= %(created_before)s
+
+-- updated_after: last changed after a time
+j.position > %(updated_after)s
+
+-- updated_before: last changed before a time
+j.position <= %(updated_before)s
+
+-- error: whose error message contains a text
+j.error_search LIKE %(error)s
+
+-- job: of the ledger's id or of the engine's own
+(j.job_id = {as_id}::uuid OR j.run = {as_run})
+
+-- rarest_first: references by how many jobs have them, the fewest first; more than `many` are not counted
+SELECT asked.ordinal, counted.jobs
+  FROM unnest(%(kinds)s::text[], %(ids)s::text[]) WITH ORDINALITY AS asked (kinds, id, ordinal)
+ CROSS JOIN LATERAL (
+    SELECT count(*) AS jobs FROM (
+        SELECT FROM queries.{job_references} AS r
+         WHERE r.kind = ANY (string_to_array(asked.kinds, ',')) AND r.id = asked.id LIMIT %(many)s
+    ) AS those
+ ) AS counted
+ ORDER BY counted.jobs, asked.ordinal
+
+-- has_rare: that have a reference which few have: those are found first
+j.job_id = ANY (ARRAY(
+    SELECT r.job_id FROM queries.{job_references} AS r WHERE r.kind = ANY ({kinds}) AND r.id = {id}
+))
+
+-- has: that have a reference (one condition for each of several)
+EXISTS (SELECT FROM queries.{job_references} AS r
+         WHERE r.job_id = j.job_id AND r.kind = {kind} AND r.id = {id})
+
+-- has_others: that have all of many references, counted for each candidate
+(SELECT count(*) FROM unnest(%(kinds)s::text[], %(ids)s::text[]) AS asked (kinds, id)
+  WHERE EXISTS (SELECT FROM queries.{job_references} AS r
+                 WHERE r.job_id = j.job_id AND r.kind = ANY (string_to_array(asked.kinds, ','))
+                   AND r.id = asked.id)) = cardinality(%(kinds)s::text[])

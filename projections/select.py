@@ -1,0 +1,159 @@
+"""Filtered lists as SQL: conditions, times that become positions, and references in the order of their rarity."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, LiteralString, NamedTuple
+
+from psycopg.sql import Composable, Composed
+
+from domain.errors import LedgerError
+from domain.reference import Reference
+from domain.text import searchable
+from infra.connections import Connection
+from projections import sql_composition
+
+SHORTEST_SEARCH = 2
+MOST_JOINS = 4
+MANY = 200
+"""A reference with fewer members leads: to check each of them takes a millisecond or two."""
+
+
+class SearchTooShortError(LedgerError):
+    """A search needs at least 2 characters."""
+
+
+def _escaped(text: str) -> str:
+    """The text as a LIKE pattern without wildcards."""
+    for wild in ("\\", "%", "_"):
+        text = text.replace(wild, "\\" + wild)
+    return text
+
+
+def prefix_pattern(text: str) -> str:
+    """The LIKE pattern that finds the text at the beginning."""
+    return f"{_escaped(text)}%"
+
+
+def search_pattern(text: str) -> str:
+    """The LIKE pattern that finds the text anywhere, in any case. SearchTooShortError."""
+    if len(text) < SHORTEST_SEARCH:
+        raise SearchTooShortError
+    return f"%{_escaped(searchable(text))}%"
+
+
+class Moment(NamedTuple):
+    """A time that stands for the last position at it, or before it if `exclusive`."""
+
+    at: datetime
+    exclusive: bool
+
+
+class Pointer(NamedTuple):
+    """A reference that a list is filtered by, of any of some kinds."""
+
+    kinds: tuple[str, ...]
+    id: str
+
+
+class Pointers(NamedTuple):
+    """References that a list is filtered by, all of them, with the statements of its read model.
+
+    A rare reference leads: its members are selected first, and checked for the others. Common references are joined,
+    up to a few, since planning many joins takes longer than counting the others for each candidate. The members of
+    each are counted before: statistics do not know of an id that is frequent as another kind.
+    """
+
+    statements: Mapping[str, LiteralString]
+    pointers: tuple[Pointer, ...]
+
+
+@dataclass
+class Select:
+    """A filtered list as SQL fragments with their parameters.
+
+    `moments` become parameters, and `pointers` conditions, by questions that are asked before the list is.
+    """
+
+    statement: LiteralString
+    order: LiteralString
+    conditions: list[Composable] = field(default_factory=list)
+    parameters: dict[str, Any] = field(default_factory=dict)
+    moments: dict[str, Moment] = field(default_factory=dict)
+    pointers: Pointers | None = None
+
+    def where(self, condition: LiteralString, **parameters: object) -> None:
+        """List only what meets the condition."""
+        self.conditions.append(sql_composition.fragment(condition))
+        self.parameters |= parameters
+
+    def where_present(self, condition: LiteralString, name: str, value: object) -> None:
+        """List only what meets the condition, unless its parameter is None."""
+        if value is not None:
+            self.where(condition, **{name: value})
+
+    def where_moment(self, condition: LiteralString, name: str, at: datetime | None, *, exclusive: bool) -> None:
+        """List only what meets the condition, unless the time is None; its parameter is the position of that time."""
+        if at is not None:
+            self.where(condition)
+            self.moments[name] = Moment(at, exclusive)
+
+    def where_each(self, condition: LiteralString, each: Iterable[dict[str, object]]) -> None:
+        """List only what meets the condition with each of the sets of parameters, written `{name}` in it."""
+        for parameters in each:
+            number = len(self.conditions)  # of no other condition, whichever statement it comes from
+            self.conditions.append(sql_composition.numbered(condition, number, list(parameters)))
+            self.parameters |= {f"{name}_{number}": value for name, value in parameters.items()}
+
+    def where_references(self, statements: Mapping[str, LiteralString], pointers: Sequence[Pointer]) -> None:
+        """List only what has all the references, by the read model's statements `rarest_first`, `has` and others."""
+        if pointers:
+            self.pointers = Pointers(statements, tuple(pointers))
+
+    def plan_references(self, connection: Connection) -> None:
+        """Turn the references into conditions, after asking which of them are the rarest."""
+        if self.pointers is None:
+            return
+        (statements, pointers), self.pointers = self.pointers, None
+        parameters = {"kinds": [",".join(p.kinds) for p in pointers], "ids": [p.id for p in pointers], "many": MANY}
+        rows = connection.execute(statements["rarest_first"], parameters).fetchall()
+        rarest, *others = ordered = [pointers[ordinal - 1] for ordinal, _ in rows]
+        if rows[0][1] < MANY:
+            self.where_each(statements["has_rare"], [{"kinds": list(rarest.kinds), "id": rarest.id}])
+            ordered = others
+        self._join(statements, ordered[:MOST_JOINS])
+        if counted := ordered[MOST_JOINS:]:
+            self.where(
+                statements["has_others"], kinds=[",".join(p.kinds) for p in counted], ids=[p.id for p in counted]
+            )
+
+    def _join(self, statements: Mapping[str, LiteralString], joined: Iterable[Pointer]) -> None:
+        """A single kind is compared by equality: PostgreSQL does not know that rows of several are in order."""
+        for pointer in joined:
+            single = len(pointer.kinds) == 1
+            kinds = {"kind": pointer.kinds[0]} if single else {"kinds": list(pointer.kinds)}
+            self.where_each(statements["has" if single else "has_of_kinds"], [{**kinds, "id": pointer.id}])
+
+    def count(self, connection: Connection, statement: LiteralString) -> int:
+        """The number of rows, by a statement that counts them."""
+        query = sql_composition.conditioned(statement, self.conditions)
+        (row,) = connection.execute(query, self.parameters, prepare=False).fetchall()
+        return int(row[0])
+
+    def rows(self, connection: Connection, limit: int) -> list[tuple[Any, ...]]:
+        """At most `limit` rows.
+
+        With parameters it is never prepared: after a few executions PostgreSQL would keep one plan for all values, the
+        rare and the common.
+        """
+        cursor, prepare = connection.cursor(binary=True), False if self.parameters else None
+        return cursor.execute(self.query(), {**self.parameters, "limit": limit}, prepare=prepare).fetchall()
+
+    def query(self) -> Composed:
+        """The statement, with the parameters of the conditions and `limit`."""
+        return sql_composition.filtered(self.statement, self.conditions, self.order)
+
+
+def pointers(references: Iterable[Reference]) -> list[Pointer]:
+    """The references as filters."""
+    return [Pointer((reference.kind,), reference.id) for reference in references]

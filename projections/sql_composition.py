@@ -1,0 +1,79 @@
+"""The only place where SQL is put together: from identifiers of our own and fragments of our own, never from text."""
+
+from collections.abc import Sequence
+from typing import Any, LiteralString
+
+from psycopg import sql
+
+from projections.projection import Table
+
+
+def load(table: Table[Any]) -> sql.Composed:
+    """Selects rows by key; its parameters are one array per column of the key."""
+    arrays = sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(_type(t))) for t in table.key.values())
+    return sql.SQL("SELECT {columns} FROM unnest({arrays}) AS keys ({key}) JOIN {table} AS t USING ({key})").format(
+        columns=_names(table.columns), arrays=arrays, key=_names(tuple(table.key)), table=_table(table)
+    )
+
+
+def delete(table: Table[Any]) -> sql.Composed:
+    """Deletes rows by key; its parameters are one array per column of the key."""
+    arrays = sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(_type(t))) for t in table.key.values())
+    same = sql.SQL(" AND ").join(sql.SQL("t.{0} = keys.{0}").format(sql.Identifier(c)) for c in table.key)
+    return sql.SQL("DELETE FROM {table} AS t USING unnest({arrays}) AS keys ({key}) WHERE {same}").format(
+        table=_table(table), arrays=arrays, key=_names(tuple(table.key)), same=same
+    )
+
+
+def copy_in(table: Table[Any]) -> sql.Composed:
+    """Copies whole rows in."""
+    return sql.SQL("COPY {} ({}) FROM STDIN").format(_table(table), _names(table.columns))
+
+
+def drop(table_name: str) -> sql.Composed:
+    """Drops the table and the view over it, if they are there."""
+    view, table = sql.Identifier("queries", table_name), sql.Identifier("read_models", table_name)
+    return sql.SQL("DROP VIEW IF EXISTS {}; DROP TABLE IF EXISTS {}").format(view, table)
+
+
+def analyze(table: Table[Any]) -> sql.Composed:
+    """Tells the planner what the table holds."""
+    return sql.SQL("ANALYZE {}").format(_table(table))
+
+
+def vacuum(table: Table[Any]) -> sql.Composed:
+    """Tells indexes which pages hold nothing but rows that everyone sees; not in a transaction."""
+    return sql.SQL("VACUUM {}").format(_table(table))
+
+
+def fragment(text: LiteralString) -> sql.SQL:
+    """A condition from a `.sql` file."""
+    return sql.SQL(text)
+
+
+def numbered(text: LiteralString, number: int, names: Sequence[str]) -> sql.Composed:
+    """A condition that occurs several times, its parameters `{name}` numbered apart."""
+    return sql.SQL(text).format(**{name: sql.Placeholder(f"{name}_{number}") for name in names})
+
+
+def filtered(statement: LiteralString, conditions: Sequence[sql.Composable], order: LiteralString) -> sql.Composed:
+    """A select with all the conditions, in an order, limited by the parameter `limit`."""
+    return sql.SQL("{} {} LIMIT %(limit)s").format(conditioned(statement, conditions), sql.SQL(order))
+
+
+def conditioned(statement: LiteralString, conditions: Sequence[sql.Composable]) -> sql.Composed:
+    """A select with all the conditions."""
+    where = sql.SQL(" AND ").join(conditions) if conditions else sql.SQL("true")
+    return sql.SQL("{} WHERE {}").format(sql.SQL(statement), where)
+
+
+def _table(table: Table[Any]) -> sql.Identifier:
+    return sql.Identifier("read_models", table.name)
+
+
+def _names(columns: Sequence[str]) -> sql.Composed:
+    return sql.SQL(", ").join(map(sql.Identifier, columns))
+
+
+def _type(name: str) -> LiteralString:
+    return {"uuid": "uuid", "text": "text", "integer": "integer", "bigint": "bigint"}[name]

@@ -1,0 +1,32 @@
+"""Help comes at once: the command line imports what a command needs when the command is used."""
+
+import subprocess
+import sys
+
+import pytest
+
+from api.cli.lazy_commands import LazyCommand
+from api.cli.main import COMMANDS
+
+HEAVY = ("PIL", "av", "fastapi", "httpx", "minio", "psycopg", "pydantic", "starlette", "structlog", "uvicorn")
+HELP = """
+import sys
+from api.cli.main import main
+sys.argv = ["asset-ledger", "--help"]
+try:
+    main()
+finally:
+    print("LOADED", *sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+
+
+def test_help_loads_nothing_that_is_slow_to_import() -> None:
+    printed = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, check=True).stdout
+    help_, _, loaded = printed.partition("LOADED ")
+    assert [command.name for command in COMMANDS if f" {command.name} " not in help_] == []
+    assert set(loaded.split()) & set(HEAVY) == set()
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_the_summary_of_a_command_is_the_first_paragraph_of_its_help(command: LazyCommand) -> None:
+    assert command.short_help == " ".join(command.help.partition("\n\n")[0].split())
