@@ -47,6 +47,8 @@ from domain.json_documents import MAX_SAFE_INTEGER
 
 MOST_BODIES = 64
 MOST_FETCHING = 16
+MOST_PAGES = 64
+"""Files of the description's pages that are sent at once: nobody needs a key for them, and each holds a descriptor."""
 MOST_WAITING = 256
 MOST_OF_A_URL = 32
 
@@ -135,6 +137,7 @@ def _set_places(app: FastAPI) -> None:
     app.state.asking = Places(connections, "are under way")
     app.state.downloading = Places(connections, "read content", url=MOST_OF_A_URL)
     app.state.memory = Places(MOST_MEMORY, "bring bodies")
+    app.state.pages = Places(MOST_PAGES, "load the pages of the description")
     app.state.waiting = Places(MOST_WAITING, "wait for a position")
     app.state.taking = Threads(Places(MOST_BODIES, "bring content", url=1))
     app.state.fetching = Threads(Places(MOST_FETCHING, "fetch from URLs"))

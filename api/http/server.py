@@ -22,6 +22,8 @@ BACKLOG = 4_096
 ACCEPTED_AT_ONCE = 32
 """How many connections are accepted before any is counted."""
 TICKS_A_SECOND = 10
+ABORT_SECONDS = 1
+"""How long requests may take to notice that their connection was cut. Then they are cancelled."""
 
 _LOGGERS = ("uvicorn.error", "asyncio")
 
@@ -46,7 +48,7 @@ class _Server(uvicorn.Server):
                 backlog=ACCEPTED_AT_ONCE,
                 timeout_keep_alive=bounds.kept,
                 h11_max_incomplete_event_size=READ_OF_HEAD,
-                timeout_graceful_shutdown=ANSWER_SECONDS,
+                timeout_graceful_shutdown=ANSWER_SECONDS + ABORT_SECONDS,
             )
         )
         self._app = app
@@ -74,6 +76,16 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
         for connection in list(self.server_state.connections):
             connection.transport.abort()
+
+    async def _wait_tasks_to_complete(self) -> None:
+        """Wait for the requests under way; cut the connections of those that take too long."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await super()._wait_tasks_to_complete()
+        except TimeoutError:
+            for connection in list(self.server_state.connections):
+                connection.transport.abort()
+            await super()._wait_tasks_to_complete()
 
     def _report(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         if isinstance(context.get("exception"), OSError) and "socket.accept()" in context["message"]:

@@ -4,6 +4,7 @@ import os
 import resource
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -16,7 +17,7 @@ from structlog.testing import capture_logs
 
 from api.cli import stop_deadline
 from api.composition import Services, connected
-from api.http.app import create_app
+from api.http.app import MOST_PAGES, create_app
 from api.http.connections import Bounds
 from api.http.server import STOP_SECONDS, listening, serving
 from domain.event import Actor
@@ -266,6 +267,15 @@ def test_an_answer_that_nobody_takes_is_given_up(client: Client, services: Servi
             stack.enter_context(closing(stalled))
         assert app.state.asking.present == 5
         until(lambda: app.state.asking.present == 0)
+
+
+def test_pages_that_nobody_reads_leave_descriptors_to_others(client: Client, url: str) -> None:
+    asked = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n"
+    with ExitStack() as stack:
+        unread = [stack.enter_context(closing(opened(url, asked))) for _ in range(MOST_PAGES + 8)]
+        began = Counter(connection.recv(12)[9:] for connection in unread)
+        assert client.get("/v1/assets").status_code == 200
+    assert began == {b"200": MOST_PAGES, b"503": 8}
 
 
 def test_an_answer_that_is_taken_slowly_is_not_given_up(client: Client, services: Services) -> None:

@@ -4,7 +4,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from fastapi import APIRouter, HTTPException, Response
+from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse
 
 router = APIRouter(include_in_schema=False)
@@ -54,8 +54,9 @@ def redoc() -> Response:
 
 
 @router.get("/docs/{name}")
-def asset(name: str) -> Response:
-    """A script, a style or a picture of the pages."""
+async def asset(request: Request, name: str) -> Response:
+    """A script, a style or a picture of the pages. ServiceUnavailableError while too many are being loaded."""
+    request.state.held.enter_context(request.app.state.pages.place())
     if name == "start.js":
         return Response(_START, media_type="text/javascript", headers=_HEADERS)
     if name not in _SERVED:

@@ -104,3 +104,16 @@ def test_a_stop_waits_for_no_stream_and_for_no_long_poll(
         for stream in streams:
             with closing(stream):
                 to_the_end(stream)
+
+
+def test_half_a_request_is_cut_by_a_stop_without_an_answer(
+    settings: Settings, databases: Databases, key: str, tmp_path: Path
+) -> None:
+    head = f"POST /v1/assets HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Length: 9\r\n"
+    with serve(environment(settings, databases), tmp_path / "log") as served:
+        half = opened(served.url, head.encode() + b"Content-Type: application/json\r\n\r\n{")
+        assert seconds_to_stop(served) < STOP_SECONDS
+        with closing(half):
+            assert to_the_end(half) == b""
+        assert served.process.returncode == 0
+        assert "Traceback" not in served.log.read_text()
