@@ -85,12 +85,13 @@ def test_many_who_complete_an_upload_at_once_record_once_what_was_verified(clien
     asset_id = pending(client)
     upload = begin(client, asset_id)
     send(upload, CASTLE)
+    path = f"/v1/assets/{asset_id}/uploads/{upload['id']}/complete"
     with ThreadPoolExecutor(6) as pool:
-        completing = [pool.submit(complete, client, upload) for _ in range(5)]
+        completing = [pool.submit(client.http.post, path, json={}) for _ in range(5)]
         pool.submit(send, upload, b"something else")
         answers = [one.result().status_code for one in completing]
     assert 200 in answers
-    assert set(answers) <= {200, 404, 409}
+    assert set(answers) <= {200, 404, 409, 503}  # an S3 server may refuse to copy what is being overwritten
     assert [event["topic"] for event in client.history(asset_id)] == ["asset.created", "asset.content_stored"]
     assert (
         sha256(streamed(client, asset_id).content) == client.get(f"/v1/assets/{asset_id}").json()["content"]["sha256"]
