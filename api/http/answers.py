@@ -1,5 +1,7 @@
 """What answers about assets and jobs have in common: the headers that say which version they show, and refusals."""
 
+from typing import TypeVar
+
 from fastapi import Request, Response
 
 from api.http.problems import BodyCutShortError
@@ -17,19 +19,21 @@ from domain.errors import (
 TAKING = (ContentMismatchError, ContentTooLargeError, ContentTypeRefusedError, BodyCutShortError, TooManyConflictsError)
 OF_AN_ASSET = (AssetNotFoundError, AssetDeletedError)
 
-
-def seen(response: Response, asset: Asset) -> Asset:
-    """The asset as the body, its revision as the ETag, its position for reads that must see it."""
-    response.headers["ETag"] = f'"{asset.revision}"'
-    response.headers["Ledger-Position"] = str(asset.position)
-    return asset
+Shown = TypeVar("Shown", Asset, Job)
 
 
-def seen_job(response: Response, job: Job) -> Job:
-    """The job as the body, its revision as the ETag, its position for reads that must see it."""
-    response.headers["ETag"] = f'"{job.revision}"'
-    response.headers["Ledger-Position"] = str(job.position)
-    return job
+def seen(response: Response, shown: Shown) -> Shown:
+    """The asset or job as the body, its revision as the ETag, its position for reads that must see it."""
+    response.headers["ETag"] = f'"{shown.revision}"'
+    response.headers["Ledger-Position"] = str(shown.position)
+    return shown
+
+
+def recorded(response: Response, shown: Shown, *, is_new: bool) -> Shown:
+    """The same for an asset or job that a request names or makes: 201 if it is new, and where it is."""
+    response.status_code = 201 if is_new else 200
+    response.headers["Location"] = f"/v1/{'assets' if isinstance(shown, Asset) else 'jobs'}/{shown.id}"
+    return seen(response, shown)
 
 
 def reachable(request: Request, url: str) -> str:

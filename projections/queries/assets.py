@@ -1,24 +1,20 @@
 """Reads of `assets`: the list with its filters. One asset by id is folded from the log instead, so it is current."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from uuid import UUID
 
 from infra.database import Database
-from infra.sql import load_statements
 from projections.asset_references.fold import ASSET_REFERENCES
 from projections.assets.fold import ASSETS, AssetRow
-from projections.catalogue import with_tables
-from projections.list_transaction import list_transaction, refuse_rebuilding, require_whole
-from projections.paging import NEWEST_FIRST, Keyset, Order, Page, page
+from projections.list_transaction import refuse_rebuilding, require_whole
+from projections.paging import NEWEST_FIRST, Order, Page
 from projections.queries.filters import AssetFilter, PurgeFilter
+from projections.queries.row_list import RowList, list_statements
 from projections.select import Pointer, Select, pointers, prefix_pattern, search_pattern
 
-_SQL = with_tables(load_statements(__file__, "assets.sql"))
-_COLUMNS = AssetRow._fields
+_SQL = list_statements(__file__, "assets.sql")
+_LIST = RowList(_SQL, ASSETS, ASSET_REFERENCES)
 _PAGE = 200
-READ = (ASSETS, ASSET_REFERENCES)
-"""The read models that the list is read from."""
 
 
 def list_assets(
@@ -30,13 +26,8 @@ def list_assets(
     order: Order = NEWEST_FIRST,
 ) -> Page[AssetRow]:
     """A page of assets. SearchTooShortError, CursorError."""
-    keyset = Keyset(tenant_id, selected.criteria(PurgeFilter) | asdict(order))
-    select = asset_select(selected, order)
-    if cursor is not None:
-        select.where(_SQL[f"after_{order.name}"], after=keyset.decode(cursor))
-    with list_transaction(database, tenant_id, select, READ) as (connection, rebuilding):
-        rows = page(select, connection, keyset, limit, _COLUMNS.index(order.column))
-    return Page(list(map(AssetRow._make, rows.items)), rows.next, rebuilding)
+    criteria = selected.criteria(PurgeFilter)
+    return _LIST.page(database, tenant_id, asset_select(selected, order), criteria, limit, cursor, order)
 
 
 def every_asset(database: Database, tenant_id: UUID, selected: AssetFilter) -> Iterator[AssetRow]:
@@ -44,7 +35,7 @@ def every_asset(database: Database, tenant_id: UUID, selected: AssetFilter) -> I
 
     ReadModelRebuildingError at once, or where a later page would not show everything; SearchTooShortError.
     """
-    require_whole(database, tenant_id, READ)
+    require_whole(database, tenant_id, _LIST.read)
     return _every(database, tenant_id, selected)
 
 
@@ -61,9 +52,7 @@ def _every(database: Database, tenant_id: UUID, selected: AssetFilter) -> Iterat
 
 def count_assets(database: Database, tenant_id: UUID, selected: AssetFilter) -> int:
     """How many assets the filter finds. SearchTooShortError."""
-    select = asset_select(selected)
-    with list_transaction(database, tenant_id, select, READ) as (connection, _):
-        return select.count(connection, _SQL["count"])
+    return _LIST.count(database, tenant_id, asset_select(selected))
 
 
 def asset_select(selected: AssetFilter, order: Order = NEWEST_FIRST) -> Select:

@@ -4,30 +4,6 @@ SELECT * FROM queries.{assets} AS a
 -- count: how many of them
 SELECT count(*) FROM queries.{assets} AS a
 
--- created_desc: the newest first
-ORDER BY a.created_position DESC
-
--- created_asc: the oldest first
-ORDER BY a.created_position
-
--- updated_desc: the last changed first
-ORDER BY a.position DESC
-
--- updated_asc: the last changed last
-ORDER BY a.position
-
--- after_created_desc: what comes after the last page
-a.created_position < %(after)s
-
--- after_created_asc: what comes after the last page
-a.created_position > %(after)s
-
--- after_updated_desc: what comes after the last page
-a.position < %(after)s
-
--- after_updated_asc: what comes after the last page
-a.position > %(after)s
-
 -- live: all but deleted ones
 a.status <> 'deleted'
 
@@ -51,18 +27,6 @@ a.content_type LIKE %(content_type)s
 
 -- tags: with all of these tags
 a.tags @> %(tags)s::text[]
-
--- created_after: recorded after a time (the position of that time, which the order's index serves)
-a.created_position > %(created_after)s
-
--- created_before: recorded before a time
-a.created_position <= %(created_before)s
-
--- updated_after: last changed after a time
-a.position > %(updated_after)s
-
--- updated_before: last changed before a time
-a.position <= %(updated_before)s
 
 -- deleted_before: deleted since before a time
 a.deleted_at < %(deleted_before)s

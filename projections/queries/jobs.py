@@ -1,23 +1,18 @@
 """Reads of `jobs`: the list with its filters. One job by id is folded from the log instead, so it is current."""
 
-from dataclasses import asdict
 from uuid import UUID
 
 from domain.identity import uuid_or_none
 from infra.database import Database
-from infra.sql import load_statements
-from projections.catalogue import with_tables
 from projections.job_references.fold import JOB_REFERENCES
 from projections.jobs.fold import JOBS, JobRow
-from projections.list_transaction import list_transaction
-from projections.paging import NEWEST_FIRST, Keyset, Order, Page, page
+from projections.paging import NEWEST_FIRST, Order, Page
 from projections.queries.filters import JobFilter
+from projections.queries.row_list import RowList, list_statements
 from projections.select import Select, pointers, search_pattern
 
-_SQL = with_tables(load_statements(__file__, "jobs.sql"))
-_COLUMNS = JobRow._fields
-READ = (JOBS, JOB_REFERENCES)
-"""The read models that the list is read from."""
+_SQL = list_statements(__file__, "jobs.sql")
+_LIST = RowList(_SQL, JOBS, JOB_REFERENCES)
 
 
 def list_jobs(
@@ -29,20 +24,13 @@ def list_jobs(
     order: Order = NEWEST_FIRST,
 ) -> Page[JobRow]:
     """A page of jobs. SearchTooShortError, CursorError."""
-    keyset = Keyset(tenant_id, selected.criteria(JobFilter) | asdict(order))
-    select = job_select(selected, order)
-    if cursor is not None:
-        select.where(_SQL[f"after_{order.name}"], after=keyset.decode(cursor))
-    with list_transaction(database, tenant_id, select, READ) as (connection, rebuilding):
-        rows = page(select, connection, keyset, limit, _COLUMNS.index(order.column))
-    return Page(list(map(JobRow._make, rows.items)), rows.next, rebuilding)
+    criteria = selected.criteria(JobFilter)
+    return _LIST.page(database, tenant_id, job_select(selected, order), criteria, limit, cursor, order)
 
 
 def count_jobs(database: Database, tenant_id: UUID, selected: JobFilter) -> int:
     """How many jobs the filter finds."""
-    select = job_select(selected)
-    with list_transaction(database, tenant_id, select, READ) as (connection, _):
-        return select.count(connection, _SQL["count"])
+    return _LIST.count(database, tenant_id, job_select(selected))
 
 
 def job_select(selected: JobFilter, order: Order = NEWEST_FIRST) -> Select:

@@ -4,30 +4,6 @@ SELECT * FROM queries.{jobs} AS j
 -- count: how many of them
 SELECT count(*) FROM queries.{jobs} AS j
 
--- created_desc: the newest first
-ORDER BY j.created_position DESC
-
--- created_asc: the oldest first
-ORDER BY j.created_position
-
--- updated_desc: the last changed first
-ORDER BY j.position DESC
-
--- updated_asc: the last changed last
-ORDER BY j.position
-
--- after_created_desc: what comes after the last page
-j.created_position < %(after)s
-
--- after_created_asc: what comes after the last page
-j.created_position > %(after)s
-
--- after_updated_desc: what comes after the last page
-j.position < %(after)s
-
--- after_updated_asc: what comes after the last page
-j.position > %(after)s
-
 -- status: of one status
 j.status = %(status)s
 
@@ -39,18 +15,6 @@ j.created_by = %(requester)s
 
 -- subject: whose data one person's is
 j.subject = %(subject)s
-
--- created_after: requested after a time (the position of that time, which the order's index serves)
-j.created_position > %(created_after)s
-
--- created_before: requested before a time
-j.created_position <= %(created_before)s
-
--- updated_after: last changed after a time
-j.position > %(updated_after)s
-
--- updated_before: last changed before a time
-j.position <= %(updated_before)s
 
 -- error: whose error message contains a text
 j.error_search LIKE %(error)s

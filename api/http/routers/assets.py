@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Response
 
 from api.application.policies import CREATING
-from api.http.answers import seen
+from api.http.answers import recorded, seen
 from api.http.conditions import AskedVersion, IdempotencyKey, at_least
 from api.http.dependencies import CallerAssetCreation, CallerAssets
 from api.http.paging import Paged, SortedQuery, tell_rebuilding
@@ -53,9 +53,7 @@ def create_asset(new: NewAsset, creation: CallerAssetCreation, response: Respons
     """
     row, created = creation.create(new, key)
     asset = Asset.of(row)
-    response.status_code = 201 if created else 200
-    response.headers["Location"] = f"/v1/assets/{asset.id}"
-    return seen(response, asset)
+    return recorded(response, asset, is_new=created)
 
 
 @router.get(

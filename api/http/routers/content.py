@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from api.application.content.lookup import ContentObject, StoredContents, size_of
 from api.application.policies import CREATING
-from api.http.answers import OF_AN_ASSET, TAKING, seen
+from api.http.answers import OF_AN_ASSET, TAKING, recorded, seen
 from api.http.authentication import holders, services
 from api.http.byte_ranges import RangeRefusedError
 from api.http.byte_responses import disposition, download, unchanged
@@ -81,9 +81,7 @@ async def upload_asset(request: Request, intake: CallerIntake, response: Respons
         return Asset.of(row), created
 
     asset, created = await receive(request, take, *holders(request))
-    response.status_code = 201 if created else 200
-    response.headers["Location"] = f"/v1/assets/{asset.id}"
-    return seen(response, asset)
+    return recorded(response, asset, is_new=created)
 
 
 @router.put(

@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from api.application.policies import ASKING, CREATING
-from api.http.answers import seen_job
+from api.http.answers import seen
 from api.http.conditions import IdempotencyKey, IfMatch
 from api.http.dependencies import CallerJobs
 from api.http.problems import documented
@@ -62,7 +62,7 @@ def heartbeat(job_id: UUID, request: HeartbeatRequest, jobs: CallerJobs) -> Leas
 def start_job(job_id: UUID, command: AttemptCommand, jobs: CallerJobs, if_match: IfMatch, response: Response) -> Job:
     """Begin an attempt without a lease: for engines that keep track of their workers themselves."""
     row = jobs.change(job_id, lambda job, context: job.start(context, command.attempt), command.reason, if_match)
-    return seen_job(response, Job.of(row))
+    return seen(response, Job.of(row))
 
 
 @router.post(
@@ -82,14 +82,14 @@ def succeed_job(job_id: UUID, completion: Completion, jobs: CallerJobs, if_match
 
     New assets take over the job's references and scope. Repeating the same completion gives the same answer.
     """
-    return seen_job(response, Job.of(jobs.succeed(job_id, completion, if_match)))
+    return seen(response, Job.of(jobs.succeed(job_id, completion, if_match)))
 
 
 @router.post("/{job_id}/fail", responses=documented(*ANY_CHANGE))
 def fail_job(job_id: UUID, failure: Failure, jobs: CallerJobs, if_match: IfMatch, response: Response) -> Job:
     """End an attempt without assets."""
     row = jobs.change(job_id, lambda job, context: job.fail(context, failure), failure.reason, if_match)
-    return seen_job(response, Job.of(row))
+    return seen(response, Job.of(row))
 
 
 @router.post("/{job_id}/cancel", responses=documented(*ANY_CHANGE))
@@ -103,11 +103,11 @@ def cancel_job(
     """Call a job off, queued or running. A worker names its attempt."""
     asked = command or Cancellation()
     row = jobs.change(job_id, lambda job, context: job.cancel(context, asked.attempt), asked.reason, if_match)
-    return seen_job(response, Job.of(row))
+    return seen(response, Job.of(row))
 
 
 @router.post("/{job_id}/requeue", responses=documented(*ANY_CHANGE, *ASKING))
 def requeue_job(job_id: UUID, command: AttemptCommand, jobs: CallerJobs, if_match: IfMatch, response: Response) -> Job:
     """Let the next attempt begin: the running one is lost, or the last one failed or was cancelled."""
     row = jobs.change(job_id, lambda job, context: job.requeue(context, command.attempt), command.reason, if_match)
-    return seen_job(response, Job.of(row))
+    return seen(response, Job.of(row))

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Response
 
 from api.application.policies import ASKING
-from api.http.answers import seen_job
+from api.http.answers import recorded, seen
 from api.http.conditions import AskedVersion, IdempotencyKey, at_least
 from api.http.dependencies import CallerJobs
 from api.http.paging import Paged, SortedQuery, tell_rebuilding
@@ -43,9 +43,7 @@ def request_job(new: NewJob, jobs: CallerJobs, response: Response, key: Idempote
     """
     row, created = jobs.request(new, key)
     job = Job.of(row)
-    response.status_code = 201 if created else 200
-    response.headers["Location"] = f"/v1/jobs/{job.id}"
-    return seen_job(response, job)
+    return recorded(response, job, is_new=created)
 
 
 @router.get(
@@ -64,7 +62,7 @@ def list_jobs(jobs: CallerJobs, query: Annotated[JobQuery, Depends(queried(JobQu
 @router.get("/{job_id}", responses=documented(JobNotFoundError, BeyondHeadError))
 def get_job(job_id: UUID, jobs: CallerJobs, response: Response, version: AskedVersion) -> Job:
     """Read a job as it is now, at a revision, or at a moment. Always current: folded from the log."""
-    return seen_job(response, Job.of(jobs.job(job_id, version.revision, version.as_of)))
+    return seen(response, Job.of(jobs.job(job_id, version.revision, version.as_of)))
 
 
 @router.get("/{job_id}/events", responses=documented(JobNotFoundError, CursorError), dependencies=[Depends(at_least())])

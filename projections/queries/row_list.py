@@ -1,0 +1,61 @@
+"""What the lists of assets and of jobs share: their orders, pages and totals."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Generic, LiteralString, TypeVar
+from uuid import UUID
+
+from infra.database import Database
+from infra.sql import load_statements
+from projections.catalogue import with_tables
+from projections.list_transaction import list_transaction
+from projections.paging import Keyset, Order, Page, page
+from projections.projection import Projection
+from projections.select import Select
+
+_SQL = load_statements(__file__, "row_list.sql")
+Row = TypeVar("Row")
+
+
+def list_statements(module_file: str, name: str) -> dict[str, LiteralString]:
+    """The statements of a list from the `.sql` file beside its module, with those that all lists share."""
+    return _SQL | with_tables(load_statements(module_file, name))
+
+
+@dataclass(frozen=True)
+class RowList(Generic[Row]):
+    """A list of one read model's rows."""
+
+    statements: Mapping[str, LiteralString]
+    listed: Projection[Row]
+    references: Projection[Any]
+
+    @property
+    def read(self) -> tuple[Projection[Any], ...]:
+        """The read models that the list is read from."""
+        return self.listed, self.references
+
+    def page(
+        self,
+        database: Database,
+        tenant_id: UUID,
+        select: Select,
+        criteria: dict[str, Any],
+        limit: int,
+        cursor: str | None,
+        order: Order,
+    ) -> Page[Row]:
+        """A page of what is selected; its cursors hold for these criteria and order alone. CursorError."""
+        keyset = Keyset(tenant_id, criteria | asdict(order))
+        if cursor is not None:
+            select.where(self.statements[f"after_{order.name}"], after=keyset.decode(cursor))
+        table = self.listed.table
+        with list_transaction(database, tenant_id, select, self.read) as (connection, rebuilding):
+            rows = page(select, connection, keyset, limit, table.columns.index(order.column))
+        row: Any = table.row
+        return Page(list(map(row._make, rows.items)), rows.next, rebuilding)
+
+    def count(self, database: Database, tenant_id: UUID, select: Select) -> int:
+        """The number of all rows that are selected."""
+        with list_transaction(database, tenant_id, select, self.read) as (connection, _):
+            return select.count(connection, self.statements["count"])
