@@ -4,6 +4,7 @@ import json
 import os
 import time
 
+from api.cli import logging_setup
 from api.composition import open_services
 from benchmarks.memory import peak_megabytes
 from infra.settings import Settings
@@ -13,6 +14,7 @@ from projections.engine.rebuild import rebuild
 
 def main() -> None:
     """Rebuild, and print the events folded, the seconds it took, and the most megabytes in use."""
+    logging_setup.configure()
     with open_services(Settings(follow=False)) as services:
         started = time.perf_counter()
         events = rebuild(services.engine, PROJECTIONS["assets"])

@@ -54,27 +54,28 @@ def _headers(
 
 async def session(request: Request) -> Session:
     """A session with the tenant whose key the request brings. UnauthenticatedError, ReservedActorError."""
-    known: Session | None = getattr(request.state, "session", None)
+    state = request.scope["state"]
+    known: Session | None = state.get("session")
     if known is None:
-        known = request.state.session = await _session(request)
+        known = state["session"] = await _session(request, state)
     return known
 
 
-async def _session(request: Request) -> Session:
-    made_of = services(request)
-    caller = await _caller(made_of, request)
+async def _session(request: Request, state: dict[str, Any]) -> Session:
+    shared = services(request)
+    caller = await _caller(shared, request)
     if caller is None:
         raise UnauthenticatedError
     causation_id = request.headers.get("X-Causation-ID")
     if causation_id is not None and not REQUEST_ID.fullmatch(causation_id):
         raise BadHeaderError("X-Causation-ID must be 1 to 64 letters, digits, dots, hyphens or underscores.")
     actor = request.headers.get("X-Actor")
-    request.state.holders = Holder("tenant", caller.tenant_id), Holder("key", caller.authenticated.key)
-    request.state.held.enter_context(request.app.state.asking.place(*request.state.holders))
-    return made_of.session(
+    state["holders"] = both = Holder("tenant", caller.tenant_id), Holder("key", caller.authenticated.key)
+    state["held"].enter_context(request.app.state.asking.place(*both))
+    return shared.session(
         caller.tenant_id,
         check_unreserved(parse_actor(actor) if actor is not None else caller.authenticated.holder),
-        request.state.request_id,
+        state["request_id"],
         causation_id,
         caller.authenticated,
     )
@@ -102,7 +103,7 @@ async def key_holds(request: Request) -> Callable[[], bool]:
 
 def holders(request: Request) -> tuple[Holder, ...]:
     """Those whose share of what all callers use the request takes; none before the caller is known."""
-    known: tuple[Holder, ...] = getattr(request.state, "holders", ())
+    known: tuple[Holder, ...] = request.scope["state"].get("holders", ())
     return known
 
 

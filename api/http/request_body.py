@@ -1,12 +1,10 @@
 """A request whose body is read whole: within its route's size, within a time, and within the memory of all bodies."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from fastapi import HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from starlette.requests import ClientDisconnect
 
 from api.application.content.verified_stream import BLOCK, SLOWEST
 from api.application.places import Places
@@ -43,25 +41,27 @@ class WholeBodyRequest(Request):
         if declared.isdigit() and int(declared) > limit:
             raise _too_large(limit)
         try:
-            chunks = [chunk async for chunk in self._arriving(limit)]
+            return await self._arriving(limit)
         except TimeoutError:
             raise BodyStalledError from None
-        except ClientDisconnect:
-            raise BodyCutShortError from None
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    async def _arriving(self, limit: int) -> AsyncIterator[bytes]:
+    async def _arriving(self, limit: int) -> bytes:
         idle, now, size = services(self).rules.idle_time.total_seconds(), asyncio.get_running_loop().time, 0
-        latest = now() + SLOWEST * idle
+        latest, chunks, more = now() + SLOWEST * idle, list[bytes](), True
         async with asyncio.timeout(idle) as patience:
-            async for chunk in self.stream():
+            while more:
+                message = await self.receive()
+                if message["type"] == "http.disconnect":
+                    raise BodyCutShortError
+                chunk, more = message.get("body", b""), message.get("more_body", False)
                 size += len(chunk)
                 if size > limit:
                     raise _too_large(limit)
                 self._hold(len(chunk))
-                patience.reschedule(min(now() + idle, latest + SLOWEST * idle * (size // BLOCK)))
-                if chunk:
-                    yield chunk
+                chunks.append(chunk)
+                if more:
+                    patience.reschedule(min(now() + idle, latest + SLOWEST * idle * (size // BLOCK)))
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def _hold(self, size: int) -> None:
         """Count bytes as held until the request has been answered."""

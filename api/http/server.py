@@ -45,6 +45,7 @@ class _Server(uvicorn.Server):
                 log_level="warning",
                 access_log=False,
                 proxy_headers=False,
+                server_header=False,
                 backlog=ACCEPTED_AT_ONCE,
                 timeout_keep_alive=bounds.kept,
                 h11_max_incomplete_event_size=READ_OF_HEAD,

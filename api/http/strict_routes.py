@@ -59,7 +59,7 @@ class StrictRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler, behind the checks. A dependency would take several times as long, and comes after the body."""
-        handle = super().get_route_handler()
+        handle = self.answering()
         needs_key, has_ids = self.path_format.startswith("/v1/"), bool(self.param_convertors)
         brings_body = not {*(self.methods or ())} <= {"GET", "HEAD"}
 
@@ -77,6 +77,10 @@ class StrictRoute(APIRoute):
             return await handle(request)
 
         return handler
+
+    def answering(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler behind the checks, which resolves the parameters and calls the endpoint."""
+        return super().get_route_handler()
 
     def _check(self, request: Request) -> None:
         description: Description = request.app.state.description
