@@ -27,10 +27,10 @@ from api.importers import folder, jsonl
 from api.importers.nodetool import read
 from api.workers.worker import own_session
 from domain.errors import ServiceUnavailableError
-from tests.api.content.test_content import with_content
-from tests.api.content.test_purging import store_down
-from tests.api.workers import claim
 from tests.conftest import Client
+from tests.http.content.test_content import with_content
+from tests.http.content.test_purging import store_down
+from tests.http.job_requests import claim
 from tests.importers.databases import ASSET, JOB, SCHEMA, Nodetool
 from tests.importers.outcomes import assets, counted
 

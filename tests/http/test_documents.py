@@ -1,0 +1,261 @@
+"""Documents too large for an event come back whole, and leave nothing behind that nobody knows."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from api.application.asset_creation import AssetCreation
+from api.application.assets import Assets
+from api.application.content.purges import Purges
+from api.application.jobs import Jobs
+from api.composition import Services
+from api.workers.worker import own_session
+from domain.asset.inputs import NewAsset
+from domain.job.inputs import NewJob
+from infra.event_log.mapper import MAX_ENTRY
+from projections.assets.fold import ASSETS
+from projections.engine.rebuild import rebuild
+from projections.jobs.fold import JOBS
+from tests.conftest import Client, new_tenant
+from tests.http.assertions import path, topics
+from tests.http.content.test_purging import objects
+from tests.http.job_requests import IMAGE, act, ask, asked, body, claim, done, read
+from tests.http.job_requests import topics as job_topics
+from tests.projections.tables import catch_up, contents
+
+Json = dict[str, Any]
+
+
+def large(size: int, what: str = "ä") -> Json:
+    """A document of about so many bytes."""
+    return {"nested": [{"text": what * (size // 2)}, None, 1.5, True], "first": "z", "a": 1}
+
+
+HALF_A_MEGABYTE = large(500_000)
+
+
+@pytest.fixture
+def purging(services: Services, client: Client) -> Purges:
+    """Purges and sweeps of the client's tenant."""
+    return Purges(own_session(services, client.tenant_id))
+
+
+def rows(services: Services, client: Client) -> int:
+    """How many objects of the client's tenant may be in the store without the log knowing of them."""
+    with services.database.transaction(client.tenant_id) as connection:
+        return len(connection.execute("SELECT FROM ledger.uploads").fetchall())
+
+
+def is_reference(value: Any) -> bool:
+    return set(value) == {"$document"} and set(value["$document"]) == {"id", "sha256", "size"}
+
+
+def test_half_a_megabyte_of_metadata_comes_back_whole_now_and_at_a_revision(client: Client, services: Services) -> None:
+    made = client.create(metadata=HALF_A_MEGABYTE, prompt_spec={"prompt": "a castle"})
+    assert made["metadata"] == HALF_A_MEGABYTE
+    changed = client.call("PATCH", path(made), json={"metadata": {"small": 1}}).json()
+    assert changed["metadata"] == {"small": 1}
+    client.call("PATCH", path(made), json={"name": "Castle"})
+    assert client.get(path(made)).json()["metadata"] == {"small": 1}
+    for moment in ({"revision": 1}, {"as_of": made["position"]}):
+        then = client.get(path(made), **moment).json()
+        assert (then["metadata"], then["prompt_spec"]) == (HALF_A_MEGABYTE, {"prompt": "a castle"})
+        assert list(then["metadata"]) == list(HALF_A_MEGABYTE)
+    assert len(objects(services, client)) == 1
+    assert rows(services, client) == 0
+
+
+def test_metadata_can_become_large_and_the_same_again_changes_nothing(client: Client, services: Services) -> None:
+    asset = client.create(prompt_spec=large(30_000))
+    for _ in range(2):
+        answer = client.call("PATCH", path(asset), json={"metadata": large(60_000)}, headers={"If-Match": "*"})
+        assert (answer.status_code, answer.json()["revision"]) == (200, 2)
+        assert answer.json()["metadata"] == large(60_000)
+    assert client.get(path(asset)).json()["prompt_spec"] == large(30_000)
+    assert len(objects(services, client)) == 1
+    other = client.call("PATCH", path(asset), json={"metadata": large(60_000, "ö")}).json()
+    assert (other["revision"], other["metadata"]) == (3, large(60_000, "ö"))
+    assert client.get(path(asset), revision=2).json()["metadata"] == large(60_000)
+
+
+def test_lists_and_histories_show_a_reference(client: Client) -> None:
+    asset = client.create(metadata=HALF_A_MEGABYTE)
+    client.call("PATCH", path(asset), json={"metadata": None})
+    job = asked(client, snapshot=HALF_A_MEGABYTE)
+    (listed,) = client.page("/v1/jobs")["items"]
+    created, described = client.history(asset["id"])
+    (made,) = [change["after"] for change in created["changes"] if change["field"] == "metadata"]
+    (gone,) = [change["before"] for change in described["changes"] if change["field"] == "metadata"]
+    assert is_reference(listed["snapshot"])
+    assert is_reference(made)
+    assert gone == made
+    assert read(client, job)["snapshot"] == HALF_A_MEGABYTE
+    fed = client.get("/v1/events", topics="asset.created").json()[0]["data"]
+    assert fed["metadata"] == made
+    assert fed["documents"] == [made["$document"]["id"]]
+
+
+def test_a_reference_is_not_taken_for_a_document(client: Client) -> None:
+    asset = client.create(metadata=large(60_000))
+    (listed,) = client.page()["items"]
+    answer = client.call("PATCH", path(asset), json={"metadata": listed["metadata"]})
+    assert answer.status_code == 422
+    assert "send the document itself" in answer.text
+    assert client.get(path(asset)).json()["metadata"] == large(60_000)
+
+
+def test_a_job_s_snapshot_comes_back_whole_from_a_read_and_a_claim(client: Client) -> None:
+    snapshot, prompt = large(300_000), {"prompt": "p" * 30_000}
+    job = asked(client, snapshot=snapshot, prompt_spec=prompt)
+    assert job["snapshot"] == read(client, job)["snapshot"] == snapshot
+    (claimed,) = claim(client)
+    assert (claimed["id"], claimed["status"], claimed["revision"]) == (job["id"], "running", 2)
+    assert (claimed["snapshot"], claimed["prompt_spec"]) == (snapshot, prompt)
+    ended = done(client, job, "succeed", attempt=1, assets=[IMAGE | {"metadata": HALF_A_MEGABYTE}])
+    assert ended["snapshot"] == snapshot
+    assert client.get(f"/v1/assets/{ended['assets'][0]}").json()["metadata"] == HALF_A_MEGABYTE
+    assert read(client, job, revision=1)["snapshot"] == snapshot
+
+
+def test_repeating_a_completion_with_a_large_document_gives_the_same_answer(client: Client) -> None:
+    job = asked(client)
+    claim(client)
+    said: Json = {"attempt": 1, "assets": [IMAGE | {"metadata": large(60_000)}, IMAGE | {"metadata": large(70_000)}]}
+    assert done(client, job, "succeed", **said) == done(client, job, "succeed", **said)
+    other: Json = {"attempt": 1, "assets": [IMAGE | {"metadata": large(60_000, "ö")}]}
+    assert act(client, job, "succeed", **other).status_code == 409
+
+
+def test_identical_large_requests_are_one_job(client: Client, services: Services) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: ask(client, snapshot=HALF_A_MEGABYTE), range(8)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert all(answer.json()["snapshot"] == HALF_A_MEGABYTE for answer in answers)
+    assert job_topics(client, body(answers[0])) == ["requested"]
+    assert len(objects(services, client)) == 1
+    assert rows(services, client) == 0
+    assert ask(client, snapshot=large(500_000, "ö")).json()["id"] != answers[0].json()["id"]
+
+
+def test_a_key_records_an_asset_with_a_large_document_once(client: Client, services: Services) -> None:
+    def create(metadata: Json) -> tuple[int, Json]:
+        said = {"media": {"media_kind": "image"}, "metadata": metadata}
+        answer = client.call("POST", "/v1/assets", json=said, headers={"Idempotency-Key": "k"})
+        return answer.status_code, answer.json()
+
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: create(HALF_A_MEGABYTE), range(8)))
+    assert sorted(status for status, _ in made) == [200] * 7 + [201]
+    assert all(asset == made[0][1] for _, asset in made)
+    assert create(large(500_000, "ö"))[0] == 409
+    assert topics(client, made[0][1]) == ["asset.created"]
+    assert len(objects(services, client)) == 1
+
+
+def test_a_batch_takes_large_documents_and_an_item_that_is_refused_leaves_none(
+    client: Client, services: Services
+) -> None:
+    refused = IMAGE | {"metadata": large(60_000), "references": [f"message:{n}{'🏰' * 500}" for n in range(200)]}
+    items = [IMAGE | {"metadata": large(50_000 + n)} for n in range(3)]
+    told = client.call("POST", "/v1/assets/batch", json=[*items, refused]).json()["results"]
+    assert [result["status"] for result in told] == [201, 201, 201, 422]
+    for item, result in zip(items, told, strict=False):
+        assert client.get(f"/v1/assets/{result['asset']['id']}").json()["metadata"] == item["metadata"]
+    assert len(objects(services, client)) == 3
+    assert rows(services, client) == 0
+
+
+def test_an_asset_may_come_with_a_large_document_and_its_bytes(client: Client, services: Services) -> None:
+    asset = b'{"media": {"media_kind": "file"}, "metadata": {"text": "' + b"x" * 60_000 + b'"}}'
+    answer = client.call("POST", "/v1/assets/upload", files={"asset": (None, asset), "file": ("a.bin", b"bytes")})
+    assert answer.status_code == 201, answer.text
+    assert client.get(path(answer.json())).json()["metadata"] == {"text": "x" * 60_000}
+    again = client.call("PUT", path(answer.json(), "content"), content=b"other bytes")
+    assert (again.status_code, again.json()["metadata"]) == (200, {"text": "x" * 60_000})
+    assert len(objects(services, client)) == 3
+    assert rows(services, client) == 0
+
+
+def test_every_change_of_an_asset_answers_with_its_documents(client: Client) -> None:
+    asset = client.create(metadata=HALF_A_MEGABYTE)
+    for method, below, said in (
+        ("PATCH", (), {"json": {"name": "Castle"}}),
+        ("POST", ("links",), {"json": {"references": ["message:m_91"]}}),
+        ("DELETE", ("links",), {"params": {"ref": "message:m_91"}}),
+        ("POST", ("restore",), {}),
+    ):
+        answer = client.call(method, path(asset, *below), **said)
+        assert (answer.status_code, answer.json()["metadata"]) == (200, HALF_A_MEGABYTE)
+
+
+def test_what_a_policy_refuses_leaves_no_document(client: Client, services: Services) -> None:
+    client.call("PUT", "/v1/policy", json={"required_references": ["client"]})
+    said = {"media": {"media_kind": "image"}, "metadata": HALF_A_MEGABYTE}
+    assert client.call("POST", "/v1/assets", json=said).status_code == 422
+    assert ask(client, snapshot=HALF_A_MEGABYTE).status_code == 422
+    assert objects(services, client) == []
+    assert rows(services, client) == 0
+
+
+def test_nothing_of_a_document_is_in_the_store_in_the_clear(client: Client, services: Services) -> None:
+    client.create(metadata={"text": "secret " * 10_000}, subject="u_ann")
+    (key,) = objects(services, client)
+    with services.store.open(key) as chunks:
+        stored = b"".join(chunks)
+    assert b"secret" not in stored
+    assert len(stored) == 12 + len(b'{"text":"' + b"secret " * 10_000 + b'"}') + 16
+
+
+def test_nobody_else_gets_a_document(client: Client, clients: Callable[..., Client], services: Services) -> None:
+    asset, other = client.create(metadata=HALF_A_MEGABYTE), clients()
+    theirs = other.create(metadata=HALF_A_MEGABYTE)
+    assert other.get(path(asset)).status_code == 404
+    (ours,), (others,) = objects(services, client), objects(services, other)
+    with services.store.open(ours) as chunks:
+        services.store.write(others, chunks)
+    assert is_reference(other.get(path(theirs)).json()["metadata"])
+    assert client.get(path(asset)).json()["metadata"] == HALF_A_MEGABYTE
+
+
+def test_rebuilt_rows_are_the_same_and_need_no_store(quiet: Services) -> None:
+    session = own_session(quiet, new_tenant(quiet))
+    asset = AssetCreation(session).create(NewAsset.model_validate(IMAGE | {"metadata": HALF_A_MEGABYTE}))[0]
+    Jobs(session).request(NewJob(media_kind="image", snapshot=large(300_000)), None)
+    assert asset.metadata == HALF_A_MEGABYTE
+    catch_up(quiet)
+    live = [contents(quiet, projection) for projection in (ASSETS, JOBS)]
+    for key, _ in list(quiet.store.objects(f"{session.tenant_id}/")):
+        quiet.store.delete(key)
+    for projection in (ASSETS, JOBS):
+        rebuild(quiet.engine, projection)
+    assert [contents(quiet, projection) for projection in (ASSETS, JOBS)] == live
+    assert all(len(table) < 10_000 for table in live)
+
+
+sizes = st.none() | st.integers(0, 30) | st.integers(20_000, 42_000) | st.integers(60_000, 1_000_000)
+
+
+def test_whatever_the_sizes_the_event_fits_and_what_is_read_is_what_was_given(quiet: Services) -> None:
+    session = own_session(quiet, new_tenant(quiet))
+
+    @settings(max_examples=40, suppress_health_check=list(HealthCheck))
+    @given(st.tuples(sizes, sizes, sizes), st.sampled_from(["x", "ä", '"', "\n"]), st.none() | st.just("u_ann"))
+    def check(of: tuple[int | None, int | None, int | None], sign: str, subject: str | None) -> None:
+        one, two, three = (None if size is None else {sign: sign * (size // len(f"{sign!r}"))} for size in of)
+        said = {"metadata": one, "prompt_spec": two, "subject": subject}
+        made = AssetCreation(session).create(NewAsset.model_validate(IMAGE | said))[0]
+        found = Assets(session).asset(made.asset_id)
+        assert (made.metadata, made.prompt_spec) == (found.metadata, found.prompt_spec) == (one, two)
+        job = Jobs(session).request(NewJob(media_kind="image", prompt_spec=two, snapshot=three, subject=subject), None)
+        asked = Jobs(session).job(job[0].job_id)
+        assert (asked.prompt_spec, asked.snapshot) == (two, three)
+        for id_ in (made.asset_id, asked.job_id):
+            for entry in session.log.recorder.select_events(id_):
+                assert len(entry.state) <= MAX_ENTRY
+
+    check()
