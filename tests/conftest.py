@@ -60,11 +60,11 @@ def cluster() -> Iterator[EmbeddedCluster]:
 @pytest.fixture(scope="session")
 def template(cluster: EmbeddedCluster, settings: Settings) -> Databases:
     """Databases with every migration and every read model's tables, to clone from."""
-    made = create_databases(cluster)
-    made.migrate()
-    with connected(settings.model_copy(update={"follow": False}), made):
+    migrated = create_databases(cluster)
+    migrated.migrate()
+    with connected(settings.model_copy(update={"follow": False}), migrated):
         pass
-    return made
+    return migrated
 
 
 @pytest.fixture(scope="session")
@@ -99,21 +99,21 @@ def cloned(cluster: EmbeddedCluster, _template: Databases) -> Iterator[Databases
 @pytest.fixture
 def databases(cluster: EmbeddedCluster, template: Databases) -> Iterator[Databases]:
     """Databases of this test's own."""
-    with cloned(cluster, template) as made:
-        yield made
+    with cloned(cluster, template) as clones:
+        yield clones
 
 
 @pytest.fixture
 def quiet(databases: Databases, settings: Settings) -> Iterator[Services]:
     """A ledger of this test's own, whose projections move only when the test moves them."""
-    with connected(settings.model_copy(update={"follow": False}), databases) as made:
-        yield made
+    with connected(settings.model_copy(update={"follow": False}), databases) as ledger:
+        yield ledger
 
 
 @pytest.fixture(scope="session")
 def services(cluster: EmbeddedCluster, template: Databases, settings: Settings) -> Iterator[Services]:
     """The ledger that the tests of this worker share, each as a tenant of its own."""
-    with cloned(cluster, template) as made, connected(settings, made) as services:
+    with cloned(cluster, template) as clones, connected(settings, clones) as services:
         yield services
 
 
@@ -215,7 +215,7 @@ class Served(NamedTuple):
 @contextmanager
 def served_with(cluster: EmbeddedCluster, template: Databases, settings: Settings) -> Iterator[Served]:
     """A ledger with these settings, on databases of its own."""
-    with cloned(cluster, template) as made, served_on(made, settings) as served:
+    with cloned(cluster, template) as clones, served_on(clones, settings) as served:
         yield served
 
 
@@ -270,15 +270,15 @@ def on_s3(cluster: EmbeddedCluster, template: Databases, s3_settings: Settings) 
 @pytest.fixture(scope="session", params=["directory", "s3"])
 def of_a_store(request: pytest.FixtureRequest) -> Settings:
     """Settings with each of the stores, for a test that changes others of them."""
-    found: Settings = request.getfixturevalue({"directory": "settings", "s3": "s3_settings"}[request.param])
-    return found
+    store_settings: Settings = request.getfixturevalue({"directory": "settings", "s3": "s3_settings"}[request.param])
+    return store_settings
 
 
 @pytest.fixture(params=["directory", "s3"])
 def served(request: pytest.FixtureRequest) -> Served:
     """A ledger on each of the stores."""
-    found: Served = request.getfixturevalue(f"on_{request.param}")
-    return found
+    ledger: Served = request.getfixturevalue(f"on_{request.param}")
+    return ledger
 
 
 def empty_log(services: Services) -> UUID:

@@ -50,7 +50,7 @@ def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedPro
     )
 
 
-def told(environment: dict[str, str], *arguments: str) -> str:
+def output(environment: dict[str, str], *arguments: str) -> str:
     """What a command prints that must succeed."""
     ended = run(environment, *arguments)
     assert ended.returncode == 0, ended.stderr
@@ -58,8 +58,8 @@ def told(environment: dict[str, str], *arguments: str) -> str:
 
 
 def test_a_tenant_is_opened_given_a_key_served_and_replayed(environment: dict[str, str]) -> None:
-    tenant = told(environment, "tenant", "create", "acme")
-    key = told(environment, "key", "issue", "acme", "--holder", "worker:comfy-1")
+    tenant = output(environment, "tenant", "create", "acme")
+    key = output(environment, "key", "issue", "acme", "--holder", "worker:comfy-1")
     server = subprocess.Popen([PROGRAM, "serve", "--port", "0"], env=environment, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
     url = re.findall(r"serving on (\S+);", server.stdout.readline())[0]
@@ -70,22 +70,22 @@ def test_a_tenant_is_opened_given_a_key_served_and_replayed(environment: dict[st
     server.send_signal(signal.SIGTERM)
     server.communicate(timeout=30)
 
-    timeline = told(environment, "replay", asset["id"], "--tenant", "acme")
+    timeline = output(environment, "replay", asset["id"], "--tenant", "acme")
     for words in ("asset.created", "by worker:comfy-1", "name: – → Castle", "asset.described", "why: chosen"):
         assert words in timeline
-    events = [json.loads(line) for line in told(environment, "replay", asset["id"], "--json").splitlines()]
+    events = [json.loads(line) for line in output(environment, "replay", asset["id"], "--json").splitlines()]
     assert [event["topic"] for event in events] == ["asset.created", "asset.described"]
-    assert tenant in told(environment, "tenant", "list")
-    assert "worker:comfy-1" in told(environment, "key", "list", "acme")
-    assert "rebuilt assets: 4 events" in told(environment, "projections", "rebuild", "assets")
-    assert "rebuilt assets: 4 events" in told(environment, "projections", "rebuild", "assets", "--restart")
-    assert "│ 0      │ ok" in told(environment, "projections", "lag")
-    assert told(environment, "migrate") == "nothing to do: the databases are up to date"
+    assert tenant in output(environment, "tenant", "list")
+    assert "worker:comfy-1" in output(environment, "key", "list", "acme")
+    assert "rebuilt assets: 4 events" in output(environment, "projections", "rebuild", "assets")
+    assert "rebuilt assets: 4 events" in output(environment, "projections", "rebuild", "assets", "--restart")
+    assert "│ 0      │ ok" in output(environment, "projections", "lag")
+    assert output(environment, "migrate") == "nothing to do: the databases are up to date"
 
 
 def test_serve_takes_back_a_job_whose_worker_is_not_heard_of(environment: dict[str, str]) -> None:
-    told(environment, "tenant", "create", "abandoned")
-    key = told(environment, "key", "issue", "abandoned", "--holder", "worker:comfy-1")
+    output(environment, "tenant", "create", "abandoned")
+    key = output(environment, "key", "issue", "abandoned", "--holder", "worker:comfy-1")
     server = subprocess.Popen([PROGRAM, "serve", "--port", "0"], env=environment, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
     url = re.findall(r"serving on (\S+);", server.stdout.readline())[0]
@@ -120,33 +120,33 @@ def test_a_mistake_is_answered_in_one_line_that_helps(
 
 
 def test_a_policy_is_shown_set_and_set_again_from_what_was_shown(environment: dict[str, str], tmp_path: Path) -> None:
-    told(environment, "tenant", "create", "careful")
-    assert json.loads(told(environment, "tenant", "policy", "careful"))["closed_kinds"] == []
+    output(environment, "tenant", "create", "careful")
+    assert json.loads(output(environment, "tenant", "policy", "careful"))["closed_kinds"] == []
     file = tmp_path / "policy.json"
     file.write_text('{"closed_kinds": ["claim"], "allowed_tags": {"image": ["final"]}}')
-    shown = told(environment, "tenant", "policy", "careful", "--set", str(file), "--reason", "one catalogue")
+    shown = output(environment, "tenant", "policy", "careful", "--set", str(file), "--reason", "one catalogue")
     assert json.loads(shown) == {
         "required_references": [],
         "allowed_tags": {"image": ["final"]},
         "closed_kinds": ["claim"],
     }
     file.write_text(shown)
-    assert told(environment, "tenant", "policy", "careful", "--set", str(file)) == shown
+    assert output(environment, "tenant", "policy", "careful", "--set", str(file)) == shown
     file.write_text('{"closed": []}')
     refused = run(environment | {"COLUMNS": "200"}, "tenant", "policy", "careful", "--set", str(file))
     assert refused.returncode == 2
     assert "closed: Extra inputs are not permitted" in refused.stderr
-    assert told(environment, "tenant", "policy", "careful") == shown
+    assert output(environment, "tenant", "policy", "careful") == shown
 
 
 def test_a_folder_is_imported_and_what_cannot_be_is_listed(environment: dict[str, str], tmp_path: Path) -> None:
     environment |= {"ASSET_LEDGER_CONTENT_STORE": (tmp_path / "store").as_uri()}
-    told(environment, "tenant", "create", "brought")
+    output(environment, "tenant", "create", "brought")
     media = tmp_path / "media"
     media.mkdir()
     (media / "a.txt").write_text("a")
     imported = ["content", "import", str(media), "--tenant", "brought"]
-    assert told(environment, *imported) == "1 imported, 0 known already, 0 refused"
+    assert output(environment, *imported) == "1 imported, 0 known already, 0 refused"
     (media / "b.txt").symlink_to(media / "a.txt")
     again = run(environment, *imported)
     assert (again.returncode, again.stdout.splitlines()) == (
@@ -169,7 +169,7 @@ def test_half_given_settings_are_refused_by_name(environment: dict[str, str]) ->
 def test_the_demo_tells_its_story_ends_and_leaves_nothing_running() -> None:
     directory = Path(tempfile.mkdtemp(prefix="ledger-"))
     directory.chmod(0o755)
-    story = told(os.environ | {"COLUMNS": "120"}, "demo", "--once", "--port", "0", "--data", str(directory))
+    story = output(os.environ | {"COLUMNS": "120"}, "demo", "--once", "--port", "0", "--data", str(directory))
     for words in (
         "castle.png",
         "Castle at dusk",
@@ -188,7 +188,7 @@ def test_the_demo_tells_its_story_ends_and_leaves_nothing_running() -> None:
 
 
 def test_projections_run_follows_what_others_record(environment: dict[str, str], running: EmbeddedCluster) -> None:
-    told(environment, "tenant", "create", "followed")
+    output(environment, "tenant", "create", "followed")
     follower = subprocess.Popen([PROGRAM, "projections", "run"], env=environment, stdout=subprocess.PIPE, text=True)
     assert follower.stdout is not None
     assert "following" in follower.stdout.readline()

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.cli.test_commands import data, environment, run, running, told
+from tests.cli.test_commands import data, environment, output, run, running
 
 __all__ = ["data", "environment", "running"]
 PURGE = ("content", "purge", "--tenant", "bytes")
@@ -25,18 +25,18 @@ def store(environment: dict[str, str], tmp_path: Path) -> Path:
     lines.write_text(
         '{"path": "a.txt", "workflow_id": "w1", "tags": ["old"]}\n{"path": "a.txt", "id": "b", "workflow_id": "w2"}\n'
     )
-    told(environment, "content", "import", str(lines), "--tenant", "bytes")
+    output(environment, "content", "import", str(lines), "--tenant", "bytes")
     return Path(urlsplit(environment["ASSET_LEDGER_CONTENT_STORE"]).path) / "objects"
 
 
 def test_content_is_purged_and_compared_with_the_log(environment: dict[str, str], store: Path) -> None:
     refused = run(environment, *PURGE)
     assert (refused.returncode, "Give at least one filter" in refused.stderr) == (1, True)
-    assert told(environment, *PURGE, "--workflow", "w1", "--dry-run") == "would purge 1 assets with 12 bytes"
-    assert told(environment, *PURGE, "--deleted-days", "0") == "purging 0 assets with 0 bytes"
-    assert told(environment, *PURGE, "--tag", "old", "--kind", "document") == "purging 1 assets with 12 bytes"
-    assert told(environment, *PURGE, "--ref", "workflow:w1") == "purging 0 assets with 0 bytes"
-    assert told(environment, *RECONCILE) == MATCHING
+    assert output(environment, *PURGE, "--workflow", "w1", "--dry-run") == "would purge 1 assets with 12 bytes"
+    assert output(environment, *PURGE, "--deleted-days", "0") == "purging 0 assets with 0 bytes"
+    assert output(environment, *PURGE, "--tag", "old", "--kind", "document") == "purging 1 assets with 12 bytes"
+    assert output(environment, *PURGE, "--ref", "workflow:w1") == "purging 0 assets with 0 bytes"
+    assert output(environment, *RECONCILE) == MATCHING
     (left,) = [path for path in store.rglob("*") if path.is_file()]
     left.write_bytes(b"cut")
     stray = left.with_name("[red]a very long name" + 20 * " of a file" + "\n.txt")
@@ -53,10 +53,10 @@ def test_content_is_purged_and_compared_with_the_log(environment: dict[str, str]
     ]
     assert compared.returncode == 1
     left.write_bytes(b"twelve bytes")
-    assert told(environment, *RECONCILE, "--repair").endswith(
+    assert output(environment, *RECONCILE, "--repair").endswith(
         "removed 1 orphans, 0 missing, 0 damaged, 0 uploads swept"
     )
-    assert told(environment, *RECONCILE) == MATCHING
+    assert output(environment, *RECONCILE) == MATCHING
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from infra.embedded_postgres import EmbeddedCluster
-from tests.cli.test_commands import data, environment, run, running, told
+from tests.cli.test_commands import data, environment, output, run, running
 
 __all__ = ["data", "environment", "running"]
 ODD = "[/] [red] :smile: \x1b[2J \u202e end"
@@ -19,26 +19,26 @@ SHOWN = r"[/] [red] :smile: \x1b[2J \u202e end"
 def tenant(environment: dict[str, str], request: pytest.FixtureRequest) -> str:
     """A tenant of the test's own."""
     name: str = request.node.name.replace("_", "-")[:60].strip("-")
-    told(environment, "tenant", "create", name)
+    output(environment, "tenant", "create", name)
     return name
 
 
 def test_holders_of_keys_are_listed_as_they_are(environment: dict[str, str], tenant: str) -> None:
-    told(environment, "key", "issue", tenant, "--holder", f"user:{ODD}")
-    assert f"user:{SHOWN}" in told(environment, "key", "list", tenant)
+    output(environment, "key", "issue", tenant, "--holder", f"user:{ODD}")
+    assert f"user:{SHOWN}" in output(environment, "key", "list", tenant)
 
 
 def test_why_a_projection_stopped_is_shown_as_it_is(environment: dict[str, str], running: EmbeddedCluster) -> None:
-    told(environment, "tenant", "create", "stopped")
-    told(environment, "projections", "rebuild", "jobs")
+    output(environment, "tenant", "create", "stopped")
+    output(environment, "projections", "rebuild", "jobs")
     with psycopg.connect(running.conninfo("asset_ledger"), autocommit=True) as connection:
         changed = connection.execute(
             "UPDATE read_models.progress SET failed_position = 7, failure = %s WHERE projection = 'jobs'",
             (f"KeyError: {ODD}",),
         )
         assert changed.rowcount > 0
-    assert f"stopped at 7: KeyError: {SHOWN}" in told(environment | {"COLUMNS": "300"}, "projections", "lag")
-    told(environment, "projections", "retry", "jobs")
+    assert f"stopped at 7: KeyError: {SHOWN}" in output(environment | {"COLUMNS": "300"}, "projections", "lag")
+    output(environment, "projections", "retry", "jobs")
 
 
 def test_an_import_lists_names_as_they_are(environment: dict[str, str], tenant: str, tmp_path: Path) -> None:
@@ -53,12 +53,12 @@ def test_reasons_and_names_are_replayed_as_they_are(
 ) -> None:
     lines = tmp_path / "assets.jsonl"
     lines.write_text(json.dumps({"media": {"media_kind": "file"}, "name": f"two\nlines {ODD}"}))
-    told(environment, "content", "import", str(lines), "--tenant", tenant, "--reason", ODD)
+    output(environment, "content", "import", str(lines), "--tenant", tenant, "--reason", ODD)
     asset = asset_of(running, tenant)
-    timeline = told(environment, "replay", asset, "--tenant", tenant)
+    timeline = output(environment, "replay", asset, "--tenant", tenant)
     assert f"why: {SHOWN}" in timeline
     assert rf"name: – → two\nlines {SHOWN}" in timeline
-    printed = told(environment, "replay", asset, "--tenant", tenant, "--json")
+    printed = output(environment, "replay", asset, "--tenant", tenant, "--json")
     assert printed.isascii()
     assert [json.loads(line)["reason"] for line in printed.splitlines()] == [ODD]
 

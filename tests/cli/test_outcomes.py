@@ -28,8 +28,8 @@ losing = pytest.mark.parametrize("when", [When.BEFORE, When.ANSWERED], ids=lambd
 @pytest.fixture
 def cutter(databases: Databases) -> Iterator[Cutter]:
     """A proxy before this test's databases."""
-    with tempfile.TemporaryDirectory() as directory, Cutter(databases.service, Path(directory)) as made:
-        yield made
+    with tempfile.TemporaryDirectory() as directory, Cutter(databases.service, Path(directory)) as proxy:
+        yield proxy
 
 
 @pytest.fixture

@@ -57,8 +57,8 @@ def seconds_to_stop(process: subprocess.Popen[str]) -> tuple[float, str]:
     """How long the process takes to end, and what it has logged."""
     started = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    said, logged = process.communicate(timeout=60)
-    return time.monotonic() - started, said + logged
+    output, logged = process.communicate(timeout=60)
+    return time.monotonic() - started, output + logged
 
 
 def ask_in_vain(url: str) -> None:

@@ -20,14 +20,14 @@ def problem(response: httpx.Response, status: int, kind: str | None = None) -> d
     assert response.headers["Content-Type"] == "application/problem+json"
     if response.request.method == "HEAD":
         return {}
-    told: dict[str, Any] = response.json()
-    assert told["type"].startswith("urn:asset-ledger:problem:")
-    assert told["status"] == status
-    assert told["title"]
-    assert told["detail"]
-    assert told["request_id"] == response.headers["X-Request-ID"]
-    assert kind is None or told["type"] == f"urn:asset-ledger:problem:{kind}"
-    return told
+    problem_details: dict[str, Any] = response.json()
+    assert problem_details["type"].startswith("urn:asset-ledger:problem:")
+    assert problem_details["status"] == status
+    assert problem_details["title"]
+    assert problem_details["detail"]
+    assert problem_details["request_id"] == response.headers["X-Request-ID"]
+    assert kind is None or problem_details["type"] == f"urn:asset-ledger:problem:{kind}"
+    return problem_details
 
 
 def refused_fields(response: httpx.Response) -> list[str]:

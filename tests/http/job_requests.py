@@ -15,35 +15,35 @@ LONG_AGO = "UPDATE ledger.job_queue SET lease_until = clock_timestamp() - interv
 PLACES = "SELECT job_id::text, attempt, lease_until IS NOT NULL FROM ledger.job_queue"
 
 
-def ask(client: Client, key: str | None = None, **said: Any) -> httpx.Response:
+def ask(client: Client, key: str | None = None, **fields: Any) -> httpx.Response:
     """Ask for work: an image unless said otherwise."""
     headers = {"Idempotency-Key": key} if key else {}
-    return client.call("POST", "/v1/jobs", json={"media_kind": "image"} | said, headers=headers)
+    return client.call("POST", "/v1/jobs", json={"media_kind": "image"} | fields, headers=headers)
 
 
-def asked(client: Client, **said: Any) -> Json:
+def asked(client: Client, **fields: Any) -> Json:
     """A job of its own, just asked for."""
-    response = ask(client, **said)
+    response = ask(client, **fields)
     assert response.status_code == 201, response.text
     return body(response)
 
 
-def act(client: Client, job: Json, action: str, if_match: str | None = None, **said: Any) -> httpx.Response:
+def act(client: Client, job: Json, action: str, if_match: str | None = None, **fields: Any) -> httpx.Response:
     """Do something to a job, by its route."""
     headers = {"If-Match": if_match} if if_match else {}
-    return client.call("POST", f"/v1/jobs/{job['id']}/{action}", json=said, headers=headers)
+    return client.call("POST", f"/v1/jobs/{job['id']}/{action}", json=fields, headers=headers)
 
 
-def done(client: Client, job: Json, action: str, **said: Any) -> Json:
+def done(client: Client, job: Json, action: str, **fields: Any) -> Json:
     """The same, where it must work; returns the job then."""
-    response = act(client, job, action, **said)
+    response = act(client, job, action, **fields)
     assert response.status_code == 200, response.text
     return body(response)
 
 
-def claim(client: Client, **said: Any) -> list[Json]:
+def claim(client: Client, **fields: Any) -> list[Json]:
     """Take waiting jobs, one unless said otherwise."""
-    response = client.call("POST", "/v1/jobs/claim", json=said)
+    response = client.call("POST", "/v1/jobs/claim", json=fields)
     assert response.status_code == 200, response.text
     items: list[Json] = response.json()["items"]
     return items

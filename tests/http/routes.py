@@ -52,7 +52,7 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
 
 def protected(url: str) -> list[tuple[str, str, dict[str, Any]]]:
     """The operations that need a key."""
-    return [found for found in operations(described(url)) if found[1].startswith("/v1/")]
+    return [route for route in operations(described(url)) if route[1].startswith("/v1/")]
 
 
 def concrete(path: str, asset_id: str) -> str:

@@ -29,12 +29,12 @@ def batch(client: Client, **params: Any) -> tuple[list[Event], int]:
 
 def everything(client: Client, after: int = 0, **params: Any) -> list[Event]:
     """All events after a position, batch by batch until one is empty."""
-    found: list[Event] = []
+    events: list[Event] = []
     while True:
         some, after = batch(client, after=after, **params)
         if not some:
-            return found
-        found += some
+            return events
+        events += some
 
 
 @contextmanager
@@ -73,14 +73,14 @@ def _blocks(lines: Iterator[str]) -> Iterator[Event]:
             block = {}
 
 
-def told(blocks: Iterator[Event], count: int) -> list[Event]:
+def next_events(blocks: Iterator[Event], count: int) -> list[Event]:
     """The next events of a stream; each block's id is its event's."""
-    found: list[Event] = []
+    events: list[Event] = []
     for block in blocks:
         if "data" in block:
             event = json.loads(block["data"])
             assert block["id"] == event["id"]
-            found.append(event)
-            if len(found) == count:
+            events.append(event)
+            if len(events) == count:
                 break
-    return found
+    return events

@@ -28,9 +28,9 @@ def test_no_answer_to_a_key_is_kept_by_anybody(client: Client, url: str) -> None
 
 def test_content_that_has_not_changed_may_be_kept(client: Client) -> None:
     asset_id = with_content(client)
-    told = client.get(f"/v1/assets/{asset_id}/content", stream=True)
+    first = client.get(f"/v1/assets/{asset_id}/content", stream=True)
     again = client.call(
-        "GET", f"/v1/assets/{asset_id}/content?stream=1", headers={"If-None-Match": told.headers["ETag"]}
+        "GET", f"/v1/assets/{asset_id}/content?stream=1", headers={"If-None-Match": first.headers["ETag"]}
     )
     assert (again.status_code, again.headers.get("Cache-Control")) == (304, None)
 
@@ -96,10 +96,10 @@ class Loaded(HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        said = dict(attrs)
-        self.urls += [url for name, url in said.items() if name in {"src", "href", "spec-url"} and url]
-        self.inline += tag == "script" and "src" not in said
-        self.inline += any(name.startswith("on") for name in said)
+        attributes = dict(attrs)
+        self.urls += [url for name, url in attributes.items() if name in {"src", "href", "spec-url"} and url]
+        self.inline += tag == "script" and "src" not in attributes
+        self.inline += any(name.startswith("on") for name in attributes)
 
 
 @pytest.mark.parametrize("page", ["/docs", "/redoc"])
@@ -109,10 +109,10 @@ def test_the_pages_that_describe_the_api_load_everything_from_here(url: str, pag
     assert loaded.urls
     assert not loaded.inline
     for part in loaded.urls:
-        found = httpx.get(answer.url.join(part))
-        assert str(found.url).startswith(url)
-        assert found.status_code == 200
-        assert found.content
+        resource = httpx.get(answer.url.join(part))
+        assert str(resource.url).startswith(url)
+        assert resource.status_code == 200
+        assert resource.content
     policy = answer.headers["Content-Security-Policy"]
     assert "script-src 'self';" in policy
     assert "default-src 'none'" in policy

@@ -15,7 +15,7 @@ from tests.conftest import Client
 
 CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance]
 SCHEMA = schemathesis.openapi.from_dict(create_app(lambda: nullcontext(cast(Services, None))).openapi())
-OPERATIONS = {found.ok().label: found.ok() for found in cast(Any, SCHEMA.get_all_operations())}
+OPERATIONS = {result.ok().label: result.ok() for result in cast(Any, SCHEMA.get_all_operations())}
 
 
 @pytest.mark.parametrize("label", OPERATIONS)

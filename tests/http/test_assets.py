@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.conftest import Client
 from tests.http.assertions import UNKNOWN_ID, nothing_written, path, problem, refused_fields, topics
 
-SAID = {
+FIELDS = {
     "media": {"media_kind": "video", "format": "mp4", "width": 640, "height": 360, "duration": 2.5, "frame_rate": 25.0},
     "status": "pending",
     "name": "Flight over the castle",
@@ -89,13 +89,13 @@ def test_a_created_asset_is_answered_with_its_place_and_reads_back_the_same(clie
 
 
 def test_everything_that_is_said_of_an_asset_is_kept(client: Client) -> None:
-    asset = client.create(**SAID, reason="First cut")
+    asset = client.create(**FIELDS, reason="First cut")
 
-    assert {field: asset[field] for field in SAID} == SAID
+    assert {field: asset[field] for field in FIELDS} == FIELDS
     assert client.get(path(asset)).json() == asset
     assert client.page()["items"] == [asset]
     (event,) = client.history(asset["id"])
-    assert {change["field"]: change["after"] for change in event["changes"]} == SAID
+    assert {change["field"]: change["after"] for change in event["changes"]} == FIELDS
     assert all(change["before"] is None for change in event["changes"])
     assert event["subject"] == "u_42"
     assert event["reason"] == "First cut"
@@ -119,21 +119,21 @@ def test_an_asset_says_when_and_by_whom_it_was_made(client: Client) -> None:
     assert asset["deleted_at"] is None
 
 
-@pytest.mark.parametrize(("said", "kept"), MEDIA)
+@pytest.mark.parametrize(("sent", "kept"), MEDIA)
 def test_what_is_unknown_of_media_is_null_and_an_unknown_format_is_other(
-    client: Client, said: dict[str, Any], kept: dict[str, Any]
+    client: Client, sent: dict[str, Any], kept: dict[str, Any]
 ) -> None:
-    asset = client.create(media=said)
+    asset = client.create(media=sent)
 
-    assert asset["media"] == {"media_kind": said["media_kind"], **kept}
+    assert asset["media"] == {"media_kind": sent["media_kind"], **kept}
     assert client.get(path(asset)).json() == asset
-    assert client.page(media_kind=said["media_kind"])["items"] == [asset]
+    assert client.page(media_kind=sent["media_kind"])["items"] == [asset]
 
 
 def test_odd_assets_stand_in_one_list_beside_all_others(client: Client) -> None:
-    made = [client.create(media=said) for said, _ in MEDIA]
+    created = [client.create(media=sent) for sent, _ in MEDIA]
 
-    assert client.page()["items"] == made[::-1]
+    assert client.page()["items"] == created[::-1]
 
 
 @pytest.mark.parametrize(("kind", "field"), FOREIGN)
@@ -161,13 +161,13 @@ def test_what_is_too_long_is_refused_by_name(client: Client, field: str) -> None
 
 
 @pytest.mark.parametrize(
-    "said", [{"status": "failed"}, {"status": "deleted"}, {"name": ""}, {"tags": [""]}, {"content": {"size": -1}}]
+    "fields", [{"status": "failed"}, {"status": "deleted"}, {"name": ""}, {"tags": [""]}, {"content": {"size": -1}}]
 )
-def test_what_no_new_asset_can_be_is_refused(client: Client, said: dict[str, Any]) -> None:
+def test_what_no_new_asset_can_be_is_refused(client: Client, fields: dict[str, Any]) -> None:
     with nothing_written(client):
-        response = client.call("POST", "/v1/assets", json={"media": {"media_kind": "image"}} | said)
+        response = client.call("POST", "/v1/assets", json={"media": {"media_kind": "image"}} | fields)
 
-    assert refused_fields(response)[0].startswith(f"body.{next(iter(said))}")
+    assert refused_fields(response)[0].startswith(f"body.{next(iter(fields))}")
 
 
 def test_repeated_tags_are_kept_once_in_the_order_given(client: Client) -> None:

@@ -44,9 +44,9 @@ def test_the_trail_tells_of_each_event_what_its_asset_s_history_tells(client: Cl
         client.call("PATCH", path(asset), json={"name": "Tower", "reason": "Renamed"})
         client.call("DELETE", path(asset))
 
-    told = [event for asset in assets for event in client.history(asset["id"])]
+    events = [event for asset in assets for event in client.history(asset["id"])]
     shown = client.page("/v1/audit")["items"]
-    assert shown[:-2] == sorted(told, key=lambda event: -int(event["position"]))
+    assert shown[:-2] == sorted(events, key=lambda event: -int(event["position"]))
 
 
 def test_every_position_stands_in_the_trail_once(client: Client) -> None:
@@ -54,15 +54,15 @@ def test_every_position_stands_in_the_trail_once(client: Client) -> None:
     for number in range(7):
         client.call("PATCH", path(asset), json={"name": f"Name {number}"})
 
-    found: list[int] = []
+    positions: list[int] = []
     page = client.page("/v1/audit", limit=3)
-    found += [entry["position"] for entry in page["items"]]
+    positions += [entry["position"] for entry in page["items"]]
     while page["next"]:
         client.create()
         page = client.page("/v1/audit", limit=3, cursor=page["next"])
-        found += [entry["position"] for entry in page["items"]]
+        positions += [entry["position"] for entry in page["items"]]
 
-    assert found == list(range(asset["position"] + 7, 0, -1))
+    assert positions == list(range(asset["position"] + 7, 0, -1))
 
 
 def test_an_event_on_a_later_page_still_knows_what_was_before(client: Client) -> None:
@@ -96,9 +96,9 @@ def test_each_filter_finds_its_events(clients: Clients) -> None:
 
 
 def test_times_bound_the_trail_from_one_on_until_before_another(client: Client) -> None:
-    made = [client.create() for _ in range(3)]
-    first, second, third = (asset["position"] for asset in made)
-    times = [asset["created_at"] for asset in made]
+    assets = [client.create() for _ in range(3)]
+    first, second, third = (asset["position"] for asset in assets)
+    times = [asset["created_at"] for asset in assets]
 
     assert trail(client, since=times[1]) == [third, second]
     assert trail(client, until=times[1])[0] == first

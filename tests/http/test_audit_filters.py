@@ -26,7 +26,7 @@ def topics(entries: list[Entry]) -> list[str]:
     return [entry["topic"] for entry in entries]
 
 
-def told(client: Client, **params: Any) -> list[str]:
+def trail_topics(client: Client, **params: Any) -> list[str]:
     """The topics of the trail, the oldest first."""
     return topics(trail(client, **params))
 
@@ -37,8 +37,8 @@ def work(client: Client, run: str) -> tuple[str, str, str]:
     job = client.call("POST", "/v1/jobs", json={"media_kind": "image", "run": run, "claim_id": "c7"}).json()["id"]
     client.call("POST", f"/v1/jobs/{job}/start", json={"attempt": 1})
     ended = {"attempt": 1, "assets": [IMAGE], "asset_ids": [known]}
-    made = client.call("POST", f"/v1/jobs/{job}/succeed", json=ended).json()["assets"][0]
-    return job, made, known
+    produced = client.call("POST", f"/v1/jobs/{job}/succeed", json=ended).json()["assets"][0]
+    return job, produced, known
 
 
 def test_a_job_is_its_own_events_and_all_those_of_the_assets_it_made_or_took_on(
@@ -46,22 +46,22 @@ def test_a_job_is_its_own_events_and_all_those_of_the_assets_it_made_or_took_on(
 ) -> None:
     client, other = clients(), clients()
     work(other, "r1")
-    job, made, known = work(client, "r1")
+    job, produced, known = work(client, "r1")
     another, _, _ = work(client, "r2")
     client.create()
-    client.call("PATCH", f"/v1/assets/{made}", json={"name": "after"})
-    found = trail(client, job=job)
-    assert {(entry["topic"], entry["asset_id"] or entry["job_id"]) for entry in found} == {
+    client.call("PATCH", f"/v1/assets/{produced}", json={"name": "after"})
+    entries = trail(client, job=job)
+    assert {(entry["topic"], entry["asset_id"] or entry["job_id"]) for entry in entries} == {
         ("asset.created", known),
         ("job.requested", job),
         ("job.started", job),
         ("job.succeeded", job),
-        ("asset.created", made),
+        ("asset.created", produced),
         ("asset.linked", known),
-        ("asset.described", made),
+        ("asset.described", produced),
     }
-    assert len(found) == 7
-    assert {entry["position"] for entry in found}.isdisjoint(e["position"] for e in trail(client, job=another))
+    assert len(entries) == 7
+    assert {entry["position"] for entry in entries}.isdisjoint(e["position"] for e in trail(client, job=another))
     assert trail(other, job=job) == []
 
 
@@ -69,8 +69,8 @@ def test_an_asset_stays_in_the_trail_of_its_job_when_the_link_is_taken_away(clie
     job, _, known = work(client, "r1")
     client.call("DELETE", f"/v1/assets/{known}/links?ref=job:{job}")
     client.call("DELETE", f"/v1/assets/{known}")
-    assert told(client, job=job)[-2:] == ["asset.unlinked", "asset.soft_deleted"]
-    assert told(client, job=job, asset=known) == [
+    assert trail_topics(client, job=job)[-2:] == ["asset.unlinked", "asset.soft_deleted"]
+    assert trail_topics(client, job=job, asset=known) == [
         "asset.created",
         "asset.linked",
         "asset.unlinked",
@@ -81,8 +81,8 @@ def test_an_asset_stays_in_the_trail_of_its_job_when_the_link_is_taken_away(clie
 def test_a_job_made_from_another_is_not_in_the_trail_of_that_one(client: Client) -> None:
     first, _, _ = work(client, "r1")
     client.call("POST", "/v1/jobs", json={"media_kind": "image", "job_id": first})
-    assert told(client, job=first).count("job.requested") == 1
-    assert told(client, ref=f"job:{first}", topic="job.requested") == ["job.requested"]
+    assert trail_topics(client, job=first).count("job.requested") == 1
+    assert trail_topics(client, ref=f"job:{first}", topic="job.requested") == ["job.requested"]
 
 
 def test_a_reference_finds_the_events_that_name_it_and_several_must_all_be_named(
@@ -96,18 +96,18 @@ def test_a_reference_finds_the_events_that_name_it_and_several_must_all_be_named
     client.call("PATCH", f"/v1/assets/{asset}", json={"name": "x"})
     client.call("DELETE", f"/v1/assets/{asset}/links?ref=message:m2")
     client.call("POST", f"/v1/assets/{asset}/links", json={"references": ["message:m3"]})
-    assert told(client, ref="message:m1") == ["asset.created", "asset.created"]
-    assert told(client, ref="message:m2") == ["asset.created", "asset.unlinked"]
-    assert told(client, ref="message:m3") == ["asset.linked"]
-    assert told(client, ref="claim:c7") == ["job.requested", "asset.created"]
-    assert told(client, ref=["message:m1", "message:m2"]) == ["asset.created"]
-    assert told(client, ref=["workflow:w1", "world:ä/1", "message:m2", "message:m2"]) == ["asset.created"]
-    assert told(client, ref=["message:m1", "message:m3"]) == []
+    assert trail_topics(client, ref="message:m1") == ["asset.created", "asset.created"]
+    assert trail_topics(client, ref="message:m2") == ["asset.created", "asset.unlinked"]
+    assert trail_topics(client, ref="message:m3") == ["asset.linked"]
+    assert trail_topics(client, ref="claim:c7") == ["job.requested", "asset.created"]
+    assert trail_topics(client, ref=["message:m1", "message:m2"]) == ["asset.created"]
+    assert trail_topics(client, ref=["workflow:w1", "world:ä/1", "message:m2", "message:m2"]) == ["asset.created"]
+    assert trail_topics(client, ref=["message:m1", "message:m3"]) == []
 
 
 def test_a_declared_reference_is_named_by_its_declaration(client: Client) -> None:
     client.call("POST", "/v1/references", json={"kind": "claim", "id": "c:1", "scope": "world:w1"})
-    assert told(client, ref="claim:c:1") == told(client, ref="world:w1") == ["reference.declared"]
+    assert trail_topics(client, ref="claim:c:1") == trail_topics(client, ref="world:w1") == ["reference.declared"]
 
 
 def test_words_are_found_wherever_people_wrote_them(clients: Callable[..., Client]) -> None:
@@ -122,7 +122,7 @@ def test_words_are_found_wherever_people_wrote_them(clients: Callable[..., Clien
         job = caller.call("POST", "/v1/jobs", json={"media_kind": "image"}).json()["id"]
         caller.call("POST", f"/v1/jobs/{job}/start", json={"attempt": 1})
         caller.call("POST", f"/v1/jobs/{job}/fail", json={"attempt": 1, "code": "E7", "message": "Out of MEMORY"})
-    found = {
+    topic_of = {
         "at dusk": "asset.created",
         "CASTLE_1": "asset.created",
         "über": "asset.created",
@@ -133,10 +133,10 @@ def test_words_are_found_wherever_people_wrote_them(clients: Callable[..., Clien
         "duplicate of": "asset.soft_deleted",
         "out of memory": "job.failed",
     }
-    for text, topic in found.items():
-        assert told(client, text=text) == [topic]
+    for text, topic in topic_of.items():
+        assert trail_topics(client, text=text) == [topic]
     for text in ("castle_at", "100_", "%%", "dusk castle", "\\%", "'; DROP TABLE", "nowhere"):
-        assert told(client, text=text) == []
+        assert trail_topics(client, text=text) == []
     assert trail(client, text="dusk")[0]["position"] not in {e["position"] for e in trail(other, asset=asset)}
 
 
@@ -166,23 +166,23 @@ def test_a_filter_that_does_not_fit_is_refused(client: Client, params: dict[str,
 
 
 def test_filters_together_must_all_hold_and_a_cursor_belongs_to_them(client: Client) -> None:
-    job, made, _ = work(client, "r1")
+    job, produced, _ = work(client, "r1")
     for number in range(3):
         client.call(
             "PATCH",
-            f"/v1/assets/{made}",
+            f"/v1/assets/{produced}",
             json={"name": f"Castle {number}", "reason": "better"},
             headers={"X-Actor": "user:ben", "X-Request-ID": f"req-{number}"},
         )
-    wanted = {"job": job, "text": "BETTER", "actor": "user:ben", "topic": "asset.described"}
-    assert len(trail(client, **wanted)) == 3
-    assert [entry["correlation_id"] for entry in trail(client, **wanted, correlation_id="req-1")] == ["req-1"]
-    assert trail(client, **wanted, ref="claim:c7") == []
-    times = [entry["time"] for entry in trail(client, **wanted)]
-    assert len(trail(client, **wanted, since=times[1])) == 2
-    assert len(trail(client, **wanted, until=times[1])) == 1
-    page = client.page("/v1/audit", **wanted, limit=2)
-    rest = client.page("/v1/audit", **wanted, limit=2, cursor=page["next"])
+    filters = {"job": job, "text": "BETTER", "actor": "user:ben", "topic": "asset.described"}
+    assert len(trail(client, **filters)) == 3
+    assert [entry["correlation_id"] for entry in trail(client, **filters, correlation_id="req-1")] == ["req-1"]
+    assert trail(client, **filters, ref="claim:c7") == []
+    times = [entry["time"] for entry in trail(client, **filters)]
+    assert len(trail(client, **filters, since=times[1])) == 2
+    assert len(trail(client, **filters, until=times[1])) == 1
+    page = client.page("/v1/audit", **filters, limit=2)
+    rest = client.page("/v1/audit", **filters, limit=2, cursor=page["next"])
     assert [entry["correlation_id"] for entry in page["items"] + rest["items"]] == ["req-2", "req-1", "req-0"]
     assert page["items"][0]["changes"] == [{"field": "name", "before": "Castle 1", "after": "Castle 2"}]
-    assert client.get("/v1/audit", **(wanted | {"text": "bett"}), cursor=page["next"]).status_code == 400
+    assert client.get("/v1/audit", **(filters | {"text": "bett"}), cursor=page["next"]).status_code == 400

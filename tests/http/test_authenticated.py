@@ -62,11 +62,11 @@ def test_every_event_of_a_request_says_which_key_acted(client: Client, services:
     client.call("POST", f"/v1/jobs/{job['id']}/succeed", json={"attempt": 1, "assets": [IMAGE]})
     client.call("PUT", "/v1/policy", json={"required_references": []})
     client.call("POST", "/v1/references", json={"references": [{"kind": "world", "id": "w1"}]})
-    told = client.page("/v1/audit", limit=200)["items"]
-    by_tenant = [event for event in told if event["topic"] in ("tenant.created", "tenant.key_issued")]
+    events = client.page("/v1/audit", limit=200)["items"]
+    by_tenant = [event for event in events if event["topic"] in ("tenant.created", "tenant.key_issued")]
     assert [event["authenticated"] for event in by_tenant] == [None, None]  # made on the command line
-    assert [event["authenticated"] for event in told if event not in by_tenant] == [key] * (len(told) - 2)
-    assert len(told) >= 6
+    assert [event["authenticated"] for event in events if event not in by_tenant] == [key] * (len(events) - 2)
+    assert len(events) >= 6
 
 
 def test_what_the_ledger_does_itself_has_no_key_whoever_makes_it_look(client: Client, services: Services) -> None:
@@ -132,9 +132,9 @@ def test_of_an_event_of_version_1_no_key_is_known(client: Client, services: Serv
     old = orjson.dumps(to_parts(event).clear | {"schema_version": 1})
     recorder = services.log.of(client.tenant_id).recorder
     recorder.insert_events([StoredEvent(event.originator_id, 1, event.TOPIC, old)])
-    ((told,), (shown,)) = client.history(str(event.originator_id)), client.page("/v1/audit", limit=1)["items"]
-    assert told == shown
-    assert told["authenticated"] is None
-    (fed,) = client.get("/v1/events", after=told["position"] - 1).json()
+    ((in_history,), (shown,)) = client.history(str(event.originator_id)), client.page("/v1/audit", limit=1)["items"]
+    assert in_history == shown
+    assert in_history["authenticated"] is None
+    (fed,) = client.get("/v1/events", after=in_history["position"] - 1).json()
     assert not {"authenticatedkey", "authenticatedholder"} & fed.keys()
     assert fed["schemaversion"] == 2

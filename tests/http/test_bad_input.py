@@ -146,10 +146,10 @@ def test_what_a_new_asset_cannot_be_is_refused(client: Client, body: bytes) -> N
         assert refused_fields(send(client, "POST", "/v1/assets", body))[0].startswith("body.")
 
 
-@pytest.mark.parametrize("said", LARGE.values(), ids=LARGE)
-def test_what_does_not_fit_in_one_entry_is_refused(client: Client, said: dict[str, Any]) -> None:
+@pytest.mark.parametrize("fields", LARGE.values(), ids=LARGE)
+def test_what_does_not_fit_in_one_entry_is_refused(client: Client, fields: dict[str, Any]) -> None:
     with nothing_written(client):
-        response = client.call("POST", "/v1/assets", json={"media": {"media_kind": "image"}} | said)
+        response = client.call("POST", "/v1/assets", json={"media": {"media_kind": "image"}} | fields)
 
     problem(response, 422)
 

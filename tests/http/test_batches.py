@@ -24,8 +24,8 @@ def many(client: Client, items: object) -> dict[str, Any]:
     """What a batch of assets is answered with, which must be taken."""
     response = client.call("POST", "/v1/assets/batch", content=json.dumps(items))
     assert response.status_code == 200, response.text
-    told: dict[str, Any] = response.json()
-    return told
+    report: dict[str, Any] = response.json()
+    return report
 
 
 def name_of(problem: dict[str, Any]) -> str:
@@ -38,10 +38,10 @@ def test_a_hundred_good_assets_give_a_hundred_results_in_order(client: Client, c
     response = client.call("POST", "/v1/assets/batch", json=named(100))
 
     assert response.status_code == 200
-    told = response.json()
-    assert told["summary"] == {"total": 100, "created": 100, "failed": 0}
-    assert [(result["index"], result["status"]) for result in told["results"]] == [(i, 201) for i in range(100)]
-    assets = [result["asset"] for result in told["results"]]
+    report = response.json()
+    assert report["summary"] == {"total": 100, "created": 100, "failed": 0}
+    assert [(result["index"], result["status"]) for result in report["results"]] == [(i, 201) for i in range(100)]
+    assets = [result["asset"] for result in report["results"]]
     assert int(response.headers["Ledger-Position"]) == assets[-1]["position"]
     assert [asset["position"] for asset in assets] == list(range(assets[0]["position"], assets[0]["position"] + 100))
     listed = {asset["id"]: asset for asset in client.page(limit=200)["items"]}
@@ -68,24 +68,24 @@ BAD: dict[str, tuple[object, str, str]] = {
 @pytest.mark.parametrize("bad", BAD)
 def test_one_bad_asset_fails_alone_and_says_why(client: Client, bad: str) -> None:
     item, name, field = BAD[bad]
-    told = many(client, [named(2)[0], item, named(2)[1]])
+    report = many(client, [named(2)[0], item, named(2)[1]])
 
-    assert [result["status"] for result in told["results"]] == [201, 422, 201]
-    failed = told["results"][1]
+    assert [result["status"] for result in report["results"]] == [201, 422, 201]
+    failed = report["results"][1]
     assert (failed["index"], name_of(failed["problem"]), "asset" in failed) == (1, name, False)
-    assert [told["field"] for told in failed["problem"].get("errors", [])] == ([field] if field else [])
-    assert told["summary"] == {"total": 3, "created": 2, "failed": 1}
-    created = [told["results"][index]["asset"]["id"] for index in (0, 2)]
+    assert [error["field"] for error in failed["problem"].get("errors", [])] == ([field] if field else [])
+    assert report["summary"] == {"total": 3, "created": 2, "failed": 1}
+    created = [report["results"][index]["asset"]["id"] for index in (0, 2)]
     assert client.ids() == created[::-1]
-    assert all("problem" not in told["results"][index] for index in (0, 2))
+    assert all("problem" not in report["results"][index] for index in (0, 2))
 
 
 def test_an_asset_that_the_policy_refuses_fails_alone(client: Client) -> None:
     client.call("PUT", "/v1/policy", json={"required_references": ["client"]})
-    told = many(client, [IMAGE, IMAGE | {"client_id": "c1"}, IMAGE])
-    assert [result["status"] for result in told["results"]] == [422, 201, 422]
-    assert name_of(told["results"][0]["problem"]) == "missing-reference"
-    assert client.ids() == [told["results"][1]["asset"]["id"]]
+    report = many(client, [IMAGE, IMAGE | {"client_id": "c1"}, IMAGE])
+    assert [result["status"] for result in report["results"]] == [422, 201, 422]
+    assert name_of(report["results"][0]["problem"]) == "missing-reference"
+    assert client.ids() == [report["results"][1]["asset"]["id"]]
 
 
 def test_assets_come_as_lines_of_json_too_and_a_broken_line_fails_alone(client: Client) -> None:
@@ -93,17 +93,17 @@ def test_assets_come_as_lines_of_json_too_and_a_broken_line_fails_alone(client: 
     response = client.call("POST", "/v1/assets/batch", content="\r\n".join(lines) + "\n", headers=NDJSON)
 
     assert response.status_code == 200
-    told = response.json()
-    assert [(result["index"], result["status"]) for result in told["results"]] == [
+    report = response.json()
+    assert [(result["index"], result["status"]) for result in report["results"]] == [
         (0, 201),
         (1, 422),
         (2, 422),
         (3, 201),
         (4, 422),
     ]
-    assert told["results"][1]["problem"]["errors"][0]["field"] == "body.1"
-    assert told["results"][1]["problem"]["errors"][0]["message"].startswith("not JSON: ")
-    assert told["summary"] == {"total": 5, "created": 2, "failed": 3}
+    assert report["results"][1]["problem"]["errors"][0]["field"] == "body.1"
+    assert report["results"][1]["problem"]["errors"][0]["message"].startswith("not JSON: ")
+    assert report["summary"] == {"total": 5, "created": 2, "failed": 3}
     assert len(client.ids()) == 2
 
 
@@ -181,8 +181,8 @@ def test_the_schemas_of_batches_are_named_and_their_operations_unique(client: Cl
     operations = [route["operationId"] for ways in described["paths"].values() for route in ways.values()]
     assert len(operations) == len(set(operations))
     named = described["components"]["schemas"]
-    wanted = set(json.dumps(described).split('"#/components/schemas/')[1:])
-    assert {text.partition('"')[0] for text in wanted} - set(named) == set()
+    schemas = set(json.dumps(described).split('"#/components/schemas/')[1:])
+    assert {text.partition('"')[0] for text in schemas} - set(named) == set()
     assert not [name for name in named if "__" in name]
 
 

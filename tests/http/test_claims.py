@@ -73,9 +73,9 @@ def test_32_workers_finish_1000_jobs_exactly_once_though_some_die(client: Client
     succeeded = [recorded.event for recorded in log if isinstance(recorded.event, JobSucceeded)]
     assert {str(event.originator_id) for event in succeeded} == jobs
     assert len(succeeded) == happened["job.requested"] == happened["asset.created"] == JOBS
-    made = [str(asset_id) for event in succeeded for asset_id in event.assets]
-    assert sorted(made) == sorted(id_ for worker in workers for id_ in worker.finished)
-    assert len(set(made)) == JOBS
+    assets = [str(asset_id) for event in succeeded for asset_id in event.assets]
+    assert sorted(assets) == sorted(id_ for worker in workers for id_ in worker.finished)
+    assert len(set(assets)) == JOBS
     assert happened["job.started"] == JOBS + happened["job.requeued"]
     assert 0 < happened["job.requeued"] <= sum(worker.deaths for worker in workers)
     check_attempts(log)

@@ -69,10 +69,14 @@ def test_job_and_assets_stand_side_by_side_in_the_log_and_every_reference_finds_
 def test_the_same_completion_again_gives_the_same_answer_and_writes_nothing(
     client: Client, services: Services, running: Json
 ) -> None:
-    said: Json = {"attempt": 1, "assets": [IMAGE, IMAGE | {"name": "Castle"}], "cost": {"amount": 1, "currency": "EUR"}}
-    first = act(client, running, "succeed", **said)
+    completion: Json = {
+        "attempt": 1,
+        "assets": [IMAGE, IMAGE | {"name": "Castle"}],
+        "cost": {"amount": 1, "currency": "EUR"},
+    }
+    first = act(client, running, "succeed", **completion)
     before = head(services, client)
-    again = act(client, running, "succeed", **said | {"reason": "sent twice"})
+    again = act(client, running, "succeed", **completion | {"reason": "sent twice"})
     assert (first.status_code, again.status_code) == (200, 200)
     assert again.json() == first.json()
     assert again.headers["ETag"] == first.headers["ETag"]
@@ -92,8 +96,8 @@ def test_the_same_completion_again_gives_the_same_answer_and_writes_nothing(
 def test_another_completion_is_409(client: Client, services: Services, running: Json, other: Json) -> None:
     ended = done(client, running, "succeed", attempt=1, assets=[IMAGE])
     before = head(services, client)
-    said: Json = {"attempt": 1, "assets": [IMAGE]}
-    refused = act(client, running, "succeed", **said | other)
+    completion: Json = {"attempt": 1, "assets": [IMAGE]}
+    refused = act(client, running, "succeed", **completion | other)
     assert refused.status_code == 409
     assert refused.json()["type"] == "urn:asset-ledger:problem:other-completion"
     assert (read(client, running), head(services, client)) == (ended, before)
@@ -109,17 +113,17 @@ def test_twenty_completions_at_once_make_the_assets_once(client: Client, service
 
 
 @pytest.mark.parametrize(
-    ("made", "why"),
+    ("produced", "why"),
     [
         ([{"media": {"media_kind": "video"}}], "asset 0 is of kind video, but the job makes image."),
         ([IMAGE, IMAGE | {"scope": "world:w2"}], "asset 1 belongs to world:w2, but the job belongs to world:w1."),
     ],
 )
 def test_new_assets_that_do_not_fit_the_job_are_422_and_nothing_is_written(
-    client: Client, services: Services, running: Json, made: list[Json], why: str
+    client: Client, services: Services, running: Json, produced: list[Json], why: str
 ) -> None:
     before = head(services, client)
-    refused = act(client, running, "succeed", attempt=1, assets=made)
+    refused = act(client, running, "succeed", attempt=1, assets=produced)
     assert refused.status_code == 422
     assert why in refused.json()["detail"]
     assert (read(client, running), head(services, client)) == (running, before)
@@ -189,13 +193,13 @@ def test_asking_for_what_succeeded_gives_the_job_with_its_assets(client: Client,
 
 
 def test_a_second_attempt_makes_assets_of_its_own(clients: Callable[..., Client]) -> None:
-    made: list[list[str]] = []
+    asset_ids: list[list[str]] = []
     for _ in range(2):
         client = clients()
         job = done(client, asked(client), "start", attempt=1)
-        if made:
+        if asset_ids:
             done(client, job, "requeue", attempt=1)
             job = done(client, job, "start", attempt=2)
-        made.append(done(client, job, "succeed", attempt=job["attempt"], assets=[IMAGE])["assets"])
-        assert events(client, job)[-1]["changes"][-1]["after"] == made[-1]
-    assert made[0] != made[1]
+        asset_ids.append(done(client, job, "succeed", attempt=job["attempt"], assets=[IMAGE])["assets"])
+        assert events(client, job)[-1]["changes"][-1]["after"] == asset_ids[-1]
+    assert asset_ids[0] != asset_ids[1]

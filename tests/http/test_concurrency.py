@@ -253,9 +253,9 @@ def test_assets_recorded_at_once_have_neighbouring_positions(client: Client) -> 
 
     answers = at_once(20, lambda _: client.call("POST", "/v1/assets", json={"media": {"media_kind": "file"}}))
 
-    made = [answer.json() for answer in answers]
+    assets = [answer.json() for answer in answers]
     assert {answer.status_code for answer in answers} == {201}
-    assert sorted(asset["position"] for asset in made) == list(range(before + 1, before + 21))
-    times = [asset["created_at"] for asset in sorted(made, key=lambda asset: int(asset["position"]))]
+    assert sorted(asset["position"] for asset in assets) == list(range(before + 1, before + 21))
+    times = [asset["created_at"] for asset in sorted(assets, key=lambda asset: int(asset["position"]))]
     assert times == sorted(times)
     assert len(client.ids()) == 21

@@ -44,12 +44,12 @@ def address(url: str) -> tuple[str, int]:
 
 def opened(url: str, sent: bytes = b"") -> socket.socket:
     """A connection on which these bytes have been sent, and to which little can be sent at once."""
-    made = socket.socket()
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-    made.settimeout(30)
-    made.connect(address(url))
-    made.sendall(sent)
-    return made
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    connection.settimeout(30)
+    connection.connect(address(url))
+    connection.sendall(sent)
+    return connection
 
 
 def to_the_end(connection: socket.socket) -> bytes:
@@ -112,15 +112,15 @@ def many_descriptors() -> Iterator[None]:
 
 def silent(url: str, count: int, sent: bytes) -> list[socket.socket]:
     """So many connections, opened as fast as they can be."""
-    made = []
+    connections = []
     for _ in range(count):
         connection = socket.socket()
         connection.settimeout(10)
         connection.connect(address(url))
         with suppress(ConnectionError):
             connection.sendall(sent)
-        made.append(connection)
-    return made
+        connections.append(connection)
+    return connections
 
 
 def answer_seconds(served: ServedProcess, key: str) -> float:
@@ -162,7 +162,7 @@ def test_who_has_a_key_is_answered_within_a_second_beside_10_000_silent_connecti
 
 def test_a_stop_waits_for_no_silent_connection_and_for_no_half_request(ground: Ground, tmp_path: Path) -> None:
     head = f"Host: x\r\nAuthorization: Bearer {ground.key}\r\n".encode()
-    said = [
+    requests = [
         b"",
         HEAD,
         b"POST /v1/assets HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 9\r\n" + head + b"\r\n{",
@@ -170,7 +170,7 @@ def test_a_stop_waits_for_no_silent_connection_and_for_no_half_request(ground: G
         b"GET /v1/events?wait=30&after=2 HTTP/1.1\r\n" + head + b"\r\n",
     ]
     with serve(ground.environment, tmp_path / "log") as process, ExitStack() as stack:
-        for sent in said:
+        for sent in requests:
             stack.enter_context(closing(opened(process.url, sent)))
         assert httpx.get(f"{process.url}/health").status_code == 200
         asked = time.monotonic()

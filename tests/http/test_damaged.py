@@ -15,7 +15,7 @@ from domain.event import Actor
 from infra.databases import Databases
 from tests.conftest import Client, context, new_tenant
 from tests.http.assertions import path, problem
-from tests.http.streams import streaming, told
+from tests.http.streams import next_events, streaming
 
 
 class Damaged:
@@ -49,9 +49,9 @@ class Damaged:
 @pytest.fixture
 def damaged(quiet: Services, databases: Databases) -> Iterator[Damaged]:
     with serving(create_app(lambda: nullcontext(quiet)), listening("127.0.0.1", 0)) as url:
-        made = Damaged(quiet, databases, url)
-        with made.a.http, made.b.http:
-            yield made
+        logs = Damaged(quiet, databases, url)
+        with logs.a.http, logs.b.http:
+            yield logs
 
 
 BYTES = "UPDATE ledger.events SET entry = %s WHERE tenant_id = %s AND position = %s"
@@ -152,7 +152,7 @@ MOVED = "UPDATE ledger.log_heads SET position = position + 1 WHERE tenant_id = %
 def test_a_stream_ends_before_a_damaged_entry_and_whoever_comes_back_is_told(damaged: Damaged) -> None:
     head = damaged.a.create()["position"]
     with streaming(damaged.a, after=head - 1) as blocks:
-        (event,) = told(blocks, 1)
+        (event,) = next_events(blocks, 1)
         for change in (COPIED, MOVED):
             damaged.forge(change, damaged.a.tenant_id, head)
         assert [block for block in blocks if "data" in block] == []  # it ends

@@ -28,8 +28,8 @@ def test_a_declared_reference_is_answered_with_its_place_and_is_in_the_audit_tra
     assert int(response.headers["Ledger-Position"]) == answer["position"]
     (event,) = declarations(client)
     assert (event["position"], event["revision"], event["reason"]) == (answer["position"], 1, "imported")
-    told = {change["field"]: change["after"] for change in event["changes"]}
-    assert told == {"kind": "claim", "id": "c7", "scope": {"kind": "world", "id": "w1"}}
+    declared = {change["field"]: change["after"] for change in event["changes"]}
+    assert declared == {"kind": "claim", "id": "c7", "scope": {"kind": "world", "id": "w1"}}
 
 
 def test_declaring_again_is_answered_with_the_first_declaration(client: Client, services: Services) -> None:
@@ -105,11 +105,11 @@ def test_many_are_declared_at_once_and_answered_in_order_with_a_summary_that_add
 
 def test_a_thousand_are_declared_together_and_again_changes_nothing(client: Client, services: Services) -> None:
     lines = "".join(json.dumps({"kind": "claim", "id": f"c{n}"}) + "\n" for n in range(1_000))
-    said: Any = {"content": lines, "headers": {"Content-Type": "application/x-ndjson"}}
-    first = client.call("POST", "/v1/references/batch", **said).json()
+    request: Any = {"content": lines, "headers": {"Content-Type": "application/x-ndjson"}}
+    first = client.call("POST", "/v1/references/batch", **request).json()
     assert first["summary"] == {"total": 1_000, "declared": 1_000, "declared_before": 0, "failed": 0}
     before = head(services, client)
-    again = client.call("POST", "/v1/references/batch", **said).json()
+    again = client.call("POST", "/v1/references/batch", **request).json()
     assert again["summary"] == {"total": 1_000, "declared": 0, "declared_before": 1_000, "failed": 0}
     assert [result["declared"] for result in again["results"]] == [result["declared"] for result in first["results"]]
     assert head(services, client) == before

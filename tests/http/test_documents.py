@@ -55,14 +55,14 @@ def is_reference(value: Any) -> bool:
 
 
 def test_half_a_megabyte_of_metadata_comes_back_whole_now_and_at_a_revision(client: Client, services: Services) -> None:
-    made = client.create(metadata=HALF_A_MEGABYTE, prompt_spec={"prompt": "a castle"})
-    assert made["metadata"] == HALF_A_MEGABYTE
-    changed = client.call("PATCH", path(made), json={"metadata": {"small": 1}}).json()
+    created = client.create(metadata=HALF_A_MEGABYTE, prompt_spec={"prompt": "a castle"})
+    assert created["metadata"] == HALF_A_MEGABYTE
+    changed = client.call("PATCH", path(created), json={"metadata": {"small": 1}}).json()
     assert changed["metadata"] == {"small": 1}
-    client.call("PATCH", path(made), json={"name": "Castle"})
-    assert client.get(path(made)).json()["metadata"] == {"small": 1}
-    for moment in ({"revision": 1}, {"as_of": made["position"]}):
-        then = client.get(path(made), **moment).json()
+    client.call("PATCH", path(created), json={"name": "Castle"})
+    assert client.get(path(created)).json()["metadata"] == {"small": 1}
+    for moment in ({"revision": 1}, {"as_of": created["position"]}):
+        then = client.get(path(created), **moment).json()
         assert (then["metadata"], then["prompt_spec"]) == (HALF_A_MEGABYTE, {"prompt": "a castle"})
         assert list(then["metadata"]) == list(HALF_A_MEGABYTE)
     assert len(objects(services, client)) == 1
@@ -88,15 +88,15 @@ def test_lists_and_histories_show_a_reference(client: Client) -> None:
     job = asked(client, snapshot=HALF_A_MEGABYTE)
     (listed,) = client.page("/v1/jobs")["items"]
     created, described = client.history(asset["id"])
-    (made,) = [change["after"] for change in created["changes"] if change["field"] == "metadata"]
+    (reference,) = [change["after"] for change in created["changes"] if change["field"] == "metadata"]
     (gone,) = [change["before"] for change in described["changes"] if change["field"] == "metadata"]
     assert is_reference(listed["snapshot"])
-    assert is_reference(made)
-    assert gone == made
+    assert is_reference(reference)
+    assert gone == reference
     assert read(client, job)["snapshot"] == HALF_A_MEGABYTE
     fed = client.get("/v1/events", topics="asset.created").json()[0]["data"]
-    assert fed["metadata"] == made
-    assert fed["documents"] == [made["$document"]["id"]]
+    assert fed["metadata"] == reference
+    assert fed["documents"] == [reference["$document"]["id"]]
 
 
 def test_a_reference_is_not_taken_for_a_document(client: Client) -> None:
@@ -124,8 +124,11 @@ def test_a_job_s_snapshot_comes_back_whole_from_a_read_and_a_claim(client: Clien
 def test_repeating_a_completion_with_a_large_document_gives_the_same_answer(client: Client) -> None:
     job = asked(client)
     claim(client)
-    said: Json = {"attempt": 1, "assets": [IMAGE | {"metadata": large(60_000)}, IMAGE | {"metadata": large(70_000)}]}
-    assert done(client, job, "succeed", **said) == done(client, job, "succeed", **said)
+    completion: Json = {
+        "attempt": 1,
+        "assets": [IMAGE | {"metadata": large(60_000)}, IMAGE | {"metadata": large(70_000)}],
+    }
+    assert done(client, job, "succeed", **completion) == done(client, job, "succeed", **completion)
     other: Json = {"attempt": 1, "assets": [IMAGE | {"metadata": large(60_000, "ö")}]}
     assert act(client, job, "succeed", **other).status_code == 409
 
@@ -144,16 +147,16 @@ def test_identical_large_requests_are_one_job(client: Client, services: Services
 
 def test_a_key_records_an_asset_with_a_large_document_once(client: Client, services: Services) -> None:
     def create(metadata: Json) -> tuple[int, Json]:
-        said = {"media": {"media_kind": "image"}, "metadata": metadata}
-        answer = client.call("POST", "/v1/assets", json=said, headers={"Idempotency-Key": "k"})
+        fields = {"media": {"media_kind": "image"}, "metadata": metadata}
+        answer = client.call("POST", "/v1/assets", json=fields, headers={"Idempotency-Key": "k"})
         return answer.status_code, answer.json()
 
     with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda _: create(HALF_A_MEGABYTE), range(8)))
-    assert sorted(status for status, _ in made) == [200] * 7 + [201]
-    assert all(asset == made[0][1] for _, asset in made)
+        answers = list(pool.map(lambda _: create(HALF_A_MEGABYTE), range(8)))
+    assert sorted(status for status, _ in answers) == [200] * 7 + [201]
+    assert all(asset == answers[0][1] for _, asset in answers)
     assert create(large(500_000, "ö"))[0] == 409
-    assert topics(client, made[0][1]) == ["asset.created"]
+    assert topics(client, answers[0][1]) == ["asset.created"]
     assert len(objects(services, client)) == 1
 
 
@@ -162,9 +165,9 @@ def test_a_batch_takes_large_documents_and_an_item_that_is_refused_leaves_none(
 ) -> None:
     refused = IMAGE | {"metadata": large(60_000), "references": [f"message:{n}{'🏰' * 500}" for n in range(200)]}
     items = [IMAGE | {"metadata": large(50_000 + n)} for n in range(3)]
-    told = client.call("POST", "/v1/assets/batch", json=[*items, refused]).json()["results"]
-    assert [result["status"] for result in told] == [201, 201, 201, 422]
-    for item, result in zip(items, told, strict=False):
+    results = client.call("POST", "/v1/assets/batch", json=[*items, refused]).json()["results"]
+    assert [result["status"] for result in results] == [201, 201, 201, 422]
+    for item, result in zip(items, results, strict=False):
         assert client.get(f"/v1/assets/{result['asset']['id']}").json()["metadata"] == item["metadata"]
     assert len(objects(services, client)) == 3
     assert rows(services, client) == 0
@@ -183,20 +186,20 @@ def test_an_asset_may_come_with_a_large_document_and_its_bytes(client: Client, s
 
 def test_every_change_of_an_asset_answers_with_its_documents(client: Client) -> None:
     asset = client.create(metadata=HALF_A_MEGABYTE)
-    for method, below, said in (
+    for method, below, request in (
         ("PATCH", (), {"json": {"name": "Castle"}}),
         ("POST", ("links",), {"json": {"references": ["message:m_91"]}}),
         ("DELETE", ("links",), {"params": {"ref": "message:m_91"}}),
         ("POST", ("restore",), {}),
     ):
-        answer = client.call(method, path(asset, *below), **said)
+        answer = client.call(method, path(asset, *below), **request)
         assert (answer.status_code, answer.json()["metadata"]) == (200, HALF_A_MEGABYTE)
 
 
 def test_what_a_policy_refuses_leaves_no_document(client: Client, services: Services) -> None:
     client.call("PUT", "/v1/policy", json={"required_references": ["client"]})
-    said = {"media": {"media_kind": "image"}, "metadata": HALF_A_MEGABYTE}
-    assert client.call("POST", "/v1/assets", json=said).status_code == 422
+    fields = {"media": {"media_kind": "image"}, "metadata": HALF_A_MEGABYTE}
+    assert client.call("POST", "/v1/assets", json=fields).status_code == 422
     assert ask(client, snapshot=HALF_A_MEGABYTE).status_code == 422
     assert objects(services, client) == []
     assert rows(services, client) == 0
@@ -246,15 +249,19 @@ def test_whatever_the_sizes_the_event_fits_and_what_is_read_is_what_was_given(qu
     @settings(max_examples=40, suppress_health_check=list(HealthCheck))
     @given(st.tuples(sizes, sizes, sizes), st.sampled_from(["x", "ä", '"', "\n"]), st.none() | st.just("u_ann"))
     def check(of: tuple[int | None, int | None, int | None], sign: str, subject: str | None) -> None:
-        one, two, three = (None if size is None else {sign: sign * (size // len(f"{sign!r}"))} for size in of)
-        said = {"metadata": one, "prompt_spec": two, "subject": subject}
-        made = AssetCreation(session).create(NewAsset.model_validate(IMAGE | said))[0]
-        found = Assets(session).asset(made.asset_id)
-        assert (made.metadata, made.prompt_spec) == (found.metadata, found.prompt_spec) == (one, two)
-        job = Jobs(session).request(NewJob(media_kind="image", prompt_spec=two, snapshot=three, subject=subject), None)
+        metadata, prompt, snapshot = (
+            None if size is None else {sign: sign * (size // len(f"{sign!r}"))} for size in of
+        )
+        documents = {"metadata": metadata, "prompt_spec": prompt, "subject": subject}
+        created = AssetCreation(session).create(NewAsset.model_validate(IMAGE | documents))[0]
+        asset = Assets(session).asset(created.asset_id)
+        assert (created.metadata, created.prompt_spec) == (asset.metadata, asset.prompt_spec) == (metadata, prompt)
+        job = Jobs(session).request(
+            NewJob(media_kind="image", prompt_spec=prompt, snapshot=snapshot, subject=subject), None
+        )
         asked = Jobs(session).job(job[0].job_id)
-        assert (asked.prompt_spec, asked.snapshot) == (two, three)
-        for id_ in (made.asset_id, asked.job_id):
+        assert (asked.prompt_spec, asked.snapshot) == (prompt, snapshot)
+        for id_ in (created.asset_id, asked.job_id):
             for entry in session.log.recorder.select_events(id_):
                 assert len(entry.state) <= MAX_ENTRY
 

@@ -16,7 +16,7 @@ from api.composition import Services
 from api.http.feed import Feed, FeedPage, KeyWatch, Listeners, attribute
 from tests.conftest import Client, new_tenant
 from tests.domain import strategies as some
-from tests.http.streams import batch, everything, streaming, told
+from tests.http.streams import batch, everything, next_events, streaming
 
 TOPICS = ["asset.created", "asset.described", "asset.soft_deleted", "job.requested", "tenant.created", "asset.held"]
 STREAM = {"Accept": "text/event-stream"}
@@ -112,10 +112,10 @@ def test_batches_of_any_size_and_topics_are_the_log_without_gaps(clients: Callab
         st.lists(st.sampled_from(TOPICS), max_size=3),
     )
     def reads(after: int, limit: int, topics: list[str]) -> None:
-        wanted = [e for e in log if int(e["position"]) > after and (not topics or e["type"] in topics)]
-        assert everything(client, after, limit=limit, topics=topics) == wanted
+        expected = [e for e in log if int(e["position"]) > after and (not topics or e["type"] in topics)]
+        assert everything(client, after, limit=limit, topics=topics) == expected
         some, reached = batch(client, after=after, limit=limit, topics=topics)
-        assert some == wanted[:limit]
+        assert some == expected[:limit]
         assert reached == (positions(some)[-1] if len(some) == limit else len(log))
 
     reads()
@@ -126,13 +126,13 @@ def test_a_log_longer_than_one_batch_is_read_to_the_end(client: Client, services
     log = everything(client)
     for topics in (("job.requested",), ("asset.held",), ()):
         feed = Feed(services.log.of(client.tenant_id), topics, 2)
-        found, reached, more = [], 0, True
+        read_positions, reached, more = [], 0, True
         while more:
             part = feed.read(reached)
             assert (part.more, reached < part.reached <= len(log)) == (part.reached < len(log), True)
-            found += [position for position, _ in part.events]
+            read_positions += [position for position, _ in part.events]
             reached, more = part.reached, part.more
-        assert found == [int(event["position"]) for event in log if not topics or event["type"] in topics]
+        assert read_positions == [int(event["position"]) for event in log if not topics or event["type"] in topics]
 
 
 def test_a_batch_is_empty_only_at_the_end_of_the_log(client: Client, services: Services) -> None:
@@ -144,9 +144,9 @@ def test_a_batch_is_empty_only_at_the_end_of_the_log(client: Client, services: S
         return False
 
     feed = Feed(services.log.of(client.tenant_id), ("asset.held",), 2)
-    found = asyncio.run(feed.next_page(FeedPage((), 0, more=True), 0, Listeners(), stays, KeyWatch(lambda: True)))
-    assert [position for position, _ in found.events] == [client.head() - 1]
-    empty = FeedPage((), found.reached, more=True)
+    page = asyncio.run(feed.next_page(FeedPage((), 0, more=True), 0, Listeners(), stays, KeyWatch(lambda: True)))
+    assert [position for position, _ in page.events] == [client.head() - 1]
+    empty = FeedPage((), page.reached, more=True)
     rest = asyncio.run(feed.next_page(empty, 0, Listeners(), stays, KeyWatch(lambda: True)))
     assert rest == FeedPage((), client.head(), more=False)
 
@@ -158,7 +158,7 @@ def test_large_events_come_in_smaller_batches(client: Client) -> None:
     assert (len(some) < 40, reached) == (True, len(some))
     assert positions(everything(client, limit=200)) == list(range(1, client.head() + 1))
     with streaming(client, limit=200) as blocks:
-        assert positions(told(blocks, client.head())) == list(range(1, client.head() + 1))
+        assert positions(next_events(blocks, client.head())) == list(range(1, client.head() + 1))
 
 
 def test_waiting_ends_with_the_first_event_of_the_topics(clients: Callable[..., Client]) -> None:
@@ -216,28 +216,28 @@ def test_a_stream_tells_what_was_and_then_what_comes(clients: Callable[..., Clie
     live_a_little(client)
     before = everything(client)
     with streaming(client, limit=3) as blocks:
-        assert told(blocks, len(before)) == before
+        assert next_events(blocks, len(before)) == before
         live_a_little(other)
         live_a_little(client)
         after = everything(client, after=len(before))
-        assert told(blocks, len(after)) == after
+        assert next_events(blocks, len(after)) == after
 
 
 def test_a_stream_goes_on_after_what_it_sent_last(client: Client) -> None:
     live_a_little(client)
     log = everything(client)
     with streaming(client, after=2) as blocks:
-        first = told(blocks, 3)
+        first = next_events(blocks, 3)
     with streaming(client, {"Last-Event-ID": first[-1]["id"]}, after=2) as blocks:
-        rest = told(blocks, len(log) - 5)
+        rest = next_events(blocks, len(log) - 5)
     assert first + rest == log[2:]
 
 
 def test_a_stream_of_some_topics_tells_only_those(client: Client) -> None:
     live_a_little(client)
-    wanted = everything(client, topics=["job.requested", "asset.described"])
+    expected = everything(client, topics=["job.requested", "asset.described"])
     with streaming(client, topics=["job.requested", "asset.described"]) as blocks:
-        assert told(blocks, len(wanted)) == wanted
+        assert next_events(blocks, len(expected)) == expected
 
 
 def test_followers_of_a_busy_log_miss_nothing_and_see_nothing_twice(
@@ -258,7 +258,7 @@ def test_followers_of_a_busy_log_miss_nothing_and_see_nothing_twice(
 
     def follow() -> list[int]:
         with streaming(client, after=start, limit=7) as blocks:
-            return positions(told(blocks, total))
+            return positions(next_events(blocks, total))
 
     def write(writer: Client) -> None:
         for _ in range(15):

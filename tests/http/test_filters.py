@@ -48,39 +48,39 @@ def fill(client: Client) -> list[Member]:
     return sorted(everything, key=lambda asset: ids.index(asset["id"]))
 
 
-def shown(asset: Member, wanted: dict[str, Any]) -> bool:
+def shown(asset: Member, filters: dict[str, Any]) -> bool:
     """Whether a list with these filters has the asset, by the words of the documentation."""
-    told = asset["content"] or {}
+    stored = asset["content"] or {}
     times = asset["created_at"], asset["updated_at"]
     return all(
         [
-            asset["status"] == wanted.get("status", asset["status"] if asset["status"] != "deleted" else None),
-            asset["media"]["media_kind"] == wanted.get("media_kind", asset["media"]["media_kind"]),
-            asset["created_by"] == wanted.get("creator", asset["created_by"]),
-            asset["subject"] == wanted.get("subject", asset["subject"]),
-            told["sha256"] == wanted.get("sha256", told["sha256"]),
-            (told["content_type"] or "").lower().startswith(wanted.get("content_type", "").lower()),
-            set(wanted.get("tag", [])) <= set(asset["tags"]),
-            {f"message:{id_}" for id_ in wanted.get("message_id", [])} <= set(asset["links"]),
-            times[0] > wanted.get("created_after", ""),
-            times[0] < wanted.get("created_before", "9"),
-            times[1] > wanted.get("updated_after", ""),
-            times[1] < wanted.get("updated_before", "9"),
+            asset["status"] == filters.get("status", asset["status"] if asset["status"] != "deleted" else None),
+            asset["media"]["media_kind"] == filters.get("media_kind", asset["media"]["media_kind"]),
+            asset["created_by"] == filters.get("creator", asset["created_by"]),
+            asset["subject"] == filters.get("subject", asset["subject"]),
+            stored["sha256"] == filters.get("sha256", stored["sha256"]),
+            (stored["content_type"] or "").lower().startswith(filters.get("content_type", "").lower()),
+            set(filters.get("tag", [])) <= set(asset["tags"]),
+            {f"message:{id_}" for id_ in filters.get("message_id", [])} <= set(asset["links"]),
+            times[0] > filters.get("created_after", ""),
+            times[0] < filters.get("created_before", "9"),
+            times[1] > filters.get("updated_after", ""),
+            times[1] < filters.get("updated_before", "9"),
         ]
     )
 
 
 def all_pages(client: Client, path: str, **params: Any) -> list[Member]:
     """Everything a list has, page by page."""
-    found: list[Member] = []
+    members: list[Member] = []
     cursor = None
     while True:
         page = client.page(path, **params, **({"cursor": cursor} if cursor else {}))
         assert len(page["items"]) <= params["limit"]
-        found += page["items"]
+        members += page["items"]
         cursor = page["next"]
         if cursor is None:
-            return found
+            return members
 
 
 def test_any_filters_together_find_exactly_the_assets_that_meet_all_of_them(clients: Callable[..., Client]) -> None:
@@ -115,15 +115,15 @@ def test_any_filters_together_find_exactly_the_assets_that_meet_all_of_them(clie
             lambda names: st.fixed_dictionaries({name: filters[name] for name in names})
         ),
     )
-    def finds(wanted: dict[str, Any], filtered: dict[str, Any]) -> None:
-        wanted |= filtered
-        expected = [asset for asset in assets if shown(asset, wanted)]
-        if wanted["sort"] == "updated":
+    def finds(filters: dict[str, Any], filtered: dict[str, Any]) -> None:
+        filters |= filtered
+        expected = [asset for asset in assets if shown(asset, filters)]
+        if filters["sort"] == "updated":
             expected.sort(key=lambda asset: asset["position"])
-        if wanted["order"] == "desc":
+        if filters["order"] == "desc":
             expected.reverse()
-        assert all_pages(client, "/v1/assets", **wanted) == expected
-        assert client.page(**wanted, total=True)["total"] == len(expected)
+        assert all_pages(client, "/v1/assets", **filters) == expected
+        assert client.page(**filters, total=True)["total"] == len(expected)
 
     finds()
 
@@ -137,11 +137,11 @@ def test_content_type_is_a_prefix_in_any_case_and_wild_characters_are_literal(cl
 
 def some_of(client: Client, path: str, count: int) -> list[str]:
     """Assets or jobs; returns their ids, the oldest first."""
-    made = []
+    ids = []
     for number in range(count):
         body = {"name": "n", "media": {"media_kind": "image"}} if path == "/v1/assets" else {"media_kind": "image"}
-        made.append(client.call("POST", path, json=body | {"run": f"r{number}"}).json()["id"])
-    return made
+        ids.append(client.call("POST", path, json=body | {"run": f"r{number}"}).json()["id"])
+    return ids
 
 
 def change(client: Client, path: str, id_: str) -> None:
@@ -264,7 +264,7 @@ def test_two_hundred_references_at_once_are_looked_up_and_more_are_refused(clien
 
 
 def test_times_at_the_ends_of_the_calendar_are_times(client: Client) -> None:
-    made = client.create()["id"]
-    assert client.ids(created_after="0001-01-01T00:00:00Z", updated_before="9999-12-31T23:59:59Z") == [made]
+    asset_id = client.create()["id"]
+    assert client.ids(created_after="0001-01-01T00:00:00Z", updated_before="9999-12-31T23:59:59Z") == [asset_id]
     assert client.ids(created_before="0001-01-01T00:00:00Z") == []
     assert client.ids(updated_after="9999-12-31T23:59:59Z") == []

@@ -97,11 +97,11 @@ def frozen(databases: Databases, settings: Settings) -> Iterator[tuple[Services,
     """A ledger behind a proxy that freezes."""
     with tempfile.TemporaryDirectory() as directory, Cutter(databases.service, Path(directory)) as cutter:
         through = Databases(*(cutter.through(str(url)) for url in vars(databases).values()))
-        with connected(settings, through) as made:
-            for database in (made.database, made.keys._database):
+        with connected(settings, through) as ledger:
+            for database in (ledger.database, ledger.keys._database):
                 database._bounds = HASTY
                 database._pool.drain()  # those there are wait longer
-            yield made, cutter
+            yield ledger, cutter
 
 
 def test_while_the_database_is_frozen_health_is_told_in_time_and_so_it_is_when_it_is_back(
@@ -142,11 +142,11 @@ def test_a_locked_tenant_with_many_callers_delays_neither_the_others_nor_health(
     stopped, refused, slowest = threading.Event(), list[httpx.Response](), 0.0
     limits = httpx.Limits(max_connections=100)
     with ExitStack() as stack:
-        made = stack.enter_context(connected(settings.model_copy(update={"pool_size": 16}), databases))
-        url = stack.enter_context(served(made))
-        tenants = [new_tenant(made), new_tenant(made)]
+        ledger = stack.enter_context(connected(settings.model_copy(update={"pool_size": 16}), databases))
+        url = stack.enter_context(served(ledger))
+        tenants = [new_tenant(ledger), new_tenant(ledger)]
         locked, free = (
-            stack.enter_context(httpx.Client(base_url=url, headers=key(made, tenant_id), timeout=60, limits=limits))
+            stack.enter_context(httpx.Client(base_url=url, headers=key(ledger, tenant_id), timeout=60, limits=limits))
             for tenant_id in tenants
         )
         callers = stack.enter_context(ThreadPoolExecutor(60))
@@ -176,7 +176,7 @@ def test_when_nobody_follows_health_says_so(quiet: Services, url: str, monkeypat
 
 
 def test_a_follower_that_cannot_go_on_is_red_until_it_can(databases: Databases, settings: Settings) -> None:
-    with connected(settings, databases) as made, served(made) as url:
+    with connected(settings, databases) as ledger, served(ledger) as url:
         eventually(lambda: statuses(url) == ("ok", "ok", "ok"))
         with psycopg.connect(databases.projector) as owner:
             owner.execute("ALTER TABLE read_models.progress RENAME TO elsewhere")

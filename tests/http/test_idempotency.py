@@ -109,10 +109,10 @@ def test_another_key_no_key_and_another_tenant_are_other_requests(
     client: Client, clients: Callable[..., Client]
 ) -> None:
     other = clients()
-    made = [create(client), create(client, key="k-2"), create(other), client.call("POST", "/v1/assets", json=CASTLE)]
-    assert [answer.status_code for answer in made] == [201] * 4
-    assert len({answer.json()["id"] for answer in made}) == 4
-    assert other.ids() == [made[2].json()["id"]]
+    answers = [create(client), create(client, key="k-2"), create(other), client.call("POST", "/v1/assets", json=CASTLE)]
+    assert [answer.status_code for answer in answers] == [201] * 4
+    assert len({answer.json()["id"] for answer in answers}) == 4
+    assert other.ids() == [answers[2].json()["id"]]
 
 
 def test_anybody_of_the_tenant_gets_the_asset_that_its_key_made(client: Client, clients: Callable[..., Client]) -> None:

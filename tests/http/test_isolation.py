@@ -11,7 +11,7 @@ from tests.conftest import Client
 from tests.http.assertions import UNKNOWN_ID, nothing_written, path, problem
 from tests.http.routes import ask, protected
 
-SAID: dict[str, Any] = {
+FIELDS: dict[str, Any] = {
     "media": {"media_kind": "map", "format": "png"},
     "name": "Castle at dusk",
     "tags": ["concept"],
@@ -64,13 +64,13 @@ def neighbours(clients: Callable[..., Client]) -> Neighbours:
 
 
 def furnished(client: Client) -> tuple[dict[str, Any], dict[str, Any]]:
-    live, deleted = client.create(**SAID), client.create(**SAID)
+    live, deleted = client.create(**FIELDS), client.create(**FIELDS)
     client.call("PUT", path(live, "holds", "case-17"))
     client.call("DELETE", path(deleted))
     return client.get(path(live)).json(), deleted
 
 
-def told(response: httpx.Response) -> tuple[int, dict[str, Any]]:
+def status_and_body(response: httpx.Response) -> tuple[int, dict[str, Any]]:
     """What an answer tells, but for the request's own id."""
     return response.status_code, (response.json() if response.content else {}) | {"request_id": None}
 
@@ -113,7 +113,7 @@ def test_the_trail_of_the_other_s_asset_is_empty(neighbours: Neighbours) -> None
 
 @pytest.mark.parametrize("route", ["/v1/assets", "/v1/audit"])
 def test_the_other_s_cursor_is_refused(neighbours: Neighbours, route: str) -> None:
-    neighbours.bob.create(**SAID)
+    neighbours.bob.create(**FIELDS)
     cursor = neighbours.bob.page(route, limit=1)["next"]
 
     problem(neighbours.ann.get(route, limit=1, cursor=cursor), 400, "cursor")
@@ -128,15 +128,15 @@ def test_the_cursor_of_the_other_s_history_is_refused(neighbours: Neighbours) ->
 
 def test_on_every_route_the_other_s_asset_is_answered_like_one_that_never_was(neighbours: Neighbours, url: str) -> None:
     history = neighbours.bob.history(neighbours.of_bob["id"])
-    routes = [found for found in protected(url) if "{asset_id}" in found[1]]
+    routes = [route for route in protected(url) if "{asset_id}" in route[1]]
     assert len(routes) >= 8
 
     with nothing_written(neighbours.ann), nothing_written(neighbours.bob):
         for operation in routes:
-            never = told(ask(neighbours.ann.http, operation, UNKNOWN_ID))
+            never = status_and_body(ask(neighbours.ann.http, operation, UNKNOWN_ID))
             assert never[0] == 404
             for asset in (neighbours.of_bob, neighbours.deleted_of_bob):
-                assert told(ask(neighbours.ann.http, operation, asset["id"])) == never
+                assert status_and_body(ask(neighbours.ann.http, operation, asset["id"])) == never
 
     assert neighbours.bob.get(path(neighbours.of_bob)).json() == neighbours.of_bob
     assert neighbours.bob.history(neighbours.of_bob["id"]) == history
@@ -145,8 +145,8 @@ def test_on_every_route_the_other_s_asset_is_answered_like_one_that_never_was(ne
 @pytest.mark.parametrize("moment", [{"revision": 1}, {"revision": 99}, {"as_of": 3}, {"as_of": "2999-01-01T00:00:00Z"}])
 def test_no_moment_of_the_other_s_asset_is_shown(neighbours: Neighbours, moment: dict[str, Any]) -> None:
     for asset in (neighbours.of_bob, neighbours.deleted_of_bob):
-        never = told(neighbours.ann.get(f"/v1/assets/{UNKNOWN_ID}", **moment))
-        assert told(neighbours.ann.get(path(asset), **moment)) == never
+        never = status_and_body(neighbours.ann.get(f"/v1/assets/{UNKNOWN_ID}", **moment))
+        assert status_and_body(neighbours.ann.get(path(asset), **moment)) == never
         assert never[0] == 404
 
 

@@ -36,8 +36,8 @@ KINDS = {"start": "started", "succeed": "succeeded", "fail": "failed", "cancel":
 def job_that_is(client: Client, status: str) -> Json:
     """A job brought into a status."""
     job = asked(client)
-    for action, said in WAYS[status]:
-        job = done(client, job, action, **said)
+    for action, fields in WAYS[status]:
+        job = done(client, job, action, **fields)
     assert job["status"] == status
     return job
 
@@ -188,7 +188,7 @@ def every_route(client: Client, job_id: str) -> list[httpx.Response]:
         client.get(path, revision=1),
         client.get(path, as_of=1),
         client.get(f"{path}/events"),
-        *(client.call("POST", f"{path}/{action}", json=said) for action, said in changes),
+        *(client.call("POST", f"{path}/{action}", json=fields) for action, fields in changes),
     ]
 
 

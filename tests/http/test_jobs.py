@@ -14,9 +14,9 @@ SNAPSHOT: Json = {"claims": [{"id": "c7", "text": "on a cliff"}], "entities": ["
 
 
 def test_a_job_is_requested_once_claimed_ended_and_found_by_its_references(client: Client) -> None:
-    said: Json = {"prompt_spec": {"p": 1}, "workflow_id": "w7", "claim_id": "c7", "scope": "world:w1"}
-    first = ask(client, **said)
-    again = ask(client, **said | {"prompt_spec": {"p": 1.0}, "priority": 5})
+    fields: Json = {"prompt_spec": {"p": 1}, "workflow_id": "w7", "claim_id": "c7", "scope": "world:w1"}
+    first = ask(client, **fields)
+    again = ask(client, **fields | {"prompt_spec": {"p": 1.0}, "priority": 5})
     assert (first.status_code, again.status_code) == (201, 200)
     job = first.json()
     assert again.json() == job
@@ -56,9 +56,9 @@ def test_what_a_job_was_derived_from_comes_back_unchanged_whatever_happens(clien
         assert seen["references"] == ["claim:c7", "entity:e1", "source_chunk:k1", f"source:{source['id']}"]
 
 
-@pytest.mark.parametrize(("runs", "made"), [(False, 1), (True, 50)])
+@pytest.mark.parametrize(("runs", "jobs"), [(False, 1), (True, 50)])
 def test_fifty_requests_at_once_make_one_job_or_as_many_as_there_are_runs(
-    client: Client, services: Services, runs: bool, made: int
+    client: Client, services: Services, runs: bool, jobs: int
 ) -> None:
     def request(number: int) -> Any:
         response = ask(client, prompt_spec={"p": "castle"}, **({"run": f"r{number}"} if runs else {}))
@@ -67,13 +67,13 @@ def test_fifty_requests_at_once_make_one_job_or_as_many_as_there_are_runs(
     before = head(services, client)
     with ThreadPoolExecutor(50) as pool:
         answers = list(pool.map(request, range(50)))
-    assert sorted(status for status, _ in answers) == [200] * (50 - made) + [201] * made
+    assert sorted(status for status, _ in answers) == [200] * (50 - jobs) + [201] * jobs
     ids = {id_ for _, id_ in answers}
-    assert len(ids) == made
-    assert head(services, client) == before + made
+    assert len(ids) == jobs
+    assert head(services, client) == before + jobs
     for id_ in ids:
         assert topics(client, {"id": id_}) == ["requested"]
-    assert client.page("/v1/jobs", total=True, limit=1)["total"] == made
+    assert client.page("/v1/jobs", total=True, limit=1)["total"] == jobs
 
 
 def test_another_tenant_that_asks_for_the_same_gets_a_job_of_its_own(clients: Callable[..., Client]) -> None:

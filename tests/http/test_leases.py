@@ -43,9 +43,9 @@ def lost(client: Client, services: Services, attempt: int = 1) -> Json:
     return job
 
 
-def until(client: Client, job: Json, **said: Any) -> datetime:
+def until(client: Client, job: Json, **fields: Any) -> datetime:
     """Until when a heartbeat extends the lease."""
-    response = act(client, job, "heartbeat", **said)
+    response = act(client, job, "heartbeat", **fields)
     assert response.status_code == 200, response.text
     return datetime.fromisoformat(response.json()["lease_until"])
 
@@ -155,8 +155,8 @@ def test_a_worker_that_lost_its_lease_cannot_end_the_next_attempt(client: Client
         ("heartbeat", {}),
         ("requeue", {}),
     ]
-    for action, said in late:
-        assert act(client, job, action, **said | {"attempt": 1}).status_code == 409
+    for action, fields in late:
+        assert act(client, job, action, **fields | {"attempt": 1}).status_code == 409
     assert (head(services, client), client.ids()) == (before, [])
     assert len(done(client, job, "succeed", attempt=2, assets=[IMAGE])["assets"]) == 1
 
@@ -226,9 +226,9 @@ def abandoned(quiet: Services) -> Callable[[], tuple[Jobs, Json]]:
 def test_lost_jobs_are_taken_back_where_nobody_claims(
     quiet: Services, abandoned: Callable[[], tuple[Jobs, Json]]
 ) -> None:
-    made = [abandoned() for _ in range(3)]
+    abandoned_jobs = [abandoned() for _ in range(3)]
     with LeaseReaper(quiet):
-        for jobs, job in made:
+        for jobs, job in abandoned_jobs:
             while (row := jobs.job(job["id"])).status != "queued":
                 pass
             assert (row.attempt, row.updated_by) == (2, "system:ledger")

@@ -14,7 +14,7 @@ from api.http.feed import Listeners
 from domain.event import Actor
 from infra.embedded_postgres import EmbeddedCluster
 from tests.conftest import Client, context, new_tenant
-from tests.http.streams import batch, elsewhere, everything, served, streaming, told
+from tests.http.streams import batch, elsewhere, everything, next_events, served, streaming
 
 
 def test_more_listeners_than_threads_and_connections_leave_the_service_free(client: Client, url: str) -> None:
@@ -26,7 +26,7 @@ def test_more_listeners_than_threads_and_connections_leave_the_service_free(clie
         asset = client.create()
         assert client.page()["items"] == [asset]
         for blocks in streams:
-            assert [event["subject"] for event in told(blocks, 1)] == [f"asset:{asset['id']}"]
+            assert [event["subject"] for event in next_events(blocks, 1)] == [f"asset:{asset['id']}"]
 
 
 def test_a_quiet_stream_says_that_it_is_there_and_where_it_stands(client: Client, services: Services) -> None:
@@ -54,7 +54,7 @@ def test_too_many_listeners_are_refused_until_one_goes_away(client: Client, serv
     listeners = Listeners(most=1)
     with served(services, listeners) as url, elsewhere(client, url) as caller, elsewhere(client, url) as another:
         with streaming(caller) as blocks:
-            told(blocks, 1)
+            next_events(blocks, 1)
             for accept in ("text/event-stream", "*/*"):
                 refused = another.http.get("/v1/events", params={"wait": 1}, headers={"Accept": accept})
                 assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
@@ -74,7 +74,7 @@ def test_a_stream_ends_when_its_key_is_revoked(client: Client, services: Service
     ):
         assert next(blocks)
         services.tenants.revoke_key(context(), client.tenant_id, UUID(key_id))
-        assert told(blocks, 100)[-1]["type"] == "tenant.key_revoked"
+        assert next_events(blocks, 100)[-1]["type"] == "tenant.key_revoked"
     assert client.get("/v1/events").status_code == 401
 
 
@@ -104,12 +104,12 @@ def test_a_stream_outlives_lost_connections_to_the_database(quiet: Services, clu
         httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as http,
         streaming(Client(http, tenant)) as blocks,
     ):
-        assert len(told(blocks, 2)) == 2
+        assert len(next_events(blocks, 2)) == 2
         for _ in range(3):
             cut_connections(quiet, cluster)
         quiet.database._pool.check()
         quiet.tenants.issue_key(context(), tenant, Actor(id="ben", type="user"))
-        assert [event["data"]["holder"]["id"] for event in told(blocks, 1)] == ["ben"]
+        assert [event["data"]["holder"]["id"] for event in next_events(blocks, 1)] == ["ben"]
 
 
 def test_a_service_that_stops_lets_everybody_go_at_once(client: Client, services: Services) -> None:
@@ -118,7 +118,7 @@ def test_a_service_that_stops_lets_everybody_go_at_once(client: Client, services
         with served(services, listeners) as url:
             caller, another, third = (held.enter_context(elsewhere(client, url)) for _ in range(3))
             blocks = held.enter_context(streaming(caller, after=head))
-            reading = pool.submit(told, blocks, 1)
+            reading = pool.submit(next_events, blocks, 1)
             waiting = pool.submit(batch, another, after=head, wait=30)
             until(listeners, 2, third)
             started = time.monotonic()

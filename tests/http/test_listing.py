@@ -45,59 +45,59 @@ def test_an_empty_list_is_a_page_without_a_next(client: Client) -> None:
 
 @pytest.mark.parametrize("filters", [{}, *FILTERS])
 def test_five_by_three_are_three_and_two_and_an_end(client: Client, filters: dict[str, Any]) -> None:
-    made = five(client)
+    asset_ids = five(client)
 
-    assert [ids(page) for page in pages(client, 3, **filters)] == [made[:3], made[3:]]
+    assert [ids(page) for page in pages(client, 3, **filters)] == [asset_ids[:3], asset_ids[3:]]
 
 
 @pytest.mark.parametrize(("limit", "sizes"), [(1, [1] * 5), (4, [4, 1]), (5, [5]), (6, [5]), (200, [5])])
 def test_no_page_is_empty_and_none_is_too_long(client: Client, limit: int, sizes: list[int]) -> None:
-    made = five(client)
+    asset_ids = five(client)
 
-    found = [ids(page) for page in pages(client, limit)]
-    assert [len(page) for page in found] == sizes
-    assert [id_ for page in found for id_ in page] == made
+    id_pages = [ids(page) for page in pages(client, limit)]
+    assert [len(page) for page in id_pages] == sizes
+    assert [id_ for page in id_pages for id_ in page] == asset_ids
 
 
 def test_what_is_recorded_between_two_pages_neither_repeats_nor_hides_anything(client: Client) -> None:
-    made = five(client)
+    asset_ids = five(client)
     first = client.page(limit=3)
     new = client.create()["id"]
     second = client.page(limit=3, cursor=first["next"])
 
-    assert ids(first["items"]) + ids(second["items"]) == made
+    assert ids(first["items"]) + ids(second["items"]) == asset_ids
     assert second["next"] is None
-    assert client.ids() == [new, *made]
+    assert client.ids() == [new, *asset_ids]
 
 
 @pytest.mark.parametrize("deleted", range(5))
 def test_what_is_deleted_between_two_pages_hides_nothing_else(client: Client, deleted: int) -> None:
-    made = five(client)
+    asset_ids = five(client)
     first = client.page(limit=3)
-    client.call("DELETE", path({"id": made[deleted]}))
+    client.call("DELETE", path({"id": asset_ids[deleted]}))
     second = client.page(limit=3, cursor=first["next"])
 
-    assert ids(first["items"]) == made[:3]
-    assert ids(second["items"]) == [asset_id for asset_id in made[3:] if asset_id != made[deleted]]
+    assert ids(first["items"]) == asset_ids[:3]
+    assert ids(second["items"]) == [asset_id for asset_id in asset_ids[3:] if asset_id != asset_ids[deleted]]
 
 
 def test_what_is_changed_or_restored_between_two_pages_keeps_its_place(client: Client) -> None:
-    made = five(client)
-    client.call("DELETE", path({"id": made[4]}))
+    asset_ids = five(client)
+    client.call("DELETE", path({"id": asset_ids[4]}))
     first = client.page(limit=3)
-    for asset_id in made[:4]:
+    for asset_id in asset_ids[:4]:
         client.call("PATCH", path({"id": asset_id}), json={"name": "Renamed"})
-    client.call("POST", path({"id": made[4]}, "restore"))
+    client.call("POST", path({"id": asset_ids[4]}, "restore"))
 
-    assert ids(client.page(limit=3, cursor=first["next"])["items"]) == made[3:]
+    assert ids(client.page(limit=3, cursor=first["next"])["items"]) == asset_ids[3:]
 
 
 def test_a_cursor_serves_again_and_with_another_page_size(client: Client) -> None:
-    made = five(client)
+    asset_ids = five(client)
     cursor = client.page(limit=3)["next"]
 
-    assert client.ids(limit=1, cursor=cursor) == made[3:4]
-    assert client.ids(limit=9, cursor=cursor) == client.ids(limit=9, cursor=cursor) == made[3:]
+    assert client.ids(limit=1, cursor=cursor) == asset_ids[3:4]
+    assert client.ids(limit=9, cursor=cursor) == client.ids(limit=9, cursor=cursor) == asset_ids[3:]
 
 
 @pytest.mark.parametrize("filters", [*FILTERS, {"status": "deleted"}, {"tag": ["a", "b"]}])
@@ -119,17 +119,17 @@ def test_a_cursor_of_another_tenant_is_refused(clients: Clients) -> None:
 
 def test_a_cursor_serves_every_key_of_its_tenant(clients: Clients) -> None:
     ann = clients()
-    made = five(ann)
+    asset_ids = five(ann)
 
-    assert clients(ann.tenant_id, "bob").ids(cursor=ann.page(limit=3)["next"]) == made[3:]
+    assert clients(ann.tenant_id, "bob").ids(cursor=ann.page(limit=3)["next"]) == asset_ids[3:]
 
 
 @pytest.mark.parametrize("asked", [["message:m1", "message:m1"], ["message:m1"]])
 def test_repetitions_do_not_make_it_another_list(client: Client, asked: list[str]) -> None:
-    made = five(client)
+    asset_ids = five(client)
     first = client.page(limit=3, ref=["message:m1"])
 
-    assert client.ids(limit=3, ref=asked, cursor=first["next"]) == made[3:]
+    assert client.ids(limit=3, ref=asked, cursor=first["next"]) == asset_ids[3:]
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "!!!", "MTIz", "ä", "0", "a" * 200, "\0", "eyJhIjoxfQ", "LTE"])
@@ -139,10 +139,10 @@ def test_what_is_no_cursor_is_refused(client: Client, route: str, cursor: str) -
 
 
 def test_a_cursor_of_another_resource_is_refused(client: Client) -> None:
-    made = five(client)
-    client.call("PATCH", path({"id": made[0]}), json={"name": "Keep"})
-    client.call("PATCH", path({"id": made[1]}), json={"name": "Keep"})
-    routes = ["/v1/assets", "/v1/audit", path({"id": made[0]}, "events"), path({"id": made[1]}, "events")]
+    asset_ids = five(client)
+    client.call("PATCH", path({"id": asset_ids[0]}), json={"name": "Keep"})
+    client.call("PATCH", path({"id": asset_ids[1]}), json={"name": "Keep"})
+    routes = ["/v1/assets", "/v1/audit", path({"id": asset_ids[0]}, "events"), path({"id": asset_ids[1]}, "events")]
     cursors = {route: client.page(route, limit=1)["next"] for route in routes}
 
     for route in routes:
@@ -201,14 +201,14 @@ def test_each_filter_finds_what_fits_and_nothing_else(client: Client) -> None:
 
 
 def test_times_bound_the_list_on_both_sides(client: Client) -> None:
-    made = [client.create() for _ in range(3)]
-    times = [datetime.fromisoformat(asset["created_at"]) for asset in made]
+    assets = [client.create() for _ in range(3)]
+    times = [datetime.fromisoformat(asset["created_at"]) for asset in assets]
     tick = timedelta(microseconds=1)
 
-    assert client.ids(created_after=times[0].isoformat()) == [made[2]["id"], made[1]["id"]]
-    assert client.ids(created_before=times[2].isoformat()) == [made[1]["id"], made[0]["id"]]
+    assert client.ids(created_after=times[0].isoformat()) == [assets[2]["id"], assets[1]["id"]]
+    assert client.ids(created_before=times[2].isoformat()) == [assets[1]["id"], assets[0]["id"]]
     middle = {"created_after": (times[1] - tick).isoformat(), "created_before": (times[1] + tick).isoformat()}
-    assert client.ids(**middle) == [made[1]["id"]]
+    assert client.ids(**middle) == [assets[1]["id"]]
     assert client.ids(created_after=(datetime.now(UTC) + timedelta(hours=1)).isoformat()) == []
 
 

@@ -83,10 +83,10 @@ def test_a_document_that_is_gone_is_told_by_reconcile_and_one_that_is_there_is_n
     (key,) = [key for key in objects(services, client) if robbed["id"] in key]
     services.store.delete(key)
     age(settings, client)
-    found = Reconciliation(session).compare()
-    assert (found.orphans, found.missing) == ([], [])
-    assert found.missing_documents == [(UUID(robbed["id"]), UUID(key.rsplit("/", 1)[1]))]
-    assert Reconciliation(session).remove(found.orphans) == 0
+    mismatch = Reconciliation(session).compare()
+    assert (mismatch.orphans, mismatch.missing) == ([], [])
+    assert mismatch.missing_documents == [(UUID(robbed["id"]), UUID(key.rsplit("/", 1)[1]))]
+    assert Reconciliation(session).remove(mismatch.orphans) == 0
     assert client.get(path(kept), revision=1).json()["metadata"] == METADATA
     assert read(client, job)["snapshot"] == METADATA
 
@@ -105,7 +105,7 @@ def test_a_crash_between_the_object_and_the_event_leaves_what_is_swept(
     event = creation.create(session.context(), client.tenant_id, UUID(int=5), new)
     request = jobs.request(session.context(), client.tenant_id, session.identity, asking, None)
     # Blocks that never end, as those of a process that was killed: the objects are there, the events never come.
-    killed = [session.documents.kept(needed(session, one)) for one in (event, request)]
+    killed = [session.documents.kept(needed(session, event_or_request)) for event_or_request in (event, request)]
     for block in killed:
         block.__enter__()
     assert (len(objects(services, client)), rows(services, client)) == (2, 2)
@@ -145,15 +145,15 @@ def test_while_the_store_is_down_reads_are_503_and_what_needs_no_document_goes_o
     asset, small = client.create(metadata=METADATA), client.create(metadata={"small": 1})
     job = asked(client, snapshot=METADATA)
     with store_down(services.store, client):
-        for one in (path(asset), f"/v1/jobs/{job['id']}"):
-            problem(client.http.get(one), 503, "store-unavailable")
-        for method, one, said in (
+        for url in (path(asset), f"/v1/jobs/{job['id']}"):
+            problem(client.http.get(url), 503, "store-unavailable")
+        for method, url, body in (
             ("POST", "/v1/assets", IMAGE | {"metadata": METADATA}),
             ("PATCH", path(small), {"metadata": METADATA}),
             ("POST", "/v1/jobs", {"media_kind": "image", "snapshot": large(50_000)}),
             ("POST", "/v1/jobs/claim", {}),
         ):
-            problem(client.http.request(method, one, json=said), 503, "store-unavailable")
+            problem(client.http.request(method, url, json=body), 503, "store-unavailable")
         renamed = client.call("PATCH", path(asset), json={"name": "Castle"})
         assert (renamed.status_code, is_reference(renamed.json()["metadata"])) == (200, True)
         assert client.get(path(small)).json()["metadata"] == {"small": 1}

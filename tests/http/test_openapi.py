@@ -47,9 +47,9 @@ def references(part: object) -> set[str]:
 
 def bodies(operation: dict[str, Any]) -> list[dict[str, Any]]:
     """The schemas of what an operation takes and of what it answers with when it succeeds."""
-    taken = operation.get("requestBody", {}).get("content", {})
+    request = operation.get("requestBody", {}).get("content", {})
     answered = [answer.get("content", {}) for status, answer in operation["responses"].items() if status < "300"]
-    return [media["schema"] for content in (taken, *answered) for media in content.values()]
+    return [media["schema"] for content in (request, *answered) for media in content.values()]
 
 
 def names(schema: dict[str, Any]) -> set[str]:
@@ -59,11 +59,11 @@ def names(schema: dict[str, Any]) -> set[str]:
 
 
 def test_operation_ids_are_unique_and_every_operation_is_explained(document: dict[str, Any]) -> None:
-    found = [operation for _, _, operation in operations(document)]
+    listed = [operation for _, _, operation in operations(document)]
 
-    assert len(found) >= 12
-    assert len({operation["operationId"] for operation in found}) == len(found)
-    assert all(operation["description"] and operation["summary"] and operation["tags"] for operation in found)
+    assert len(listed) >= 12
+    assert len({operation["operationId"] for operation in listed}) == len(listed)
+    assert all(operation["description"] and operation["summary"] and operation["tags"] for operation in listed)
 
 
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
@@ -122,13 +122,13 @@ def test_every_operation_but_health_needs_the_key(document: dict[str, Any]) -> N
 
 
 def test_changes_take_if_match_and_lists_take_pages(document: dict[str, Any]) -> None:
-    taken = {
+    parameters = {
         operation["operationId"]: {parameter["name"] for parameter in operation.get("parameters", [])}
         for _, _, operation in operations(document)
     }
 
-    assert {name for name in taken if "If-Match" in taken[name]} == CHANGES | TRANSITIONS
-    assert {name for name in taken if {"limit", "cursor", "min_position"} <= taken[name]} == LISTS
+    assert {name for name in parameters if "If-Match" in parameters[name]} == CHANGES | TRANSITIONS
+    assert {name for name in parameters if {"limit", "cursor", "min_position"} <= parameters[name]} == LISTS
 
 
 def test_no_parameter_is_described_twice(document: dict[str, Any]) -> None:

@@ -13,8 +13,8 @@ def carry_out(client: Client, *operations: object) -> dict[str, Any]:
     """What a batch of operations is answered with, which must be taken."""
     response = client.call("POST", "/v1/jobs/batch", json=operations)
     assert response.status_code == 200, response.text
-    told: dict[str, Any] = response.json()
-    return told
+    report: dict[str, Any] = response.json()
+    return report
 
 
 def ask(number: int, **more: object) -> dict[str, Any]:
@@ -23,32 +23,32 @@ def ask(number: int, **more: object) -> dict[str, Any]:
 
 def requested(client: Client, count: int) -> list[str]:
     """The ids of new jobs."""
-    told = carry_out(client, *(ask(number) for number in range(count)))
-    assert told["summary"] == {"total": count, "carried_out": count, "failed": 0}
-    return [result["job"]["id"] for result in told["results"]]
+    report = carry_out(client, *(ask(number) for number in range(count)))
+    assert report["summary"] == {"total": count, "carried_out": count, "failed": 0}
+    return [result["job"]["id"] for result in report["results"]]
 
 
 def test_operations_on_jobs_are_carried_out_in_order_as_their_own_routes_would(client: Client) -> None:
-    one, two, three = requested(client, 3)
-    made = {"media": {"media_kind": "image"}, "name": "Castle"}
-    told = carry_out(
+    first, second, third = requested(client, 3)
+    asset = {"media": {"media_kind": "image"}, "name": "Castle"}
+    report = carry_out(
         client,
-        {"operation": "start", "job_id": one, "attempt": 1},
-        {"operation": "succeed", "job_id": one, "attempt": 1, "assets": [made]},
-        {"operation": "start", "job_id": two, "attempt": 1},
-        {"operation": "fail", "job_id": two, "attempt": 1, "code": "oom", "message": "no memory", "reason": "seen"},
-        {"operation": "requeue", "job_id": two, "attempt": 1},
-        {"operation": "cancel", "job_id": three},
+        {"operation": "start", "job_id": first, "attempt": 1},
+        {"operation": "succeed", "job_id": first, "attempt": 1, "assets": [asset]},
+        {"operation": "start", "job_id": second, "attempt": 1},
+        {"operation": "fail", "job_id": second, "attempt": 1, "code": "oom", "message": "no memory", "reason": "seen"},
+        {"operation": "requeue", "job_id": second, "attempt": 1},
+        {"operation": "cancel", "job_id": third},
         ask(2),
     )
 
-    assert [(result["index"], result["status"]) for result in told["results"]] == [(i, 200) for i in range(7)]
+    assert [(result["index"], result["status"]) for result in report["results"]] == [(i, 200) for i in range(7)]
     statuses = ["running", "succeeded", "running", "failed", "queued", "cancelled", "queued"]
-    assert [result["job"]["status"] for result in told["results"]] == statuses
-    for job_id, result in ((one, 1), (two, 4), (three, 6)):
-        assert client.get(f"/v1/jobs/{job_id}").json() == told["results"][result]["job"]
-    assert client.ids() == told["results"][1]["job"]["assets"]
-    history = client.get(f"/v1/jobs/{two}/events").json()["items"]
+    assert [result["job"]["status"] for result in report["results"]] == statuses
+    for job_id, result in ((first, 1), (second, 4), (third, 6)):
+        assert client.get(f"/v1/jobs/{job_id}").json() == report["results"][result]["job"]
+    assert client.ids() == report["results"][1]["job"]["assets"]
+    history = client.get(f"/v1/jobs/{second}/events").json()["items"]
     topics = ["job.requested", "job.started", "job.failed", "job.requeued"]
     assert [event["topic"] for event in history] == topics
     assert history[2]["reason"] == "seen"
@@ -59,7 +59,7 @@ def test_an_operation_that_fails_fails_alone_with_the_status_of_its_own_route(
 ) -> None:
     (job,) = requested(client, 1)
     (foreign,) = requested(clients(), 1)
-    told = carry_out(
+    report = carry_out(
         client,
         {"operation": "start", "job_id": foreign, "attempt": 1},
         {"operation": "succeed", "job_id": job, "attempt": 1},
@@ -70,8 +70,8 @@ def test_an_operation_that_fails_fails_alone_with_the_status_of_its_own_route(
         {"operation": "start", "job_id": job, "attempt": 1},
     )
 
-    assert [result["status"] for result in told["results"]] == [404, 409, 422, 409, 422, 404, 200]
-    assert [name_of(result["problem"]) for result in told["results"][:6]] == [
+    assert [result["status"] for result in report["results"]] == [404, 409, 422, 409, 422, 404, 200]
+    assert [name_of(result["problem"]) for result in report["results"][:6]] == [
         "job-not-found",
         "illegal-transition",
         "invalid-request",
@@ -79,16 +79,16 @@ def test_an_operation_that_fails_fails_alone_with_the_status_of_its_own_route(
         "invalid-request",
         "job-not-found",
     ]
-    assert told["results"][4]["problem"]["errors"][0]["field"] == "body.4.fail.code"
-    assert told["summary"] == {"total": 7, "carried_out": 1, "failed": 6}
+    assert report["results"][4]["problem"]["errors"][0]["field"] == "body.4.fail.code"
+    assert report["summary"] == {"total": 7, "carried_out": 1, "failed": 6}
     history = client.get(f"/v1/jobs/{job}/events").json()["items"]
     assert [event["topic"] for event in history] == ["job.requested", "job.started"]
 
 
 def test_the_same_request_twice_in_a_batch_is_one_job_and_a_key_starts_one_attempt(client: Client) -> None:
-    told = carry_out(client, ask(1), ask(1), ask(2))
-    assert [result["status"] for result in told["results"]] == [201, 200, 201]
-    first, same, other = (result["job"] for result in told["results"])
+    report = carry_out(client, ask(1), ask(1), ask(2))
+    assert [result["status"] for result in report["results"]] == [201, 200, 201]
+    first, same, other = (result["job"] for result in report["results"])
     assert (same, first["id"] == other["id"]) == (first, False)
     carry_out(client, {"operation": "cancel", "job_id": first["id"]})
     attempts = [carry_out(client, ask(1, idempotency_key="k"))["results"][0]["job"]["attempt"] for _ in range(2)]
@@ -102,7 +102,7 @@ def test_a_completion_is_the_same_in_a_batch_and_alone(client: Client) -> None:
     (job,) = requested(client, 1)
     completion = {"attempt": 1, "assets": [IMAGE | {"name": "Castle"}], "cost": {"amount": "0.10", "currency": "USD"}}
     succeed = {"operation": "succeed", "job_id": job, **completion}
-    told = carry_out(client, {"operation": "start", "job_id": job, "attempt": 1}, succeed, succeed)
+    report = carry_out(client, {"operation": "start", "job_id": job, "attempt": 1}, succeed, succeed)
     alone = client.call("POST", f"/v1/jobs/{job}/succeed", json=completion)
-    assert [result["status"] for result in told["results"]] == [200, 200, 200]
-    assert told["results"][1]["job"] == told["results"][2]["job"] == alone.json()
+    assert [result["status"] for result in report["results"]] == [200, 200, 200]
+    assert report["results"][1]["job"] == report["results"][2]["job"] == alone.json()

@@ -116,11 +116,11 @@ def proxied(cluster: EmbeddedCluster, template: Databases) -> Iterator[tuple[Dat
 
 
 @contextmanager
-def served_behind(proxied: tuple[Databases, Databases, Gate], settings: Settings, **said: Any) -> Iterator[Behind]:
+def served_behind(proxied: tuple[Databases, Databases, Gate], settings: Settings, **changes: Any) -> Iterator[Behind]:
     databases, through, cutter = proxied
     quiet = settings.model_copy(update={"follow": False, "prepared_statements": False})
     with ExitStack() as stack:
-        served = stack.enter_context(connected(quiet.model_copy(update=said), through))
+        served = stack.enter_context(connected(quiet.model_copy(update=changes), through))
         direct = stack.enter_context(connected(settings, databases))
         url = stack.enter_context(serving(create_app(lambda: nullcontext(served)), listening("127.0.0.1", 0)))
         yield Behind(served, direct, cutter, url)
@@ -183,12 +183,12 @@ def test_a_request_whose_connection_is_lost_at_a_commit_is_done_once_and_answere
     cuts = 0
     for passes in count():
         for when in WHENS:
-            cut, found, left, response = asked(behind, name, when, passes, for_all=False)
+            cut, state, left, response = asked(behind, name, when, passes, for_all=False)
             if not cut:
                 assert response.status_code == right.status_code, response.text
                 break
             cuts += 1
-            assert found == before
+            assert state == before
             if when is When.HEARD and response.status_code == 503:  # what came next was cut, before it was recorded
                 check(response, right, before, left, after, f"{passes} {when}")
                 continue

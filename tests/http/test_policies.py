@@ -40,8 +40,8 @@ def declared(client: Client, kind: str, id_: str, scope: str | None = None) -> J
     return answer
 
 
-def create(client: Client, **said: Any) -> httpx.Response:
-    return client.call("POST", "/v1/assets", json=IMAGE | said)
+def create(client: Client, **fields: Any) -> httpx.Response:
+    return client.call("POST", "/v1/assets", json=IMAGE | fields)
 
 
 def link(client: Client, asset: Json, *references: str) -> httpx.Response:
@@ -83,8 +83,8 @@ def test_a_policy_is_answered_with_its_place_and_is_in_the_audit_trail_with_its_
     assert client.get("/v1/policy").json() == policy
     (event,) = client.page("/v1/audit", topic="tenant.policy_set")["items"]
     assert (event["position"], event["reason"]) == (policy["position"], "one catalogue per client")
-    told = {change["field"]: change["after"] for change in event["changes"]}
-    assert told == {name: policy[name] for name in STRICT}
+    recorded = {change["field"]: change["after"] for change in event["changes"]}
+    assert recorded == {name: policy[name] for name in STRICT}
 
 
 def test_a_policy_replaces_the_whole_one_before_and_the_same_again_changes_nothing(
@@ -128,10 +128,10 @@ def test_a_new_asset_or_job_without_a_required_kind_is_refused_by_name(client: C
     with nothing_written(services, client):
         refused(create(client, client_id="c1"), 422, "missing-reference", "world")
         refused(ask(client, world_id="w1"), 422, "missing-reference", "client")
-    for given in ({"client_id": "c1", "scope": "world:w1"}, {"references": ["client:c1", "world:w1"]}):
-        asset = client.create(**given)
+    for references in ({"client_id": "c1", "scope": "world:w1"}, {"references": ["client:c1", "world:w1"]}):
+        asset = client.create(**references)
         assert client.history(asset["id"])[0]["topic"] == "asset.created"
-        assert asked(client, **given)["status"] == "queued"
+        assert asked(client, **references)["status"] == "queued"
 
 
 def test_a_tag_that_is_not_allowed_is_refused_when_recording_and_when_describing(
@@ -232,7 +232,9 @@ def test_a_job_that_was_accepted_ends_and_resumes_whatever_the_policy_but_is_not
 def test_in_a_batch_only_the_items_that_the_policy_refuses_fail(client: Client) -> None:
     strict(client, closed_kinds=["claim"], allowed_tags={"image": ["final"]})
     declared(client, "claim", "c7")
-    items = [IMAGE | said for said in ({"claim_id": "c7"}, {"claim_id": "c8"}, {"tags": ["final"]}, {"tags": ["wip"]})]
+    items = [
+        IMAGE | fields for fields in ({"claim_id": "c7"}, {"claim_id": "c8"}, {"tags": ["final"]}, {"tags": ["wip"]})
+    ]
     answer = client.call("POST", "/v1/assets/batch", json=items).json()
     assert [result["status"] for result in answer["results"]] == [201, 404, 201, 422]
     assert (answer["summary"]["total"], answer["summary"]["failed"]) == (4, 2)

@@ -98,8 +98,8 @@ def test_a_kind_closed_while_others_use_it_is_closed_from_that_position_on(
         client.call("PUT", "/v1/policy", json={"required_references": []})
         client.call("PUT", "/v1/policy", json={"closed_kinds": ["world"]})
     client.call("POST", "/v1/references", json={"kind": "claim", "id": "known"})
-    made = [client.create() for _ in range(6)]
-    warm = Barrier(len(made) + 1)
+    assets = [client.create() for _ in range(6)]
+    warm = Barrier(len(assets) + 1)
 
     def until_refused(worker: int) -> list[int]:
         """Link to one reference after another, and create with it now and then, until that is refused."""
@@ -107,8 +107,8 @@ def test_a_kind_closed_while_others_use_it_is_closed_from_that_position_on(
         while 404 not in statuses:
             claim = f"claim:{worker}-{len(statuses)}"
             if len(statuses) % 3:
-                said: Any = {"references": [claim, "claim:known"]}
-                response = client.call("POST", f"/v1/assets/{made[worker]['id']}/links", json=said)
+                links: Any = {"references": [claim, "claim:known"]}
+                response = client.call("POST", f"/v1/assets/{assets[worker]['id']}/links", json=links)
             else:
                 response = client.call("POST", "/v1/assets", json=IMAGE | {"references": [claim]})
             statuses.append(response.status_code)
@@ -116,13 +116,13 @@ def test_a_kind_closed_while_others_use_it_is_closed_from_that_position_on(
                 warm.wait()
         return statuses
 
-    with ThreadPoolExecutor(len(made)) as pool:
-        working = [pool.submit(until_refused, worker) for worker in range(len(made))]
+    with ThreadPoolExecutor(len(assets)) as pool:
+        working = [pool.submit(until_refused, worker) for worker in range(len(assets))]
         warm.wait()
         assert client.call("PUT", "/v1/policy", json={"closed_kinds": ["claim"]}).status_code == 200
         statuses = [worker.result() for worker in working]
 
-    assert all(set(told[:-1]) <= {200, 201} and told[-1] == 404 for told in statuses)
+    assert all(set(sequence[:-1]) <= {200, 201} and sequence[-1] == 404 for sequence in statuses)
     assert contaminated(services, client.tenant_id) == []
     assert client.create(references=["claim:known"])["links"] == ["claim:known"]
 
@@ -143,7 +143,7 @@ def test_a_policy_may_change_at_any_time_without_failing_those_who_record_what_i
 
     with ThreadPoolExecutor(6) as pool:
         flipping = [pool.submit(flip, 0)]
-        told = [pool.submit(work, worker) for worker in range(5)]
+        outcomes = [pool.submit(work, worker) for worker in range(5)]
         assert {status for done in flipping for status in done.result()} == {200}
-        assert [done.result() for done in told] == [[201] * 10 + [201] + [200] * 4] * 5
+        assert [done.result() for done in outcomes] == [[201] * 10 + [201] + [200] * 4] * 5
     assert contaminated(services, client.tenant_id) == []

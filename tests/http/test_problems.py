@@ -64,10 +64,10 @@ KINDS: list[tuple[int, str, str, Ask]] = [
 def test_a_problem_is_told_by_status_type_and_title(
     client: Client, status: int, kind: str, title: str, ask: Ask
 ) -> None:
-    told = problem(ask(client, client.create(model="x")), status, kind)
+    details = problem(ask(client, client.create(model="x")), status, kind)
 
-    assert told["title"] == title
-    assert set(told) == {"type", "title", "status", "detail", "request_id"} | ({"errors"} & set(told))
+    assert details["title"] == title
+    assert set(details) == {"type", "title", "status", "detail", "request_id"} | ({"errors"} & set(details))
 
 
 def test_a_problem_names_the_request_it_answers(client: Client) -> None:

@@ -77,13 +77,13 @@ def test_origin_scope_and_links_all_count_until_a_link_is_taken_away(client: Cli
 def test_a_job_is_found_by_what_it_was_asked_with_and_its_assets_by_the_job(client: Client) -> None:
     asked = job(client, claim_id="c7", scope="client:k1", run="engine-1")
     client.call("POST", f"/v1/jobs/{asked}/start", json={"attempt": 1})
-    made = client.call(
+    asset_ids = client.call(
         "POST", f"/v1/jobs/{asked}/succeed", json={"attempt": 1, "assets": [{"media": {"media_kind": "image"}}]}
     ).json()["assets"]
     for kind, id_ in {"claim": "c7", "client": "k1", "run": "engine-1"}.items():
         assert looked_up(client, kind, [id_], "jobs") == [asked]
-        assert looked_up(client, kind, [id_]) == made
-    assert looked_up(client, "job", [asked]) == made
+        assert looked_up(client, kind, [id_]) == asset_ids
+    assert looked_up(client, "job", [asked]) == asset_ids
     assert looked_up(client, "job", ["engine-1"]) == []
 
 

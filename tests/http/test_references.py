@@ -72,16 +72,16 @@ def test_every_id_finds_the_asset_together_with_any_other(client: Client) -> Non
     asset = client.create(**given_all("1"))
     client.create(**given_all("2"))
 
-    for one, other in combinations(ALIASES, 2):
-        assert client.ids(**{one: f"{one}/1", other: f"{other}/1"}) == [asset["id"]]
+    for alias, other in combinations(ALIASES, 2):
+        assert client.ids(**{alias: f"{alias}/1", other: f"{other}/1"}) == [asset["id"]]
 
 
 def test_ids_of_different_assets_find_neither(client: Client) -> None:
     client.create(**given_all("1"))
     client.create(**given_all("2"))
 
-    for one, other in permutations(ALIASES, 2):
-        assert client.ids(**{one: f"{one}/1", "ref": f"{kind(other)}:{other}/2"}) == []
+    for alias, other in permutations(ALIASES, 2):
+        assert client.ids(**{alias: f"{alias}/1", "ref": f"{kind(other)}:{other}/2"}) == []
 
 
 def test_all_ids_at_once_find_the_asset(client: Client) -> None:
@@ -108,16 +108,16 @@ def test_an_id_from_outside_is_any_text(client: Client, id_: str) -> None:
 def test_any_id_that_can_be_stored_finds_exactly_its_own(client: Client, id_: str) -> None:
     asset = client.create(message_id=id_)
 
-    found = client.page(message_id=id_)["items"]
-    assert found[0] == asset
-    assert all(item["links"] == [f"message:{id_}"] for item in found)
+    items = client.page(message_id=id_)["items"]
+    assert items[0] == asset
+    assert all(item["links"] == [f"message:{id_}"] for item in items)
 
 
 def test_ids_that_merely_look_alike_are_different(client: Client) -> None:
     ids = ["é", "e\u0301", "E", "e", "e ", " e"]
-    made = [client.create(message_id=id_)["id"] for id_ in ids]
+    asset_ids = [client.create(message_id=id_)["id"] for id_ in ids]
 
-    assert [client.ids(message_id=id_) for id_ in ids] == [[asset_id] for asset_id in made]
+    assert [client.ids(message_id=id_) for id_ in ids] == [[asset_id] for asset_id in asset_ids]
 
 
 @pytest.mark.parametrize("alias", ALIASES)
@@ -181,7 +181,7 @@ def test_every_one_of_200_references_finds_the_asset_and_all_of_them_at_once(cli
 
     assert client.ids(ref=written[199]) == [asset["id"]]
     response = client.get("/v1/assets", ref=written)
-    assert [found["id"] for found in response.json()["items"]] == [asset["id"]]
+    assert [item["id"] for item in response.json()["items"]] == [asset["id"]]
     assert response.elapsed.total_seconds() < 2
 
 
@@ -195,9 +195,9 @@ def test_the_scope_is_echoed_and_finds_the_asset(client: Client, scope: object) 
 
 
 def test_references_are_filters_beside_all_others(client: Client) -> None:
-    wanted: dict[str, Any] = {"name": "Castle", "tags": ["a"], "model": "sdxl"}
-    asset = client.create(**wanted)
+    fields: dict[str, Any] = {"name": "Castle", "tags": ["a"], "model": "sdxl"}
+    asset = client.create(**fields)
     for field, other in {"name": "Keep", "tags": ["b"], "model": "flux"}.items():
-        client.create(**wanted | {field: other})
+        client.create(**fields | {field: other})
 
     assert client.ids(name="castle", tag="a", model="sdxl", media_kind="image", status="ready") == [asset["id"]]

@@ -12,14 +12,14 @@ from tests.http.job_requests import Json, act, asked, body, done, end_lease, rea
 ANN = "worker:ann"
 
 
-def claim(client: Client, key: str, actor: str = ANN, **said: object) -> httpx.Response:
+def claim(client: Client, key: str, actor: str = ANN, **fields: object) -> httpx.Response:
     """Claim jobs under a key."""
-    return client.call("POST", "/v1/jobs/claim", json=said, headers={"Idempotency-Key": key, "X-Actor": actor})
+    return client.call("POST", "/v1/jobs/claim", json=fields, headers={"Idempotency-Key": key, "X-Actor": actor})
 
 
-def claimed(client: Client, key: str, actor: str = ANN, **said: object) -> list[Json]:
+def claimed(client: Client, key: str, actor: str = ANN, **fields: object) -> list[Json]:
     """The same, where it must work; returns the jobs."""
-    response = claim(client, key, actor, **said)
+    response = claim(client, key, actor, **fields)
     assert response.status_code == 200, response.text
     items: list[Json] = response.json()["items"]
     return items
@@ -62,17 +62,17 @@ def test_what_is_no_longer_leased_by_the_claim_is_left_out_and_nothing_comes_in_
 ) -> None:
     for number in range(6):
         asked(client, run=str(number))
-    finished, lost, taken, kept = claimed(client, "k1", max=4)
+    finished, lost, expired, kept = claimed(client, "k1", max=4)
     done(client, finished, "fail", attempt=1, code="broken")
     end_lease(services, client.tenant_id, lost)
-    end_lease(services, client.tenant_id, taken)
+    end_lease(services, client.tenant_id, expired)
     others = claimed(client, "k2", "worker:bob", max=10)
-    assert {taken["id"], lost["id"]} < set(ids(others))
+    assert {expired["id"], lost["id"]} < set(ids(others))
     assert ids(claimed(client, "k1", max=4)) == [kept["id"]]
     done(client, kept, "fail", attempt=1, code="broken")
     asked(client, run="another")
     assert claimed(client, "k1", max=4) == []
-    assert read(client, taken)["attempt"] == 2
+    assert read(client, expired)["attempt"] == 2
 
 
 def test_another_claim_under_the_same_key_is_refused(client: Client) -> None:

@@ -12,20 +12,20 @@ UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 MALFORMED = ["", "a b", "x" * 65, "a/b", "ä".encode(), "<script>", "a,b", "a:b"]
 
 
-@pytest.mark.parametrize("given", ["a", "req-1", "x" * 64, "A.b_c-9", "0193483c-5a5e-7d1c-9a30-0d7c41f5c6b1"])
-def test_a_request_id_is_echoed_and_recorded(client: Client, given: str) -> None:
-    response = client.call("POST", "/v1/assets", json=IMAGE, headers={"X-Request-ID": given})
+@pytest.mark.parametrize("sent", ["a", "req-1", "x" * 64, "A.b_c-9", "0193483c-5a5e-7d1c-9a30-0d7c41f5c6b1"])
+def test_a_request_id_is_echoed_and_recorded(client: Client, sent: str) -> None:
+    response = client.call("POST", "/v1/assets", json=IMAGE, headers={"X-Request-ID": sent})
 
-    assert response.headers["X-Request-ID"] == given
+    assert response.headers["X-Request-ID"] == sent
     (event,) = client.history(response.json()["id"])
-    assert event["correlation_id"] == given
-    (entry,) = client.page("/v1/audit", correlation_id=given)["items"]
+    assert event["correlation_id"] == sent
+    (entry,) = client.page("/v1/audit", correlation_id=sent)["items"]
     assert entry == event
 
 
-@pytest.mark.parametrize("given", MALFORMED)
-def test_a_malformed_request_id_is_replaced_by_ours(client: Client, given: str | bytes) -> None:
-    response = client.call("POST", "/v1/assets", json=IMAGE, headers=[(b"X-Request-ID", given)])
+@pytest.mark.parametrize("sent", MALFORMED)
+def test_a_malformed_request_id_is_replaced_by_ours(client: Client, sent: str | bytes) -> None:
+    response = client.call("POST", "/v1/assets", json=IMAGE, headers=[(b"X-Request-ID", sent)])
 
     ours = response.headers["X-Request-ID"]
     assert UUID.fullmatch(ours)
@@ -47,8 +47,8 @@ def test_the_events_of_one_request_id_are_found_together(client: Client) -> None
     client.call("PATCH", path(asset), json={"name": "Castle"}, headers=headers)
     client.call("PUT", path(asset, "holds", "a"), headers=headers)
 
-    found = client.page("/v1/audit", correlation_id="flow-9")["items"]
-    assert [entry["topic"] for entry in found] == ["asset.held", "asset.described"]
+    entries = client.page("/v1/audit", correlation_id="flow-9")["items"]
+    assert [entry["topic"] for entry in entries] == ["asset.held", "asset.described"]
 
 
 def test_what_led_to_a_request_is_recorded(client: Client) -> None:
@@ -57,10 +57,10 @@ def test_what_led_to_a_request_is_recorded(client: Client) -> None:
     assert client.history(response.json()["id"])[0]["causation_id"] == "tool_call.7"
 
 
-@pytest.mark.parametrize("given", MALFORMED)
-def test_a_malformed_causation_is_refused(client: Client, given: str | bytes) -> None:
+@pytest.mark.parametrize("sent", MALFORMED)
+def test_a_malformed_causation_is_refused(client: Client, sent: str | bytes) -> None:
     with nothing_written(client):
-        response = client.call("POST", "/v1/assets", json=IMAGE, headers=[(b"X-Causation-ID", given)])
+        response = client.call("POST", "/v1/assets", json=IMAGE, headers=[(b"X-Causation-ID", sent)])
 
     problem(response, 400, "bad-header")
 

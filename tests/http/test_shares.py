@@ -45,8 +45,8 @@ def test_a_key_has_a_quarter_a_tenant_half_and_all_together_have_all() -> None:
 
 @pytest.fixture
 def callers() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(300) as made:
-        yield made
+    with ThreadPoolExecutor(300) as pool:
+        yield pool
 
 
 def until(condition: Callable[[], bool]) -> None:

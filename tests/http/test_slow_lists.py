@@ -85,15 +85,15 @@ def test_slow_lists_leave_half_of_the_connections_to_everything_else(databases: 
 
 
 def test_one_tenants_lists_leave_places_to_other_tenants(quiet: Services) -> None:
-    places, one, other = ListPlaces(16), new_tenant(quiet), new_tenant(quiet)
+    places, busy, other = ListPlaces(16), new_tenant(quiet), new_tenant(quiet)
     with ExitStack() as full:
         for _ in range(places.most_of_tenant):
-            full.enter_context(places.place(one))
-        with pytest.raises(ListsBusyError), places.place(one):
+            full.enter_context(places.place(busy))
+        with pytest.raises(ListsBusyError), places.place(busy):
             pass
         with places.place(other), places.place(other), pytest.raises(ListsBusyError), places.place(other):
             pass
-    with places.place(one):
+    with places.place(busy):
         pass
 
 

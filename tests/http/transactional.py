@@ -20,18 +20,18 @@ def _post(client: Client, path: str, body: Any = None, **headers: str) -> Reques
     return lambda: client.http.post(f"/v1/{path}", json=body, headers=headers)
 
 
-def _of_asset(method: str, path: str, body: Any = None, **said: Any) -> Callable[[Client], Request]:
+def _of_asset(method: str, path: str, body: Any = None, **fields: Any) -> Callable[[Client], Request]:
     def prepared(client: Client) -> Request:
-        url = f"/v1/assets/{client.create(**said)['id']}{path}"
+        url = f"/v1/assets/{client.create(**fields)['id']}{path}"
         return lambda: client.http.request(method, url, json=body)
 
     return prepared
 
 
-def _of_running(action: str, **said: Any) -> Callable[[Client], Request]:
+def _of_running(action: str, **fields: Any) -> Callable[[Client], Request]:
     def prepared(client: Client) -> Request:
         job = done(client, asked(client), "start", attempt=1)
-        return _post(client, f"jobs/{job['id']}/{action}", {"attempt": 1, **said})
+        return _post(client, f"jobs/{job['id']}/{action}", {"attempt": 1, **fields})
 
     return prepared
 
@@ -126,9 +126,9 @@ def put_content_again(client: Client) -> Request:
 
 
 def upload_form(client: Client) -> Request:
-    said, headers = {"asset": json.dumps(IMAGE)}, {"Idempotency-Key": "form"}
+    form, headers = {"asset": json.dumps(IMAGE)}, {"Idempotency-Key": "form"}
     files = {"file": ("castle.png", CASTLE)}
-    return lambda: client.http.post("/v1/assets/upload", data=said, files=files, headers=headers)
+    return lambda: client.http.post("/v1/assets/upload", data=form, files=files, headers=headers)
 
 
 def upload_form_again(client: Client) -> Request:

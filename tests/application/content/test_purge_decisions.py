@@ -142,7 +142,7 @@ def test_a_purge_that_was_queued_without_an_event_spares_what_may_not_go_any_mor
 
 
 def test_an_asset_that_changed_since_the_list_was_read_stays_and_is_told(client: Client, purging: Purges) -> None:
-    wanted, changed = with_content(client, node_id="n1"), with_content(client, node_id="n1")
+    unchanged, changed = with_content(client, node_id="n1"), with_content(client, node_id="n1")
     client.page()
 
     class Slow(BulkPurge):
@@ -156,7 +156,7 @@ def test_an_asset_that_changed_since_the_list_was_read_stays_and_is_told(client:
     of_the_node = AssetFilter(node_id=["n1"])
     selection = Slow(purging.session).request(of_the_node, None, dry_run=False)
     assert (selection.assets, selection.changed) == (1, [UUID(changed)])
-    assert topics(client, wanted)[2:] == PURGED[:2]
+    assert topics(client, unchanged)[2:] == PURGED[:2]
     assert streamed(client, changed).content == CASTLE
     assert purging.carry_out() == 1
     assert purge(client, node_id="n1")["assets"] == 1

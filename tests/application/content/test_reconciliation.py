@@ -40,9 +40,9 @@ def test_what_store_and_log_disagree_about_is_told_and_orphans_are_removed(
         services.store.write(key, [b"nobody knows me"])
     young = Reconciliation(own_session(services, client.tenant_id)).compare()
     assert (young.orphans, young.missing) == ([], [(UUID(robbed), 1)])
-    found = reconciling.compare()
-    assert sorted(found.orphans) == sorted([orphan, late])
-    assert reconciling.remove(found.orphans) == 2
+    mismatch = reconciling.compare()
+    assert sorted(mismatch.orphans) == sorted([orphan, late])
+    assert reconciling.remove(mismatch.orphans) == 2
     assert reconciling.compare().orphans == []
     gone = client.get(f"/v1/assets/{robbed}/content")
     assert gone.status_code == 404

@@ -103,8 +103,8 @@ def test_a_purge_of_deleted_assets_never_deletes_one(tenant: Tenant, restored: U
     tenant.delete(restored)
     tenant.fold()
     tenant.restore(restored)
-    found = BulkPurge(tenant.purging.session).request(AssetFilter(status="deleted"), "the client asked", dry_run=False)
-    assert (found.assets, tenant.topics(restored)[-1]) == (1, "asset.restored")
+    report = BulkPurge(tenant.purging.session).request(AssetFilter(status="deleted"), "the client asked", dry_run=False)
+    assert (report.assets, tenant.topics(restored)[-1]) == (1, "asset.restored")
     assert tenant.purging.carry_out() == 1
     assert tenant.topics(deleted)[-1] == "asset.content_purged"
 
@@ -117,20 +117,20 @@ def test_a_purge_of_what_was_deleted_before_a_time_goes_by_the_deletion(tenant: 
     tenant.at(utc_now).change(changed, lambda a, context: a.release_hold(context, "case-17"), None, None)
     tenant.delete(restored)
     tenant.fold()
-    wanted = PurgeFilter(deleted_before=before)
-    assert BulkPurge(tenant.purging.session).request(wanted, None, dry_run=True).assets == 1
+    filters = PurgeFilter(deleted_before=before)
+    assert BulkPurge(tenant.purging.session).request(filters, None, dry_run=True).assets == 1
     tenant.restore(changed)
-    assert BulkPurge(tenant.purging.session).request(wanted, None, dry_run=False).assets == 0
+    assert BulkPurge(tenant.purging.session).request(filters, None, dry_run=False).assets == 0
     tenant.delete(changed)
-    assert BulkPurge(tenant.purging.session).request(wanted, None, dry_run=False).assets == 0
+    assert BulkPurge(tenant.purging.session).request(filters, None, dry_run=False).assets == 0
     assert tenant.purging.queue.count() == (0, None)
 
 
 def test_a_purge_that_does_not_ask_for_deleted_assets_deletes_live_ones(tenant: Tenant, restored: UUID) -> None:
-    wanted = AssetFilter(created_before=utc_now())
-    behind = BulkPurge(tenant.purging.session).request(wanted, "the client asked", dry_run=False)
+    filters = AssetFilter(created_before=utc_now())
+    behind = BulkPurge(tenant.purging.session).request(filters, "the client asked", dry_run=False)
     assert (behind.assets, behind.changed, tenant.topics(restored)[-1]) == (0, [restored], "asset.restored")
     tenant.fold()
-    found = BulkPurge(tenant.purging.session).request(wanted, "the client asked", dry_run=False)
-    assert found.assets == 1
+    report = BulkPurge(tenant.purging.session).request(filters, "the client asked", dry_run=False)
+    assert report.assets == 1
     assert tenant.topics(restored)[-2:] == ["asset.soft_deleted", "asset.purge_requested"]

@@ -81,15 +81,15 @@ def test_what_cannot_be_removed_is_tried_again_later_and_keeps_nothing_else_from
 
     def looked_after() -> bool:
         ContentJanitor(services, timedelta(0)).look()
-        return {topics(client, one)[-1] for one in (purged, deleted)} == {"asset.content_purged"}
+        return {topics(client, asset_id)[-1] for asset_id in (purged, deleted)} == {"asset.content_purged"}
 
     landing = landing_key(f"{client.tenant_id}/{stuck['asset_id']}")
     with folder_down(services.store, landing), capture_logs() as logged:
         eventually(looked_after)
         assert sweeper.uploads.under_way() == {UUID(stuck["id"])}
         assert sweeper.sweep() == 0
-    (told,) = [one for one in logged if one["event"] == "upload not swept"]
-    assert (told["tenant_id"], told["upload_id"]) == (str(client.tenant_id), stuck["id"])
+    (warning,) = [entry for entry in logged if entry["event"] == "upload not swept"]
+    assert (warning["tenant_id"], warning["upload_id"]) == (str(client.tenant_id), stuck["id"])
     let_pass(services, client, "sweep_at")
     assert sweeper.sweep() == 1
     assert objects(services, client) == []

@@ -144,7 +144,7 @@ class Caller:
 
     def body(self) -> bool:
         """Send the bytes of an asset, new or not, as the body."""
-        mine = self._one(deleted=False) if self._chance.random() < 0.3 else self._new()
+        mine = self._candidate(deleted=False) if self._chance.random() < 0.3 else self._new()
         if mine is None:
             return False
         data = self._data()
@@ -170,7 +170,7 @@ class Caller:
 
     def delete(self) -> bool:
         """Delete an asset."""
-        mine = self._one(deleted=False)
+        mine = self._candidate(deleted=False)
         if mine is None:
             return False
         mine.deleted = True
@@ -182,7 +182,7 @@ class Caller:
 
     def purge(self) -> bool:
         """Purge an asset, deleted or not."""
-        mine = self._one(deleted=self._chance.random() < 0.3)
+        mine = self._candidate(deleted=self._chance.random() < 0.3)
         if mine is None:
             return False
         mine.deleted, mine.purged = True, None
@@ -191,23 +191,23 @@ class Caller:
         mine.purged = True
         return True
 
-    def _is_selected(self, wanted: dict[str, Any]) -> bool:
+    def _is_selected(self, filters: dict[str, Any]) -> bool:
         """Ask to purge, and again while the lists are behind a change whose answer was lost, as the report says."""
         ends = time.monotonic() + DEADLINE_SECONDS
-        while (answer := self._insist("POST", "/v1/assets/purge", params=wanted)) and answer.json()["changed"]:
+        while (answer := self._insist("POST", "/v1/assets/purge", params=filters)) and answer.json()["changed"]:
             assert time.monotonic() < ends, answer.text
         return answer is not None
 
-    def _one(self, *, deleted: bool) -> Mine | None:
+    def _candidate(self, *, deleted: bool) -> Mine | None:
         """Some asset with content that nobody asked to purge."""
-        found = [mine for mine in self.assets if mine.stored and mine.deleted == deleted and mine.purged is False]
-        return self._chance.choice(found) if found else None
+        candidates = [mine for mine in self.assets if mine.stored and mine.deleted == deleted and mine.purged is False]
+        return self._chance.choice(candidates) if candidates else None
 
     def _new(self) -> Mine | None:
         """A new asset that waits for its content."""
         name = self._new_name()
-        wanted = {"media": {"media_kind": "image"}, "status": "pending", "workflow_id": name}
-        answer = self._ask("POST", "/v1/assets", json=wanted)
+        body = {"media": {"media_kind": "image"}, "status": "pending", "workflow_id": name}
+        answer = self._ask("POST", "/v1/assets", json=body)
         if answer is None:
             return None
         self.assets.append(Mine(answer.json()["id"], name))

@@ -31,12 +31,12 @@ def streamed(client: Client, asset_id: str, **headers: str) -> httpx.Response:
     return client.call("GET", f"/v1/assets/{asset_id}/content", params={"stream": True}, headers=headers)
 
 
-def pending(client: Client, **said: Any) -> str:
-    return str(client.create(status="pending", **said)["id"])
+def pending(client: Client, **fields: Any) -> str:
+    return str(client.create(status="pending", **fields)["id"])
 
 
-def with_content(client: Client, data: bytes = CASTLE, **said: Any) -> str:
-    asset_id = pending(client, **said)
+def with_content(client: Client, data: bytes = CASTLE, **fields: Any) -> str:
+    asset_id = pending(client, **fields)
     assert put(client, asset_id, data).status_code == 200
     return asset_id
 
@@ -95,7 +95,7 @@ def test_the_ledger_says_what_is_wrong_with_a_url_that_it_signed_itself(client: 
 
 
 @pytest.mark.parametrize(
-    ("asked", "status", "given"),
+    ("asked", "status", "content"),
     [
         ("bytes=0-9", 206, CASTLE[:10]),
         ("bytes=10-", 206, CASTLE[10:]),
@@ -106,9 +106,9 @@ def test_the_ledger_says_what_is_wrong_with_a_url_that_it_signed_itself(client: 
         ("bytes=abc", 200, CASTLE),
     ],
 )
-def test_a_range_gives_just_these_bytes(client: Client, asked: str, status: int, given: bytes) -> None:
+def test_a_range_gives_just_these_bytes(client: Client, asked: str, status: int, content: bytes) -> None:
     got = streamed(client, with_content(client), Range=asked)
-    assert (got.status_code, got.content) == (status, given)
+    assert (got.status_code, got.content) == (status, content)
 
 
 @pytest.mark.parametrize("header", ["bytes=0-3,100-103", "bytes=0-19,10-29", "bytes=0-3,"])
@@ -198,11 +198,13 @@ def test_content_of_a_deleted_asset_and_of_another_tenant_is_not_found(
 
 
 def test_a_form_records_an_asset_with_its_bytes(client: Client) -> None:
-    said = {"media": {"media_kind": "image"}, "tags": ["concept"], "workflow_id": "w7"}
-    form = {"asset": json.dumps(said), "sha256": sha256(CASTLE)}
-    made = client.call("POST", "/v1/assets/upload", data=form, files={"file": ("../Burg ä.png", CASTLE, "image/png")})
-    assert made.status_code == 201, made.text
-    asset = made.json()
+    fields = {"media": {"media_kind": "image"}, "tags": ["concept"], "workflow_id": "w7"}
+    form = {"asset": json.dumps(fields), "sha256": sha256(CASTLE)}
+    created = client.call(
+        "POST", "/v1/assets/upload", data=form, files={"file": ("../Burg ä.png", CASTLE, "image/png")}
+    )
+    assert created.status_code == 201, created.text
+    asset = created.json()
     assert (asset["file_name"], asset["origin"], asset["status"]) == ("../Burg ä.png", ["workflow:w7"], "ready")
     assert streamed(client, asset["id"]).content == CASTLE
     assert [e["topic"] for e in client.history(asset["id"])] == ["asset.created", "asset.content_stored"]
@@ -219,8 +221,8 @@ def test_a_form_records_an_asset_with_its_bytes(client: Client) -> None:
     ],
 )
 def test_what_an_asset_is_follows_from_its_bytes_if_nobody_says(client: Client, sample: str, kind: str) -> None:
-    made = client.call("POST", "/v1/assets/upload", files={"file": (sample, (SAMPLES / sample).read_bytes())})
-    assert made.json()["media"]["media_kind"] == kind
+    created = client.call("POST", "/v1/assets/upload", files={"file": (sample, (SAMPLES / sample).read_bytes())})
+    assert created.json()["media"]["media_kind"] == kind
 
 
 def test_a_form_sent_again_under_its_key_records_nothing_twice(client: Client) -> None:
@@ -280,25 +282,25 @@ def test_a_large_body_passes_in_pieces(client: Client) -> None:
 
 @pytest.mark.parametrize("sample", ["castle.png", "portrait.jpg", "flight.webm", "brief.pdf"])
 def test_a_small_picture_is_made_of_what_can_be_seen(client: Client, sample: str) -> None:
-    made = client.call("POST", "/v1/assets/upload", files={"file": (sample, (SAMPLES / sample).read_bytes())}).json()
+    created = client.call("POST", "/v1/assets/upload", files={"file": (sample, (SAMPLES / sample).read_bytes())}).json()
     for size in ("128", "512"):
-        got = client.get(made["thumbnail_url"], stream=True, size=size)
+        got = client.get(created["thumbnail_url"], stream=True, size=size)
         assert got.headers["Content-Type"] == "image/webp"
         with Image.open(BytesIO(got.content)) as picture:
             assert max(picture.size) <= int(size)
     again = client.call(
-        "GET", made["thumbnail_url"], headers={"If-None-Match": got.headers["ETag"]}, params={"size": size}
+        "GET", created["thumbnail_url"], headers={"If-None-Match": got.headers["ETag"]}, params={"size": size}
     )
     assert again.status_code == 304
-    assert httpx.get(location(client, made["thumbnail_url"], size="512")).content == got.content
+    assert httpx.get(location(client, created["thumbnail_url"], size="512")).content == got.content
 
 
 def test_sound_has_a_picture_of_its_own(client: Client) -> None:
-    made = client.call(
+    created = client.call(
         "POST", "/v1/assets/upload", files={"file": ("c.wav", (SAMPLES / "chime.wav").read_bytes())}
     ).json()
-    assert made["thumbnail_url"] is None
-    with Image.open(BytesIO(client.get(made["waveform_url"], stream=True).content)) as picture:
+    assert created["thumbnail_url"] is None
+    with Image.open(BytesIO(client.get(created["waveform_url"], stream=True).content)) as picture:
         assert picture.size == (800, 160)
 
 

@@ -50,15 +50,15 @@ def kept(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> 
 def environment(settings: Settings, servers: Databases) -> dict[str, str]:
     """The same settings for a process that uses these databases."""
     names = ("key_encryption_key", "content_store", "s3_endpoint", "s3_access_key", "s3_tls")
-    given = {name: str(getattr(settings, name)) for name in names if getattr(settings, name) is not None}
-    given |= {"s3_secret_key": settings.s3_secret_key.get_secret_value()} if settings.s3_secret_key else {}
-    given |= {"database_url": servers.service, "projector_database_url": servers.projector}
-    given |= {"keys_database_url": servers.keys}
-    return os.environ | {f"ASSET_LEDGER_{name.upper()}": value for name, value in given.items()}
+    values = {name: str(getattr(settings, name)) for name in names if getattr(settings, name) is not None}
+    values |= {"s3_secret_key": settings.s3_secret_key.get_secret_value()} if settings.s3_secret_key else {}
+    values |= {"database_url": servers.service, "projector_database_url": servers.projector}
+    values |= {"keys_database_url": servers.keys}
+    return os.environ | {f"ASSET_LEDGER_{name.upper()}": value for name, value in values.items()}
 
 
 @contextmanager
-def told(seed: int) -> Iterator[None]:
+def reporting_seed(seed: int) -> Iterator[None]:
     """Whatever goes wrong is told with the seed."""
     try:
         yield
@@ -71,7 +71,7 @@ def test_killing_the_server_among_200_uploads_and_deletes_leaves_after_one_sweep
     databases: Databases, kept: Settings
 ) -> None:
     seed = secrets.randbits(32)
-    with told(seed):
+    with reporting_seed(seed):
         with connected(kept.model_copy(update={"follow": False}), databases) as services:
             tenant_id = new_tenant(services)
             key = services.tenants.issue_key(context(), tenant_id, Actor(id="tests", type="worker"))
@@ -95,8 +95,8 @@ def work(server: Server, callers: list[Caller], chance: random.Random) -> None:
             server.wait_for_operation(number)
             time.sleep(chance.uniform(0, 0.2))  # so that it dies anywhere in an operation
             server.restart()
-        for one in working:
-            one.result()
+        for future in working:
+            future.result()
 
 
 def nobody_is_connected(databases: Databases) -> bool:

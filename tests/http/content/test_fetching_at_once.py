@@ -62,16 +62,16 @@ def crowd() -> Crowd:
 @pytest.fixture
 def site(crowd: Crowd) -> Iterator[str]:
     """A web server that answers nobody until the crowd is let go."""
-    with served(Site()) as found:
-        found.answers = {"/castle.png": crowd}
-        yield found.url("/castle.png", host="127.0.0.1")
+    with served(Site()) as web_site:
+        web_site.answers = {"/castle.png": crowd}
+        yield web_site.url("/castle.png", host="127.0.0.1")
         crowd.let_go()
 
 
 @pytest.fixture
 def callers() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(50) as made:
-        yield made
+    with ThreadPoolExecutor(50) as pool:
+        yield pool
 
 
 def fetching(callers: ThreadPoolExecutor, client: Client, *urls: str) -> "Future[httpx.Response]":

@@ -25,29 +25,29 @@ from tests.infra.content.sites import Site, says, served
 @pytest.fixture
 def site() -> Iterator[str]:
     """A web server on the one loopback address that may be fetched from in tests."""
-    with served(Site()) as found:
-        found.answers = {
+    with served(Site()) as web_site:
+        web_site.answers = {
             "/castle.png": says(body=CASTLE, Content_Type="image/png"),
             "/nothing": says(404),
             "/away": says(302, Location="http://127.0.0.2/secret"),
         }
-        yield found.url("", host="127.0.0.1")
+        yield web_site.url("", host="127.0.0.1")
 
 
 def test_what_lies_behind_urls_is_recorded_and_what_cannot_be_had_fails_alone(client: Client, site: str) -> None:
-    said = {"media": {"media_kind": "image"}, "tags": ["found"]}
-    wanted = [
+    fields = {"media": {"media_kind": "image"}, "tags": ["found"]}
+    urls = [
         f"{site}/castle.png",
         f"{site}/nothing",
         f"{site}/away",
         "http://169.254.169.254/latest",
         "file:///etc/hosts",
     ]
-    answer = client.call("POST", "/v1/assets/from-urls", json={"items": [{"url": u, "asset": said} for u in wanted]})
+    answer = client.call("POST", "/v1/assets/from-urls", json={"items": [{"url": u, "asset": fields} for u in urls]})
     assert answer.status_code == 200, answer.text
     castle, *refused = answer.json()["results"]
     asset = castle["asset"]
-    assert (asset["tags"], asset["source_url"], asset["file_name"]) == (["found"], wanted[0], "castle.png")
+    assert (asset["tags"], asset["source_url"], asset["file_name"]) == (["found"], urls[0], "castle.png")
     assert streamed(client, asset["id"]).content == CASTLE
     assert [result["problem"]["status"] for result in refused] == [502, 422, 422, 422]
     assert client.head() == int(answer.headers["Ledger-Position"])
@@ -100,8 +100,8 @@ def test_a_zip_names_what_is_deleted_or_purged_while_it_is_sent(client: Client) 
     deleted = with_content(client, file_name="deleted.png", workflow_id="w1")
     purged = with_content(client, file_name="purged.png", workflow_id="w1", message_id="m1")
     with_content(client, bytes(24 << 20), file_name="first.bin", workflow_id="w1")  # too large to be sent unread
-    wanted: dict[str, Any] = {"workflow_id": "w1", "min_position": client.head()}
-    with client.http.stream("GET", "/v1/assets/zip", params=wanted) as answer:
+    filters: dict[str, Any] = {"workflow_id": "w1", "min_position": client.head()}
+    with client.http.stream("GET", "/v1/assets/zip", params=filters) as answer:
         arriving = answer.iter_bytes()
         beginning = next(arriving)
         client.call("DELETE", f"/v1/assets/{deleted}")
@@ -119,8 +119,8 @@ def test_a_zip_of_more_than_it_takes_is_refused_before_it_begins(
     monkeypatch.setattr(zips, "MOST_ENTRIES", 2)
     for number in range(3):
         with_content(client, b"some", file_name=f"{number}.txt", workflow_id=f"w{min(number, 1)}", message_id="m1")
-    told = problem(client.get("/v1/assets/zip", message_id="m1", min_position=client.head()), 422, "filter-too-wide")
-    assert told["detail"] == "The filter finds 3 assets, and a zip takes 2. Narrow it."
+    refusal = problem(client.get("/v1/assets/zip", message_id="m1", min_position=client.head()), 422, "filter-too-wide")
+    assert refusal["detail"] == "The filter finds 3 assets, and a zip takes 2. Narrow it."
     assert client.get("/v1/assets/zip", workflow_id="w1").status_code == 200
 
 
@@ -139,9 +139,9 @@ def test_names_in_a_zip_are_unique_and_lead_nowhere() -> None:
 
 def test_many_files_of_one_name_are_named_as_quickly_as_few() -> None:
     names, before = UniqueNames(["a (7).png"]), thread_time()
-    given = {names.of(name).lower() for _ in range(5_000) for name in ("a.png", "A.png")}
-    assert len(given) == 10_000
-    assert {"a (6).png", "a (8).png", "a (10001).png"} <= given
+    file_names = {names.of(name).lower() for _ in range(5_000) for name in ("a.png", "A.png")}
+    assert len(file_names) == 10_000
+    assert {"a (6).png", "a (8).png", "a (10001).png"} <= file_names
     assert thread_time() - before < 5
 
 
@@ -158,8 +158,8 @@ def test_much_that_is_found_inside_is_kept_beside_the_bytes(client: Client) -> N
     data, workflow = with_large_workflow()
     asset_id = with_content(client, b"nothing inside")
     assert client.get(f"/v1/assets/{asset_id}/embedded").status_code == 404
-    told = put(client, asset_id, data).json()["content"]["embedded"]
-    assert told["document"]["size"] > 40_000
+    embedded = put(client, asset_id, data).json()["content"]["embedded"]
+    assert embedded["document"]["size"] > 40_000
     assert client.get(f"/v1/assets/{asset_id}/embedded").json()["workflow"] == workflow
 
 

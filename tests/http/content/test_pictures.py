@@ -82,13 +82,13 @@ class Tomorrow(DatabaseClock):
 
 def test_a_picture_that_cannot_be_drawn_is_tried_once_a_day(client: Client, stored: StoredContents) -> None:
     tried: list[Path] = []
-    found = stored.find(UUID(with_content(client)), None)
+    content = stored.find(UUID(with_content(client)), None)
     session = stored.session
     tomorrow = StoredContents(replace(session, database_clock=Tomorrow(session.database, utc_now)))
 
     for contents in (stored, stored, tomorrow):
         with pytest.raises(ContentNotFoundError):
-            contents._picture(found, "thumbnail", tried.append)
+            contents._picture(content, "thumbnail", tried.append)
 
     assert len(tried) == 2
 
@@ -98,8 +98,8 @@ def test_that_there_is_no_picture_is_forgotten_with_the_content(client: Client, 
     assert client.get(f"/v1/assets/{asset_id}/thumbnail").status_code == 404
     assert len(objects(services, client)) == 2
     client.page()
-    found = later(services, client.tenant_id).compare()
-    assert (found.orphans, found.missing) == ([], [])
+    mismatch = later(services, client.tenant_id).compare()
+    assert (mismatch.orphans, mismatch.missing) == ([], [])
 
     assert purge(client, node_id="n1")["assets"] == 1
     assert objects(services, client) == []

@@ -40,8 +40,8 @@ def objects(services: Services, client: Client) -> list[str]:
     return [key for place in places for key, _ in services.store.objects(place)]
 
 
-def purge(client: Client, **wanted: object) -> dict[str, object]:
-    answer = client.call("POST", "/v1/assets/purge", params={"min_position": client.head(), **wanted})
+def purge(client: Client, **filters: object) -> dict[str, object]:
+    answer = client.call("POST", "/v1/assets/purge", params={"min_position": client.head(), **filters})
     assert answer.status_code == 202, answer.text
     report: dict[str, object] = answer.json()
     return report
@@ -96,10 +96,10 @@ def test_a_purge_removes_every_version_and_says_so_once(client: Client, services
     assert report == {"dry_run": False, "held": [], "changed": [], **sizes}
     assert [key.split("/")[1] for key in objects(services, client)] == [other]
     purged = ["asset.soft_deleted", "asset.purge_requested", "asset.content_purged"]
-    wanted = ["asset.created", *["asset.content_stored"] * 2, *purged]
-    assert topics(client, asset_id) == wanted
+    expected = ["asset.created", *["asset.content_stored"] * 2, *purged]
+    assert topics(client, asset_id) == expected
     assert purge(client, workflow_id="w1")["assets"] == 0
-    assert topics(client, asset_id) == wanted
+    assert topics(client, asset_id) == expected
     client.call("POST", f"/v1/assets/{asset_id}/restore")
     restored = client.get(f"/v1/assets/{asset_id}").json()
     assert (restored["url"], restored["content"]["purged"]) == (None, True)
@@ -165,13 +165,13 @@ def test_each_request_is_said_to_have_removed_what_it_asked_for(client: Client, 
     asked = Purges(replace(purging.session, actor=Actor(id="bob", type="user"), correlation_id="r-17"))
     asked.request(UUID(asset_id), "the client asked")
     assert purging.carry_out() == 2
-    told = [
+    purges = [
         (event["actor"]["id"], event["correlation_id"], event["reason"])
         for event in client.history(asset_id)
         if event["topic"] == "asset.content_purged"
     ]
     own = purging.session.correlation_id
-    assert told == [("ledger", own, RETENTION), ("bob", "r-17", "the client asked")]
+    assert purges == [("ledger", own, RETENTION), ("bob", "r-17", "the client asked")]
 
 
 def test_while_the_store_is_down_a_purge_gives_up_soon_and_each_asset_is_tried_once(
@@ -239,8 +239,8 @@ def test_content_that_was_superseded_longer_ago_than_it_is_kept_is_purged_and_th
 ) -> None:
     asset_id = with_content(client, b"first")
     held = with_content(client, b"first")
-    for one, data in ((asset_id, b"second"), (asset_id, b"third"), (held, b"second")):
-        assert put(client, one, data).status_code == 200
+    for holder, data in ((asset_id, b"second"), (asset_id, b"third"), (held, b"second")):
+        assert put(client, holder, data).status_code == 200
     client.call("PUT", f"/v1/assets/{held}/holds/case-7")
     client.page()
     assert Retention(purging.session).request_due(timedelta(days=1)) == 0

@@ -35,15 +35,15 @@ def status(connection: HTTPConnection) -> int:
 
 def stalled(stack: ExitStack, url: str, target: str, share: int, **headers: str) -> list[HTTPConnection]:
     """More requests than may bring content at once, of which one byte is missing. Those that it is waited for."""
-    made = [begun(url, "PUT", target, 1, Expect="100-continue", **headers) for _ in range(MORE)]
-    for connection in made:
+    connections = [begun(url, "PUT", target, 1, Expect="100-continue", **headers) for _ in range(MORE)]
+    for connection in connections:
         stack.enter_context(closing(connection))
-    answers = [status(connection) for connection in made]
+    answers = [status(connection) for connection in connections]
     assert Counter(answers) == {100: share, 429: MORE - share}
-    for connection, answer in zip(made, answers, strict=True):
+    for connection, answer in zip(connections, answers, strict=True):
         if answer == 429:
             assert connection.getresponse().headers["Retry-After"] == "1"
-    return [connection for connection, answer in zip(made, answers, strict=True) if answer == 100]
+    return [connection for connection, answer in zip(connections, answers, strict=True) if answer == 100]
 
 
 def finished(connection: HTTPConnection) -> HTTPResponse:

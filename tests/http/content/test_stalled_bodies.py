@@ -23,8 +23,8 @@ LENGTH = 1_000_000
 @pytest.fixture(scope="module")
 def served(cluster: EmbeddedCluster, template: Databases, of_a_store: Settings) -> Iterator[Served]:
     """A ledger that gives up a body soon, on each of the stores."""
-    with served_with(cluster, template, of_a_store.model_copy(update={"idle_seconds": 0.2})) as made:
-        yield made
+    with served_with(cluster, template, of_a_store.model_copy(update={"idle_seconds": 0.2})) as ledger:
+        yield ledger
 
 
 def begun_by(client: Client, url: str, method: str, target: str, **headers: str) -> HTTPConnection:

@@ -70,10 +70,10 @@ def test_who_forgets_an_upload_that_has_just_been_recorded_removes_nothing(
 ) -> None:
     upload = begin(client, pending(client))
     send(upload, CASTLE)
-    found = uploads().under_way(UUID(upload["asset_id"]), UUID(upload["id"]))
+    under_way = uploads().under_way(UUID(upload["asset_id"]), UUID(upload["id"]))
     assert complete(client, upload).status_code == 200
     with pytest.raises(UploadNotFoundError):
-        uploads().abort(found)
+        uploads().abort(under_way)
     assert streamed(client, upload["asset_id"]).content == CASTLE
 
 
@@ -155,12 +155,12 @@ def test_parts_of_more_bytes_than_announced_are_refused_before_they_are_joined(
     joined: list[str] = []
     join = type(services.store).complete
 
-    def told(store: Any, key: str, *parts: Any) -> None:
+    def noted_complete(store: Any, key: str, *parts: Any) -> None:
         joined.append(key)
         join(store, key, *parts)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(type(services.store), "complete", told)
+        patched.setattr(type(services.store), "complete", noted_complete)
         assert httpx.put(part_urls(client, upload, 1)[1], content=b"eleven char").status_code == 200
         refused = complete(client, upload)
     assert (refused.status_code, joined) == (409, [])

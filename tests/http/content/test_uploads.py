@@ -21,8 +21,8 @@ def begin(client: Client, asset_id: str, **announced: Any) -> dict[str, Any]:
     return upload
 
 
-def complete(client: Client, upload: dict[str, Any], **said: Any) -> httpx.Response:
-    return client.call("POST", f"/v1/assets/{upload['asset_id']}/uploads/{upload['id']}/complete", json=said)
+def complete(client: Client, upload: dict[str, Any], **body: Any) -> httpx.Response:
+    return client.call("POST", f"/v1/assets/{upload['asset_id']}/uploads/{upload['id']}/complete", json=body)
 
 
 def send(upload: dict[str, Any], data: bytes) -> httpx.Response:
@@ -202,7 +202,7 @@ def test_parts_that_were_joined_for_a_completion_that_was_refused_can_be_complet
     assert httpx.put(part_urls(client, upload, 1)[1], content=CASTLE).status_code == 200
     path = f"/v1/assets/{upload['asset_id']}/uploads/{upload['id']}"
     assert client.call("POST", f"{path}/complete", headers={"If-Match": '"9"'}).status_code == 412
-    told = seen(client, upload)
-    assert (told.status_code, "complete it" in told.json()["detail"]) == (404, True)
+    answer = seen(client, upload)
+    assert (answer.status_code, "complete it" in answer.json()["detail"]) == (404, True)
     assert complete(client, upload).status_code == 200
     assert streamed(client, upload["asset_id"]).content == CASTLE

@@ -68,8 +68,8 @@ def days(request: pytest.FixtureRequest) -> int:
 @pytest.fixture(scope="module")
 def shared(cluster: EmbeddedCluster, template: Databases) -> Iterator[Databases]:
     """Databases that both servers use."""
-    with cloned(cluster, template) as made:
-        yield made
+    with cloned(cluster, template) as clones:
+        yield clones
 
 
 @pytest.fixture(scope="module")
@@ -155,10 +155,10 @@ def test_a_wrong_clock_records_nothing_that_retention_would_go_by(
         misled.post("/v1/assets/purge", params={"node_id": "n1"}),
     ]
     kind = "clock-ahead" if days > 0 else "clock-behind"
-    told = [(answer.status_code, answer.json()["type"].rpartition(":")[2]) for answer in answers]
+    problems = [(answer.status_code, answer.json()["type"].rpartition(":")[2]) for answer in answers]
     # A bucket's server takes no request of such a clock, be it to write: that is told first.
     stored = kind if isinstance(services.store, DirectoryStore) else "store-unavailable"
-    assert told == [(503, kind), (503, stored), (503, kind)]
+    assert problems == [(503, kind), (503, stored), (503, kind)]
     assert topics(client, asset_id) == ["asset.created", "asset.content_stored"]
     ContentJanitor(services, RETENTION).look()
     assert streamed(client, asset_id).content == b"first"

@@ -23,8 +23,8 @@ REFUSED = (415, "content-type-refused")
 @pytest.fixture(scope="module")
 def served(cluster: EmbeddedCluster, template: Databases, of_a_store: Settings) -> Iterator[Served]:
     """A ledger that takes pictures only, on each of the stores."""
-    with served_with(cluster, template, of_a_store.model_copy(update={"content_types": ("image/",)})) as made:
-        yield made
+    with served_with(cluster, template, of_a_store.model_copy(update={"content_types": ("image/",)})) as ledger:
+        yield ledger
 
 
 def is_pending_without_bytes(client: Client, services: Services, asset_id: str) -> bool:
@@ -32,10 +32,10 @@ def is_pending_without_bytes(client: Client, services: Services, asset_id: str) 
     return status == "pending" and not list(services.store.objects(f"{client.tenant_id}/"))
 
 
-@pytest.mark.parametrize("said", ["audio/wav", "TEXT/PLAIN", "text/plain; charset=utf-8"])
-def test_a_type_that_is_not_taken_gets_no_url(client: Client, services: Services, said: str) -> None:
+@pytest.mark.parametrize("declared", ["audio/wav", "TEXT/PLAIN", "text/plain; charset=utf-8"])
+def test_a_type_that_is_not_taken_gets_no_url(client: Client, services: Services, declared: str) -> None:
     asset_id = pending(client)
-    problem(client.call("POST", f"/v1/assets/{asset_id}/uploads", json={"content_type": said}), *REFUSED)
+    problem(client.call("POST", f"/v1/assets/{asset_id}/uploads", json={"content_type": declared}), *REFUSED)
     with services.database.transaction(client.tenant_id) as connection:
         assert connection.execute("SELECT count(*) FROM ledger.uploads").fetchone() == (0,)
 
@@ -54,35 +54,35 @@ def test_what_landed_is_looked_at_whatever_was_announced(
 
 
 @pytest.mark.parametrize(
-    ("data", "said"), [(CASTLE, {"Content-Type": "audio/wav"}), (CHIME, {}), (b"\x00 of no type", {})]
+    ("data", "declared"), [(CASTLE, {"Content-Type": "audio/wav"}), (CHIME, {}), (b"\x00 of no type", {})]
 )
 def test_a_body_that_is_said_or_seen_not_to_be_taken_is_refused(
-    client: Client, services: Services, data: bytes, said: dict[str, str]
+    client: Client, services: Services, data: bytes, declared: dict[str, str]
 ) -> None:
     asset_id = pending(client)
-    problem(put(client, asset_id, data, **said), *REFUSED)
-    problem(client.call("POST", "/v1/assets/upload", files={"file": ("a", data, *said.values())}), *REFUSED)
+    problem(put(client, asset_id, data, **declared), *REFUSED)
+    problem(client.call("POST", "/v1/assets/upload", files={"file": ("a", data, *declared.values())}), *REFUSED)
     assert is_pending_without_bytes(client, services, asset_id)
 
 
-@pytest.mark.parametrize("said", ["", UNSAID, "binary/octet-stream", "image/png", "Image/PNG; q=1"])
-def test_a_type_that_says_nothing_refuses_nothing(client: Client, said: str) -> None:
-    given = {"Content-Type": said} if said else {}
-    assert put(client, pending(client), CASTLE, **given).status_code == 200
-    upload = begin(client, pending(client), **({"content_type": said} if said else {}))
-    assert httpx.put(upload["url"], content=CASTLE, headers=given).status_code == 200
+@pytest.mark.parametrize("declared", ["", UNSAID, "binary/octet-stream", "image/png", "Image/PNG; q=1"])
+def test_a_type_that_says_nothing_refuses_nothing(client: Client, declared: str) -> None:
+    content_type = {"Content-Type": declared} if declared else {}
+    assert put(client, pending(client), CASTLE, **content_type).status_code == 200
+    upload = begin(client, pending(client), **({"content_type": declared} if declared else {}))
+    assert httpx.put(upload["url"], content=CASTLE, headers=content_type).status_code == 200
     assert complete(client, upload).status_code == 200
 
 
 @pytest.mark.parametrize(
-    ("data", "said", "refused"),
+    ("data", "declared", "refused"),
     [(CASTLE, "", None), (CASTLE, UNSAID, None), (CASTLE, "text/plain", 415), (CHIME, "", 415), (CHIME, UNSAID, 415)],
 )
 def test_what_lies_behind_a_url_is_held_to_the_same(
-    client: Client, data: bytes, said: str, refused: int | None
+    client: Client, data: bytes, declared: str, refused: int | None
 ) -> None:
     with sites.served(sites.Site()) as site:
-        site.answers["/a"] = sites.says(body=data, Content_Type=said)
+        site.answers["/a"] = sites.says(body=data, Content_Type=declared)
         url = site.url("/a", host="127.0.0.1")
         (result,) = client.call("POST", "/v1/assets/from-urls", json={"items": [{"url": url}]}).json()["results"]
     assert (result["problem"] or {"status": None})["status"] == refused
