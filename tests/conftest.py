@@ -275,6 +275,15 @@ def of_a_store(request: pytest.FixtureRequest) -> Settings:
 
 
 @pytest.fixture(params=["directory", "s3"])
+def kept(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> Settings:
+    """Settings of each store; the directory is of this test's own."""
+    if request.param == "directory":
+        return settings.model_copy(update={"content_store": tmp_path.as_uri()})
+    s3: Settings = request.getfixturevalue("s3_settings")
+    return s3
+
+
+@pytest.fixture(params=["directory", "s3"])
 def served(request: pytest.FixtureRequest) -> Served:
     """A ledger on each of the stores."""
     ledger: Served = request.getfixturevalue(f"on_{request.param}")

@@ -8,53 +8,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import psycopg
 import pytest
 
-from infra.embedded_postgres import EmbeddedCluster, start
-
-PROGRAM = str(Path(sys.executable).with_name("asset-ledger"))
-
-
-@pytest.fixture(scope="module")
-def data() -> Iterator[Path]:
-    """A data directory of this module's own."""
-    directory = Path(tempfile.mkdtemp(prefix="ledger-"))
-    directory.chmod(0o755)
-    yield directory
-    shutil.rmtree(directory)
-
-
-@pytest.fixture(scope="module")
-def running(data: Path) -> Iterator[EmbeddedCluster]:
-    """Its PostgreSQL, kept running between commands."""
-    with start(data) as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def environment(data: Path, running: EmbeddedCluster) -> dict[str, str]:
-    """Settings for the commands."""
-    assert running.conninfo("postgres")
-    return os.environ | {"ASSET_LEDGER_DATA": str(data), "COLUMNS": "200"}
-
-
-def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
-    return subprocess.run(
-        [PROGRAM, *arguments], env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
-
-
-def output(environment: dict[str, str], *arguments: str) -> str:
-    """What a command prints that must succeed."""
-    ended = run(environment, *arguments)
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout.strip()
+from infra.embedded_postgres import EmbeddedCluster
+from tests.program import PROGRAM, output, run
 
 
 def test_a_tenant_is_opened_given_a_key_served_and_replayed(environment: dict[str, str]) -> None:

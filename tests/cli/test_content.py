@@ -6,9 +6,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.cli.test_commands import data, environment, output, run, running
+from tests.program import output, run
 
-__all__ = ["data", "environment", "running"]
 PURGE = ("content", "purge", "--tenant", "bytes")
 RECONCILE = ("content", "reconcile", "--tenant", "bytes")
 MATCHING = "found 0 orphans, 0 missing, 0 damaged, 0 uploads swept"

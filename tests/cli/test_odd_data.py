@@ -8,9 +8,8 @@ import psycopg
 import pytest
 
 from infra.embedded_postgres import EmbeddedCluster
-from tests.cli.test_commands import data, environment, output, run, running
+from tests.program import output, run
 
-__all__ = ["data", "environment", "running"]
 ODD = "[/] [red] :smile: \x1b[2J \u202e end"
 SHOWN = r"[/] [red] :smile: \x1b[2J \u202e end"
 

@@ -14,9 +14,8 @@ from api.composition import Services
 from infra.databases import Databases
 from infra.settings import Settings
 from tests.chaos.cutting import Cutter, When
-from tests.cli.test_commands import PROGRAM, run
 from tests.conftest import context
-from tests.http.content.test_crashes import environment
+from tests.program import PROGRAM, environment_of, run
 
 OUTCOME_UNKNOWN = 3
 KEYS, POLICIES, TENANTS = b"ledger.api_keys", b"ledger.policies", b"ledger.open_log"
@@ -35,7 +34,7 @@ def cutter(databases: Databases) -> Iterator[Cutter]:
 @pytest.fixture
 def through(cutter: Cutter, databases: Databases, settings: Settings) -> dict[str, str]:
     """Settings of commands that reach the log by the proxy."""
-    behind = environment(settings, replace(databases, service=cutter.through(databases.service)))
+    behind = environment_of(settings, replace(databases, service=cutter.through(databases.service)))
     return behind | {"ASSET_LEDGER_PREPARED_STATEMENTS": "false", "ASSET_LEDGER_RESEND_SECONDS": "1"}
 
 

@@ -21,8 +21,8 @@ from infra.embedded_postgres import EmbeddedCluster, start
 from tests.chaos.cutting import Cutter
 from tests.conftest import KEK
 from tests.infra.embedding import eventually, nothing_runs, server_pid
+from tests.program import PROGRAM
 
-PROGRAM = str(Path(sys.executable).with_name("asset-ledger"))
 STOP_SECONDS = 10
 MARGIN = 3
 """For a busy machine."""

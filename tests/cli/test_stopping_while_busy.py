@@ -17,12 +17,11 @@ from infra.databases import Databases
 from infra.settings import Settings
 from tests.cli.test_stopping import MARGIN, STOP_SECONDS
 from tests.conftest import context, new_tenant
-from tests.http.content.test_crashes import environment
-from tests.http.test_connections import opened, to_the_end
+from tests.http.raw_connections import opened, to_the_end
 from tests.infra.content.chosen import s3
 from tests.infra.content.servers import ACCESS_KEY, SECRET_KEY, new_bucket
 from tests.infra.embedding import eventually
-from tests.served_process import ServedProcess, serve
+from tests.program import ServedProcess, environment_of, serve
 
 
 @contextmanager
@@ -75,7 +74,7 @@ def test_a_service_whose_store_is_frozen_ends_in_time(
             "ASSET_LEDGER_S3_TLS": "false",
         }
         with (
-            serve(environment(settings, databases) | of_store, tmp_path / "log") as served,
+            serve(environment_of(settings, databases) | of_store, tmp_path / "log") as served,
             ThreadPoolExecutor(8) as callers,
             stopped(processes_at(store.endpoint)),
         ):
@@ -96,7 +95,7 @@ def test_a_stop_waits_for_no_stream_and_for_no_long_poll(
     settings: Settings, databases: Databases, key: str, tmp_path: Path
 ) -> None:
     asked = "GET {} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n{}\r\n"
-    with serve(environment(settings, databases), tmp_path / "log") as served:
+    with serve(environment_of(settings, databases), tmp_path / "log") as served:
         streams = [opened(served.url, asked.format("/v1/events", key, "Accept: text/event-stream\r\n").encode())]
         streams += [opened(served.url, asked.format("/v1/events?wait=30", key, "").encode()) for _ in range(4)]
         assert streams[0].recv(12) == b"HTTP/1.1 200"
@@ -110,7 +109,7 @@ def test_half_a_request_is_cut_by_a_stop_without_an_answer(
     settings: Settings, databases: Databases, key: str, tmp_path: Path
 ) -> None:
     head = f"POST /v1/assets HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Length: 9\r\n"
-    with serve(environment(settings, databases), tmp_path / "log") as served:
+    with serve(environment_of(settings, databases), tmp_path / "log") as served:
         half = opened(served.url, head.encode() + b"Content-Type: application/json\r\n\r\n{")
         assert seconds_to_stop(served) < STOP_SECONDS
         with closing(half):

@@ -8,8 +8,7 @@ import pytest
 
 from tests.conftest import Client
 from tests.http.assertions import UNKNOWN_ID, path, problem
-from tests.http.content.test_content import pending, with_content
-from tests.http.content.test_uploads import begin, part_urls
+from tests.http.content_requests import begin, part_urls, pending, with_content
 from tests.http.routes import ask, concrete, described, operations, protected
 
 EVIL = "evil.example:99"

@@ -5,11 +5,10 @@ import resource
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -25,40 +24,12 @@ from infra.databases import Databases
 from infra.embedded_postgres import EmbeddedCluster
 from infra.settings import Settings
 from tests.conftest import Client, cloned, context, new_tenant
-from tests.http.content.test_content import with_content
-from tests.http.content.test_crashes import environment
-from tests.served_process import ServedProcess, serve
+from tests.http.content_requests import with_content
+from tests.http.raw_connections import SOON, address, drip, opened, to_the_end, until
+from tests.program import ServedProcess, environment_of, serve
 
 SILENT = 10_000
-SOON = Bounds(silent=0.4, unread=0.4)
 HEAD = b"GET /v1/events HTTP/1.1\r\nHost: x\r\n"
-
-
-def address(url: str) -> tuple[str, int]:
-    """Where a server listens."""
-    parts = urlsplit(url)
-    assert parts.hostname
-    assert parts.port
-    return parts.hostname, parts.port
-
-
-def opened(url: str, sent: bytes = b"") -> socket.socket:
-    """A connection on which these bytes have been sent, and to which little can be sent at once."""
-    connection = socket.socket()
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-    connection.settimeout(30)
-    connection.connect(address(url))
-    connection.sendall(sent)
-    return connection
-
-
-def to_the_end(connection: socket.socket) -> bytes:
-    """All that comes until the other side closes the connection."""
-    received = b""
-    with suppress(ConnectionResetError):
-        while block := connection.recv(65_536):
-            received += block
-    return received
 
 
 @contextmanager
@@ -81,7 +52,7 @@ def ground(cluster: EmbeddedCluster, template: Databases, settings: Settings) ->
     with cloned(cluster, template) as databases:
         with connected(settings.model_copy(update={"follow": False}), databases) as services:
             key = services.tenants.issue_key(context(), new_tenant(services), Actor(id="ann", type="user"))
-        yield Ground(key, environment(settings, databases))
+        yield Ground(key, environment_of(settings, databases))
 
 
 @pytest.fixture
@@ -200,19 +171,6 @@ def test_a_connection_that_asks_for_nothing_is_closed(services: Services, sent: 
         assert to_the_end(connection) == b""
 
 
-def drip(connection: socket.socket, sent: bytes) -> float:
-    """Send the byte again and again until the other side closes the connection; returns how long that took."""
-    started = time.monotonic()
-    connection.settimeout(0.02)
-    with suppress(ConnectionError):
-        while time.monotonic() < started + 30:
-            connection.sendall(sent)
-            with suppress(TimeoutError):
-                if not connection.recv(65_536):
-                    break
-    return time.monotonic() - started
-
-
 def test_a_header_that_drips_is_given_up(services: Services) -> None:
     with soon(services) as url, closing(opened(url, HEAD + b"X: ")) as connection:
         assert drip(connection, b"x") < 5
@@ -248,14 +206,6 @@ def stops_reading(client: Client, url: str, target: str) -> socket.socket:
     connection = opened(url, f"GET {target} HTTP/1.1\r\nHost: x\r\nAuthorization: {key}\r\n\r\n".encode())
     assert connection.recv(12) == b"HTTP/1.1 200"
     return connection
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Return once it holds."""
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_an_answer_that_nobody_takes_is_given_up(client: Client, services: Services) -> None:

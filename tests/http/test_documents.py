@@ -22,10 +22,10 @@ from projections.engine.rebuild import rebuild
 from projections.jobs.fold import JOBS
 from tests.conftest import Client, new_tenant
 from tests.http.assertions import path, topics
-from tests.http.content.test_purging import objects
 from tests.http.job_requests import IMAGE, act, ask, asked, body, claim, done, read
 from tests.http.job_requests import topics as job_topics
 from tests.projections.tables import catch_up, contents
+from tests.stores import objects
 
 Json = dict[str, Any]
 

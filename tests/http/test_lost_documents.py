@@ -23,10 +23,10 @@ from domain.job.inputs import NewJob
 from infra.settings import Settings
 from tests.conftest import Client
 from tests.http.assertions import path, problem
-from tests.http.content.test_content import with_content
-from tests.http.content.test_purging import objects, purge, store_down
+from tests.http.content_requests import purge, with_content
 from tests.http.job_requests import IMAGE, asked, claim, read
 from tests.http.test_documents import is_reference, large, rows
+from tests.stores import objects, store_down
 
 METADATA = large(60_000)
 

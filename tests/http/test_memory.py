@@ -16,8 +16,7 @@ from infra.databases import Databases
 from infra.embedded_postgres import EmbeddedCluster
 from infra.settings import Settings
 from tests.conftest import cloned, context, new_tenant
-from tests.http.content.test_crashes import environment
-from tests.served_process import ServedProcess, serve
+from tests.program import ServedProcess, environment_of, serve
 
 MIB = 1 << 20
 GROWTH = 5 * MAX_BATCH_BODY
@@ -45,7 +44,7 @@ def served(
         with connected(settings.model_copy(update={"follow": False}), databases) as services:
             key = services.tenants.issue_key(context(), new_tenant(services), Actor(id="ann", type="user"))
         log = tmp_path_factory.mktemp("memory") / "log"
-        with serve(environment(settings, databases), log) as process:
+        with serve(environment_of(settings, databases), log) as process:
             for body in (b"{}", b" " * MAX_BODY):
                 assert post(Served(process, key, 0), "/v1/assets", body) == 422
             yield Served(process, key, process.peak_memory())

@@ -18,9 +18,9 @@ from api.http.server import listening, serving
 from domain.errors import ServiceUnavailableError, ShareUsedUpError
 from tests.conftest import Client
 from tests.http.assertions import problem
-from tests.http.content.test_content import with_content
+from tests.http.content_requests import with_content
+from tests.http.raw_connections import SOON, opened
 from tests.http.streams import elsewhere, everything, served
-from tests.http.test_connections import SOON, opened
 
 KEY, TENANT = Holder("key", 1), Holder("tenant", 1)
 

@@ -13,7 +13,7 @@ from api.http.app import create_app
 from api.http.server import listening, serving
 from tests.conftest import Client
 from tests.http.assertions import nothing_written
-from tests.http.test_connections import drip, opened, to_the_end, until
+from tests.http.raw_connections import drip, opened, to_the_end, until
 
 ROUTES = ["POST /v1/assets", "POST /v1/assets/batch", "POST /v1/jobs", "POST /v1/references/batch", "POST /v1/links"]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from api.http.strict_json import MOST_VALUES, most_values, parse
 from tests.conftest import Client
 from tests.http.assertions import nothing_written, problem
-from tests.http.content.test_content import CASTLE
+from tests.http.content_requests import CASTLE
 
 JSON = {"Content-Type": "application/json"}
 IMAGE = '{"media":{"media_kind":"image"}'

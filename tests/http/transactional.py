@@ -7,8 +7,7 @@ from typing import Any
 import httpx
 
 from tests.conftest import Client
-from tests.http.content.test_content import CASTLE, put, sha256, with_content
-from tests.http.content.test_uploads import begin, send
+from tests.http.content_requests import CASTLE, begin, put, send, sha256, with_content
 from tests.http.job_requests import IMAGE, Json, asked, claim, done
 
 Request = Callable[[], httpx.Response]

@@ -14,8 +14,8 @@ from api.application.imports.items import SourceUnreadableError
 from api.cli.imports import kind_of, read_by, run_import
 from api.importers import folder, jsonl
 from api.importers.nodetool import read
+from tests.http.content_requests import SAMPLES
 from tests.importers.databases import ASSET, JOB, Nodetool
-from tests.importers.test_importing import SAMPLES
 
 
 @pytest.fixture

@@ -28,13 +28,12 @@ from api.importers.nodetool import read
 from api.workers.worker import own_session
 from domain.errors import ServiceUnavailableError
 from tests.conftest import Client
-from tests.http.content.test_content import with_content
-from tests.http.content.test_purging import store_down
+from tests.http.content_requests import SAMPLES, with_content
 from tests.http.job_requests import claim
 from tests.importers.databases import ASSET, JOB, SCHEMA, Nodetool
 from tests.importers.outcomes import assets, counted
+from tests.stores import store_down
 
-SAMPLES = Path(__file__).parents[2] / "docs" / "samples"
 AN_HOUR_AGO = datetime(2023, 11, 14, 22, 13, 20, 250_000, UTC)
 
 

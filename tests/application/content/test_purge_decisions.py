@@ -32,12 +32,20 @@ from projections.queries.filters import AssetFilter
 from tests.application.content.killed_purge import MOMENTS, purge_until_killed
 from tests.application.content.test_sweeper import let_pass
 from tests.conftest import Client, caller_of, served_on
-from tests.http.content.test_content import CASTLE, pending, put, streamed, with_content
-from tests.http.content.test_crashes import kept
-from tests.http.content.test_purging import objects, purge, topics
-from tests.http.content.test_uploads import begin, complete, send
+from tests.http.content_requests import (
+    CASTLE,
+    begin,
+    complete,
+    pending,
+    purge,
+    put,
+    send,
+    streamed,
+    topics,
+    with_content,
+)
+from tests.stores import objects
 
-assert kept  # a fixture
 PURGED = ["asset.soft_deleted", "asset.purge_requested", "asset.content_purged"]
 
 

@@ -12,8 +12,8 @@ from domain.asset.events import Content
 from infra.content.upload_table import landing_key, object_key
 from projections.contents.fold import CONTENTS
 from tests.conftest import Client, new_tenant
-from tests.http.content.test_content import put, with_content
-from tests.http.content.test_purging import objects, purge
+from tests.http.content_requests import purge, put, with_content
+from tests.stores import objects
 
 
 def later(services: Services, tenant_id: UUID) -> Reconciliation:

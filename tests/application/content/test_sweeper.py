@@ -13,10 +13,9 @@ from api.workers.content_janitor import ContentJanitor
 from api.workers.worker import own_session
 from infra.content.upload_table import landing_key, object_key
 from tests.conftest import Client
-from tests.http.content.test_content import CASTLE, pending, streamed, with_content
-from tests.http.content.test_purging import folder_down, objects, purge, store_down, topics
-from tests.http.content.test_uploads import begin, complete, send
+from tests.http.content_requests import CASTLE, begin, complete, pending, purge, send, streamed, topics, with_content
 from tests.infra.embedding import eventually
+from tests.stores import folder_down, objects, store_down
 
 
 @pytest.fixture

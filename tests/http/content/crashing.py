@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 
 from infra.content.store import SMALLEST_PART
-from tests.cli.test_commands import PROGRAM
-from tests.http.content.test_content import CASTLE, sha256
+from tests.http.content_requests import CASTLE, sha256
 from tests.infra.content.servers import free_port
+from tests.program import PROGRAM
 
 DEADLINE_SECONDS = 120
 NONE: Set[int] = frozenset()

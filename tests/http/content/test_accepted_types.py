@@ -11,8 +11,7 @@ from infra.embedded_postgres import EmbeddedCluster
 from infra.settings import Settings
 from tests.conftest import Client, Served, served_with
 from tests.http.assertions import problem
-from tests.http.content.test_content import CASTLE, SAMPLES, pending, put
-from tests.http.content.test_uploads import begin, complete, send
+from tests.http.content_requests import CASTLE, SAMPLES, begin, complete, pending, put, send
 from tests.infra.content import sites
 
 CHIME = (SAMPLES / "chime.wav").read_bytes()

@@ -7,38 +7,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from PIL import Image
 
 from tests.conftest import Client
-
-SAMPLES = Path(__file__).parents[3] / "docs" / "samples"
-CASTLE = (SAMPLES / "castle.png").read_bytes()
-
-
-def sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def put(client: Client, asset_id: str, data: bytes, **headers: str) -> httpx.Response:
-    return client.call("PUT", f"/v1/assets/{asset_id}/content", content=data, headers=headers)
-
-
-def streamed(client: Client, asset_id: str, **headers: str) -> httpx.Response:
-    return client.call("GET", f"/v1/assets/{asset_id}/content", params={"stream": True}, headers=headers)
-
-
-def pending(client: Client, **fields: Any) -> str:
-    return str(client.create(status="pending", **fields)["id"])
-
-
-def with_content(client: Client, data: bytes = CASTLE, **fields: Any) -> str:
-    asset_id = pending(client, **fields)
-    assert put(client, asset_id, data).status_code == 200
-    return asset_id
+from tests.http.content_requests import CASTLE, SAMPLES, location, pending, put, sha256, streamed, with_content
 
 
 def test_bytes_sent_as_the_body_are_stored_and_come_back(client: Client) -> None:
@@ -60,13 +35,6 @@ def test_bytes_sent_as_the_body_are_stored_and_come_back(client: Client) -> None
     assert got.content == CASTLE
     assert got.headers["Content-Type"] == "image/png"
     assert [event["topic"] for event in client.history(asset_id)] == ["asset.created", "asset.content_stored"]
-
-
-def location(client: Client, target: str, **params: Any) -> str:
-    """Where a redirect leads, as those who follow it make it out."""
-    redirect = client.get(target, **params).next_request
-    assert redirect is not None
-    return str(redirect.url)
 
 
 def test_a_redirect_leads_to_the_bytes_without_a_key(client: Client) -> None:

@@ -9,12 +9,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
-from pathlib import Path
 from uuid import UUID
 
 import httpx
 import psycopg
-import pytest
 
 from api.application.content.purges import Purges
 from api.application.content.reconciliation import YOUNG, Mismatch, Reconciliation
@@ -30,31 +28,13 @@ from infra.databases import Databases
 from infra.settings import Settings
 from tests.conftest import Client, context, new_tenant
 from tests.http.content.crashing import Caller, Mine, Server
-from tests.http.content.test_content import sha256
+from tests.http.content_requests import sha256
 from tests.infra.embedding import eventually
+from tests.program import environment_of
 
 OPERATIONS = 200
 CALLERS = 4
 KILLS = 3
-
-
-@pytest.fixture(params=["directory", "s3"])
-def kept(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> Settings:
-    """Settings of each store; the directory is of this test's own."""
-    if request.param == "directory":
-        return settings.model_copy(update={"content_store": tmp_path.as_uri()})
-    s3: Settings = request.getfixturevalue("s3_settings")
-    return s3
-
-
-def environment(settings: Settings, servers: Databases) -> dict[str, str]:
-    """The same settings for a process that uses these databases."""
-    names = ("key_encryption_key", "content_store", "s3_endpoint", "s3_access_key", "s3_tls")
-    values = {name: str(getattr(settings, name)) for name in names if getattr(settings, name) is not None}
-    values |= {"s3_secret_key": settings.s3_secret_key.get_secret_value()} if settings.s3_secret_key else {}
-    values |= {"database_url": servers.service, "projector_database_url": servers.projector}
-    values |= {"keys_database_url": servers.keys}
-    return os.environ | {f"ASSET_LEDGER_{name.upper()}": value for name, value in values.items()}
 
 
 @contextmanager
@@ -75,7 +55,7 @@ def test_killing_the_server_among_200_uploads_and_deletes_leaves_after_one_sweep
         with connected(kept.model_copy(update={"follow": False}), databases) as services:
             tenant_id = new_tenant(services)
             key = services.tenants.issue_key(context(), tenant_id, Actor(id="tests", type="worker"))
-        with Server(environment(kept, databases)) as server:
+        with Server(environment_of(kept, databases)) as server:
             callers = [Caller(server, key, seed, number) for number in range(CALLERS)]
             work(server, callers, random.Random(seed))  # noqa: S311  # chosen again by the same seed
         eventually(lambda: nobody_is_connected(databases))

@@ -12,9 +12,9 @@ from api.http.app import MOST_FETCHING
 from api.http.routers.from_urls import AT_ONCE
 from tests.conftest import Client
 from tests.http.assertions import problem
-from tests.http.content.test_content import CASTLE, with_content
-from tests.http.content.test_purging import store_down
+from tests.http.content_requests import CASTLE, with_content
 from tests.infra.content.sites import Site, Visit, says, served
+from tests.stores import store_down
 
 DEADLINE_SECONDS = 60
 

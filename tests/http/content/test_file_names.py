@@ -3,7 +3,7 @@
 import pytest
 
 from tests.conftest import Client
-from tests.http.content.test_content import CASTLE
+from tests.http.content_requests import CASTLE
 
 
 @pytest.mark.parametrize("name", ["a\x00b.png", 509 * "a" + ".png"])

@@ -18,7 +18,7 @@ from api.http.routers import zips
 from infra.content.upload_table import object_key
 from tests.conftest import Client
 from tests.http.assertions import problem
-from tests.http.content.test_content import CASTLE, put, streamed, with_content
+from tests.http.content_requests import CASTLE, put, streamed, with_content
 from tests.infra.content.sites import Site, says, served
 
 

@@ -8,7 +8,7 @@ import pytest
 from api.composition import Services
 from tests.conftest import Client
 from tests.http.assertions import problem
-from tests.http.content.test_content import CASTLE, location, pending, sha256, streamed, with_content
+from tests.http.content_requests import CASTLE, location, pending, sha256, streamed, with_content
 
 
 def lasting(answer: httpx.Response) -> dict[str, str]:

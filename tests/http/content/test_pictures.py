@@ -15,8 +15,8 @@ from domain.errors import ContentNotFoundError
 from infra.clock import DatabaseClock
 from tests.application.content.test_reconciliation import later
 from tests.conftest import Client
-from tests.http.content.test_content import CASTLE, SAMPLES, pending, put, with_content
-from tests.http.content.test_purging import objects, purge
+from tests.http.content_requests import CASTLE, SAMPLES, pending, purge, put, with_content
+from tests.stores import objects
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="20" height="10"/>'
 CHIME = (SAMPLES / "chime.wav").read_bytes()

@@ -1,7 +1,5 @@
 """Bytes that are purged are gone, once and for all, whatever the store does meanwhile; what is recorded stays."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,12 +18,9 @@ from domain.asset.asset import ContentVersion
 from domain.asset.events import AssetPurgeRequested
 from domain.errors import ContentMissingError
 from domain.event import Actor, Envelope
-from infra.content.directory import DirectoryStore
-from infra.content.s3 import S3Store
-from infra.content.store import ContentStore
-from infra.content.upload_table import landing_key
 from tests.conftest import Client, context
-from tests.http.content.test_content import CASTLE, put, streamed, with_content
+from tests.http.content_requests import CASTLE, purge, put, streamed, topics, with_content
+from tests.stores import objects, store_down
 
 
 @pytest.fixture
@@ -34,55 +29,10 @@ def purging(services: Services, client: Client) -> Purges:
     return Purges(own_session(services, client.tenant_id))
 
 
-def objects(services: Services, client: Client) -> list[str]:
-    """The keys of all that the store has of the client's tenant."""
-    places = (f"{client.tenant_id}/", landing_key(f"{client.tenant_id}/"))
-    return [key for place in places for key, _ in services.store.objects(place)]
-
-
-def purge(client: Client, **filters: object) -> dict[str, object]:
-    answer = client.call("POST", "/v1/assets/purge", params={"min_position": client.head(), **filters})
-    assert answer.status_code == 202, answer.text
-    report: dict[str, object] = answer.json()
-    return report
-
-
-def topics(client: Client, asset_id: str) -> list[str]:
-    return [event["topic"] for event in client.history(asset_id)]
-
-
 def attempts(services: Services, client: Client) -> list[int]:
     """How often what is about to go was tried in vain."""
     with services.database.transaction(client.tenant_id) as connection:
         return [row[0] for row in connection.execute("SELECT attempts FROM ledger.purges ORDER BY 1").fetchall()]
-
-
-@contextmanager
-def store_down(store: ContentStore, client: Client) -> Iterator[None]:
-    """The store refuses to change anything of the tenant."""
-    if isinstance(store, S3Store):
-        with pytest.MonkeyPatch.context() as patched:
-            for each in (store, store._multipart):
-                patched.setattr(each, "_bucket", "not-there")
-            yield
-    else:
-        with folder_down(store, str(client.tenant_id)):
-            yield
-
-
-@contextmanager
-def folder_down(store: ContentStore, key: str) -> Iterator[None]:
-    """A directory refuses to change anything below a key."""
-    assert isinstance(store, DirectoryStore)
-    folder = store._objects / key
-    away = folder.with_name(f"{folder.name}.away")
-    folder.rename(away)
-    folder.symlink_to(folder)  # a loop: whatever looks there fails
-    try:
-        yield
-    finally:
-        folder.unlink()
-        away.rename(folder)
 
 
 def test_a_purge_removes_every_version_and_says_so_once(client: Client, services: Services) -> None:

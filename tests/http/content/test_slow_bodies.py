@@ -12,8 +12,7 @@ import pytest
 
 from api.http.app import MOST_BODIES
 from tests.conftest import Client
-from tests.http.content.test_content import pending, with_content
-from tests.http.content.test_uploads import begin, send
+from tests.http.content_requests import begin, pending, send, with_content
 
 MORE = MOST_BODIES + 9
 

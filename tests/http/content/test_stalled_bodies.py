@@ -12,9 +12,8 @@ from infra.databases import Databases
 from infra.embedded_postgres import EmbeddedCluster
 from infra.settings import Settings
 from tests.conftest import Client, Served, served_with
-from tests.http.content.test_content import pending
 from tests.http.content.test_slow_bodies import begun
-from tests.http.content.test_uploads import begin
+from tests.http.content_requests import begin, pending
 
 FORM = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\nbytes'
 LENGTH = 1_000_000

@@ -17,8 +17,7 @@ from domain.errors import ContentMismatchError, UploadNotFoundError
 from infra.content.store import SMALLEST_PART, ContentStore
 from infra.content.upload_table import landing_key, object_key
 from tests.conftest import Client
-from tests.http.content.test_content import CASTLE, pending, sha256, streamed
-from tests.http.content.test_uploads import begin, complete, part_urls, seen, send
+from tests.http.content_requests import CASTLE, begin, complete, part_urls, pending, seen, send, sha256, streamed
 
 
 class Meanwhile:

@@ -1,7 +1,6 @@
 """Uploads that go to the store by signed URLs: in one piece or in parts, verified when they are completed."""
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 from uuid import UUID
 
 import httpx
@@ -11,32 +10,7 @@ from api.composition import Services
 from infra.content.store import SMALLEST_PART
 from infra.content.upload_table import object_key
 from tests.conftest import Client
-from tests.http.content.test_content import CASTLE, pending, sha256, streamed
-
-
-def begin(client: Client, asset_id: str, **announced: Any) -> dict[str, Any]:
-    begun = client.call("POST", f"/v1/assets/{asset_id}/uploads", json=announced)
-    assert begun.status_code == 201, begun.text
-    upload: dict[str, Any] = begun.json()
-    return upload
-
-
-def complete(client: Client, upload: dict[str, Any], **body: Any) -> httpx.Response:
-    return client.call("POST", f"/v1/assets/{upload['asset_id']}/uploads/{upload['id']}/complete", json=body)
-
-
-def send(upload: dict[str, Any], data: bytes) -> httpx.Response:
-    return httpx.put(upload["url"], content=data, headers=upload["headers"])
-
-
-def part_urls(client: Client, upload: dict[str, Any], *numbers: int) -> dict[int, str]:
-    path = f"/v1/assets/{upload['asset_id']}/uploads/{upload['id']}/parts"
-    signed = client.call("POST", path, json={"numbers": numbers})
-    return {item["number"]: item["url"] for item in signed.json()["items"]}
-
-
-def seen(client: Client, upload: dict[str, Any]) -> httpx.Response:
-    return client.get(f"/v1/assets/{upload['asset_id']}/uploads/{upload['id']}")
+from tests.http.content_requests import CASTLE, begin, complete, part_urls, pending, seen, send, sha256, streamed
 
 
 def test_bytes_sent_to_a_signed_url_are_content_once_the_upload_is_completed(client: Client) -> None:

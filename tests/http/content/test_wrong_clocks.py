@@ -23,11 +23,21 @@ from infra.embedded_postgres import EmbeddedCluster
 from infra.settings import Settings
 from tests.conftest import Client, Served, caller_of, cloned, served_on
 from tests.http.content.crashing import Server
-from tests.http.content.test_content import CASTLE, pending, put, streamed, with_content
-from tests.http.content.test_crashes import environment
-from tests.http.content.test_purging import objects, topics
-from tests.http.content.test_uploads import begin, complete, part_urls, send
+from tests.http.content_requests import (
+    CASTLE,
+    begin,
+    complete,
+    part_urls,
+    pending,
+    put,
+    send,
+    streamed,
+    topics,
+    with_content,
+)
 from tests.infra.embedding import eventually
+from tests.program import environment_of
+from tests.stores import objects
 
 RETENTION = timedelta(days=30)
 LOOKS = 3
@@ -83,7 +93,7 @@ def right(shared: Databases, kept: Settings) -> Iterator[Served]:
 def wrong(shared: Databases, kept: Settings, days: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wrong]:
     """A server on the same databases and the same store, whose clock is wrong."""
     looks = tmp_path_factory.mktemp("looks") / "looks"
-    with Server(environment(kept, shared), (sys.executable, "-m", ENTRY, str(days), str(looks))) as server:
+    with Server(environment_of(kept, shared), (sys.executable, "-m", ENTRY, str(days), str(looks))) as server:
         yield Wrong(server.url, looks)
 
 
@@ -223,7 +233,7 @@ def test_a_command_whose_clock_is_wrong_removes_nothing_and_says_why_in_one_line
             "--tenant",
             str(client.tenant_id),
         ],
-        env=environment(kept, shared),
+        env=environment_of(kept, shared),
         capture_output=True,
         text=True,
         timeout=120,

@@ -1,14 +1,43 @@
-"""`asset-ledger serve` in a process of its own, which may be short of descriptors, and whose memory is looked at."""
+"""The installed program in processes of its own: commands that end, and `serve`, which is looked at while it runs."""
 
+import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.cli.test_commands import PROGRAM
+from infra.databases import Databases
+from infra.settings import Settings
+
+PROGRAM = str(Path(sys.executable).with_name("asset-ledger"))
+
+
+def environment_of(settings: Settings, databases: Databases) -> dict[str, str]:
+    """The same settings for a process that uses these databases."""
+    names = ("key_encryption_key", "content_store", "s3_endpoint", "s3_access_key", "s3_tls")
+    values = {name: str(getattr(settings, name)) for name in names if getattr(settings, name) is not None}
+    values |= {"s3_secret_key": settings.s3_secret_key.get_secret_value()} if settings.s3_secret_key else {}
+    values |= {"database_url": databases.service, "projector_database_url": databases.projector}
+    values |= {"keys_database_url": databases.keys}
+    return os.environ | {f"ASSET_LEDGER_{name.upper()}": value for name, value in values.items()}
+
+
+def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        [PROGRAM, *arguments], env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def output(environment: dict[str, str], *arguments: str) -> str:
+    """What a command prints that must succeed."""
+    ended = run(environment, *arguments)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout.strip()
 
 
 class ServedProcess(NamedTuple):
