@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import UUID
 
 import pytest
 
+from api.application.content.reconciliation import YOUNG, Reconciliation
 from api.composition import Services
+from api.workers.worker import own_session
 from infra.content.directory import DirectoryStore
 from infra.content.s3 import S3Store
 from infra.content.store import ContentStore
@@ -17,6 +20,11 @@ def objects(services: Services, client: Client) -> list[str]:
     """The keys of all that the store has of the client's tenant."""
     places = (f"{client.tenant_id}/", landing_key(f"{client.tenant_id}/"))
     return [key for place in places for key, _ in services.store.objects(place)]
+
+
+def later(services: Services, tenant_id: UUID) -> Reconciliation:
+    """Comparisons of one tenant, at a time when whatever is in the store is old."""
+    return Reconciliation(own_session(services, tenant_id), young=-YOUNG)
 
 
 @contextmanager

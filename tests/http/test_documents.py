@@ -4,54 +4,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
-from api.application.asset_creation import AssetCreation
-from api.application.assets import Assets
-from api.application.content.purges import Purges
-from api.application.jobs import Jobs
 from api.composition import Services
-from api.workers.worker import own_session
-from domain.asset.inputs import NewAsset
-from domain.job.inputs import NewJob
-from infra.event_log.mapper import MAX_ENTRY
-from projections.assets.fold import ASSETS
-from projections.engine.rebuild import rebuild
-from projections.jobs.fold import JOBS
-from tests.conftest import Client, new_tenant
+from tests.conftest import Client
 from tests.http.assertions import path, topics
 from tests.http.job_requests import IMAGE, act, ask, asked, body, claim, done, read
 from tests.http.job_requests import topics as job_topics
-from tests.projections.tables import catch_up, contents
+from tests.large_documents import HALF_A_MEGABYTE, is_reference, large, rows
 from tests.stores import objects
 
 Json = dict[str, Any]
-
-
-def large(size: int, what: str = "ä") -> Json:
-    """A document of about so many bytes."""
-    return {"nested": [{"text": what * (size // 2)}, None, 1.5, True], "first": "z", "a": 1}
-
-
-HALF_A_MEGABYTE = large(500_000)
-
-
-@pytest.fixture
-def purging(services: Services, client: Client) -> Purges:
-    """Purges and sweeps of the client's tenant."""
-    return Purges(own_session(services, client.tenant_id))
-
-
-def rows(services: Services, client: Client) -> int:
-    """How many objects of the client's tenant may be in the store without the log knowing of them."""
-    with services.database.transaction(client.tenant_id) as connection:
-        return len(connection.execute("SELECT FROM ledger.uploads").fetchall())
-
-
-def is_reference(value: Any) -> bool:
-    return set(value) == {"$document"} and set(value["$document"]) == {"id", "sha256", "size"}
 
 
 def test_half_a_megabyte_of_metadata_comes_back_whole_now_and_at_a_revision(client: Client, services: Services) -> None:
@@ -223,46 +184,3 @@ def test_nobody_else_gets_a_document(client: Client, clients: Callable[..., Clie
         services.store.write(others, chunks)
     assert is_reference(other.get(path(theirs)).json()["metadata"])
     assert client.get(path(asset)).json()["metadata"] == HALF_A_MEGABYTE
-
-
-def test_rebuilt_rows_are_the_same_and_need_no_store(quiet: Services) -> None:
-    session = own_session(quiet, new_tenant(quiet))
-    asset = AssetCreation(session).create(NewAsset.model_validate(IMAGE | {"metadata": HALF_A_MEGABYTE}))[0]
-    Jobs(session).request(NewJob(media_kind="image", snapshot=large(300_000)), None)
-    assert asset.metadata == HALF_A_MEGABYTE
-    catch_up(quiet)
-    live = [contents(quiet, projection) for projection in (ASSETS, JOBS)]
-    for key, _ in list(quiet.store.objects(f"{session.tenant_id}/")):
-        quiet.store.delete(key)
-    for projection in (ASSETS, JOBS):
-        rebuild(quiet.engine, projection)
-    assert [contents(quiet, projection) for projection in (ASSETS, JOBS)] == live
-    assert all(len(table) < 10_000 for table in live)
-
-
-sizes = st.none() | st.integers(0, 30) | st.integers(20_000, 42_000) | st.integers(60_000, 1_000_000)
-
-
-def test_whatever_the_sizes_the_event_fits_and_what_is_read_is_what_was_given(quiet: Services) -> None:
-    session = own_session(quiet, new_tenant(quiet))
-
-    @settings(max_examples=40, suppress_health_check=list(HealthCheck))
-    @given(st.tuples(sizes, sizes, sizes), st.sampled_from(["x", "ä", '"', "\n"]), st.none() | st.just("u_ann"))
-    def check(of: tuple[int | None, int | None, int | None], sign: str, subject: str | None) -> None:
-        metadata, prompt, snapshot = (
-            None if size is None else {sign: sign * (size // len(f"{sign!r}"))} for size in of
-        )
-        documents = {"metadata": metadata, "prompt_spec": prompt, "subject": subject}
-        created = AssetCreation(session).create(NewAsset.model_validate(IMAGE | documents))[0]
-        asset = Assets(session).asset(created.asset_id)
-        assert (created.metadata, created.prompt_spec) == (asset.metadata, asset.prompt_spec) == (metadata, prompt)
-        job = Jobs(session).request(
-            NewJob(media_kind="image", prompt_spec=prompt, snapshot=snapshot, subject=subject), None
-        )
-        asked = Jobs(session).job(job[0].job_id)
-        assert (asked.prompt_spec, asked.snapshot) == (prompt, snapshot)
-        for id_ in (created.asset_id, asked.job_id):
-            for entry in session.log.recorder.select_events(id_):
-                assert len(entry.state) <= MAX_ENTRY
-
-    check()

@@ -25,7 +25,7 @@ from tests.conftest import Client
 from tests.http.assertions import path, problem
 from tests.http.content_requests import purge, with_content
 from tests.http.job_requests import IMAGE, asked, claim, read
-from tests.http.test_documents import is_reference, large, rows
+from tests.large_documents import is_reference, large, rows
 from tests.stores import objects, store_down
 
 METADATA = large(60_000)

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from api.application.content.intake import Intake
-from api.application.content.reconciliation import YOUNG, Damage, Mismatch, Reconciliation
+from api.application.content.reconciliation import Damage, Mismatch, Reconciliation
 from api.composition import Services
 from api.workers.worker import own_session
 from domain.asset.events import Content
@@ -13,12 +13,7 @@ from infra.content.upload_table import landing_key, object_key
 from projections.contents.fold import CONTENTS
 from tests.conftest import Client, new_tenant
 from tests.http.content_requests import purge, put, with_content
-from tests.stores import objects
-
-
-def later(services: Services, tenant_id: UUID) -> Reconciliation:
-    """Comparisons of one tenant, at a time when whatever is in the store is old."""
-    return Reconciliation(own_session(services, tenant_id), young=-YOUNG)
+from tests.stores import later, objects
 
 
 @pytest.fixture

@@ -13,10 +13,9 @@ from api.composition import Services, utc_now
 from api.workers.worker import own_session
 from domain.errors import ContentNotFoundError
 from infra.clock import DatabaseClock
-from tests.application.content.test_reconciliation import later
 from tests.conftest import Client
 from tests.http.content_requests import CASTLE, SAMPLES, pending, purge, put, with_content
-from tests.stores import objects
+from tests.stores import later, objects
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="20" height="10"/>'
 CHIME = (SAMPLES / "chime.wav").read_bytes()
