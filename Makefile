@@ -19,7 +19,8 @@ test-s3-full: $(VENV)/.installed  ## the tests of content on Ceph (Debian's pack
 	  if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
 	    echo "Install$$missing first, or run this as root on Debian."; exit 1; fi; \
 	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing
-	ASSET_LEDGER_TEST_S3=ceph $(BIN)/python -m pytest tests/infra/content tests/api/content $(ARGS)
+	ASSET_LEDGER_TEST_S3=ceph $(BIN)/python -m pytest tests/infra/content tests/http/content tests/application/content \
+	  tests/cli/test_stopping_while_busy.py $(ARGS)
 
 bench: $(VENV)/.bench  ## measure against peers (SCALE=short|long, ROWS="append.* rebuild"; AGAINST=COMMIT: an older build)
 	@$(BIN)/python -m benchmarks$(if $(AGAINST),.comparison)

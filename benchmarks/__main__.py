@@ -34,43 +34,43 @@ def main(console: Console) -> int:
         known = " ".join(name for row in ROWS for name in row.names)
         console.print(f"SCALE is one of {', '.join(SCALES)}; ROWS are patterns of: {known}", highlight=False)
         return 2
-    started, found, failed = time.monotonic(), list[Result](), 0
+    started, measurements, failed = time.monotonic(), list[Result](), 0
     console.print(f"{_circumstances()}; scale {name}", highlight=False)
     try:
         with prepared() as ground:
-            failed = sum(not measured(row, ground, SCALES[name], found, console) for row in rows)
+            failed = sum(not measured(row, ground, SCALES[name], measurements, console) for row in rows)
     finally:
-        if found:
-            console.print(table(found))
-            results.write(found, RESULTS)
-            draw(found, PLOTS)
+        if measurements:
+            console.print(table(measurements))
+            results.write(measurements, RESULTS)
+            draw(measurements, PLOTS)
     console.print(f"{time.monotonic() - started:.0f} s; {failed} rows could not be measured", highlight=False)
     return 1 if failed else 0
 
 
-def measured(row: Row, ground: Ground, scale: Scale, found: list[Result], console: Console) -> bool:
+def measured(row: Row, ground: Ground, scale: Scale, measurements: list[Result], console: Console) -> bool:
     """Measure a row, tell it, and keep it with what was found; returns whether that could be done."""
     name, started = row.names[0], time.monotonic()
     console.print(f"{name} …", highlight=False)
     try:
         for result in row.measure(ground, scale):
-            found.append(result)
+            measurements.append(result)
             console.print(f"  {' '.join(_cells(result))}  [dim]{time.monotonic() - started:.0f} s", highlight=False)
     except Exception as error:  # noqa: BLE001 - whatever happens to one row, the others are measured
-        told = escape(f"{type(error).__name__}: {error}")
-        console.print(f"  [red]{name} could not be measured:[/] {told}", highlight=False, emoji=False)
+        message = escape(f"{type(error).__name__}: {error}")
+        console.print(f"  [red]{name} could not be measured:[/] {message}", highlight=False, emoji=False)
         return False
     return True
 
 
-def table(found: list[Result]) -> Table:
+def table(measurements: list[Result]) -> Table:
     """The results with what they are to reach."""
-    made = Table()
+    table_ = Table()
     for heading in ("row", "ours", "unit", "peer", "ratio", "target", ""):
-        made.add_column(heading, justify="right" if heading in ("ours", "peer", "ratio") else "left", no_wrap=True)
-    for result in found:
-        made.add_row(*_cells(result))
-    return made
+        table_.add_column(heading, justify="right" if heading in ("ours", "peer", "ratio") else "left", no_wrap=True)
+    for result in measurements:
+        table_.add_row(*_cells(result))
+    return table_
 
 
 def _cells(result: Result) -> list[str]:

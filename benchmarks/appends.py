@@ -121,7 +121,7 @@ def conflicts(ground: Ground, scale: Scale) -> Iterator[Result]:
         tenant_id, other_id = new_tenant(services), new_tenant(services)
         (first,) = services.log.of(tenant_id).record(decisions.impersonal(tenant_id))
         fresh = on(services, tenant_id, decisions.impersonal)
-        stale = on(services, tenant_id, decisions.taken(first.event.originator_id))
+        stale = on(services, tenant_id, decisions.of_existing_asset(first.event.originator_id))
         peer = on(services, other_id, decisions.impersonal)
         yield compared(ground, scale, with_conflicts(fresh, stale), peer).result("append.conflicts", UNIT)
 

@@ -75,10 +75,15 @@ def compare(commit: str, rows: Sequence[str], rounds: int) -> Iterator[Compariso
 def table(comparisons: Sequence[Comparison], commit: str) -> Table:
     """The comparisons, with those marked that are worse by more than a twentieth."""
     shown = Table("row", "today", commit[:10], "unit", "ratio", "")
-    for one in comparisons:
-        mark = "[yellow]worse[/]" if one.ratio < WORSE else "[green]ok[/]"
+    for comparison in comparisons:
+        mark = "[yellow]worse[/]" if comparison.ratio < WORSE else "[green]ok[/]"
         shown.add_row(
-            one.name, f"{median(one.today):,.4g}", f"{median(one.older):,.4g}", one.unit, f"{one.ratio:.2f}", mark
+            comparison.name,
+            f"{median(comparison.today):,.4g}",
+            f"{median(comparison.older):,.4g}",
+            comparison.unit,
+            f"{comparison.ratio:.2f}",
+            mark,
         )
     return shown
 
@@ -95,7 +100,7 @@ def main() -> int:
     rows = [row.names[0] for row in selected(os.environ.get("ROWS", "").split())]
     compared = list(compare(commit, rows, rounds))
     console.print(table(compared, commit))
-    return int(any(one.ratio < WORSE for one in compared))
+    return int(any(comparison.ratio < WORSE for comparison in compared))
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def impersonal(tenant_id: UUID) -> AssetCreated:
     return creation.create(context(), tenant_id, uuid7(), IMPERSONAL)
 
 
-def taken(asset_id: UUID) -> Decide:
+def of_existing_asset(asset_id: UUID) -> Decide:
     """Decides on an asset whose first revision is taken."""
     return lambda tenant_id: creation.create(context(), tenant_id, asset_id, IMPERSONAL)
 

@@ -88,8 +88,11 @@ class Ground:
     @contextmanager
     def ledger(self) -> Iterator[tuple[Services, Databases]]:
         """A new ledger in this process that follows nothing, and where its databases are."""
-        with self.databases() as servers, connected(Settings(key_encryption_key=KEK, follow=False), servers) as made:
-            yield made, servers
+        with (
+            self.databases() as servers,
+            connected(Settings(key_encryption_key=KEK, follow=False), servers) as services,
+        ):
+            yield services, servers
 
     @contextmanager
     def process(
@@ -114,10 +117,10 @@ class Ground:
     def server(self, module: str, *arguments: str, environment: Mapping[str, str]) -> Iterator["Server"]:
         """A process that serves HTTP and first prints where. MeasuringError."""
         with self.process(module, *arguments, environment=environment) as process:
-            found = _URL.search(process.stdout.readline() if process.stdout else "")
-            if found is None:
+            address = _URL.search(process.stdout.readline() if process.stdout else "")
+            if address is None:
                 raise MeasuringError(f"{module} does not serve: {self.last_words(module)}")
-            yield Server((found[1], int(found[2])), process.pid)
+            yield Server((address[1], int(address[2])), process.pid)
 
     def answer(self, module: str, environment: Mapping[str, str], *arguments: str) -> str:
         """What a process printed that ran to its end. MeasuringError if it failed."""

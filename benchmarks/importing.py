@@ -28,11 +28,11 @@ def files(ground: Ground, scale: Scale) -> Iterator[Result]:
         os.sync()
         started = time.perf_counter()
         command = ("content", "import", str(folder / "media"), "--tenant", str(tenant_id))
-        told = ground.answer("benchmarks.serve", settings, *command)
+        output = ground.answer("benchmarks.serve", settings, *command)
         seconds = time.perf_counter() - started
-        found = _DONE.search(told)
-        if found is None or int(found[1].replace(",", "")) != scale.files:
-            raise MeasuringError(f"not every file was imported: {told}")
+        done = _DONE.search(output)
+        if done is None or int(done[1].replace(",", "")) != scale.files:
+            raise MeasuringError(f"not every file was imported: {output}")
         yield Result("import", scale.files / seconds, "files/s")
 
 

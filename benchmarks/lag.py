@@ -52,12 +52,12 @@ def rebuild(ground: Ground, scale: Scale) -> Iterator[Result]:
 
             pairs = in_turns(scale, measured, lambda: peer.rate(each), rounds=scale.rebuilds)
         yield pairs.result("rebuild", "events/s")
-        yield Result("rebuild.rss", median(told["megabytes"] for told in rebuilds), "MB")
+        yield Result("rebuild.rss", median(figures["megabytes"] for figures in rebuilds), "MB")
 
 
 def _rebuilt(ground: Ground, servers: Databases) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(ground.answer("benchmarks.rebuilding", environment(servers)))
-    return told
+    figures: dict[str, Any] = json.loads(ground.answer("benchmarks.rebuilding", environment(servers)))
+    return figures
 
 
 class _Peer:
@@ -84,8 +84,8 @@ class _Peer:
             self._application.save(*(recorded.event for recorded in page))
             self._copied = page[-1].position
         self._ground.run("checkpoint")
-        told = self._ground.answer("benchmarks.peers.runner", self._settings | {"PEER_UNTIL": str(until)})
-        return events / float(json.loads(told)["seconds"])
+        output = self._ground.answer("benchmarks.peers.runner", self._settings | {"PEER_UNTIL": str(until)})
+        return events / float(json.loads(output)["seconds"])
 
 
 def lag(ground: Ground, scale: Scale) -> Iterator[Result]:

@@ -31,14 +31,14 @@ def make_log(services: Services, tenant_id: UUID, assets: int) -> int:
 
 
 def _events(tenant_id: UUID, assets: int) -> Iterator[Event]:
-    made: deque[AssetCreated] = deque()
+    created: deque[AssetCreated] = deque()
     linked: deque[AssetCreated] = deque()
     for number in range(assets + LINKED_AFTER + DESCRIBED_AFTER):
         if number < assets:
-            made.append(_created(tenant_id, number))
-            yield made[-1]
-        if made and number >= LINKED_AFTER:
-            linked.append(made.popleft())
+            created.append(_created(tenant_id, number))
+            yield created[-1]
+        if created and number >= LINKED_AFTER:
+            linked.append(created.popleft())
             yield _linked(linked[-1], number)
         if linked and number >= LINKED_AFTER + DESCRIBED_AFTER:
             yield _described(linked.popleft(), number)
@@ -68,28 +68,28 @@ def _created(tenant_id: UUID, number: int) -> AssetCreated:
     return AssetCreated(
         envelope=Envelope.of(_context(), tenant_id, uuid7(), 1, None),
         origin=new.aliased(),
-        **{name: getattr(new, name) for name in _SAID},
+        **{name: getattr(new, name) for name in _FIELDS},
     )
 
 
-_SAID = ("media", "status", "content", "scope", "references", "name", "tags", "prompt_spec")
+_FIELDS = ("media", "status", "content", "scope", "references", "name", "tags", "prompt_spec")
 
 
-def _linked(made: AssetCreated, number: int) -> AssetLinked:
-    return AssetLinked(envelope=_next(made, 2), references=(Reference(kind="message", id=f"m_{number // 4}"),))
+def _linked(created: AssetCreated, number: int) -> AssetLinked:
+    return AssetLinked(envelope=_next(created, 2), references=(Reference(kind="message", id=f"m_{number // 4}"),))
 
 
-def _described(made: AssetCreated, number: int) -> AssetDescribed:
+def _described(created: AssetCreated, number: int) -> AssetDescribed:
     return AssetDescribed(
-        envelope=_next(made, 3),
+        envelope=_next(created, 3),
         changed=("description", "tags"),
         description=f"Chosen in round {number % 7}; the light is warmer here.",
-        tags=(*made.tags, "final"),
+        tags=(*created.tags, "final"),
     )
 
 
-def _next(made: AssetCreated, version: int) -> Envelope:
-    return Envelope.of(_context(), made.envelope.tenant_id, made.originator_id, version, made.envelope.subject)
+def _next(created: AssetCreated, version: int) -> Envelope:
+    return Envelope.of(_context(), created.envelope.tenant_id, created.originator_id, version, created.envelope.subject)
 
 
 def _context() -> Context:

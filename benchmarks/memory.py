@@ -12,10 +12,10 @@ def peak_megabytes(pid: int) -> float:
     """The most memory that a process has had in use, in megabytes. MeasuringError where nothing tells that."""
     try:
         # Not ru_maxrss, which on Linux starts at what the process that started this one had in use.
-        found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+        peak = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     except OSError:
-        found = None
-    if found is None and pid != os.getpid():
+        peak = None
+    if peak is None and pid != os.getpid():
         raise MeasuringError("this system does not tell how much memory another process had in use")
-    kilobytes = int(found[1]) if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    kilobytes = int(peak[1]) if peak else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return kilobytes * 1024 / 1e6

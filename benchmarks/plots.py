@@ -38,13 +38,15 @@ def draw(results: Sequence[Result], directory: Path) -> list[Path]:
         "rebuild.svg": (_bars, [r for r in results if r.name == "rebuild"]),
         "lag.svg": (_lag, [r for r in results if r.samples]),
     }
-    return [_drawn(directory / name, plot, found) for name, (plot, found) in groups.items() if found]
+    return [
+        _drawn(directory / name, plot, measurements) for name, (plot, measurements) in groups.items() if measurements
+    ]
 
 
-def _drawn(path: Path, plot: Callable[[Any, list[Result]], None], found: list[Result]) -> Path:
+def _drawn(path: Path, plot: Callable[[Any, list[Result]], None], measurements: list[Result]) -> Path:
     with mpl.rc_context(_SETTINGS):
-        figure = Figure(figsize=(7, 2.4 if plot is _lag else 1.2 + 0.5 * len(found)), layout="constrained")
-        plot(figure.subplots(), found)
+        figure = Figure(figsize=(7, 2.4 if plot is _lag else 1.2 + 0.5 * len(measurements)), layout="constrained")
+        plot(figure.subplots(), measurements)
         if plot is not _lag:
             figure.legend(loc="outside upper right", ncols=2)
         text = io.StringIO()
@@ -54,12 +56,12 @@ def _drawn(path: Path, plot: Callable[[Any, list[Result]], None], found: list[Re
     return path
 
 
-def _ratios(axes: Any, found: list[Result]) -> None:  # noqa: ANN401 - the library is there for `make bench` only
-    places = _names(axes, found)
-    ratios = [r.ratio or 0 for r in found]
+def _ratios(axes: Any, measurements: list[Result]) -> None:  # noqa: ANN401 - the library is there for `make bench` only
+    places = _names(axes, measurements)
+    ratios = [r.ratio or 0 for r in measurements]
     bars = axes.barh(places, ratios, 0.6, color=_OURS, label="ours to the peer")
     axes.bar_label(bars, [f"{ratio:.2f}" for ratio in ratios], padding=4)
-    asked = [(place, TARGETS[r.name].ratio) for place, r in zip(places, found, strict=True)]
+    asked = [(place, TARGETS[r.name].ratio) for place, r in zip(places, measurements, strict=True)]
     for place, ratio in asked:
         axes.plot([ratio, ratio], [place - 0.4, place + 0.4], color=_TARGET, linewidth=2.5)
     axes.plot([], [], color=_TARGET, linewidth=2.5, label="target")
@@ -69,20 +71,20 @@ def _ratios(axes: Any, found: list[Result]) -> None:  # noqa: ANN401 - the libra
     axes.set_xlabel("ratio (logarithmic)")
 
 
-def _bars(axes: Any, found: list[Result]) -> None:  # noqa: ANN401
-    places = _names(axes, found)
+def _bars(axes: Any, measurements: list[Result]) -> None:  # noqa: ANN401
+    places = _names(axes, measurements)
     for shift, color, label, values in (
-        (-0.2, _OURS, "ours", [r.value for r in found]),
-        (0.2, _PEER, "peer", [r.peer or 0 for r in found]),
+        (-0.2, _OURS, "ours", [r.value for r in measurements]),
+        (0.2, _PEER, "peer", [r.peer or 0 for r in measurements]),
     ):
         bars = axes.barh([place + shift for place in places], values, 0.36, color=color, label=label)
         axes.bar_label(bars, [f"{value:,.0f}" for value in values], padding=4)
-    axes.set_xlim(0, 1.15 * max(max(r.value, r.peer or 0) for r in found))
-    axes.set_xlabel(found[0].unit)
+    axes.set_xlim(0, 1.15 * max(max(r.value, r.peer or 0) for r in measurements))
+    axes.set_xlabel(measurements[0].unit)
 
 
-def _lag(axes: Any, found: list[Result]) -> None:  # noqa: ANN401
-    lags, target = sorted(found[0].samples), TARGETS[found[0].name].at_most
+def _lag(axes: Any, measurements: list[Result]) -> None:  # noqa: ANN401
+    lags, target = sorted(measurements[0].samples), TARGETS[measurements[0].name].at_most
     shares = [share / 1_000 for share in range(1_000)]
     axes.plot([lags[int(share * len(lags))] for share in shares], [100 * share for share in shares], color=_OURS)
     axes.axvline(target, color=_TARGET, linewidth=2.5)
@@ -93,8 +95,8 @@ def _lag(axes: Any, found: list[Result]) -> None:  # noqa: ANN401
     axes.set_ylim(0, 100)
 
 
-def _names(axes: Any, found: list[Result]) -> list[int]:  # noqa: ANN401
-    places = list(range(len(found)))
-    axes.set_yticks(places, [r.name for r in found])
+def _names(axes: Any, measurements: list[Result]) -> list[int]:  # noqa: ANN401
+    places = list(range(len(measurements)))
+    axes.set_yticks(places, [r.name for r in measurements])
     axes.invert_yaxis()
     return places

@@ -45,9 +45,9 @@ class Served:
 
     def filled(self, assets: int = ASSETS) -> list[str]:
         """Record some thousand assets; returns their paths."""
-        made = self.create(lambda sent: sent < assets, keep=True)
+        created = self.create(lambda sent: sent < assets, keep=True)
         self.settle()
-        return [f"/v1/assets/{orjson.loads(body)['id']}" for body in made.bodies]
+        return [f"/v1/assets/{orjson.loads(body)['id']}" for body in created.bodies]
 
 
 @contextmanager
@@ -89,11 +89,11 @@ def create(ground: Ground, scale: Scale) -> Iterator[Result]:
 
         def measured() -> float:
             before = head()
-            made = ledger.create(for_seconds(scale.seconds))
-            if head() - before != made.count:
-                raise MeasuringError(f"{made.count} assets were answered, {head() - before} recorded")
+            created = ledger.create(for_seconds(scale.seconds))
+            if head() - before != created.count:
+                raise MeasuringError(f"{created.count} assets were answered, {head() - before} recorded")
             ledger.settle()
-            return made.rate
+            return created.rate
 
         ledger.filled(320)
         peer.filled(320)
@@ -134,11 +134,11 @@ def batch(ground: Ground, scale: Scale) -> Iterator[Result]:
 
         def measured(seconds: float) -> float:
             before = head()
-            made = load(ledger.address, requests, for_seconds(seconds), connections=BATCH_CONNECTIONS)
-            if head() - before != made.count * BATCH:
-                raise MeasuringError(f"{made.count} batches were answered, {head() - before} assets recorded")
+            answers = load(ledger.address, requests, for_seconds(seconds), connections=BATCH_CONNECTIONS)
+            if head() - before != answers.count * BATCH:
+                raise MeasuringError(f"{answers.count} batches were answered, {head() - before} assets recorded")
             ledger.settle()
-            return made.rate * BATCH
+            return answers.rate * BATCH
 
         measured(0)
         yield Result("http.batch", median(measured(scale.seconds) for _ in range(scale.rounds)), "assets/s")

@@ -39,8 +39,8 @@ class Target:
 
     def __str__(self) -> str:
         asked = (("≥ {:,.0f}", self.at_least), ("≤ {:,.0f}", self.at_most), ("< {:,.0f}", self.below))
-        said = [form.format(limit) for form, limit in asked if limit is not None]
-        return ", ".join(said + ([f"ratio ≥ {self.ratio:g}"] if self.ratio is not None else []))
+        limits = [form.format(limit) for form, limit in asked if limit is not None]
+        return ", ".join(limits + ([f"ratio ≥ {self.ratio:g}"] if self.ratio is not None else []))
 
 
 TARGETS = {

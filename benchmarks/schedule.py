@@ -90,4 +90,4 @@ def in_turns(scale: Scale, ours: Callable[[], float], peer: Callable[[], float],
     pairs: list[tuple[float, float]] = []
     while len(pairs) < (rounds or scale.rounds) and (not pairs or time.monotonic() < until):
         pairs.append((ours(), peer()))
-    return Pairs([one for one, _ in pairs], [other for _, other in pairs])
+    return Pairs([value for value, _ in pairs], [value for _, value in pairs])

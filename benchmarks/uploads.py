@@ -69,9 +69,9 @@ class _Content:
                 connection.putheader(name, value)
             connection.endheaders()
             connection.sock.sendfile(body)  # within the kernel, so that the sender takes little of what it measures
-            told = _answer(connection).read()
+            answer = _answer(connection).read()
             seconds = time.perf_counter() - started
-        if orjson.loads(told)["content"]["sha256"] != digest:
+        if orjson.loads(answer)["content"]["sha256"] != digest:
             raise MeasuringError("what was recorded is not what was sent")
         return seconds
 
@@ -121,13 +121,13 @@ def _hashed_and_copied(file: Path, copy: Path, digest: str) -> float:
     """Seconds that the system's own programs take. MeasuringError."""
     started = time.perf_counter()
     try:
-        told = subprocess.check_output(["openssl", "sha256", file], text=True)
+        output = subprocess.check_output(["openssl", "sha256", file], text=True)
         subprocess.check_call(["cp", file, copy])
         subprocess.check_call(["sync", copy])
     except (OSError, subprocess.CalledProcessError) as error:
         raise MeasuringError(f"the peer failed: {error}") from error
     seconds = time.perf_counter() - started
-    if digest not in told:
+    if digest not in output:
         raise MeasuringError("what was hashed is not what was written")
     copy.unlink()
     return seconds

@@ -1,1 +1,1 @@
-"""Tests are sentences: no I/O in `domain`, real PostgreSQL in `infra` and `projections`, real HTTP in `api`."""
+"""Tests are sentences: no I/O in `domain`, real PostgreSQL below, real HTTP in `http`, real processes in `cli`."""

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import httpx
@@ -18,6 +18,7 @@ import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
+from pydantic import SecretStr
 from uuid_utils.compat import uuid7
 
 from api.cli import logging_setup
@@ -29,7 +30,7 @@ from infra.databases import Databases, create_databases, databases_of
 from infra.embedded_postgres import EmbeddedCluster, start
 from infra.settings import Settings
 from tests.infra.content.chosen import s3
-from tests.infra.content.servers import S3Server
+from tests.infra.content.servers import ACCESS_KEY, SECRET_KEY, S3Server, new_bucket
 from tests.memory import quick_folder
 
 # A test's database need not survive the machine; everything else is as in production.
@@ -59,11 +60,11 @@ def cluster() -> Iterator[EmbeddedCluster]:
 @pytest.fixture(scope="session")
 def template(cluster: EmbeddedCluster, settings: Settings) -> Databases:
     """Databases with every migration and every read model's tables, to clone from."""
-    made = create_databases(cluster)
-    made.migrate()
-    with connected(settings.model_copy(update={"follow": False}), made):
+    migrated = create_databases(cluster)
+    migrated.migrate()
+    with connected(settings.model_copy(update={"follow": False}), migrated):
         pass
-    return made
+    return migrated
 
 
 @pytest.fixture(scope="session")
@@ -98,21 +99,21 @@ def cloned(cluster: EmbeddedCluster, _template: Databases) -> Iterator[Databases
 @pytest.fixture
 def databases(cluster: EmbeddedCluster, template: Databases) -> Iterator[Databases]:
     """Databases of this test's own."""
-    with cloned(cluster, template) as made:
-        yield made
+    with cloned(cluster, template) as clones:
+        yield clones
 
 
 @pytest.fixture
 def quiet(databases: Databases, settings: Settings) -> Iterator[Services]:
     """A ledger of this test's own, whose projections move only when the test moves them."""
-    with connected(settings.model_copy(update={"follow": False}), databases) as made:
-        yield made
+    with connected(settings.model_copy(update={"follow": False}), databases) as ledger:
+        yield ledger
 
 
 @pytest.fixture(scope="session")
 def services(cluster: EmbeddedCluster, template: Databases, settings: Settings) -> Iterator[Services]:
     """The ledger that the tests of this worker share, each as a tenant of its own."""
-    with cloned(cluster, template) as made, connected(settings, made) as services:
+    with cloned(cluster, template) as clones, connected(settings, clones) as services:
         yield services
 
 
@@ -202,6 +203,91 @@ def clients(services: Services, url: str) -> Iterator[Callable[..., Client]]:
 def client(clients: Callable[..., Client]) -> Client:
     """A client of a tenant of this test's own."""
     return clients()
+
+
+class Served(NamedTuple):
+    """A ledger, and where it is served."""
+
+    services: Services
+    url: str
+
+
+@contextmanager
+def served_with(cluster: EmbeddedCluster, template: Databases, settings: Settings) -> Iterator[Served]:
+    """A ledger with these settings, on databases of its own."""
+    with cloned(cluster, template) as clones, served_on(clones, settings) as served:
+        yield served
+
+
+@contextmanager
+def served_on(databases: Databases, settings: Settings) -> Iterator[Served]:
+    """A ledger with these settings, on given databases. Its URLs lead to it."""
+    listener = listening("127.0.0.1", 0)
+    with (
+        connected(settings, databases) as services,
+        serving(create_app(lambda: nullcontext(services)), listener) as url,
+    ):
+        yield Served(services, url)
+
+
+@contextmanager
+def caller_of(served: Served) -> Iterator[Client]:
+    """A caller of a ledger, of a tenant of its own."""
+    services, tenant_id = served.services, new_tenant(served.services)
+    key = services.tenants.issue_key(context(), tenant_id, Actor(id="ann", type="user"))
+    with httpx.Client(base_url=served.url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as http:
+        yield Client(http, tenant_id, services.log.of(tenant_id).head)
+
+
+@pytest.fixture(scope="session")
+def on_directory(cluster: EmbeddedCluster, template: Databases, settings: Settings) -> Iterator[Served]:
+    """A ledger that the tests of this worker share, with its content in a directory."""
+    with served_with(cluster, template, settings) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def s3_settings(settings: Settings, s3_server: S3Server) -> Settings:
+    """Settings whose content is in a bucket of this worker's own."""
+    return settings.model_copy(
+        update={
+            "content_store": f"s3://{new_bucket(s3_server.client())}/some/prefix",
+            "s3_endpoint": s3_server.endpoint,
+            "s3_access_key": ACCESS_KEY,
+            "s3_secret_key": SecretStr(SECRET_KEY),
+            "s3_tls": False,
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def on_s3(cluster: EmbeddedCluster, template: Databases, s3_settings: Settings) -> Iterator[Served]:
+    """A ledger that the tests of this worker share, with its content in a bucket."""
+    with served_with(cluster, template, s3_settings) as served:
+        yield served
+
+
+@pytest.fixture(scope="session", params=["directory", "s3"])
+def of_a_store(request: pytest.FixtureRequest) -> Settings:
+    """Settings with each of the stores, for a test that changes others of them."""
+    store_settings: Settings = request.getfixturevalue({"directory": "settings", "s3": "s3_settings"}[request.param])
+    return store_settings
+
+
+@pytest.fixture(params=["directory", "s3"])
+def kept(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> Settings:
+    """Settings of each store; the directory is of this test's own."""
+    if request.param == "directory":
+        return settings.model_copy(update={"content_store": tmp_path.as_uri()})
+    s3: Settings = request.getfixturevalue("s3_settings")
+    return s3
+
+
+@pytest.fixture(params=["directory", "s3"])
+def served(request: pytest.FixtureRequest) -> Served:
+    """A ledger on each of the stores."""
+    ledger: Served = request.getfixturevalue(f"on_{request.param}")
+    return ledger
 
 
 def empty_log(services: Services) -> UUID:

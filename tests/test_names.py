@@ -1,14 +1,14 @@
 """Modules have the names of things, files fit on a few screens, functions on one."""
 
 import ast
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("domain", "infra", "projections", "api")
+EVERYWHERE = (*PACKAGES, "tests", "benchmarks", "docs")
 MOST_LINES = 300
 MOST_LINES_OF_A_FUNCTION = 40
 VAGUE = {"found", "given", "made", "one", "said", "taken", "told", "wanted"}
@@ -26,8 +26,8 @@ LONG_FILES = {"infra/content/s3.py"}
 """Files that are still too long. None may join them."""
 
 
-def modules() -> list[Path]:
-    return [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+def modules(packages: Iterable[str] = PACKAGES) -> list[Path]:
+    return [path for package in packages for path in sorted((ROOT / package).rglob("*.py"))]
 
 
 def place(path: Path) -> str:
@@ -41,15 +41,19 @@ def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
 
 
 def names_of(path: Path) -> Iterator[tuple[str, int]]:
-    """The names that a module gives to variables, parameters, functions and classes."""
+    """The names that a module gives to variables, parameters, attributes, functions and classes."""
     for node in ast.walk(ast.parse(path.read_text())):
         match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                yield node.name, node.lineno
-            case ast.arg():
-                yield node.arg, node.lineno
-            case ast.Name(ctx=ast.Store()):
-                yield node.id, node.lineno
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name, node.lineno
+            case ast.arg(arg=name) | ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                yield name, node.lineno
+            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)) | ast.ExceptHandler(name=str(name)):
+                yield name, node.lineno
+
+
+def is_vague(name: str) -> bool:
+    return name.strip("_").lower() in VAGUE
 
 
 def test_modules_are_called_by_nouns() -> None:
@@ -58,16 +62,13 @@ def test_modules_are_called_by_nouns() -> None:
 
 
 def test_no_module_has_a_vague_name() -> None:
-    assert [place(path) for path in modules() if VAGUE & set(path.stem.split("_"))] == []
+    assert [place(path) for path in modules(EVERYWHERE) if VAGUE & set(path.stem.split("_"))] == []
 
 
-@pytest.mark.parametrize("package", ["api"])
+@pytest.mark.parametrize("package", EVERYWHERE)
 def test_no_value_has_a_vague_name(package: str) -> None:
     vague = [
-        f"{place(path)}:{line} {name}"
-        for path in sorted((ROOT / package).rglob("*.py"))
-        for name, line in names_of(path)
-        if re.sub(r"^_+|_+$", "", name) in VAGUE
+        f"{place(path)}:{line} {name}" for path in modules([package]) for name, line in names_of(path) if is_vague(name)
     ]
     assert vague == []
 

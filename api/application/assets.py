@@ -13,7 +13,7 @@ from domain.asset.events import AssetEvent, AssetLinked
 from domain.errors import AssetDeletedError, AssetNotFoundError, ContentBeingPurgedError
 from domain.event import Context
 from domain.reference import Reference
-from infra.content.purge_table import Purges as PurgeTable
+from infra.content.purge_table import PurgeTable
 from infra.event_log.log import Changed
 from projections.assets.fold import AssetRow
 from projections.history import Entry, page_of_entries

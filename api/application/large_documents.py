@@ -17,7 +17,7 @@ from domain.json_documents import JsonObject
 from domain.large_documents import DOCUMENTS, StoredDocument, kept_for, referred, referring, too_large
 from infra.content.encrypted_objects import SealedObjects
 from infra.content.store import ContentStore, ObjectNotFoundError
-from infra.content.upload_table import Uploads, object_key, remove
+from infra.content.upload_table import UploadTable, object_key, remove
 from infra.database import Database
 from infra.keys.store import KeyStore
 from projections.assets.fold import AssetRow
@@ -119,8 +119,8 @@ class Documents:
         return row
 
     @property
-    def _uploads(self) -> Uploads:
-        return Uploads(self.database, self.tenant_id)
+    def _uploads(self) -> UploadTable:
+        return UploadTable(self.database, self.tenant_id)
 
     @property
     def _objects(self) -> SealedObjects:

@@ -132,26 +132,26 @@ def create_app(database_url: str, key: str) -> FastAPI:
     def create_asset(new: NewAsset, response: Response) -> Asset:
         row = row_of(new)
         with pool.connection() as connection:
-            found = connection.execute(_SQL["insert"], row).fetchone()
+            inserted = connection.execute(_SQL["insert"], row).fetchone()
         response.headers["Location"] = f"/v1/assets/{row['id']}"
-        return shown(new, row, cast("tuple[int]", found)[0])
+        return shown(new, row, cast("tuple[int]", inserted)[0])
 
     @app.get("/v1/assets")
     def list_assets(limit: Annotated[int, Query(ge=1, le=200)] = 50, cursor: str | None = None) -> AssetPage:
         before, _, id_ = cursor.partition("_") if cursor else ("infinity", "", _LAST)
         parameters = {"before": before, "id": id_, "limit": limit + 1}
         with pool.connection() as connection, connection.cursor(row_factory=class_row(Asset)) as cursor_:
-            found = cursor_.execute(_SQL["newest"], parameters).fetchall()
-        last = found[limit - 1] if len(found) > limit else None
-        return AssetPage(items=found[:limit], next=f"{last.created_at.isoformat()}_{last.id}" if last else None)
+            rows = cursor_.execute(_SQL["newest"], parameters).fetchall()
+        last = rows[limit - 1] if len(rows) > limit else None
+        return AssetPage(items=rows[:limit], next=f"{last.created_at.isoformat()}_{last.id}" if last else None)
 
     @app.get("/v1/assets/{asset_id}")
     def get_asset(asset_id: UUID) -> Asset:
         with pool.connection() as connection, connection.cursor(row_factory=class_row(Asset)) as cursor:
-            found = cursor.execute(_SQL["one"], {"id": asset_id}).fetchone()
-        if found is None:
+            asset = cursor.execute(_SQL["one"], {"id": asset_id}).fetchone()
+        if asset is None:
             raise HTTPException(404)
-        return found
+        return asset
 
     return app
 

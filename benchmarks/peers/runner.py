@@ -34,9 +34,9 @@ class AssetsView(PostgresTrackingRecorder):
             self._insert_tracking(cursor, tracking)
             rows: dict[Key, AssetRow] = {}
             for key in ASSETS.keys(event):
-                found = cursor.execute(_SQL["load"], key).fetchone()
-                if found is not None:
-                    rows[key] = AssetRow(**found)
+                stored = cursor.execute(_SQL["load"], key).fetchone()
+                if stored is not None:
+                    rows[key] = AssetRow(**stored)
             recorded = Recorded(event, tracking.notification_id, event.envelope.recorded_at)
             for row in ASSETS.fold(rows, recorded).values():
                 if row is not None:

@@ -39,13 +39,13 @@ class StockLedger(Application[UUID]):
 
 def environment(conninfo: str, connections: int = 32) -> dict[str, str]:
     """The library's settings: its PostgreSQL module on a database, a connection for each thread."""
-    given: dict[str, Any] = conninfo_to_dict(conninfo)
+    parameters: dict[str, Any] = conninfo_to_dict(conninfo)
     return {
         "PERSISTENCE_MODULE": "eventsourcing.postgres",
-        "POSTGRES_DBNAME": given["dbname"],
-        "POSTGRES_HOST": given["host"],
-        "POSTGRES_PORT": str(given["port"]),
-        "POSTGRES_USER": given["user"],
+        "POSTGRES_DBNAME": parameters["dbname"],
+        "POSTGRES_HOST": parameters["host"],
+        "POSTGRES_PORT": str(parameters["port"]),
+        "POSTGRES_USER": parameters["user"],
         "POSTGRES_PASSWORD": "not asked for",
         "POSTGRES_POOL_SIZE": str(connections),
         "POSTGRES_MAX_OVERFLOW": "0",

@@ -16,7 +16,7 @@ from domain.reference import Reference
 Ending = Literal["succeeded", "failed", "cancelled"]
 EVENTS: Final = 3
 """How many events are recorded of a past job."""
-_MADE = {"assets", "completion_digest", "media_kind"}
+_OUTPUTS = {"assets", "completion_digest", "media_kind"}
 
 
 class PastJob(Frozen):
@@ -77,7 +77,7 @@ def differ(recorded: Sequence[Event], reread: Sequence[Event]) -> bool:
 
 
 def _without_circumstances(event: Event) -> dict[str, Any]:
-    return {"topic": event.TOPIC, **event.model_dump(exclude={"envelope", *_MADE})}
+    return {"topic": event.TOPIC, **event.model_dump(exclude={"envelope", *_OUTPUTS})}
 
 
 def past_job_id(identity: Identity, imported: Imported) -> tuple[UUID, str]:

@@ -32,7 +32,7 @@ class Purge(NamedTuple):
     """Sealed for the asset's subject."""
 
 
-class Purges(TenantTable):
+class PurgeTable(TenantTable):
     """One tenant's purges under way."""
 
     statements = _SQL

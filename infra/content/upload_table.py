@@ -80,7 +80,7 @@ def discard(store: ContentStore, tenant_id: UUID, upload: Upload) -> None:
     remove(store, key)
 
 
-class Uploads(TenantTable):
+class UploadTable(TenantTable):
     """One tenant's uploads under way."""
 
     statements = _SQL

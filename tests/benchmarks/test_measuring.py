@@ -13,8 +13,8 @@ from tests.memory import quick_folder
 @pytest.fixture(scope="module")
 def ground() -> Iterator[Ground]:
     """A PostgreSQL of the benchmarks' own."""
-    with prepared(quick_folder()) as made:
-        yield made
+    with prepared(quick_folder()) as prepared_ground:
+        yield prepared_ground
 
 
 @pytest.mark.parametrize("row", selected(["upload.*", "import", "rebuild", "history.*"]), ids=lambda row: row.names[0])

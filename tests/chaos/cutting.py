@@ -82,9 +82,9 @@ class Cutter:
     """Listens in the directory as PostgreSQL would. Close it, or use it as a context manager."""
 
     def __init__(self, conninfo: str, directory: Path) -> None:
-        given = conninfo_to_dict(conninfo)
-        name = f".s.PGSQL.{given['port']}"
-        self._upstream = f"{given['host']}/{name}"
+        parameters = conninfo_to_dict(conninfo)
+        name = f".s.PGSQL.{parameters['port']}"
+        self._upstream = f"{parameters['host']}/{name}"
         self._directory = directory
         self._lock = threading.Lock()
         self._armed: list[Cut] = []
@@ -95,7 +95,7 @@ class Cutter:
         self.flowing = threading.Event()
         """Cleared while the proxy is frozen."""
         self.flowing.set()
-        self.made: Counter[When] = Counter()
+        self.cut_counts: Counter[When] = Counter()
         """How many cuts were made, by their kind."""
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(directory / name))
@@ -210,7 +210,7 @@ class Cutter:
             elif (when := self._choose()) is not None:
                 cut = Cut(b"", when)
             if cut is not None:
-                self.made[cut.when] += 1
+                self.cut_counts[cut.when] += 1
             return cut
 
     def _gone(self, link: "_Link") -> None:

@@ -65,10 +65,10 @@ def context() -> Context:
 
 def until_told() -> threading.Event:
     """An event that is set once this process is asked to end."""
-    told = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: told.set())
+    terminated = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: terminated.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return told
+    return terminated
 
 
 @contextmanager

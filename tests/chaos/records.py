@@ -16,7 +16,7 @@ _CHUNK = 10_000
 DIGEST_BYTES = 16
 
 
-class Told(NamedTuple):
+class EventRecord(NamedTuple):
     """One event, and the position that was told for it: 0 for none."""
 
     tenant: int
@@ -42,10 +42,10 @@ class Records:
 
     def write(self, kind: str, tenant: int, entries: Sequence[StoredEvent], positions: Sequence[int] = ()) -> None:
         """Keep what was attempted, acknowledged or refused."""
-        told = positions or (0,) * len(entries)
+        known_positions = positions or (0,) * len(entries)
         records = b"".join(
             _RECORD.pack(tenant, UUID(str(e.originator_id)).bytes, e.originator_version, position, digest(e.state))
-            for e, position in zip(entries, told, strict=True)
+            for e, position in zip(entries, known_positions, strict=True)
         )
         os.write(self._files[kind], records)
 
@@ -54,14 +54,14 @@ class Records:
         os.write(self._files["outcomes"], outcome.encode())
 
 
-def read(directory: Path, kind: str) -> Iterator[Told]:
+def read(directory: Path, kind: str) -> Iterator[EventRecord]:
     """All records of a kind, by whichever process. What a killed process wrote half is left out."""
     for path in sorted(directory.glob(f"{kind}-*")):
         with path.open("rb") as file:
             while chunk := file.read(_RECORD.size * _CHUNK):
                 whole = len(chunk) - len(chunk) % _RECORD.size
                 for tenant, originator, revision, position, known_by in _RECORD.iter_unpack(chunk[:whole]):
-                    yield Told(tenant, UUID(bytes=originator), revision, position, known_by)
+                    yield EventRecord(tenant, UUID(bytes=originator), revision, position, known_by)
 
 
 def written(directory: Path, kind: str) -> int:

@@ -61,8 +61,8 @@ class Requests:
         for step in (self._start, self._end):
             if row is None:
                 break
-            told, row = self._ask(lambda step=step, row=row: step(row))  # type: ignore[misc]
-            outcomes += told
+            step_outcomes, row = self._ask(lambda step=step, row=row: step(row))  # type: ignore[misc]
+            outcomes += step_outcomes
         return outcomes
 
     def _start(self, row: JobRow) -> JobRow:
@@ -70,8 +70,8 @@ class Requests:
 
     def _end(self, row: JobRow) -> JobRow:
         if self._chance.random() < 0.5:
-            made = {"attempt": 1, "assets": [{"media": {"media_kind": "image"}}]}
-            return self._jobs.succeed(row.id, Completion.model_validate(made))
+            completion = {"attempt": 1, "assets": [{"media": {"media_kind": "image"}}]}
+            return self._jobs.succeed(row.id, Completion.model_validate(completion))
         failure = Failure(attempt=1, code="broken")
         return self._jobs.change(row.id, lambda job, context: job.fail(context, failure), None)
 

@@ -89,8 +89,8 @@ def _on(
 def _check(plan: Plan, report: Report, superuser: str, tell: Tell) -> None:
     tell("checking the log", report.events)
     with _timed(report, "checking the log"):
-        found = verify_log(plan, superuser)
-    report.wrong = {what: many for what, many in found.items() if many}
+        findings = verify_log(plan, superuser)
+    report.wrong = {what: many for what, many in findings.items() if many}
     with _timed(report, "rebuilding"), connected(plan.settings, plan.direct) as services:
         report.wrong |= verify_read_models(services, chosen(plan), lambda what: tell(what, report.events))
 
@@ -142,7 +142,7 @@ def _count(plan: Plan, report: Report, faults: Faults, staff: Staff, cutter: Cut
     report.appends["killed before they knew"] = counted[SENT] - sum(report.appends.values())
     report.faults = {
         **faults.done,
-        **{f"connection cut {when.value}": cutter.made[when] for when in When},
+        **{f"connection cut {when.value}": cutter.cut_counts[when] for when in When},
         **{f"worker killed when it had {point}": staff.deaths[point] for point in STAGES},
     }
 

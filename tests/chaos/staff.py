@@ -114,12 +114,12 @@ class Staff:
         self._running[kind, number] = process
 
 
-def _process(work: Callable[..., None], *said: object) -> BaseProcess:
-    return _START.Process(target=_quietly, args=(work, *said))
+def _process(work: Callable[..., None], *arguments: object) -> BaseProcess:
+    return _START.Process(target=_quietly, args=(work, *arguments))
 
 
-def _quietly(work: Callable[..., None], *said: object) -> None:
+def _quietly(work: Callable[..., None], *arguments: object) -> None:
     """Work without a word about connections lost, of which there are many; what goes wrong is raised."""
     logging_setup.configure(logging.CRITICAL)
     logging.disable(logging.ERROR)
-    work(*said)
+    work(*arguments)

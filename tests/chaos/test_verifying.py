@@ -108,7 +108,7 @@ def _revision_skipped(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize(
-    ("plant", "found"),
+    ("plant", "finding"),
     [
         (_told_what_is_not_there, "acknowledged events that are not in the log as they were told"),
         (_told_twice, "acknowledged events that were told twice"),
@@ -119,13 +119,13 @@ def _revision_skipped(ledger: Ledger) -> None:
         (_unheard_of, "logs that a follower saw otherwise"),
     ],
 )
-def test_what_was_recorded_otherwise_is_found(ledger: Ledger, plant: Callable[[Ledger], None], found: str) -> None:
+def test_what_was_recorded_otherwise_is_found(ledger: Ledger, plant: Callable[[Ledger], None], finding: str) -> None:
     plant(ledger)
-    assert found in ledger.wrong()
+    assert finding in ledger.wrong()
 
 
 @pytest.mark.parametrize(
-    ("statement", "found"),
+    ("statement", "finding"),
     [
         ("DELETE FROM ledger.events WHERE tenant_id = %s AND position = 2", "positions that are not dense"),
         ("DELETE FROM ledger.events WHERE tenant_id = %s AND position = 3", "heads that are not at the last position"),
@@ -143,9 +143,9 @@ def test_what_was_recorded_otherwise_is_found(ledger: Ledger, plant: Callable[[L
         ),
     ],
 )
-def test_a_forged_log_is_found(ledger: Ledger, statement: str, found: str) -> None:
+def test_a_forged_log_is_found(ledger: Ledger, statement: str, finding: str) -> None:
     ledger.forge(statement, ledger.plan.tenants[1])
-    assert found in ledger.wrong()
+    assert finding in ledger.wrong()
 
 
 def test_what_a_killed_process_wrote_half_is_left_out(ledger: Ledger) -> None:
@@ -163,6 +163,6 @@ def test_a_read_model_that_is_not_as_its_rebuild_makes_it_is_found(quiet: Servic
     with quiet.projector.connection() as connection:
         table = sql.Identifier("read_models", ASSETS.table.name)
         connection.execute(sql.SQL("UPDATE {} SET name = 'forged'").format(table))
-    found = verify_read_models(quiet, [ASSETS, AUDIT_TRAIL])
-    assert list(found) == [ASSETS.name]
+    differences = verify_read_models(quiet, [ASSETS, AUDIT_TRAIL])
+    assert list(differences) == [ASSETS.name]
     assert verify_read_models(quiet, [ASSETS, AUDIT_TRAIL]) == {}, "the rebuild has mended it"

@@ -52,17 +52,17 @@ def verify_log(plan: Plan, conninfo: str) -> dict[str, int]:
         for kind in ("attempts", "acks", "refusals"):
             _copy(plan, connection, kind)
         connection.execute(_SQL["logged"])
-        found = {what: _count(connection, name) for what, name in NEVER.items()}
-    return {**found, "logs that a follower saw otherwise": _seen_otherwise(plan, conninfo)}
+        counts = {what: _count(connection, name) for what, name in NEVER.items()}
+    return {**counts, "logs that a follower saw otherwise": _seen_otherwise(plan, conninfo)}
 
 
 def verify_read_models(
-    services: Services, projections: list[Projection[Any]], told: Callable[[str], None] = lambda _what: None
+    services: Services, projections: list[Projection[Any]], tell: Callable[[str], None] = lambda _what: None
 ) -> dict[str, tuple[Contents, Contents]]:
     """Every read model as it was and as it is after a rebuild, where the two differ."""
     differing = {}
     for projection in projections:
-        told(f"rebuilding {projection.name}")
+        tell(f"rebuilding {projection.name}")
         followed = contents(services, projection)
         rebuild(services.engine, projection)
         rebuilt = contents(services, projection)
@@ -78,8 +78,8 @@ def contents(services: Services, projection: Projection[Any]) -> Contents:
         " coalesce(sum(hashtextextended(t::text, 2)::numeric), 0) FROM {} AS t"
     ).format(sql.Identifier("read_models", projection.table.name))
     with services.projector.connection() as connection:
-        ((rows, one, two),) = connection.execute(query).fetchall()
-    return Contents(rows, (int(one), int(two)))
+        ((rows, first, second),) = connection.execute(query).fetchall()
+    return Contents(rows, (int(first), int(second)))
 
 
 def left(services: Services, projections: list[Projection[Any]]) -> Iterator[int]:
@@ -105,8 +105,10 @@ def left(services: Services, projections: list[Projection[Any]]) -> Iterator[int
 
 def _copy(plan: Plan, connection: psycopg.Connection, kind: str) -> None:
     with connection.cursor().copy(_COPY.format(sql.Identifier(kind))) as copy:
-        for told in read(plan.directory, kind):
-            copy.write_row((plan.tenants[told.tenant], told.originator_id, told.revision, told.position, told.digest))
+        for record in read(plan.directory, kind):
+            copy.write_row(
+                (plan.tenants[record.tenant], record.originator_id, record.revision, record.position, record.digest)
+            )
 
 
 def _count(connection: psycopg.Connection, name: str) -> int:

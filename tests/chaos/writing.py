@@ -87,18 +87,18 @@ class Writer:
             self._records.count(UNAVAILABLE.upper())  # before anything was sent
 
     def _batch(self) -> None:
-        made = [self._new(uuid7()) for _ in range(self._chance.randint(2, self._size.largest_batch))]
-        self._append(made)
+        events = [self._new(uuid7()) for _ in range(self._chance.randint(2, self._size.largest_batch))]
+        self._append(events)
 
     def _new(self, asset_id: UUID) -> AssetEvent:
-        said = {
+        fields = {
             "media": IMAGE,
             "name": f"asset {self._chance.random()}",
             "tags": [self._chance.choice("abcdef")],
             "references": [f"message:m{self._chance.randrange(100)}"],
             "model": "sdxl",
         }
-        return creation.create(context(), self._log.tenant_id, asset_id, NewAsset.model_validate(said))
+        return creation.create(context(), self._log.tenant_id, asset_id, NewAsset.model_validate(fields))
 
     def _change(self) -> None:
         """Change an asset, one's own or the one that everybody changes; now and then on what is no longer so."""

@@ -14,7 +14,7 @@ from tests.docs.conftest import script
 from tests.docs.executing import DOCS, ROOT, bash, blocks
 
 PAGE = DOCS / "how-to" / "add-an-event.md"
-TEST = "tests/api/test_rating.py"
+TEST = "tests/http/test_rating.py"
 
 
 @pytest.fixture(scope="module")

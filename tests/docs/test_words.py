@@ -18,7 +18,7 @@ EVERYDAY = set(Path(__file__).with_name("everyday_words.txt").read_text().split(
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
 FOLDERS = ("domain", "infra", "projections", "api", "benchmarks", "tests")
 HISTORICAL = {ROOT / "CHANGELOG.md"}
-INVENTED = {"AssetRated", "tests/api/test_rating.py", "tests/golden/events/asset.rated.v2.json"}
+INVENTED = {"AssetRated", "tests/http/test_rating.py", "tests/golden/events/asset.rated.v2.json"}
 """What docs/how-to/add-an-event.md has its readers write."""
 
 FOREIGN = {"EventStore", "GiB", "MiB"}

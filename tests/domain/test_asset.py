@@ -110,7 +110,7 @@ def release(name: str) -> Command:
 
 
 @pytest.mark.parametrize(
-    ("given_", "command", "then"),
+    ("before", "command", "then"),
     [
         ([], link(MESSAGE), {"references": [{"kind": "message", "id": "m1"}]}),
         ([link(MESSAGE)], link(MESSAGE, OTHER, OTHER), {"references": [{"kind": "message", "id": "m2"}]}),
@@ -133,9 +133,9 @@ def release(name: str) -> Command:
     ],
 )
 def test_what_is_asked_happens_once_and_says_only_what_changed(
-    given_: list[Command], command: Command, then: dict[str, Any]
+    before: list[Command], command: Command, then: dict[str, Any]
 ) -> None:
-    asset = after(recorded(workflow_id="w7"), *given_)
+    asset = after(recorded(workflow_id="w7"), *before)
     (event,) = command(asset)
     assert event.originator_version == asset.version + 1
     assert to_parts(event).clear["data"] == then
@@ -143,7 +143,7 @@ def test_what_is_asked_happens_once_and_says_only_what_changed(
 
 
 @pytest.mark.parametrize(
-    ("given_", "command"),
+    ("before", "command"),
     [
         ([link(MESSAGE)], link(MESSAGE)),
         ([], link(WORKFLOW, WORLD)),
@@ -163,12 +163,12 @@ def test_what_is_asked_happens_once_and_says_only_what_changed(
         ([store(7), delete], purgeable),
     ],
 )
-def test_what_is_so_already_makes_no_event(given_: list[Command], command: Command) -> None:
-    assert command(after(recorded(workflow_id="w7", scope="world:w1"), *given_)) == ()
+def test_what_is_so_already_makes_no_event(before: list[Command], command: Command) -> None:
+    assert command(after(recorded(workflow_id="w7", scope="world:w1"), *before)) == ()
 
 
 @pytest.mark.parametrize(
-    ("given_", "command", "refusal"),
+    ("before", "command", "refusal"),
     [
         ([delete], describe(name="x"), AssetDeletedError),
         ([delete], link(MESSAGE), AssetDeletedError),
@@ -185,14 +185,14 @@ def test_what_is_so_already_makes_no_event(given_: list[Command], command: Comma
         ([], describe(metadata={"x": "y" * 2**20}), DocumentTooLargeError),
     ],
 )
-def test_what_may_not_be_is_refused(given_: list[Command], command: Command, refusal: type[LedgerError]) -> None:
-    asset = after(recorded(workflow_id="w7", scope="world:w1"), *given_)
+def test_what_may_not_be_is_refused(before: list[Command], command: Command, refusal: type[LedgerError]) -> None:
+    asset = after(recorded(workflow_id="w7", scope="world:w1"), *before)
     with pytest.raises(refusal):
         command(asset)
 
 
 @pytest.mark.parametrize(
-    ("declared", "found", "kept", "fits"),
+    ("declared", "detected", "kept", "fits"),
     [
         (
             "image",
@@ -216,10 +216,10 @@ def test_what_may_not_be_is_refused(given_: list[Command], command: Command, ref
     ],
 )
 def test_the_kind_stays_as_declared_whatever_the_bytes_are(
-    declared: str, found: dict[str, Any], kept: dict[str, Any], fits: bool
+    declared: str, detected: dict[str, Any], kept: dict[str, Any], fits: bool
 ) -> None:
     asset = recorded(media={"media_kind": declared})
-    (event,) = store(7, media=found)(asset)
+    (event,) = store(7, media=detected)(asset)
     assert isinstance(event, AssetContentStored)
     assert (event.content_version, event.content_id) == (1, UUID(int=7))
     assert (event.media.model_dump(), event.problem is None) == (kept, fits)

@@ -42,19 +42,19 @@ def test_what_an_attempt_made_has_the_jobs_references_scope_and_subject() -> Non
 def test_the_ids_of_what_is_made_follow_from_job_attempt_and_index() -> None:
     first = after(requested(), start(1))
     second = after(requested(), start(1), requeue(1), start(2))
-    made = [
+    id_sets = [
         {event.originator_id for event in succeed(attempt, assets=[IMAGE, IMAGE])(job)[:2]}
         for job, attempt in ((first, 1), (first, 1), (second, 2))
     ]
-    assert made[0] == made[1]
-    assert len(made[0] | made[2]) == 4
+    assert id_sets[0] == id_sets[1]
+    assert len(id_sets[0] | id_sets[2]) == 4
 
 
 def test_an_asset_says_its_own_reason_or_else_the_completions() -> None:
-    one, other, _ = succeed(1, assets=[IMAGE | {"reason": "the best of ten"}, IMAGE], reason="done")(
+    with_reason, without, _ = succeed(1, assets=[IMAGE | {"reason": "the best of ten"}, IMAGE], reason="done")(
         after(requested(), start(1))
     )
-    assert (one.envelope.reason, other.envelope.reason) == ("the best of ten", "done")
+    assert (with_reason.envelope.reason, without.envelope.reason) == ("the best of ten", "done")
 
 
 def test_an_asset_recorded_before_is_linked_to_the_job_once() -> None:
@@ -70,7 +70,7 @@ def test_an_asset_recorded_before_is_linked_to_the_job_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("made", "why"),
+    ("outcome", "why"),
     [
         ({"assets": [{"media": {"media_kind": "video"}}]}, "asset 0 is of kind video, but the job makes image"),
         ({"assets": [IMAGE, IMAGE | {"scope": "world:w2"}]}, "asset 1 belongs to world:w2, but the job belongs to wor"),
@@ -79,9 +79,9 @@ def test_an_asset_recorded_before_is_linked_to_the_job_once() -> None:
         ({"asset_ids": [OLD], "known": recorded_asset(media={"media_kind": "file"}, scope="world:w1")}, "of kind file"),
     ],
 )
-def test_foreign_assets_are_refused(made: dict[str, Any], why: str) -> None:
+def test_foreign_assets_are_refused(outcome: dict[str, Any], why: str) -> None:
     with pytest.raises(ForeignAssetError, match=why):
-        succeed(1, **made)(after(requested(scope="world:w1"), start(1)))
+        succeed(1, **outcome)(after(requested(scope="world:w1"), start(1)))
 
 
 def test_a_deleted_asset_cannot_be_named() -> None:

@@ -46,8 +46,10 @@ def test_the_largest_document_leaves_first() -> None:
 
 
 @given(sizes, sizes)
-def test_what_stays_has_at_most_40_kib_and_no_less_than_could_stay(one: int | None, other: int | None) -> None:
-    event = created(metadata=text(one), prompt_spec=text(other))
+def test_what_stays_has_at_most_40_kib_and_no_less_than_could_stay(
+    metadata_size: int | None, prompt_size: int | None
+) -> None:
+    event = created(metadata=text(metadata_size), prompt_spec=text(prompt_size))
     leaving = too_large(event)
     staying = {name: len(orjson.dumps(getattr(event, name))) for name in DOCUMENTS[:2] if name not in leaving}
     size = sum(size for name, size in staying.items() if getattr(event, name) is not None)

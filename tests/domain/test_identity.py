@@ -94,9 +94,9 @@ def test_the_order_of_keys_and_references_never_matters(
     keys, shuffled = list(document), list(references)
     random.shuffle(keys)
     random.shuffle(shuffled)
-    one = {"media_kind": "file", "prompt_spec": document, "references": references}
+    request = {"media_kind": "file", "prompt_spec": document, "references": references}
     other = {"media_kind": "file", "prompt_spec": {key: document[key] for key in keys}, "references": shuffled}
-    assert id_of(one) == id_of(other)
+    assert id_of(request) == id_of(other)
 
 
 def test_another_tenants_secret_gives_other_ids_and_digests() -> None:

@@ -50,8 +50,8 @@ def start(attempt: int) -> Command:
     return lambda job: job.start(CONTEXT, attempt)
 
 
-def succeed(attempt: int, known: assets.Asset | None = None, **made: Any) -> Command:
-    completion = Completion.model_validate({"attempt": attempt} | made)
+def succeed(attempt: int, known: assets.Asset | None = None, **fields: Any) -> Command:
+    completion = Completion.model_validate({"attempt": attempt} | fields)
     context = CONTEXT.model_copy(update={"reason": completion.reason})
     return lambda job: job.succeed(context, completion, IDENTITY, {known.id: known} if known else {})
 
@@ -80,7 +80,7 @@ CANCELLED = [cancel(1)]
 
 
 @pytest.mark.parametrize(
-    ("given_", "command", "then", "status"),
+    ("before", "command", "then", "status"),
     [
         (QUEUED, start(1), ("job.started", {"attempt": 1}), "running"),
         (QUEUED, cancel(1), ("job.cancelled", {"attempt": 1}), "cancelled"),
@@ -97,9 +97,9 @@ CANCELLED = [cancel(1)]
     ],
 )
 def test_what_may_happen_happens(
-    given_: list[Command], command: Command, then: tuple[str, dict[str, Any]], status: str
+    before: list[Command], command: Command, then: tuple[str, dict[str, Any]], status: str
 ) -> None:
-    job = after(requested(), *given_)
+    job = after(requested(), *before)
     (event,) = command(job)
     assert (event.TOPIC, to_parts(event).clear["data"]) == then
     assert event.originator_version == job.version + 1
@@ -107,7 +107,7 @@ def test_what_may_happen_happens(
 
 
 @pytest.mark.parametrize(
-    ("given_", "status", "refused"),
+    ("before", "status", "refused"),
     [
         (QUEUED, "queued", {"succeed": succeed(1), "fail": fail(1), "requeue": requeue(1)}),
         (RUNNING, "running", {"start": start(1)}),
@@ -121,16 +121,16 @@ def test_what_may_happen_happens(
     ],
 )
 def test_what_the_status_does_not_allow_is_refused_and_says_the_status(
-    given_: list[Command], status: str, refused: dict[str, Command]
+    before: list[Command], status: str, refused: dict[str, Command]
 ) -> None:
-    job = after(requested(), *given_)
+    job = after(requested(), *before)
     for action, command in refused.items():
         with pytest.raises(IllegalTransitionError, match=f"A job that is {status} cannot {action}"):
             command(job)
 
 
 @pytest.mark.parametrize(
-    ("given_", "command"),
+    ("before", "command"),
     [
         (QUEUED, start(2)),
         (QUEUED, cancel(2)),
@@ -146,26 +146,26 @@ def test_what_the_status_does_not_allow_is_refused_and_says_the_status(
         ([start(1), requeue(1), start(2), succeed(2)], succeed(1)),
     ],
 )
-def test_another_attempts_number_is_refused(given_: list[Command], command: Command) -> None:
+def test_another_attempts_number_is_refused(before: list[Command], command: Command) -> None:
     with pytest.raises(WrongAttemptError, match="at attempt"):
-        command(after(requested(), *given_))
+        command(after(requested(), *before))
 
 
-@pytest.mark.parametrize("given_", [QUEUED, RUNNING])
-def test_a_worker_says_which_attempt_it_cancels(given_: list[Command]) -> None:
+@pytest.mark.parametrize("before", [QUEUED, RUNNING])
+def test_a_worker_says_which_attempt_it_cancels(before: list[Command]) -> None:
     worker = CONTEXT.model_copy(update={"actor": Actor(id="comfy-1", type="worker")})
-    job = after(requested(), *given_)
+    job = after(requested(), *before)
     with pytest.raises(WrongAttemptError, match="a worker says which one"):
         job.cancel(worker, None)
     assert job.cancel(worker, 1)
 
 
-@pytest.mark.parametrize("given_", [QUEUED, RUNNING, SUCCEEDED])
+@pytest.mark.parametrize("before", [QUEUED, RUNNING, SUCCEEDED])
 @pytest.mark.parametrize("key", [None, "k1", "k2"])
 def test_asking_again_for_work_that_waits_runs_or_is_done_makes_no_event(
-    given_: list[Command], key: str | None
+    before: list[Command], key: str | None
 ) -> None:
-    assert ask(key)(after(requested("k1"), *given_)) == ()
+    assert ask(key)(after(requested("k1"), *before)) == ()
 
 
 def test_a_key_that_caused_an_attempt_never_starts_another() -> None:
@@ -219,7 +219,7 @@ def test_replaying_what_happened_gives_the_same_job_and_never_refuses(asked: lis
 
 @given(st.permutations([*RUNNING, *SUCCEEDED, fail(1), cancel(None), requeue(1), ask("k"), start(2)]))
 def test_even_events_no_rule_would_allow_now_can_be_replayed(asked: list[Command]) -> None:
-    states = [after(requested(), *given_) for given_ in (QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED)]
+    states = [after(requested(), *commands) for commands in (QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED)]
     anything = [event for command in asked for job in states for event in of_jobs(_if_allowed(command, job))]
     assert aggregate.project(states[0], anything) is not None
 

@@ -18,7 +18,7 @@ reference_input: TypeAdapter[Reference] = TypeAdapter(ReferenceInput)
 
 
 @pytest.mark.parametrize(
-    ("said", "format_"),
+    ("sent", "format_"),
     [
         ("PNG", "png"),
         (".jpg", "jpeg"),
@@ -29,8 +29,8 @@ reference_input: TypeAdapter[Reference] = TypeAdapter(ReferenceInput)
         (None, None),
     ],
 )
-def test_a_format_is_normalised_and_an_unknown_one_is_other(said: str | None, format_: str | None) -> None:
-    assert media.validate_python({"media_kind": "image", "format": said}).format == format_  # type: ignore[union-attr]
+def test_a_format_is_normalised_and_an_unknown_one_is_other(sent: str | None, format_: str | None) -> None:
+    assert media.validate_python({"media_kind": "image", "format": sent}).format == format_  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
@@ -53,8 +53,8 @@ def test_a_field_that_does_not_fit_the_kind_is_refused_by_name(kind: str, field:
 
 
 @given(some.media)
-def test_media_survives_json(said: dict[str, Any]) -> None:
-    value = media.validate_python(said)
+def test_media_survives_json(sent: dict[str, Any]) -> None:
+    value = media.validate_python(sent)
     assert media.validate_json(media.dump_json(value)) == value
 
 
@@ -79,8 +79,8 @@ def test_aliases_stand_for_references_and_repetitions_are_dropped() -> None:
 
 
 @given(some.documents)
-def test_any_json_is_a_document_and_comes_back_unchanged(said: dict[str, Any]) -> None:
-    assert document.validate_json(document.dump_json(document.validate_python(said))) == said
+def test_any_json_is_a_document_and_comes_back_unchanged(sent: dict[str, Any]) -> None:
+    assert document.validate_json(document.dump_json(document.validate_python(sent))) == sent
 
 
 @pytest.mark.parametrize(

@@ -14,17 +14,17 @@ from api.application.imports.items import SourceUnreadableError
 from api.cli.imports import kind_of, read_by, run_import
 from api.importers import folder, jsonl
 from api.importers.nodetool import read
+from tests.http.content_requests import SAMPLES
 from tests.importers.databases import ASSET, JOB, Nodetool
-from tests.importers.test_importing import SAMPLES
 
 
 @pytest.fixture
-def told(importing: Callable[..., Importer]) -> Callable[..., tuple[list[str], int]]:
+def printed_import(importing: Callable[..., Importer]) -> Callable[..., tuple[list[str], int]]:
     """The lines that an import prints where nobody watches, and how much could not be imported."""
 
-    def run(found: Callable[[], Iterator[SourceItem]]) -> tuple[list[str], int]:
+    def run(source: Callable[[], Iterator[SourceItem]]) -> tuple[list[str], int]:
         printed = io.StringIO()
-        listed = run_import(importing(), read_by(found), Console(file=printed, width=60))
+        listed = run_import(importing(), read_by(source), Console(file=printed, width=60))
         return printed.getvalue().split("\n")[:-1], listed
 
     return run
@@ -50,10 +50,10 @@ def test_what_is_not_there_cannot_be_read(tmp_path: Path) -> None:
         kind_of(tmp_path / "nowhere")
 
 
-def test_no_name_makes_lines_of_its_own(told: Callable[..., tuple[list[str], int]], tmp_path: Path) -> None:
+def test_no_name_makes_lines_of_its_own(printed_import: Callable[..., tuple[list[str], int]], tmp_path: Path) -> None:
     name = "a\n5 imported\x1b[2K\r[red]\u202e.png"
     (tmp_path / name).symlink_to("nowhere")
-    lines, listed = told(lambda: folder.read(tmp_path))
+    lines, listed = printed_import(lambda: folder.read(tmp_path))
     assert lines == [
         r"refused  a 5 imported\x1b[2K [red]\u202e.png: is a link, and links are not followed",
         "0 imported, 0 known already, 1 refused",
@@ -62,27 +62,27 @@ def test_no_name_makes_lines_of_its_own(told: Callable[..., tuple[list[str], int
 
 
 def test_what_came_in_in_part_or_is_for_later_is_listed(
-    told: Callable[..., tuple[list[str], int]], nodetool: Nodetool
+    printed_import: Callable[..., tuple[list[str], int]], nodetool: Nodetool
 ) -> None:
     nodetool.insert("jobs", JOB | {"cost": -1}, JOB | {"id": "j2", "status": "running"}, JOB | {"id": "j3"})
     nodetool.insert("assets", ASSET)
     in_part = "in part  job:j1: its cost -1.0 is no amount"
     later = "not over yet  job:j2: its status is running"
-    assert told(lambda: read(nodetool.path)) == (
+    assert printed_import(lambda: read(nodetool.path)) == (
         [later, in_part, "3 imported, 0 known already, 0 refused, 1 not over yet"],
         1,
     )
     nodetool.change("jobs", "j3", cost=5)
     differs = "different now  job:j3: its source tells otherwise than when it was imported"
-    assert told(lambda: read(nodetool.path)) == (
+    assert printed_import(lambda: read(nodetool.path)) == (
         [later, in_part, differs, "0 imported, 2 known already, 0 refused, 1 not over yet, 1 different now"],
         2,
     )
 
 
-def test_an_empty_source_is_told(told: Callable[..., tuple[list[str], int]], tmp_path: Path) -> None:
+def test_an_empty_source_is_told(printed_import: Callable[..., tuple[list[str], int]], tmp_path: Path) -> None:
     (tmp_path / "lines").write_bytes(b"\n \n")
-    assert told(lambda: jsonl.read(tmp_path / "lines")) == (["nothing found"], 0)
+    assert printed_import(lambda: jsonl.read(tmp_path / "lines")) == (["nothing found"], 0)
 
 
 def test_whoever_watches_sees_how_much_is_done_and_read(importing: Callable[..., Importer], tmp_path: Path) -> None:

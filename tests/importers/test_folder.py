@@ -20,9 +20,9 @@ def written(path: Path, content: bytes = b"x") -> Path:
 def test_every_file_is_an_item_in_the_order_of_names(tmp_path: Path) -> None:
     for name in ("b.png", "a/z.txt", "a/b/c.wav", "a.png", "empty"):
         written(tmp_path / name)
-    found = list(read(tmp_path))
-    assert [item.place for item in found] == ["a/b/c.wav", "a/z.txt", "a.png", "b.png", "empty"]
-    assert list(read(tmp_path)) == found
+    items = list(read(tmp_path))
+    assert [item.place for item in items] == ["a/b/c.wav", "a/z.txt", "a.png", "b.png", "empty"]
+    assert list(read(tmp_path)) == items
 
 
 def test_an_item_has_the_name_the_path_and_the_time_of_its_file(tmp_path: Path) -> None:
@@ -79,11 +79,11 @@ def test_a_name_that_is_no_text_is_listed(tmp_path: Path) -> None:
 def test_what_is_gone_in_the_meantime_is_listed(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         written(tmp_path / name)
-    found = read(tmp_path)
-    assert next(found).place == "a"
+    items = read(tmp_path)
+    assert next(items).place == "a"
     (tmp_path / "b").unlink()
-    assert next(found) == Unreadable("b", "No such file or directory")
-    assert next(found).place == "c"
+    assert next(items) == Unreadable("b", "No such file or directory")
+    assert next(items).place == "c"
 
 
 def test_a_tree_may_be_deeper_than_python_recurses(tmp_path: Path) -> None:

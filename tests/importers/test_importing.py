@@ -27,14 +27,13 @@ from api.importers import folder, jsonl
 from api.importers.nodetool import read
 from api.workers.worker import own_session
 from domain.errors import ServiceUnavailableError
-from tests.api.content.test_content import with_content
-from tests.api.content.test_purging import store_down
-from tests.api.workers import claim
 from tests.conftest import Client
+from tests.http.content_requests import SAMPLES, with_content
+from tests.http.job_requests import claim
 from tests.importers.databases import ASSET, JOB, SCHEMA, Nodetool
 from tests.importers.outcomes import assets, counted
+from tests.stores import store_down
 
-SAMPLES = Path(__file__).parents[2] / "docs" / "samples"
 AN_HOUR_AGO = datetime(2023, 11, 14, 22, 13, 20, 250_000, UTC)
 
 
@@ -46,8 +45,8 @@ def test_a_folder_is_brought_in_with_its_bytes_and_its_times(
     utime(castle, (AN_HOUR_AGO.timestamp(),) * 2)
     (tmp_path / "note.xyz").write_bytes(b"\x00\x01 whatever")
     assert counted(importing().run(folder.read(tmp_path))) == {"imported": 2}
-    found = assets(client)
-    asset = found["deep/er/Schloß.png"]
+    imported = assets(client)
+    asset = imported["deep/er/Schloß.png"]
     assert asset["imported"] | {"started_at": None, "finished_at": None} == {
         "source": "folder",
         "place": "deep/er/Schloß.png",
@@ -60,7 +59,7 @@ def test_a_folder_is_brought_in_with_its_bytes_and_its_times(
     assert (asset["name"], asset["file_name"], asset["status"]) == ("Schloß.png", "Schloß.png", "ready")
     assert asset["content"]["embedded"]["parameters"].startswith("a castle on a hill")
     assert client.get(asset["url"], stream=True).content == castle.read_bytes()
-    assert found["note.xyz"]["media"] == {"media_kind": "file"}
+    assert imported["note.xyz"]["media"] == {"media_kind": "file"}
     created, stored = client.history(asset["id"])
     assert (created["topic"], stored["topic"]) == ("asset.created", "asset.content_stored")
     assert "imported" in [change["field"] for change in created["changes"]]
@@ -128,8 +127,8 @@ def test_a_run_that_was_cut_short_is_gone_on_with(
     assert whole["known"] >= GROUP + 10
     assert whole["imported"] + whole["known"] == 5 * GROUP
     assert counted(importing().run(folder.read(tmp_path))) == {"known": 5 * GROUP}
-    found = Reconciliation(session).compare()
-    assert (found.orphans, found.missing) == ([], [])
+    mismatch = Reconciliation(session).compare()
+    assert (mismatch.orphans, mismatch.missing) == ([], [])
 
 
 def test_each_thing_that_is_found_has_one_outcome(
@@ -202,21 +201,26 @@ def test_nodetool_is_brought_in_with_its_jobs_and_what_they_cost(
     )
     outcomes = list(importing("nodetool").run(read(nodetool.path, nodetool.files)))
     assert counted(outcomes) == {"imported": 5}
-    told = [outcome[::2] for outcome in outcomes if outcome.reason]
-    assert told == [("job:j4", "its cost 1e+30 is no amount")]
+    reasons = [outcome[::2] for outcome in outcomes if outcome.reason]
+    assert reasons == [("job:j4", "its cost 1e+30 is no amount")]
     assert counted(importing("nodetool").run(read(nodetool.path, nodetool.files))) == {"known": 5}
     asset = assets(client)["asset:a1"]
     assert asset["imported"]["created_at"] == "2025-04-28T21:20:09.500000Z"
-    found = client.page("/v1/jobs")["items"]
-    one, other, third, fourth = sorted(found, key=lambda job: str(job["imported"]["place"]))
-    assert [job["status"] for job in (one, other, third, fourth)] == ["succeeded", "failed", "cancelled", "succeeded"]
+    jobs = client.page("/v1/jobs")["items"]
+    first, second, third, fourth = sorted(jobs, key=lambda job: str(job["imported"]["place"]))
+    assert [job["status"] for job in (first, second, third, fourth)] == [
+        "succeeded",
+        "failed",
+        "cancelled",
+        "succeeded",
+    ]
     assert fourth["costs"] == []
-    assert one["assets"] == [asset["id"]]
-    assert f"job:{one['id']}" in asset["origin"]
-    assert one["media_kind"] == "image"
-    assert one["costs"] == [{"attempt": 1, "amount": "0.250000000", "currency": "USD"}]
-    assert one["imported"]["finished_at"] is not None
-    assert other["error_message"] == "out of memory"
+    assert first["assets"] == [asset["id"]]
+    assert f"job:{first['id']}" in asset["origin"]
+    assert first["media_kind"] == "image"
+    assert first["costs"] == [{"attempt": 1, "amount": "0.250000000", "currency": "USD"}]
+    assert first["imported"]["finished_at"] is not None
+    assert second["error_message"] == "out of memory"
     assert claim(client) == []
 
 

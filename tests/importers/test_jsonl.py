@@ -16,7 +16,7 @@ from domain.reference import Reference
 IMAGE = {"media": {"media_kind": "image", "format": "png"}}
 
 
-def found(folder: Path, *lines: bytes | dict[str, Any], files: Path | None = None) -> list[Item | Unreadable]:
+def items(folder: Path, *lines: bytes | dict[str, Any], files: Path | None = None) -> list[Item | Unreadable]:
     """What the file with these lines holds."""
     file = folder / "assets.jsonl"
     file.write_bytes(b"\n".join(line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines))
@@ -25,7 +25,7 @@ def found(folder: Path, *lines: bytes | dict[str, Any], files: Path | None = Non
 
 def test_a_line_says_what_the_api_takes(tmp_path: Path) -> None:
     line = IMAGE | {"name": "Castle", "tags": ["a"], "workflow_id": "w7", "references": ["message:m_91"]}
-    (item,) = found(tmp_path, line)
+    (item,) = items(tmp_path, line)
     assert isinstance(item, Item)
     assert item.place == "line 1"
     assert (item.new.name, item.new.tags, item.new.workflow_id) == ("Castle", ("a",), "w7")
@@ -36,7 +36,7 @@ def test_a_line_says_what_the_api_takes(tmp_path: Path) -> None:
 def test_the_place_is_the_id_or_else_the_path_or_else_the_line(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"x")
     lines: list[dict[str, Any]] = [{"id": "a:1", "path": "a.png"}, {"id": 7}, {}, {"path": "./a.png"}]
-    assert [item.place for item in found(tmp_path, *(IMAGE | line for line in lines))] == [
+    assert [item.place for item in items(tmp_path, *(IMAGE | line for line in lines))] == [
         "a:1",
         "7",
         "line 3",
@@ -48,7 +48,7 @@ def test_the_place_is_the_id_or_else_the_path_or_else_the_line(tmp_path: Path) -
     "written", ["2026-11-20T15:04:05Z", "2026-11-20T15:04:05", "2026-11-20 16:04:05+01:00", 1795187045, 1795187045000]
 )
 def test_a_time_without_a_zone_is_in_utc(tmp_path: Path, written: object) -> None:
-    (item,) = found(tmp_path, IMAGE | {"created_at": written})
+    (item,) = items(tmp_path, IMAGE | {"created_at": written})
     assert isinstance(item, Item)
     assert item.created_at == datetime(2026, 11, 20, 15, 4, 5, tzinfo=UTC)
 
@@ -59,11 +59,11 @@ def test_a_path_names_the_content_and_stands_in_for_the_media(tmp_path: Path) ->
         (folder / "in").mkdir(parents=True)
         (folder / "in" / "a.png").write_bytes(b"x")
     for files in (None, elsewhere):
-        (item,) = found(tmp_path, {"path": "in/a.png"}, files=files)
+        (item,) = items(tmp_path, {"path": "in/a.png"}, files=files)
         assert isinstance(item, Item)
         assert item.path == (files or tmp_path) / "in" / "a.png"
         assert (item.new.media.media_kind, item.new.file_name) == ("file", "a.png")
-    (item,) = found(tmp_path, IMAGE | {"path": "in/a.png", "file_name": "b.png"})
+    (item,) = items(tmp_path, IMAGE | {"path": "in/a.png", "file_name": "b.png"})
     assert isinstance(item, Item)
     assert (item.new.media.media_kind, item.new.file_name) == ("image", "b.png")
 
@@ -89,7 +89,7 @@ def test_a_path_stays_in_the_folder(tmp_path: Path, path: object, reason: str) -
     (folder / "in").mkdir(parents=True)
     (folder / "link").symlink_to(tmp_path / "secret")
     (folder / "loop").symlink_to("loop")
-    assert found(folder, IMAGE | {"path": path}) == [Unreadable("line 1", reason)]
+    assert items(folder, IMAGE | {"path": path}) == [Unreadable("line 1", reason)]
 
 
 @pytest.mark.parametrize(
@@ -110,14 +110,14 @@ def test_a_path_stays_in_the_folder(tmp_path: Path, path: object, reason: str) -
     ],
 )
 def test_a_bad_line_is_listed_with_its_reason(tmp_path: Path, line: bytes, reason: str) -> None:
-    assert found(tmp_path, IMAGE, b"", line, IMAGE)[1:] == [
+    assert items(tmp_path, IMAGE, b"", line, IMAGE)[1:] == [
         Unreadable("line 3", reason),
-        Item("line 4", found(tmp_path, IMAGE)[0].new),  # type: ignore[union-attr]
+        Item("line 4", items(tmp_path, IMAGE)[0].new),  # type: ignore[union-attr]
     ]
 
 
 def test_many_problems_are_one_line(tmp_path: Path) -> None:
-    (bad,) = found(tmp_path, {"a": 1, "b": 2, "c": 3, "d": 4})
+    (bad,) = items(tmp_path, {"a": 1, "b": 2, "c": 3, "d": 4})
     assert isinstance(bad, Unreadable)
     assert bad.reason.count(";") == 3
     assert bad.reason.endswith("and 2 more")
@@ -125,7 +125,7 @@ def test_many_problems_are_one_line(tmp_path: Path) -> None:
 
 
 def test_a_document_that_does_not_fit_into_an_event_is_one_like_others(tmp_path: Path) -> None:
-    (item,) = found(tmp_path, IMAGE | {"metadata": {"a": "x" * 500_000}})
+    (item,) = items(tmp_path, IMAGE | {"metadata": {"a": "x" * 500_000}})
     assert isinstance(item, Item)
     assert item.new.metadata == {"a": "x" * 500_000}
 
@@ -141,13 +141,13 @@ def test_a_document_of_more_than_a_mebibyte_is_listed(tmp_path: Path) -> None:
 def test_a_line_that_is_too_long_is_listed_and_passed_over(tmp_path: Path) -> None:
     long = [b" " * (3 * MOST_BYTES) + b"{}", b'{"name": "' + b"x" * MOST_BYTES + b'"}', b"x" * (MOST_BYTES + 1)]
     bad = [Unreadable(f"line {number}", "has more than 1,000,000 bytes") for number in (1, 2, 3)]
-    assert found(tmp_path, *long, IMAGE)[:3] == bad
-    assert [item.place for item in found(tmp_path, *long, IMAGE)[3:]] == ["line 4"]
+    assert items(tmp_path, *long, IMAGE)[:3] == bad
+    assert [item.place for item in items(tmp_path, *long, IMAGE)[3:]] == ["line 4"]
 
 
 def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path: Path) -> None:
     line = json.dumps(IMAGE).encode()
-    assert [type(item) for item in found(tmp_path, b"\xef\xbb\xbf" + line + b"\r", line + b"\r", b"\r")] == [Item, Item]
+    assert [type(item) for item in items(tmp_path, b"\xef\xbb\xbf" + line + b"\r", line + b"\r", b"\r")] == [Item, Item]
 
 
 def test_a_file_that_is_not_there_cannot_be_read(tmp_path: Path) -> None:
@@ -168,13 +168,13 @@ DEEP = st.integers(1, 5_000).map(lambda depth: b'{"metadata":' + b'{"a":' * dept
 def test_a_path_that_could_be_a_line_needs_an_id(tmp_path: Path) -> None:
     (tmp_path / "line 1").write_bytes(b"x")
     reason = "path: is what a line without an id is called"
-    assert found(tmp_path, {"path": "line 1"}) == [Unreadable("line 1", reason)]
-    assert [item.place for item in found(tmp_path, {"path": "line 1", "id": "a"})] == ["a"]
+    assert items(tmp_path, {"path": "line 1"}) == [Unreadable("line 1", reason)]
+    assert [item.place for item in items(tmp_path, {"path": "line 1", "id": "a"})] == ["a"]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary() | WRITTEN | DEEP)
 def test_no_line_ends_the_reading(tmp_path: Path, line: bytes) -> None:
-    last = found(tmp_path, line, IMAGE | {"id": "the last"})[-1]
+    last = items(tmp_path, line, IMAGE | {"id": "the last"})[-1]
     assert isinstance(last, Item)
     assert last.place == "the last"

@@ -46,8 +46,8 @@ def test_what_a_line_announces_of_its_content_has_to_be_so(
         {"path": "2", "content": {"size": 9_999}},
         {"path": "3", "content": {"sha256": wrong}},
     )
-    told = {outcome.place: outcome for outcome in importing().run(jsonl.read(path))}
-    assert told == {
+    outcome_of = {outcome.place: outcome for outcome in importing().run(jsonl.read(path))}
+    assert outcome_of == {
         "1": Outcome("1", "imported"),
         "2": Outcome("2", "refused", "content: the file has 1 bytes, not 9,999"),
         "3": Outcome("3", "refused", f"content: the file has the SHA-256 {sha256(b'3').hexdigest()}, not {wrong}"),

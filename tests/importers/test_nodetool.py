@@ -190,14 +190,14 @@ def test_a_bad_row_is_listed_and_the_rest_is_read(nodetool: Nodetool) -> None:
     nodetool.insert("assets", ASSET | {"id": None}, ASSET | long, ASSET | {"job_id": "j2"})
     with closing(sqlite3.connect(nodetool.path)) as connection, connection:
         connection.execute("INSERT INTO nodetool_assets (id, name) VALUES (CAST(x'6132ff' AS TEXT), 'a')")
-    found = list(read(nodetool.path))
-    assert found[:4] == [
+    items = list(read(nodetool.path))
+    assert items[:4] == [
         Unreadable("job:None", "has no id"),
         THE_JOB,
         Unreadable("job:j2", "user_id: must have 1 to 512 characters"),
         Unreadable("asset:None", "has no id"),
     ]
-    long_name, item, no_text = found[4:]
+    long_name, item, no_text = items[4:]
     assert isinstance(long_name, Unreadable)
     assert (long_name.place, long_name.reason[:6]) == ("asset:a0", "name: ")
     assert isinstance(item, Item)
@@ -209,10 +209,10 @@ def test_what_is_written_meanwhile_is_not_seen(nodetool: Nodetool) -> None:
     with closing(sqlite3.connect(nodetool.path)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
     nodetool.insert("jobs", JOB)
-    found = read(nodetool.path, nodetool.files)
-    assert next(found) == THE_JOB
+    items = read(nodetool.path, nodetool.files)
+    assert next(items) == THE_JOB
     nodetool.insert("assets", ASSET)
-    assert list(found) == []
+    assert list(items) == []
     assert [item.place for item in read(nodetool.path)] == ["job:j1", "asset:a1"]
 
 

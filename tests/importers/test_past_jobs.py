@@ -18,11 +18,11 @@ def test_a_job_that_made_too_many_assets_to_name_is_recorded_without_their_names
     many = 1_700
     nodetool.insert("jobs", JOB, JOB | {"id": "j2"}, JOB | {"id": "j3"})
     nodetool.insert("assets", *(ASSET | {"id": f"a{number}", "job_id": "j2"} for number in range(many)))
-    told = {outcome.place: outcome for outcome in importing().run(read(nodetool.path))}
+    outcome_of = {outcome.place: outcome for outcome in importing().run(read(nodetool.path))}
     reason = "its 1,700 assets refer to it, but are too many to be named in it"
-    assert told["job:j2"] == Outcome("job:j2", "imported", reason)
-    assert (told["job:j1"].reason, told["job:j3"].reason) == (None, None)
-    assert counted(told.values()) == {"imported": many + 3}
+    assert outcome_of["job:j2"] == Outcome("job:j2", "imported", reason)
+    assert (outcome_of["job:j1"].reason, outcome_of["job:j3"].reason) == (None, None)
+    assert counted(outcome_of.values()) == {"imported": many + 3}
     job = jobs(client)["job:j2"]
     assert (job["status"], job["assets"], job["costs"][0]["amount"]) == ("succeeded", [], "0.100000000")
     assert end_of(client, job)["reason"] == reason
@@ -73,10 +73,10 @@ def test_a_job_is_recorded_once_it_is_over_with_what_was_imported_before(
     nodetool.change("jobs", "j1", status="completed", finished_at="2025-04-28T21:20:10", cost=4.5)
     nodetool.insert("assets", ASSET | {"id": "a2"})
     assert counted(importing().run(read(nodetool.path))) == {"known": 1, "imported": 2}
-    job, made = jobs(client)["job:j1"], assets(client)
+    job, imported = jobs(client)["job:j1"], assets(client)
     assert (job["status"], job["costs"][0]["amount"]) == ("succeeded", "4.500000000")
-    assert sorted(job["assets"]) == sorted(asset["id"] for asset in made.values())
-    assert all(f"job:{job['id']}" in asset["origin"] for asset in made.values())
+    assert sorted(job["assets"]) == sorted(asset["id"] for asset in imported.values())
+    assert all(f"job:{job['id']}" in asset["origin"] for asset in imported.values())
 
 
 def test_a_known_job_that_is_another_at_its_source_is_listed(
@@ -87,9 +87,13 @@ def test_a_known_job_that_is_another_at_its_source_is_listed(
     nodetool.insert("assets", ASSET)  # what it made is told by the assets
     nodetool.change("jobs", "j2", cost=0.2)
     nodetool.change("jobs", "j3", status="completed", error=None)
-    told = {outcome.place: outcome for outcome in importing().run(read(nodetool.path))}
-    assert (told["job:j1"].what, told["job:j2"].what, told["job:j3"].what) == ("known", "differs", "differs")
-    assert told["job:j2"].reason == "its source tells otherwise than when it was imported"
+    outcome_of = {outcome.place: outcome for outcome in importing().run(read(nodetool.path))}
+    assert (outcome_of["job:j1"].what, outcome_of["job:j2"].what, outcome_of["job:j3"].what) == (
+        "known",
+        "differs",
+        "differs",
+    )
+    assert outcome_of["job:j2"].reason == "its source tells otherwise than when it was imported"
 
 
 @pytest.mark.parametrize(

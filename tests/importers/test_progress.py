@@ -23,14 +23,14 @@ def files(root: Path, *sizes: int) -> Path:
 
 def test_what_is_recorded_together_is_bounded_in_number_and_in_bytes(tmp_path: Path) -> None:
     small = [1] * (GROUP + 1)
-    found = folder.read(files(tmp_path, LARGE, LARGE, 5 * GROUP_BYTES, 1, GROUP_BYTES - 1, *small))
-    assert [len(group) for group in in_bounds(found)] == [1, 1, 1, 2, GROUP, 1]
+    items = folder.read(files(tmp_path, LARGE, LARGE, 5 * GROUP_BYTES, 1, GROUP_BYTES - 1, *small))
+    assert [len(group) for group in in_bounds(items)] == [1, 1, 1, 2, GROUP, 1]
 
 
 def test_a_file_that_is_gone_meanwhile_is_in_some_group(tmp_path: Path) -> None:
-    found = list(folder.read(files(tmp_path, 1, 1)))
+    items = list(folder.read(files(tmp_path, 1, 1)))
     (tmp_path / "000").unlink()
-    assert list(in_bounds(found)) == [found]
+    assert list(in_bounds(items)) == [items]
 
 
 def test_what_is_recorded_is_told_while_a_large_file_is_on_its_way(

@@ -14,10 +14,10 @@ from tests.memory import quick_folder
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """Return a directory that the server's user may enter, unlike pytest's own for root."""
-    made = Path(tempfile.mkdtemp(prefix="ledger-", dir=quick_folder())).resolve()
-    made.chmod(0o711)
-    yield made
-    shutil.rmtree(made)
+    directory = Path(tempfile.mkdtemp(prefix="ledger-", dir=quick_folder())).resolve()
+    directory.chmod(0o711)
+    yield directory
+    shutil.rmtree(directory)
 
 
 @pytest.fixture

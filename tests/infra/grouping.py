@@ -47,9 +47,11 @@ def entry(
     return EntryToAppend(id_, revision, TOPIC, bytes_, at or datetime.now(UTC))
 
 
-def an_append(tenant: UUID, originator: UUID | None = None, policy_revision: int | None = None, **said: Any) -> Append:
+def an_append(
+    tenant: UUID, originator: UUID | None = None, policy_revision: int | None = None, **fields: Any
+) -> Append:
     """An append of one event."""
-    return Append(tenant, [entry(tenant, originator, **said)], policy_revision)
+    return Append(tenant, [entry(tenant, originator, **fields)], policy_revision)
 
 
 def stored(services: Services, tenant: UUID) -> dict[int, bytes]:

@@ -22,11 +22,11 @@ from tests.infra.grouping import TOPIC, document, document_of, entry
 APPEND = load_statements(append_call.__file__, "queries.sql")["append"]
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
-Given = tuple[UUID, int, UUID, int, datetime]
+NewEvent = tuple[UUID, int, UUID, int, datetime]
 """One event of a group: tenant, append number, originator, revision, recorded at."""
 
 
-def group(*events: Given) -> dict[str, Any]:
+def group(*events: NewEvent) -> dict[str, Any]:
     """The parameters of one call."""
     tenants, numbers, originators, revisions, times = (list(column) for column in zip(*events, strict=True))
     documents = [document(tenant, id_, revision, "test") for tenant, _, id_, revision, _ in events]
@@ -47,7 +47,7 @@ def group(*events: Given) -> dict[str, Any]:
     }
 
 
-def append(connection: psycopg.Connection[Any], *events: Given) -> list[int | None]:
+def append(connection: psycopg.Connection[Any], *events: NewEvent) -> list[int | None]:
     """The position of each event, None where its append met a conflict."""
     return [position for position, *_ in connection.execute(APPEND, group(*events)).fetchall()]
 
@@ -60,14 +60,14 @@ def test_a_group_gets_dense_positions_in_each_tenants_log(quiet: Services) -> No
 
 
 def test_an_append_that_meets_a_taken_revision_is_left_out_whole_and_the_rest_stays_dense(quiet: Services) -> None:
-    tenant, taken, other, third = empty_log(quiet), uuid7(), uuid7(), uuid7()
+    tenant, existing, other, third = empty_log(quiet), uuid7(), uuid7(), uuid7()
     with quiet.database.connection() as connection:
-        assert append(connection, (tenant, 1, taken, 1, NOW)) == [1]
+        assert append(connection, (tenant, 1, existing, 1, NOW)) == [1]
         positions = append(
             connection,
             (tenant, 1, other, 1, NOW),
             (tenant, 2, third, 1, NOW),
-            (tenant, 2, taken, 1, NOW),
+            (tenant, 2, existing, 1, NOW),
             (tenant, 3, other, 2, NOW),
         )
     assert positions == [2, None, None, 3]
@@ -104,7 +104,7 @@ def test_a_guard_sees_what_was_committed_while_it_waited_for_the_head(quiet: Ser
         assert second.result(30) == [None, 2]
 
 
-def _append_alone(databases: Databases, *events: Given) -> list[int | None]:
+def _append_alone(databases: Databases, *events: NewEvent) -> list[int | None]:
     with psycopg.connect(databases.service, application_name="second") as connection:
         return append(connection, *events)
 

@@ -35,8 +35,8 @@ def local() -> Local:
 
 @pytest.fixture
 def database(databases: Databases) -> Iterator[Database]:
-    with Database(databases.service, size=1) as made:
-        yield made
+    with Database(databases.service, size=1) as pool:
+        yield pool
 
 
 @pytest.fixture

@@ -78,12 +78,12 @@ def test_an_append_in_a_transaction_waits_for_a_locked_head_only_so_long(databas
 
 
 def test_rows_fetched_at_once_are_those_a_cursor_gives(databases: Databases) -> None:
-    one, other = uuid7(), uuid7()
+    first, second = uuid7(), uuid7()
     with Database(databases.service, size=1) as database, database.connection() as connection:
-        made = fetch_at_once(
-            connection, "SELECT id, now() FROM unnest($1::uuid[]) AS given (id)", [[one, other]], tuple[Any, ...]
+        rows = fetch_at_once(
+            connection, "SELECT id, now() FROM unnest($1::uuid[]) AS given (id)", [[first, second]], tuple[Any, ...]
         )
-        assert [row[0] for row in made] == [one, other]
+        assert [row[0] for row in rows] == [first, second]
         with pytest.raises(psycopg.errors.UndefinedTable):
             fetch_at_once(connection, "SELECT * FROM nowhere", [], tuple[Any, ...])
         assert connection.execute("SELECT 1").fetchone() == (1,)

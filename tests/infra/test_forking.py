@@ -80,10 +80,10 @@ def test_a_forked_process_writes_by_itself_and_its_parents_connections_stay_usab
     quiet: Services, databases: Databases
 ) -> None:
     tenant = empty_log(quiet)
-    told = [line.split() for line in run(FORKING, databases.service, str(tenant)).splitlines()]
-    assert [who for who, *_ in told] == ["parent", "child", "grandchild", "child", "parent", "parent"]
-    assert [int(position) for *_, position in told] == [1, 2, 3, 4, 5, 6]
-    backends = {who: {pid for name, pid, _ in told if name == who} for who, *_ in told}
+    records = [line.split() for line in run(FORKING, databases.service, str(tenant)).splitlines()]
+    assert [who for who, *_ in records] == ["parent", "child", "grandchild", "child", "parent", "parent"]
+    assert [int(position) for *_, position in records] == [1, 2, 3, 4, 5, 6]
+    backends = {who: {pid for name, pid, _ in records if name == who} for who, *_ in records}
     assert [len(pids) for pids in backends.values()] == [1, 1, 1], "everybody keeps its connection"
     assert len(set.union(*backends.values())) == 3
     assert len(stored(quiet, tenant)) == 6

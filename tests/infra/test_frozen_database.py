@@ -39,8 +39,8 @@ ENOUGH = 5
 @pytest.fixture
 def cutter(databases: Databases) -> Iterator[Cutter]:
     """A proxy before this test's databases."""
-    with tempfile.TemporaryDirectory() as directory, Cutter(databases.service, Path(directory)) as made:
-        yield made
+    with tempfile.TemporaryDirectory() as directory, Cutter(databases.service, Path(directory)) as proxy:
+        yield proxy
 
 
 @contextmanager
@@ -106,8 +106,8 @@ def test_a_group_that_is_not_answered_is_sent_again_and_its_callers_are_told_in_
         cutter.freeze()
         with within(2 * ENOUGH):
             answers = [callers.submit(writer.append, an_append(tenant)) for _ in range(8)]
-            told = {type(answer.exception(30)) for answer in answers}
-        assert told <= {OutcomeUnknownError, ServiceUnavailableError}
+            errors = {type(answer.exception(30)) for answer in answers}
+        assert errors <= {OutcomeUnknownError, ServiceUnavailableError}
         cutter.thaw()
         append = an_append(tenant)
         assert bytes_at(append, writer.append(append)).items() <= stored(quiet, tenant).items()

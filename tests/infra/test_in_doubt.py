@@ -30,15 +30,15 @@ BEGIN = """INSERT INTO ledger.uploads (tenant_id, content_id, asset_id, expires_
 @pytest.fixture
 def cutter(databases: Databases) -> Iterator[Cutter]:
     """A proxy before this test's databases."""
-    with tempfile.TemporaryDirectory() as directory, Cutter(databases.service, Path(directory)) as made:
-        yield made
+    with tempfile.TemporaryDirectory() as directory, Cutter(databases.service, Path(directory)) as proxy:
+        yield proxy
 
 
 @pytest.fixture
 def database(databases: Databases, cutter: Cutter) -> Iterator[Database]:
     """The database behind the proxy."""
-    with Database(cutter.through(databases.service), size=4, prepare=False) as made:
-        yield made
+    with Database(cutter.through(databases.service), size=4, prepare=False) as pool:
+        yield pool
 
 
 class Log:

@@ -42,8 +42,8 @@ def looked_at(database: Database, tenant: UUID, statement: str, **parameters: ob
     query = statements(Path(infra.job_queue.__file__).parent / "job_queue.sql")[statement]
     explain = sql.SQL("EXPLAIN (ANALYZE, FORMAT JSON) {}").format(sql.SQL(query))
     with database.transaction(tenant) as connection:
-        ((told,),) = connection.execute(explain, {"tenant_id": tenant, **parameters}).fetchall()
-    scans = [node for node in nodes(told[0]["Plan"]) if "Scan" in node["Node Type"]]
+        ((explained,),) = connection.execute(explain, {"tenant_id": tenant, **parameters}).fetchall()
+    scans = [node for node in nodes(explained[0]["Plan"]) if "Scan" in node["Node Type"]]
     rows = sum(node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in scans)
     return {node["Index Name"] for node in scans if "Index Name" in node}, rows
 

@@ -68,7 +68,7 @@ def test_a_group_whose_answer_is_lost_is_committed_once_and_every_caller_gets_it
     answered = [bytes_at(append, answer.result(30)) for append, answer in zip(right, answers, strict=True)]
     assert type(refused.exception(30)) is IntegrityError
     assert type(elsewhere.exception(30)) is PolicyChangedError
-    assert cutter.made == Counter(whens)
+    assert cutter.cut_counts == Counter(whens)
     assert [list(each) for each in answered] == [[2], [3, 4], [1]]
     assert answered[0] | answered[1] == {p: state for p, state in stored(quiet, tenant).items() if p > 1}
     assert answered[2] == stored(quiet, other)

@@ -26,16 +26,16 @@ def empty(cluster: EmbeddedCluster, databases: Databases, request: pytest.Fixtur
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Migrations of the test's own."""
     monkeypatch.setattr(infra.migrations, "FOLDERS", tmp_path)
-    made = tmp_path / "some"
-    made.mkdir()
-    (made / "0001_a.sql").write_text("CREATE TABLE a (x int);")
-    return made
+    migrations = tmp_path / "some"
+    migrations.mkdir()
+    (migrations / "0001_a.sql").write_text("CREATE TABLE a (x int);")
+    return migrations
 
 
 def tables(conninfo: str) -> set[str]:
     with psycopg.connect(conninfo) as connection:
-        found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
-    return {name for (name,) in found} - {"migrations"}
+        names = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+    return {name for (name,) in names} - {"migrations"}
 
 
 def test_each_migration_runs_once_and_new_ones_follow(empty: str, folder: Path) -> None:

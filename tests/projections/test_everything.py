@@ -36,9 +36,9 @@ from projections.jobs.fold import JOBS, JobRow
 from projections.projection import fold_all
 from projections.queries.filters import JobFilter
 from projections.states import ASSET
-from tests.api.workers import LONG_AGO, queue
 from tests.conftest import new_tenant
 from tests.domain import strategies as some
+from tests.http.job_requests import LONG_AGO, queue
 from tests.projections.tables import all_contents, catch_up
 
 LEGAL = {

@@ -20,7 +20,7 @@ from domain.errors import ContentMismatchError, UploadNotFoundError
 from infra.content.inspect_stream import exhaust
 from infra.content.limits import ContentRules
 from infra.content.store import ContentStore, ObjectNotFoundError, Part
-from infra.content.upload_table import Upload, Uploads, landing_key
+from infra.content.upload_table import Upload, UploadTable, landing_key
 from projections.assets.fold import AssetRow
 
 _MOVES = BoundedSemaphore(4)
@@ -39,7 +39,7 @@ class DirectUploads:
         return self.session.store
 
     @property
-    def uploads(self) -> Uploads:
+    def uploads(self) -> UploadTable:
         return self.intake.uploads
 
     @property

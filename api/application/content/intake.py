@@ -32,7 +32,7 @@ from infra.content.fetching import fetch
 from infra.content.inspect_stream import inspect_in_passing
 from infra.content.limits import ContentRules
 from infra.content.store import ContentStore, ObjectNotFoundError, Stat
-from infra.content.upload_table import Upload, Uploads, discard, object_key
+from infra.content.upload_table import Upload, UploadTable, discard, object_key
 from infra.media.file_metadata import Inspection
 from infra.media.inspection import inspect
 from projections.assets.fold import AssetRow
@@ -56,8 +56,8 @@ class Intake:
         return self.session.store
 
     @property
-    def uploads(self) -> Uploads:
-        return Uploads(self.session.database, self.session.tenant_id)
+    def uploads(self) -> UploadTable:
+        return UploadTable(self.session.database, self.session.tenant_id)
 
     def create(
         self,

@@ -16,8 +16,7 @@ from domain.asset.events import AssetEvent, PurgeBasis
 from domain.errors import AssetNotFoundError, LedgerError
 from domain.event import LEDGER, Context, Recorded
 from infra.content.encrypted_objects import seal, unseal
-from infra.content.purge_table import Purge
-from infra.content.purge_table import Purges as PurgeTable
+from infra.content.purge_table import Purge, PurgeTable
 from infra.content.upload_table import object_key, remove
 
 MOST_FAILURES = 3

@@ -18,7 +18,7 @@ from domain.asset.events import AssetContentPurged, AssetPurgeRequested, PurgeBa
 from domain.asset.retention import deleted_since
 from domain.errors import ContentInUseError
 from domain.event import Recorded
-from infra.content.purge_table import Purges as PurgeTable
+from infra.content.purge_table import PurgeTable
 from infra.content.store import ContentStore
 from infra.event_log.conflicts import check_expected_revision
 

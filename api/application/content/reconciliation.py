@@ -16,10 +16,10 @@ from domain.asset.events import AssetContentPurged, AssetContentStored, AssetPur
 from domain.event import Recorded
 from domain.identity import uuid_or_none
 from domain.large_documents import kept_for
-from infra.content.purge_table import Purges
+from infra.content.purge_table import PurgeTable
 from infra.content.store import Stat
 from infra.content.store_clock import store_time
-from infra.content.upload_table import Uploads, landing_key, object_key
+from infra.content.upload_table import UploadTable, landing_key, object_key
 
 YOUNG = timedelta(hours=1)
 """An object that nobody knows is left alone for so long: what is written right now may be recorded yet."""
@@ -105,7 +105,7 @@ class Reconciliation:
         begun = store_time(store, self.session.database_clock)
         under_way, head = self._uploads.under_way(), log.head()
         stats = dict(chain(store.objects(prefix), store.objects(landing_key(prefix))))
-        inventory = Inventory(going=Purges(self.session.database, self.session.tenant_id).pending())
+        inventory = Inventory(going=PurgeTable(self.session.database, self.session.tenant_id).pending())
         inventory.note(log.of_topics(TOPICS))
         inventory.note(log.with_documents())
         known, contents = inventory.known, inventory.contents.items()
@@ -141,8 +141,8 @@ class Reconciliation:
         return removed
 
     @property
-    def _uploads(self) -> Uploads:
-        return Uploads(self.session.database, self.session.tenant_id)
+    def _uploads(self) -> UploadTable:
+        return UploadTable(self.session.database, self.session.tenant_id)
 
     def _is_known(self, name: "ObjectName") -> bool:
         """Whether the log or an upload knows it, as neither can change while this looks at them."""

@@ -14,7 +14,7 @@ from domain.errors import LedgerError
 from domain.event import Event
 from domain.large_documents import kept_for
 from infra.content.store import ContentStore
-from infra.content.upload_table import Upload, Uploads, discard
+from infra.content.upload_table import Upload, UploadTable, discard
 
 _LOG = structlog.get_logger()
 
@@ -32,8 +32,8 @@ class Sweeper:
         return self.session.store
 
     @property
-    def uploads(self) -> Uploads:
-        return Uploads(self.session.database, self.session.tenant_id)
+    def uploads(self) -> UploadTable:
+        return UploadTable(self.session.database, self.session.tenant_id)
 
     def sweep(self) -> int:
         """Remove what uploads have left behind whose time is over, documents among them; returns how many.

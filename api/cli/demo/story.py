@@ -13,7 +13,7 @@ from api.cli.output import table
 
 VARIATIONS = 300
 
-MADE: dict[str, dict[str, Any]] = {
+GENERATED: dict[str, dict[str, Any]] = {
     "castle.png": {
         "media": {"media_kind": "image", "format": "png", "width": 512, "height": 512},
         "name": "Castle at dusk",
@@ -141,7 +141,7 @@ class Story(Narrator):
         return [job for job in items if job["id"] in self._jobs.values()]
 
     def _complete(self, file_name: str, job: dict[str, Any]) -> None:
-        asset = self._described(file_name) | MADE[file_name]
+        asset = self._described(file_name) | GENERATED[file_name]
         completion = {"attempt": job["attempt"], "assets": [asset], "cost": {"amount": "0.04", "currency": "EUR"}}
         ended = self._call("POST", f"/v1/jobs/{job['id']}/succeed", json=completion)
         self._ids[file_name] = ended["assets"][0]
@@ -154,7 +154,7 @@ class Story(Narrator):
 
     def _record_variations(self) -> None:
         body = {
-            "media": MADE["castle.png"]["media"],
+            "media": GENERATED["castle.png"]["media"],
             "tags": ["variation"],
             "run": self._run,
             "workflow_id": "wf_trailer",

@@ -52,7 +52,7 @@ ANSWERED: Any = {
     307: {"description": "Where the bytes are, for a while."},
 }
 _GONE = (ContentNotFoundError, ContentMissingError, ContentPurgedError)
-FOUND: Any = documented(*OF_AN_ASSET, *_GONE, RangeRefusedError) | ANSWERED
+CONTENT_ANSWERS: Any = documented(*OF_AN_ASSET, *_GONE, RangeRefusedError) | ANSWERED
 HEADERS: Any = documented(*OF_AN_ASSET, *_GONE) | {200: {"description": "The headers."}, 304: ANSWERED[304]}
 Streamed = Annotated[bool, Query(description="Answer the bytes themselves instead of a signed URL.")]
 _NEW_ASSET: TypeAdapter[NewAsset] = TypeAdapter(NewAsset)
@@ -107,7 +107,7 @@ async def put_content(
 @router.get(
     "/assets/{asset_id}/content",
     response_class=Response,
-    responses=FOUND,
+    responses=CONTENT_ANSWERS,
 )
 @router.head(
     "/assets/{asset_id}/content",
@@ -128,7 +128,7 @@ def get_content(
     return _answered(request, contents, content, stream=stream or request.method == "HEAD")
 
 
-@router.get("/assets/{asset_id}/thumbnail", response_class=Response, responses=FOUND)
+@router.get("/assets/{asset_id}/thumbnail", response_class=Response, responses=CONTENT_ANSWERS)
 def get_thumbnail(
     request: Request,
     asset_id: UUID,
@@ -142,13 +142,13 @@ def get_thumbnail(
     return _answered(request, contents, contents.thumbnail(asset_id, int(size)), stream=stream)
 
 
-@router.get("/assets/{asset_id}/embedded", response_class=Response, responses=FOUND)
+@router.get("/assets/{asset_id}/embedded", response_class=Response, responses=CONTENT_ANSWERS)
 def get_embedded(request: Request, asset_id: UUID, contents: CallerContents) -> Response:
     """Get what was found inside an asset's bytes, as JSON, where it is too large to be told with the asset."""
     return _answered(request, contents, contents.embedded(asset_id), stream=True)
 
 
-@router.get("/assets/{asset_id}/waveform", response_class=Response, responses=FOUND)
+@router.get("/assets/{asset_id}/waveform", response_class=Response, responses=CONTENT_ANSWERS)
 def get_waveform(
     request: Request,
     asset_id: UUID,

@@ -49,12 +49,12 @@ def directory(tmp_path: Path, signer: UrlSigner) -> DirectoryStore:
 @pytest.fixture(params=["directory", "s3"])
 def store(request: pytest.FixtureRequest) -> ContentStore:
     """Each of the two stores."""
-    made: ContentStore = request.getfixturevalue(request.param)
-    return made
+    chosen: ContentStore = request.getfixturevalue(request.param)
+    return chosen
 
 
 @pytest.fixture(params=["directory", "s3"] if IS_FULL else ["directory"])
 def full_store(request: pytest.FixtureRequest) -> ContentStore:
     """Each store that takes a part twice, and parts whose numbers have gaps. rclone does not."""
-    made: ContentStore = request.getfixturevalue(request.param)
-    return made
+    chosen: ContentStore = request.getfixturevalue(request.param)
+    return chosen

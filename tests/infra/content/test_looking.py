@@ -83,7 +83,9 @@ FILES = [
 ]
 
 
-@pytest.mark.parametrize(("data", "name"), FILES, ids=lambda one: one if isinstance(one, str) else str(len(one)))
+@pytest.mark.parametrize(
+    ("data", "name"), FILES, ids=lambda value: value if isinstance(value, str) else str(len(value))
+)
 @pytest.mark.parametrize("size", [1000, HEAD, 1 << 20])
 def test_what_passes_is_known_as_well_as_a_file(
     away: S3Store, tmp_path: Path, data: bytes, name: str, size: int
@@ -96,17 +98,17 @@ def test_what_passes_is_known_as_well_as_a_file(
 
 
 def test_of_what_is_not_decoded_only_the_ends_are_copied(away: S3Store, temporary: Path) -> None:
-    taken: list[int] = []
+    copied_bytes: list[int] = []
 
     def take(chunks: Iterable[bytes]) -> None:
         exhaust(chunks)
-        taken.extend(path.stat().st_blocks * 512 for path in temporary.iterdir())
+        copied_bytes.extend(path.stat().st_blocks * 512 for path in temporary.iterdir())
 
     data = archive("xl/workbook.xml", 64 << 20)
     assert (
         inspect_in_passing(away, KEY, chunked(data, 1 << 20), take, None, None).media.model_dump()["format"] == "xlsx"
     )
-    (size,) = taken
+    (size,) = copied_bytes
     assert size <= 4 * HEAD
     assert not list(temporary.iterdir())
 

@@ -108,12 +108,12 @@ def test_all_parts_are_listed_when_they_fill_more_than_a_page(s3: S3Store) -> No
 
 
 def test_stores_with_other_prefixes_share_a_bucket(client: Minio, bucket: str) -> None:
-    one, other, whole = S3Store(client, bucket, "one"), S3Store(client, bucket, "one-more"), S3Store(client, bucket)
-    one.write(KEY, [b"one"])
+    narrow, other, whole = S3Store(client, bucket, "one"), S3Store(client, bucket, "one-more"), S3Store(client, bucket)
+    narrow.write(KEY, [b"one"])
     other.write(KEY, [b"other"])
-    assert (content(one), content(other)) == (b"one", b"other")
-    assert [[key for key, _ in store.objects()] for store in (one, other)] == [[KEY], [KEY]]
-    one.delete(KEY)
+    assert (content(narrow), content(other)) == (b"one", b"other")
+    assert [[key for key, _ in store.objects()] for store in (narrow, other)] == [[KEY], [KEY]]
+    narrow.delete(KEY)
     assert [key for key, _ in whole.objects()] == [f"one-more/{KEY}"]
 
 
@@ -218,7 +218,7 @@ def test_a_server_that_does_not_tell_which_uploads_there_are_is_left_alone_and_t
     with answering(501, refusal) as store, capture_logs() as logged:
         store.sweep(datetime.now(UTC))
         store.sweep(datetime.now(UTC))
-    assert [one["event"] for one in logged] == ["uploads in parts not swept"]
+    assert [entry["event"] for entry in logged] == ["uploads in parts not swept"]
 
 
 @pytest.mark.parametrize("status", [200, 503])

@@ -12,7 +12,7 @@ from infra.content.store import ContentStore, ObjectNotFoundError
 TENANT = UUID(int=1)
 
 
-class Given:
+class SubjectKeys:
     """Keys that can be lost."""
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ def bytes_of(store: ContentStore, key: str) -> bytes:
 
 
 def test_what_was_written_is_read_and_is_not_there_in_the_clear(store: ContentStore) -> None:
-    objects = SealedObjects(store, Given(), TENANT)
+    objects = SealedObjects(store, SubjectKeys(), TENANT)
     for content in (b"", b"a castle", b"a castle" * 100_000):
         objects.write("t/a/1", "u_ann", content)
         assert objects.read("t/a/1", "u_ann") == content
@@ -41,8 +41,8 @@ def test_what_was_written_is_read_and_is_not_there_in_the_clear(store: ContentSt
 
 
 def test_it_opens_only_where_it_was_put_for_its_subject_and_unchanged(store: ContentStore) -> None:
-    objects = SealedObjects(store, given := Given(), TENANT)
-    given.sealing(TENANT, "u_ben")
+    objects = SealedObjects(store, subject_keys := SubjectKeys(), TENANT)
+    subject_keys.sealing(TENANT, "u_ben")
     objects.write("t/a/1", "u_ann", b"a castle")
     sealed = bytes_of(store, "t/a/1")
     with pytest.raises(CorruptEntryError):
@@ -54,10 +54,10 @@ def test_it_opens_only_where_it_was_put_for_its_subject_and_unchanged(store: Con
 
 
 def test_what_is_gone_or_has_lost_its_key_says_so(store: ContentStore) -> None:
-    objects = SealedObjects(store, given := Given(), TENANT)
+    objects = SealedObjects(store, subject_keys := SubjectKeys(), TENANT)
     with pytest.raises(ObjectNotFoundError):
         objects.read("t/a/1", "u_ann")
     objects.write("t/a/1", "u_ann", b"a castle")
-    given.keys.clear()
+    subject_keys.keys.clear()
     with pytest.raises(KeyUnavailableError):
         objects.read("t/a/1", "u_ann")

@@ -67,9 +67,9 @@ def test_a_field_put_in_is_refused(grant: Grant, field: str, value: str) -> None
 
 
 @given(grants, grants)
-def test_no_two_grants_have_one_signature(one: Grant, other: Grant) -> None:
-    signatures = {read(SIGNER.sign(grant, SOON))[1]["signature"] for grant in (one, other)}
-    assert len(signatures) == len({one, other})
+def test_no_two_grants_have_one_signature(first: Grant, second: Grant) -> None:
+    signatures = {read(SIGNER.sign(grant, SOON))[1]["signature"] for grant in (first, second)}
+    assert len(signatures) == len({first, second})
 
 
 @given(grants)

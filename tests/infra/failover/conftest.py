@@ -20,22 +20,22 @@ def pytest_report_header() -> str:
 @pytest.fixture(scope="session")
 def stopped() -> Iterator[Path]:
     """A pair to copy."""
-    with stopped_pair() as made:
-        yield made
+    with stopped_pair() as servers:
+        yield servers
 
 
 @pytest.fixture
 def synchronous(stopped: Path) -> Iterator[Pair]:
     """A primary whose commits wait for its standby."""
-    with pair(stopped, synchronous=True) as made:
-        yield made
+    with pair(stopped, synchronous=True) as servers:
+        yield servers
 
 
 @pytest.fixture
 def late(stopped: Path) -> Iterator[Pair]:
     """A primary that does not wait for its standby."""
-    with pair(stopped, synchronous=False) as made:
-        yield made
+    with pair(stopped, synchronous=False) as servers:
+        yield servers
 
 
 @pytest.fixture

@@ -124,18 +124,18 @@ def members(patroni: Path) -> Iterator[list[Member]]:
         etcd = Program(["etcd", *urls, *own], account, folder / "etcd.log")
         etcd.start()
         stack.callback(etcd.kill)
-        made = []
+        started = []
         for name in MEMBERS:
             own_directory = account.own_directory(folder / name)
             port, api = free_port(), free_port()
             config = folder / f"{name}.json"
             config.write_text(json.dumps(configuration(name, own_directory, programs.directory, port, api, client)))
             program = Program([str(patroni), str(config)], account, folder / f"{name}.log")
-            made.append(Member(name, own_directory, port, api, program))
+            started.append(Member(name, own_directory, port, api, program))
             program.start()
-            stack.callback(made[-1].lose)
-        until(lambda: any(member.is_leader() for member in made), f"a leader; see {folder}")
-        yield made
+            stack.callback(started[-1].lose)
+        until(lambda: any(member.is_leader() for member in started), f"a leader; see {folder}")
+        yield started
 
 
 def configuration(name: str, folder: Path, programs: Path, port: int, api: int, etcd: int) -> dict[str, Any]:
@@ -201,7 +201,7 @@ def on_whoever_leads(cluster: list[Member]) -> Databases:
 
 
 @dataclass
-class Told:
+class Answers:
     """What one writer was told."""
 
     answered: dict[int, bytes] = field(default_factory=dict)
@@ -210,21 +210,21 @@ class Told:
     longest: float = 0.0
 
 
-def write(services: Services, tenant: UUID, stop: Event) -> Told:
+def write(services: Services, tenant: UUID, stop: Event) -> Answers:
     """Append until stopped."""
-    told, last = Told(), monotonic()
+    answers, last = Answers(), monotonic()
     while not stop.is_set():
         append = an_append(tenant)
         try:
-            told.answered |= bytes_at(append, services.log.of(tenant).recorder.append(append.entries))
+            answers.answered |= bytes_at(append, services.log.of(tenant).recorder.append(append.entries))
         except OutcomeUnknownError:
-            told.unknown += 1
+            answers.unknown += 1
         except ServiceUnavailableError:
-            told.refused += 1
+            answers.refused += 1
         else:
-            told.longest = max(told.longest, monotonic() - last)
+            answers.longest = max(answers.longest, monotonic() - last)
             last = monotonic()
-    return told
+    return answers
 
 
 def drill(services: Services, cluster: list[Member]) -> None:
@@ -249,15 +249,15 @@ def drill(services: Services, cluster: list[Member]) -> None:
 
         until(goes_on, "writes after the failover")
         stop.set()
-        told = [writer.result() for writer in writers]
+        answers = [writer.result() for writer in writers]
     there = stored(services, tenant)
-    answered = {position: state for each in told for position, state in each.answered.items()}
+    answered = {position: state for each in answers for position, state in each.answered.items()}
     lost = {position for position, state in answered.items() if there.get(position) != state}
-    twice = sum(len(each.answered) for each in told) - len(answered)
+    twice = sum(len(each.answered) for each in answers) - len(answered)
     print(  # noqa: T201
         f"{leader.name} lost: {len(answered)} answered, {len(lost)} of them lost, {twice} told twice; "
-        f"{sum(each.refused for each in told)} refused, {sum(each.unknown for each in told)} unknown; "
-        f"longest pause {max(each.longest for each in told):.1f} s",
+        f"{sum(each.refused for each in answers)} refused, {sum(each.unknown for each in answers)} unknown; "
+        f"longest pause {max(each.longest for each in answers):.1f} s",
         flush=True,
     )
     problems = [problem for check in services.checks if (problem := check.problem())]
@@ -269,10 +269,10 @@ def main() -> None:
     """Run the drill with the Patroni that is named."""
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     with members(Path(sys.argv[1])) as cluster:
-        made = on_whoever_leads(cluster)
-        made.migrate()
+        of_leader = on_whoever_leads(cluster)
+        of_leader.migrate()
         settings = Settings(key_encryption_key="A" * 43 + "=", follow=False, content_store="file:///tmp")
-        with connected(settings, made) as services:
+        with connected(settings, of_leader) as services:
             for _ in range(ROUNDS):
                 drill(services, cluster)
 

@@ -82,14 +82,14 @@ def pooled(databases: Databases) -> Iterator[Pooler]:
 
 def write_ini(folder: Path, conninfo: str) -> None:
     """Have the pooler pass on to this server."""
-    given = conninfo_to_dict(conninfo)
-    text = INI.format(host=given["host"], port=given["port"], folder=folder, own_port=PORT)
+    parameters = conninfo_to_dict(conninfo)
+    text = INI.format(host=parameters["host"], port=parameters["port"], folder=folder, own_port=PORT)
     (folder / "pgbouncer.ini").write_text(text)
 
 
 def _through(conninfo: str, folder: Path) -> str:
-    given = conninfo_to_dict(conninfo)
-    return make_conninfo(host=str(folder), port=PORT, dbname=given["dbname"], user=given["user"])
+    parameters = conninfo_to_dict(conninfo)
+    return make_conninfo(host=str(folder), port=PORT, dbname=parameters["dbname"], user=parameters["user"])
 
 
 def _answers(conninfo: str) -> bool:

@@ -26,8 +26,8 @@ from tests.infra.grouping import entry
 @pytest.fixture
 def pooler(databases: Databases) -> Iterator[Pooler]:
     """A pooler before this test's databases."""
-    with pooled(databases) as made:
-        yield made
+    with pooled(databases) as databases_behind:
+        yield databases_behind
 
 
 @pytest.fixture

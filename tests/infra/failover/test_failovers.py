@@ -119,8 +119,8 @@ def cutter(synchronous: Pair) -> Iterator[Cutter]:
     with tempfile.TemporaryDirectory() as directory:
         primary = synchronous.primary.cluster
         assert primary is not None
-        with Cutter(primary.conninfo("asset_ledger", "asset_ledger_service"), Path(directory)) as made:
-            yield made
+        with Cutter(primary.conninfo("asset_ledger", "asset_ledger_service"), Path(directory)) as proxy:
+            yield proxy
 
 
 def through(cutter: Cutter, pair: Pair) -> str:

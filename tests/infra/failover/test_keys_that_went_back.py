@@ -28,8 +28,8 @@ def apart(databases: Databases, late: Pair) -> Databases:
 
 @pytest.fixture
 def services(apart: Databases, unfollowed: Settings) -> Iterator[Services]:
-    with connected(unfollowed, apart) as made:
-        yield made
+    with connected(unfollowed, apart) as ledger:
+        yield ledger
 
 
 def keys_on_standby(pair: Pair, tenant: UUID) -> dict[str, bytes]:

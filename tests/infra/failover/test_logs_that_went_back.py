@@ -21,7 +21,7 @@ from api.workers.worker import own_session
 from domain.asset.events import Content
 from domain.errors import LogWentBackError, ServiceUnavailableError
 from domain.event import Actor
-from infra.content.upload_table import Uploads
+from infra.content.upload_table import UploadTable
 from infra.event_log.append_call import Append
 from infra.settings import Settings
 from tests.conftest import context, empty_log, new_tenant
@@ -87,7 +87,7 @@ def test_a_log_that_went_back_is_noticed_without_any_traffic_and_takes_nothing_m
 def test_nothing_is_swept_by_a_log_that_went_back(late: Pair, unfollowed: Settings) -> None:
     with connected(unfollowed, late.databases) as services:
         tenant = empty_log(services)
-        Uploads(services.database, tenant).begin(uuid7(), uuid7(), Content(), 0)
+        UploadTable(services.database, tenant).begin(uuid7(), uuid7(), Content(), 0)
         lose_some(late, services, tenant, kept=1, lost=1)
         late.fail_over()
         eventually(lambda: problem(services, "heads") is not None)
@@ -95,7 +95,7 @@ def test_nothing_is_swept_by_a_log_that_went_back(late: Pair, unfollowed: Settin
         for refused in (Sweeper(session).sweep, lambda: Purges(session).request(uuid7())):
             with pytest.raises(LogWentBackError):
                 refused()
-        assert len(Uploads(services.database, tenant).under_way()) == 1
+        assert len(UploadTable(services.database, tenant).under_way()) == 1
 
 
 def test_callers_of_a_log_that_went_back_are_told_so_and_their_streams_end(late: Pair, unfollowed: Settings) -> None:

@@ -94,11 +94,11 @@ def test_a_video_brings_its_title_and_workflow_along(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.wav", "a.avi"])
 def test_a_video_or_sound_that_is_cut_off_is_a_problem(tmp_path: Path, name: str) -> None:
-    made = sound(tmp_path, name, "pcm_s16le") if name == "a.wav" else video(tmp_path, name, VIDEOS[name][0])
-    data = made.read_bytes()
-    made.write_bytes(data[: len(data) * 2 // 3])
+    file = sound(tmp_path, name, "pcm_s16le") if name == "a.wav" else video(tmp_path, name, VIDEOS[name][0])
+    data = file.read_bytes()
+    file.write_bytes(data[: len(data) * 2 // 3])
 
-    assert inspect_bytes(made).problem
+    assert inspect_bytes(file).problem
 
 
 def test_bytes_after_the_last_box_are_no_problem(tmp_path: Path) -> None:

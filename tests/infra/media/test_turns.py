@@ -21,7 +21,7 @@ TO_BE_DECODED: list[tuple[BoundedSemaphore, Callable[[], object]]] = [
 
 
 @pytest.fixture
-def taken(request: pytest.FixtureRequest) -> Iterator[ExitStack]:
+def occupied(request: pytest.FixtureRequest) -> Iterator[ExitStack]:
     """Every turn is another's until the stack is closed."""
     turns: BoundedSemaphore
     with ExitStack() as stack:
@@ -32,25 +32,25 @@ def taken(request: pytest.FixtureRequest) -> Iterator[ExitStack]:
 
 
 @pytest.mark.parametrize(
-    ("taken", "decode"), [((turns,), decode) for turns, decode in TO_BE_DECODED], indirect=["taken"]
+    ("occupied", "decode"), [((turns,), decode) for turns, decode in TO_BE_DECODED], indirect=["occupied"]
 )
-def test_what_is_decoded_waits_for_its_turn(taken: ExitStack, decode: Callable[[], object]) -> None:
+def test_what_is_decoded_waits_for_its_turn(occupied: ExitStack, decode: Callable[[], object]) -> None:
     with ThreadPoolExecutor(1) as pool:
         decoded = pool.submit(decode)
         try:
             assert not wait([decoded], timeout=1).done
         finally:
-            taken.close()
+            occupied.close()
 
     assert decoded.result()
 
 
-@pytest.mark.parametrize("taken", [(PICTURES, SOUNDS)], indirect=True)
+@pytest.mark.parametrize("occupied", [(PICTURES, SOUNDS)], indirect=True)
 @pytest.mark.parametrize("name", ["chime.wav", "brief.pdf", "README.md"])
-def test_what_is_not_decoded_waits_for_none(taken: ExitStack, name: str) -> None:  # noqa: ARG001
+def test_what_is_not_decoded_waits_for_none(occupied: ExitStack, name: str) -> None:  # noqa: ARG001
     assert inspect_bytes(SAMPLES / name).problem is None
 
 
-@pytest.mark.parametrize("taken", [(SOUNDS,)], indirect=True)
-def test_pictures_do_not_wait_for_sounds(taken: ExitStack) -> None:  # noqa: ARG001
+@pytest.mark.parametrize("occupied", [(SOUNDS,)], indirect=True)
+def test_pictures_do_not_wait_for_sounds(occupied: ExitStack) -> None:  # noqa: ARG001
     assert thumbnail(SAMPLES / "castle.png", "image", 128)

@@ -1,0 +1,1 @@
+"""Use cases, called as HTTP and the command line call them."""

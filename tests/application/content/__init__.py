@@ -1,0 +1,1 @@
+"""Tests of content without HTTP, on each of the two stores."""

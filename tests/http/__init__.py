@@ -1,0 +1,1 @@
+"""The ledger, asked by HTTP."""
