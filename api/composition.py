@@ -183,7 +183,7 @@ def connected(settings: Settings, databases: Databases) -> Iterator[Services]:
         keys.check()
         mapper = SealingMapper(keys)
         engine = Engine(pools.projector, mapper, PROJECTIONS.values())
-        engine.install()
+        engine.tables.install()
         follower, patience = Follower(engine), Patience(resend=settings.resend_seconds)
         writer = stack.enter_context(GroupWriter(pools.writer, follower.wake, patience=patience, heads=heads))
         services = _services(settings, pools, keys, mapper, engine, writer, stack)

@@ -76,7 +76,7 @@ def plain(ground: Ground) -> Iterator[Served]:
 def settle(services: Services, patience: float = 300) -> None:
     """Wait until every projection has folded every log. MeasuringError if that does not happen."""
     until = time.monotonic() + patience
-    while any(lag.behind for lag in services.engine.lag()):
+    while any(lag.behind for lag in services.engine.progress.lag()):
         if time.monotonic() > until:
             raise MeasuringError("the projections do not catch up")
         time.sleep(0.05)

@@ -84,7 +84,7 @@ def rebuild_with_bar(engine: Engine, projection: Projection[Any], on: Console, *
 def lag() -> None:
     """Show the lag of each projection for each tenant, and where a projection has stopped."""
     with opened() as services:
-        lags = services.engine.lag()
+        lags = services.engine.progress.lag()
     rows = [
         (
             lag.projection,
@@ -104,7 +104,7 @@ def lag() -> None:
 def retry(name: NameArgument) -> None:
     """Let a stopped projection try its event again. Fix the cause first."""
     with opened() as services:
-        services.engine.retry(_projection(name))
+        services.engine.progress.retry(_projection(name))
     say(f"{name} tries again wherever projections run")
 
 

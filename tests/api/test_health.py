@@ -80,7 +80,7 @@ def test_a_damaged_entry_of_one_tenant_is_told_without_its_name_and_keeps_nobody
     sick, other = new_tenant(quiet), new_tenant(quiet)
     own, others = key(quiet, sick), key(quiet, other)
     quiet.writer.append(an_append(sick))
-    quiet.engine.enrol()
+    quiet.engine.progress.enrol()
     while quiet.engine.step(ASSETS):
         pass
     eventually(lambda: states(url)["health"]["failures"] != [])
