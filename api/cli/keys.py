@@ -1,4 +1,4 @@
-"""`key`: the keys that open the API."""
+"""Issue, list and revoke the keys that open the API for a tenant."""
 
 import os
 import sys
@@ -19,7 +19,7 @@ class KeyNotPrintedError(LedgerError):
     """The key was issued, but could not be printed."""
 
 
-app = typer.Typer(help="Issue, list and revoke the keys that open the API for a tenant.", no_args_is_help=True)
+app = typer.Typer(help=__doc__, no_args_is_help=True)
 
 
 @app.command()

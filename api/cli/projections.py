@@ -1,4 +1,4 @@
-"""`projections`: follow the logs, and rebuild read models."""
+"""Follow the logs, and rebuild, inspect and retry read models."""
 
 import time
 from typing import Annotated, Any
@@ -18,7 +18,7 @@ from projections.engine.old_versions import drop_old
 from projections.engine.rebuild import rebuild
 from projections.projection import Projection
 
-app = typer.Typer(help="Follow the logs, and rebuild, inspect and retry read models.", no_args_is_help=True)
+app = typer.Typer(help=__doc__, no_args_is_help=True)
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help=f"One of: {', '.join(PROJECTIONS)}.")]
 
 
