@@ -58,7 +58,7 @@ def ours(ground: Ground, **settings: str) -> Iterator[tuple[Served, Services, UU
     """
     with ground.ledger() as (services, servers):
         tenant_id = new_tenant(services)
-        key = services.tenants.issue_key(decisions.context(), tenant_id, Actor(id="bench", type="system"))
+        key = services.api_keys.issue(decisions.context(), tenant_id, Actor(id="bench", type="system"))
         settings |= environment(servers)
         with ground.server("benchmarks.serve", "serve", "--port", "0", environment=settings) as server:
             yield Served(*server, key, lambda: settle(services)), services, tenant_id

@@ -190,7 +190,7 @@ def clients(services: Services, url: str) -> Iterator[Callable[..., Client]]:
 
         def make(tenant_id: UUID | None = None, holder: str = "ann") -> Client:
             tenant_id = tenant_id or new_tenant(services)
-            key = services.tenants.issue_key(context(), tenant_id, Actor(id=holder, type="user"))
+            key = services.api_keys.issue(context(), tenant_id, Actor(id=holder, type="user"))
             headers = {"Authorization": f"Bearer {key}"}
             http = httpx.Client(base_url=url, headers=headers, timeout=30, verify=TLS)
             return Client(stack.enter_context(http), tenant_id, services.log.of(tenant_id).head)

@@ -11,11 +11,11 @@ from uuid import UUID
 import structlog
 
 from domain.errors import LedgerError
+from infra.api_keys import Caller, look_up
 from infra.content.store import ContentStore
 from infra.database import Database
 from infra.migrations import MigrationError, check_history
 from infra.supervision import SupervisedThread
-from infra.tenants import Caller, look_up
 from projections.engine.engine import Engine
 
 CACHED_SECONDS = 1.0

@@ -18,7 +18,7 @@ from api.http.problems import BadHeaderError, UnauthenticatedError
 from api.http.query_parameters import parameters
 from domain.event import ACTOR_TYPES, Actor, check_unreserved
 from domain.text import MOST_ID_CHARACTERS
-from infra.tenants import Caller
+from infra.api_keys import Caller
 
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -85,7 +85,7 @@ async def _caller(services: Services, request: Request) -> Caller | None:
     token = bearer_token(request)
     if token is None:
         return None
-    return services.tenants.known_caller(token) or await run_in_threadpool(services.tenants.caller, token)
+    return services.api_keys.known_caller(token) or await run_in_threadpool(services.api_keys.caller, token)
 
 
 def bearer_token(request: Request) -> str | None:
@@ -96,8 +96,8 @@ def bearer_token(request: Request) -> str | None:
 
 async def key_holds(request: Request) -> Callable[[], bool]:
     """Tells whether the request's key opens anything still: what stays open for long asks again and again."""
-    tenants, token = services(request).tenants, bearer_token(request)
-    return lambda: token is not None and tenants.caller(token) is not None
+    api_keys, token = services(request).api_keys, bearer_token(request)
+    return lambda: token is not None and api_keys.caller(token) is not None
 
 
 def holders(request: Request) -> tuple[Holder, ...]:

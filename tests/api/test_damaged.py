@@ -28,7 +28,7 @@ class Damaged:
 
     def _client(self, url: str) -> Client:
         tenant = new_tenant(self.services)
-        key = self.services.tenants.issue_key(context(), tenant, Actor(id="ann", type="user"))
+        key = self.services.api_keys.issue(context(), tenant, Actor(id="ann", type="user"))
         http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30)
         return Client(http, tenant, self.services.log.of(tenant).head)
 

@@ -70,7 +70,7 @@ def statuses(url: str) -> tuple[str, str, str]:
 
 
 def key(services: Services, tenant_id: UUID) -> dict[str, str]:
-    token = services.tenants.issue_key(context(), tenant_id, Actor(id="ann", type="user"))
+    token = services.api_keys.issue(context(), tenant_id, Actor(id="ann", type="user"))
     return {"Authorization": f"Bearer {token}"}
 
 
@@ -98,7 +98,7 @@ def frozen(databases: Databases, settings: Settings) -> Iterator[tuple[Services,
     with tempfile.TemporaryDirectory() as directory, Cutter(databases.service, Path(directory)) as cutter:
         through = Databases(*(cutter.through(str(url)) for url in vars(databases).values()))
         with connected(settings, through) as made:
-            for database in (made.database, made.keys._database):
+            for database in (made.database, made.encryption_keys._database):
                 database._bounds = HASTY
                 database._pool.drain()  # those there are wait longer
             yield made, cutter

@@ -35,7 +35,7 @@ LISTS = {
 def quiet_client(quiet: Services) -> Iterator[Client]:
     """A client of a ledger whose read models move only when the test moves them."""
     tenant = new_tenant(quiet)
-    key = quiet.tenants.issue_key(context(), tenant, Actor(id="ann", type="user"))
+    key = quiet.api_keys.issue(context(), tenant, Actor(id="ann", type="user"))
     with (
         serving(create_app(lambda: nullcontext(quiet)), listening("127.0.0.1", 0)) as url,
         httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as http,

@@ -30,7 +30,7 @@ def ledger(databases: Databases, settings: Settings, **changed: Any) -> Iterator
     """A served ledger whose read models hold one asset, and a client of it."""
     with connected(settings.model_copy(update={"follow": False, **changed}), databases) as services:
         tenant = new_tenant(services)
-        key = services.tenants.issue_key(context(), tenant, Actor(id="ann", type="user"))
+        key = services.api_keys.issue(context(), tenant, Actor(id="ann", type="user"))
         with (
             serving(create_app(lambda: nullcontext(services)), listening("127.0.0.1", 0)) as url,
             httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as http,

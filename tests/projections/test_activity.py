@@ -39,7 +39,7 @@ class CountedProgress(Progress):
 
 def counted(services: Services) -> tuple[Engine, CountedProgress]:
     """An engine whose progress is counted."""
-    engine = Engine(services.projector, SealingMapper(services.keys), services.engine.projections)
+    engine = Engine(services.projector, SealingMapper(services.encryption_keys), services.engine.projections)
     engine.progress = progress = CountedProgress(services.projector, engine.projections)
     return engine, progress
 

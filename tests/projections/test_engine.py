@@ -17,8 +17,8 @@ from domain.asset.inputs import NewAsset
 from domain.event import Recorded
 from infra.database import Database
 from infra.databases import Databases
+from infra.encryption_keys.store import KeyStore
 from infra.event_log.mapper import SealingMapper
-from infra.keys.store import KeyStore
 from projections.assets.fold import ASSETS, AssetRow
 from projections.audit_trail.fold import AUDIT_TRAIL
 from projections.engine.engine import Engine

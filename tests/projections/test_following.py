@@ -6,8 +6,8 @@ import pytest
 from api.composition import Services
 from infra.database import Database
 from infra.databases import Databases
+from infra.encryption_keys.store import KeyStore
 from infra.event_log.mapper import SealingMapper
-from infra.keys.store import KeyStore
 from projections.assets.fold import ASSETS
 from projections.catalogue import CATALOGUE
 from projections.engine import follower

@@ -57,7 +57,7 @@ def demo(
         serving(create_app(lambda: nullcontext(services)), _listener(port)) as url,
     ):
         tenant_id = _tenant(services)
-        key = services.tenants.issue_key(operator("demo"), tenant_id, Actor(id="pipeline", type="worker"))
+        key = services.api_keys.issue(operator("demo"), tenant_id, Actor(id="pipeline", type="worker"))
         with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as http:
             story = Story(http, on, run=str(uuid7())[:18])
             story.tell()

@@ -93,7 +93,7 @@ async def _tenant(services: Services, request: Request) -> UUID | None:
     token = bearer_token(request)
     if token is None:
         return None
-    caller = services.tenants.known_caller(token)
+    caller = services.api_keys.known_caller(token)
     if caller is None:
         with move_on_after(KEY_SECONDS):
             limiter = CapacityLimiter(1)  # or it would wait for one of the threads that all else shares

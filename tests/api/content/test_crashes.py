@@ -74,7 +74,7 @@ def test_killing_the_server_among_200_uploads_and_deletes_leaves_after_one_sweep
     with told(seed):
         with connected(kept.model_copy(update={"follow": False}), databases) as services:
             tenant_id = new_tenant(services)
-            key = services.tenants.issue_key(context(), tenant_id, Actor(id="tests", type="worker"))
+            key = services.api_keys.issue(context(), tenant_id, Actor(id="tests", type="worker"))
         with Server(environment(kept, databases)) as server:
             callers = [Caller(server, key, seed, number) for number in range(CALLERS)]
             work(server, callers, random.Random(seed))  # noqa: S311  # chosen again by the same seed
