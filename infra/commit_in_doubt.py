@@ -1,4 +1,4 @@
-"""A COMMIT whose answer was lost: the connection broke on the way, and the client cannot tell how the transaction ended.
+"""A COMMIT whose answer was lost: the connection broke on the way, so the client cannot tell how the transaction ended.
 
 Here it is decided. A look on another connection proves nothing while the lost COMMIT may still arrive. So who writes
 says how its end is proven: by a question that waits for a lock which the transaction held until its end. Work that may

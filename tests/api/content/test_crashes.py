@@ -22,7 +22,7 @@ from api.application.content.sweeper import Sweeper
 from api.composition import Services, connected
 from api.http.app import create_app
 from api.http.server import listening, serving
-from api.workers.content_janitor import ContentJanitor
+from api.workers.content_watch import ContentWatch
 from api.workers.worker import own_session
 from domain.event import Actor
 from infra.content.directory import DirectoryStore
@@ -119,7 +119,7 @@ def expire(services: Services, tenant_id: UUID) -> None:
 
 def sweep(services: Services) -> None:
     """What every server does every few seconds, once."""
-    ContentJanitor(services, timedelta(days=1)).look()
+    ContentWatch(services, timedelta(days=1)).look()
 
 
 def check(services: Services, tenant_id: UUID, key: str, assets: list[Mine]) -> None:
