@@ -32,7 +32,7 @@ from infra.commit_in_doubt import (
     settle,
 )
 from infra.connections import SERVICE, Bounds, Connection, with_bounds
-from infra.list_places import ListPlaces
+from infra.list_slots import ListSlots
 from infra.server_identity import Lineage, StaleServerError, StandbyError
 from infra.shares import Shares
 from infra.sql import load_statements
@@ -125,7 +125,7 @@ class Database:
         # What the parent has is kept but never touched: to close it would say goodbye in the parent's name.
         self._pool = self._make_pool()
         self._pools.append(self._pool)
-        self.list_places = ListPlaces(self._size)
+        self.list_slots = ListSlots(self._size)
         self._shares = Shares(self._share)
 
     def _configure(self, connection: Connection) -> None:
@@ -235,7 +235,7 @@ class Database:
             yield connection
             return
         state, loss = Transaction(tenant_id, writes), None
-        with self._shares.place(tenant_id), self.connection() as connection:
+        with self._shares.slot(tenant_id), self.connection() as connection:
             try:
                 with connection.transaction():
                     with self._within(connection, state):

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Final
 from fastapi import Header, Request
 from starlette.concurrency import run_in_threadpool
 
-from api.application.places import Holder
 from api.application.session import Session
+from api.application.slots import ShareOwner
 from api.composition import Services
 from api.http.problems import BadHeaderError, UnauthenticatedError
 from api.http.query_parameters import parameters
@@ -69,8 +69,8 @@ async def _session(request: Request) -> Session:
     if causation_id is not None and not REQUEST_ID.fullmatch(causation_id):
         raise BadHeaderError("X-Causation-ID must be 1 to 64 letters, digits, dots, hyphens or underscores.")
     actor = request.headers.get("X-Actor")
-    request.state.holders = Holder("tenant", caller.tenant_id), Holder("key", caller.authenticated.key)
-    request.state.held.enter_context(request.app.state.asking.place(*request.state.holders))
+    request.state.share_owners = ShareOwner("tenant", caller.tenant_id), ShareOwner("key", caller.authenticated.key)
+    request.state.slots.enter_context(request.app.state.asking.slot(*request.state.share_owners))
     return made_of.session(
         caller.tenant_id,
         check_unreserved(parse_actor(actor) if actor is not None else caller.authenticated.holder),
@@ -94,15 +94,15 @@ def bearer_token(request: Request) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else None
 
 
-async def key_holds(request: Request) -> Callable[[], bool]:
+async def key_is_valid(request: Request) -> Callable[[], bool]:
     """Tells whether the request's key opens anything still: what stays open for long asks again and again."""
     api_keys, token = services(request).api_keys, bearer_token(request)
     return lambda: token is not None and api_keys.caller(token) is not None
 
 
-def holders(request: Request) -> tuple[Holder, ...]:
+def share_owners(request: Request) -> tuple[ShareOwner, ...]:
     """Those whose share of what all callers use the request takes; none before the caller is known."""
-    known: tuple[Holder, ...] = getattr(request.state, "holders", ())
+    known: tuple[ShareOwner, ...] = getattr(request.state, "share_owners", ())
     return known
 
 

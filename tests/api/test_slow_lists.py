@@ -16,7 +16,7 @@ from api.http.server import listening, serving
 from domain.errors import ListsBusyError
 from domain.event import Actor
 from infra.databases import Databases
-from infra.list_places import ListPlaces
+from infra.list_slots import ListSlots
 from infra.settings import Settings
 from projections.catalogue import CATALOGUE
 from tests.conftest import Client, context, new_tenant
@@ -84,16 +84,16 @@ def test_slow_lists_leave_half_of_the_connections_to_everything_else(databases: 
         assert client.get("/v1/assets").status_code == 200
 
 
-def test_one_tenants_lists_leave_places_to_other_tenants(quiet: Services) -> None:
-    places, one, other = ListPlaces(16), new_tenant(quiet), new_tenant(quiet)
+def test_one_tenants_lists_leave_slots_to_other_tenants(quiet: Services) -> None:
+    slots, one, other = ListSlots(16), new_tenant(quiet), new_tenant(quiet)
     with ExitStack() as full:
-        for _ in range(places.most_of_tenant):
-            full.enter_context(places.place(one))
-        with pytest.raises(ListsBusyError), places.place(one):
+        for _ in range(slots.most_of_tenant):
+            full.enter_context(slots.slot(one))
+        with pytest.raises(ListsBusyError), slots.slot(one):
             pass
-        with places.place(other), places.place(other), pytest.raises(ListsBusyError), places.place(other):
+        with slots.slot(other), slots.slot(other), pytest.raises(ListsBusyError), slots.slot(other):
             pass
-    with places.place(one):
+    with slots.slot(one):
         pass
 
 

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from api.application.content.lookup import ContentObject, StoredContents, size_of
 from api.application.policies import CREATING
 from api.http.answers import OF_AN_ASSET, TAKING, recorded, seen
-from api.http.authentication import holders, services
+from api.http.authentication import services, share_owners
 from api.http.byte_ranges import RangeRefusedError
 from api.http.byte_responses import disposition, download, unchanged
 from api.http.conditions import IdempotencyKey, IfMatch
@@ -80,7 +80,7 @@ async def upload_asset(request: Request, intake: CallerIntake, response: Respons
         row, created = intake.create(_new_asset(form.field("asset")), form.file(), content, file_name, key)
         return Asset.of(row), created
 
-    asset, created = await receive(request, take, *holders(request))
+    asset, created = await receive(request, take, *share_owners(request))
     return recorded(response, asset, is_new=created)
 
 
@@ -100,7 +100,7 @@ async def put_content(
         request.headers.get("Content-Type"), request.headers.get("Content-Length"), content_digest(request)
     )
     body = Body(request, intake.rules.idle_time)
-    row = await receive(request, lambda: intake.upload(asset_id, body, content, None, if_match), *holders(request))
+    row = await receive(request, lambda: intake.upload(asset_id, body, content, None, if_match), *share_owners(request))
     return seen(response, Asset.of(row))
 
 

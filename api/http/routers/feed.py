@@ -9,7 +9,7 @@ from fastapi.sse import EventSourceResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from api.http.authentication import holders, key_holds
+from api.http.authentication import key_is_valid, share_owners
 from api.http.conditions import MAX_POSITION
 from api.http.dependencies import CallerSession
 from api.http.feed import CloudEvent, Feed, KeyWatch, Listeners
@@ -88,7 +88,7 @@ async def read_feed(
     session: CallerSession,
     query: Annotated[FeedQuery, Depends(queried(FeedQuery))],
     listeners: Annotated[Listeners, Depends(listeners)],
-    key_holds: Annotated[Callable[[], bool], Depends(key_holds)],
+    key_is_valid: Annotated[Callable[[], bool], Depends(key_is_valid)],
     last_event_id: LastEventId = None,
 ) -> Response:
     """Read every event in order, with personal fields opened, as CloudEvents 1.0 in a JSON batch.
@@ -103,8 +103,8 @@ async def read_feed(
     feed = Feed(session.log, tuple(query.topics), query.limit)
     streamed = wants_stream(request.headers.get("Accept", ""))
     if streamed or query.wait:
-        request.state.held.enter_context(listeners.place(*holders(request)))
-    key = KeyWatch(key_holds)
+        request.state.slots.enter_context(listeners.slot(*share_owners(request)))
+    key = KeyWatch(key_is_valid)
     if streamed:
         page = await run_in_threadpool(feed.read, query.after if last_event_id is None else last_event_id)
         return EventSourceResponse(feed.stream(page, listeners, key), headers=STREAM_HEADERS)

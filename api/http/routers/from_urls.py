@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from api.application.content.intake import Intake
 from api.application.policies import CREATING
-from api.http.authentication import holders
+from api.http.authentication import share_owners
 from api.http.batch_bodies import attempt, untried
 from api.http.dependencies import CallerIntake
 from api.http.problems import documented, problem_of
@@ -67,7 +67,7 @@ async def fetch_assets(request: Request, urls: UrlsRequest, intake: CallerIntake
     Only what is on the public internet is fetched, by http or https, over at most five redirects, and within a minute.
     """
     threads: Threads = request.app.state.fetching
-    results = await threads.run(lambda: _fetched(intake, urls.items), *holders(request))
+    results = await threads.run(lambda: _fetched(intake, urls.items), *share_owners(request))
     positions = (result.asset.position for result in results if result.asset)
     response.headers["Ledger-Position"] = str(max(positions, default=0))
     return UrlResults(results=results)

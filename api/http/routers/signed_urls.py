@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.application.content.signed_access import SignedContent, holders
-from api.application.places import Places
+from api.application.content.signed_access import SignedContent, share_owners
+from api.application.slots import Slots
 from api.http.byte_responses import download
 from api.http.dependencies import signed_content
 from api.http.streamed_body import Body, receive, whole_number
@@ -20,8 +20,8 @@ Signed = Annotated[SignedContent, Depends(signed_content)]
 async def get_signed(request: Request, key: str, content: Signed) -> Response:
     """The object that a signed URL names. What may be got may be asked for by HEAD."""
     grant = content.grant("GET", key, request.query_params)
-    reading: Places = request.app.state.downloading
-    request.state.held.enter_context(reading.place(*holders(grant)))
+    reading: Slots = request.app.state.downloading
+    request.state.slots.enter_context(reading.slot(*share_owners(grant)))
     signed = {"Content-Disposition": grant.disposition, "ETag": grant.etag}
     headers = {name: value for name, value in signed.items() if value is not None}
     kind = grant.content_type or "application/octet-stream"
@@ -40,6 +40,6 @@ async def put_signed(request: Request, key: str, content: Signed) -> Response:
     tag = await receive(
         request,
         lambda: content.write(grant, headers.get("Content-Type"), whole_number(headers.get("Content-Length")), body),
-        *holders(grant),
+        *share_owners(grant),
     )
     return Response(status_code=200, headers={"ETag": f'"{tag}"'})
