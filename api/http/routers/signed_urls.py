@@ -1,4 +1,4 @@
-"""Signed URLs of the directory store. Who has one needs no key, and nobody writes one by hand: not described."""
+"""Signed URLs of the directory store. They need no key, and are not described: nobody writes one by hand."""
 
 from typing import Annotated
 
@@ -18,7 +18,7 @@ Signed = Annotated[SignedContent, Depends(signed_content)]
 @router.get("/v1/content/{key:path}")
 @router.head("/v1/content/{key:path}")
 async def get_signed(request: Request, key: str, content: Signed) -> Response:
-    """The object that a signed URL names. What may be got may be asked for by HEAD."""
+    """The object that a signed URL names. A URL for GET also allows HEAD."""
     grant = content.grant("GET", key, request.query_params)
     reading: Slots = request.app.state.downloading
     request.state.slots.enter_context(reading.slot(*share_owners(grant)))
@@ -34,7 +34,7 @@ async def get_signed(request: Request, key: str, content: Signed) -> Response:
 
 @router.put("/v1/content/{key:path}")
 async def put_signed(request: Request, key: str, content: Signed) -> Response:
-    """Take the object, or the part, that a signed URL names; one transfer at a time."""
+    """Store the object, or the part, that a signed URL names; one transfer at a time."""
     grant = content.grant("PUT", key, request.query_params)
     body, headers = Body(request, content.rules.idle_time), request.headers
     tag = await receive(
