@@ -2,7 +2,8 @@
 
 An entry that is missing, or cannot be decoded or folded, is known by its position: `stop_before` ends the tenant's part
 of the batch there, and the rest of the batch is written. A row that the database refuses does not tell its event:
-`isolate` folds ever smaller batches until the event stands alone.
+`isolate` folds ever smaller batches until the event stands alone. Where only an index refuses it, at the end of a
+rebuild, `ReadModelTables.finish` starts over with the indexes in place, and its batch is refused.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -61,7 +62,7 @@ def isolate(
             count = fold_batch(size)
         except PoisonBatchError as poison:
             if size == 1:
-                _stop_after(database, projection, tenant_id, poison.checkpoints[tenant_id], str(poison))
+                _stop_at(database, projection, tenant_id, poison.checkpoints[tenant_id], str(poison))
                 break
             size = (size + 1) // 2
         else:
@@ -71,10 +72,8 @@ def isolate(
     return folded
 
 
-def _stop_after(
-    database: Database, projection: Projection[Any], tenant_id: UUID, checkpoint: int, failure: str
-) -> None:
-    """Stop the tenant before the event after its checkpoint, if that has not moved."""
+def _stop_at(database: Database, projection: Projection[Any], tenant_id: UUID, checkpoint: int, failure: str) -> None:
+    """Stop the tenant at its checkpoint, before the event that follows, if the checkpoint has not moved."""
     parameters = {"tenant_id": tenant_id, "position": checkpoint, "failure": failure}
     with database.connection() as connection:
         connection.execute(_SQL["stop_tenant"], version_of(projection) | parameters)
