@@ -15,6 +15,7 @@ from uuid_utils.compat import uuid7
 from api.application.health import Check, ContentFull, DatabaseFull, HealthProbe
 from api.application.session import Session
 from domain.event import Actor, Authenticated, event_types
+from infra.api_keys import ApiKeys
 from infra.clock import DatabaseClock
 from infra.connections import PROBE, PROJECTOR, WRITER
 from infra.content.factory import open_store
@@ -23,6 +24,8 @@ from infra.content.signed_urls import UrlSigner
 from infra.content.store import ContentStore
 from infra.database import Database
 from infra.databases import Databases, open_databases
+from infra.encryption_keys.sealed_subjects import SealedSubjects
+from infra.encryption_keys.store import KeyStore
 from infra.event_log.group_commit import GroupWriter
 from infra.event_log.heads import KnownHeads
 from infra.event_log.lanes import MOST_LANES
@@ -30,8 +33,6 @@ from infra.event_log.log import EventLog
 from infra.event_log.mapper import SealingMapper
 from infra.event_log.patience import Patience
 from infra.event_log.snapshots import SnapshotWriter
-from infra.keys.sealed_subjects import SealedSubjects
-from infra.keys.store import KeyStore
 from infra.server_identity import Lineage
 from infra.server_watch import ServerWatch
 from infra.settings import Settings, SettingsError
@@ -52,9 +53,10 @@ class Services:
 
     database: Database
     projector: Database
-    keys: KeyStore
+    encryption_keys: KeyStore
     log: EventLog
     tenants: Tenants
+    api_keys: ApiKeys
     engine: Engine
     clock: Callable[[], datetime]
     database_clock: DatabaseClock
@@ -86,7 +88,7 @@ class Services:
         return Session(
             log=self.log.of(tenant_id),
             database=self.database,
-            keys=self.keys,
+            keys=self.encryption_keys,
             store=self.store,
             actor=actor,
             correlation_id=correlation_id or str(uuid7()),
@@ -183,7 +185,7 @@ def connected(settings: Settings, databases: Databases) -> Iterator[Services]:
         keys.check()
         mapper = SealingMapper(keys)
         engine = Engine(pools.projector, mapper, PROJECTIONS.values())
-        engine.install()
+        engine.tables.install()
         follower, patience = Follower(engine), Patience(resend=settings.resend_seconds)
         writer = stack.enter_context(GroupWriter(pools.writer, follower.wake, patience=patience, heads=heads))
         services = _services(settings, pools, keys, mapper, engine, writer, stack)
@@ -213,9 +215,10 @@ def _services(
     return Services(
         database=pools.service,
         projector=pools.projector,
-        keys=keys,
+        encryption_keys=keys,
         log=log,
         tenants=Tenants(pools.service, log, keys),
+        api_keys=ApiKeys(pools.service, log),
         engine=engine,
         clock=clock.local,
         database_clock=clock,

@@ -92,13 +92,13 @@ def issues(services: Services, keys: int, scale: Scale, tenants: int) -> Callabl
     ids = [new_tenant(services) for _ in range(tenants)]
     for tenant_id in ids:
         for _ in range(keys):
-            services.tenants.issue_key(decisions.context(), tenant_id, _HOLDER)
+            services.api_keys.issue(decisions.context(), tenant_id, _HOLDER)
     following = cycle(ids)
 
     def measured() -> float:
         started, count = time.perf_counter(), 0
         while (seconds := time.perf_counter() - started) < scale.seconds:
-            services.tenants.issue_key(decisions.context(), next(following), _HOLDER)
+            services.api_keys.issue(decisions.context(), next(following), _HOLDER)
             count += 1
         if not count:
             raise MeasuringError("no key was issued")

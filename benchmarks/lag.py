@@ -152,7 +152,7 @@ class _Watch:
             self._look()
 
     def _look(self) -> None:
-        position = min(lag.position for lag in self._engine.lag() if lag.tenant_id == self._tenant_id)
+        position = min(lag.position for lag in self._engine.progress.lag() if lag.tenant_id == self._tenant_id)
         self._seen.append((position, time.perf_counter()))
 
 

@@ -58,7 +58,7 @@ def ours(ground: Ground, **settings: str) -> Iterator[tuple[Served, Services, UU
     """
     with ground.ledger() as (services, servers):
         tenant_id = new_tenant(services)
-        key = services.tenants.issue_key(decisions.context(), tenant_id, Actor(id="bench", type="system"))
+        key = services.api_keys.issue(decisions.context(), tenant_id, Actor(id="bench", type="system"))
         settings |= environment(servers)
         with ground.server("benchmarks.serve", "serve", "--port", "0", environment=settings) as server:
             yield Served(*server, key, lambda: settle(services)), services, tenant_id
@@ -76,7 +76,7 @@ def plain(ground: Ground) -> Iterator[Served]:
 def settle(services: Services, patience: float = 300) -> None:
     """Wait until every projection has folded every log. MeasuringError if that does not happen."""
     until = time.monotonic() + patience
-    while any(lag.behind for lag in services.engine.lag()):
+    while any(lag.behind for lag in services.engine.progress.lag()):
         if time.monotonic() > until:
             raise MeasuringError("the projections do not catch up")
         time.sleep(0.05)

@@ -1,7 +1,7 @@
 """Connections to PostgreSQL: pooled, one short transaction at a time, each naming the tenant it works for.
 
-Here it is decided what is known of a transaction's end. Before COMMIT was sent, nothing was committed. While COMMIT is
-under way, its proof tells, or the work is done again; else OutcomeUnknownError. After it, it is committed.
+What is known of a transaction's end: before COMMIT was sent, nothing was committed. While COMMIT is under way, its
+proof tells (`commit_in_doubt.py`), or the work is done again; else OutcomeUnknownError. After it, it is committed.
 """
 
 import time
@@ -21,9 +21,18 @@ from psycopg_pool import ConnectionPool
 
 from domain.errors import OutcomeUnknownError, ServiceUnavailableError
 from infra.after_fork import after_fork
+from infra.commit_in_doubt import (
+    ATTEMPTS,
+    SECONDS,
+    ConnectionLostError,
+    Pauses,
+    Proof,
+    Transaction,
+    UnreplicatedError,
+    settle,
+)
 from infra.connections import SERVICE, Bounds, Connection, with_bounds
-from infra.in_doubt import ATTEMPTS, SECONDS, ConnectionLostError, Pauses, Proof, Transaction, UnreplicatedError
-from infra.list_places import ListPlaces
+from infra.list_slots import ListSlots
 from infra.server_identity import Lineage, StaleServerError, StandbyError
 from infra.shares import Shares
 from infra.sql import load_statements
@@ -116,7 +125,7 @@ class Database:
         # What the parent has is kept but never touched: to close it would say goodbye in the parent's name.
         self._pool = self._make_pool()
         self._pools.append(self._pool)
-        self.list_places = ListPlaces(self._size)
+        self.list_slots = ListSlots(self._size)
         self._shares = Shares(self._share)
 
     def _configure(self, connection: Connection) -> None:
@@ -226,7 +235,7 @@ class Database:
             yield connection
             return
         state, loss = Transaction(tenant_id, writes), None
-        with self._shares.place(tenant_id), self.connection() as connection:
+        with self._shares.slot(tenant_id), self.connection() as connection:
             try:
                 with connection.transaction():
                     with self._within(connection, state):
@@ -237,7 +246,7 @@ class Database:
                     raise
                 loss = error
         if loss is not None:
-            self._settle(state, loss)
+            settle(state, loss, self.reading, self._in_doubt)
         for call in state.afterwards:
             call()
 
@@ -252,35 +261,6 @@ class Database:
         finally:
             self._around.reset(token)
         _check_committable(connection)
-
-    def _settle(self, state: Transaction, error: psycopg.Error) -> None:
-        """Return if the transaction was committed, or only read.
-
-        Else raise ServiceUnavailableError, caused by a ConnectionLostError, or OutcomeUnknownError.
-        """
-        if not state.committing:
-            raise unreachable(error) from ConnectionLostError(str(error))
-        if not state.writes:
-            return
-        _LOG.warning("connection lost at COMMIT", reason=str(error), provable=state.proof is not None)
-        if state.proof is None:
-            raise OutcomeUnknownError from error
-        if not self._is_committed(state.tenant_id, state.proof):
-            raise unreachable(error) from ConnectionLostError(str(error))
-
-    def _is_committed(self, tenant_id: UUID | None, proof: Proof) -> bool:
-        """What the proof says, asked until there is an answer. OutcomeUnknownError if there is none in time."""
-        pauses = Pauses(self._in_doubt)
-        while True:
-            try:
-                with self.reading(tenant_id) as connection:
-                    connection.execute("SELECT set_config('lock_timeout', %s, true)", (str(pauses.milliseconds_left),))
-                    return proof()
-            except OutcomeUnknownError:
-                raise
-            except (psycopg.Error, ServiceUnavailableError):
-                if not pauses.pause():
-                    raise OutcomeUnknownError from None
 
     def allow_idle(self) -> None:
         """Let the transaction around stay idle while a content store works. It must hold no tenant's head."""

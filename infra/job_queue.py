@@ -22,8 +22,8 @@ from infra.tenant_table import TenantTable
 
 _SQL = load_statements(__file__, "job_queue.sql")
 
-Place = tuple[UUID, int]
-"""A job and the attempt it waits with."""
+QueuedJob = tuple[UUID, int]
+"""A job with the attempt that waits, or is leased."""
 
 
 class Claim(NamedTuple):
@@ -57,17 +57,17 @@ class JobQueue(TenantTable):
             case _:
                 assert_never(event)
 
-    def expired(self) -> list[Place]:
+    def expired(self) -> list[QueuedJob]:
         """Jobs whose lease has run out, locked."""
-        return self._places("expired")
+        return self._queued_jobs("expired")
 
-    def available(self, media_kind: str | None, provider: str | None, limit: int) -> list[Place]:
+    def available(self, media_kind: str | None, provider: str | None, limit: int) -> list[QueuedJob]:
         """Jobs to hand out, the most urgent and then the oldest first, locked."""
-        return self._places("available", media_kind=media_kind, provider=provider, limit=limit)
+        return self._queued_jobs("available", media_kind=media_kind, provider=provider, limit=limit)
 
-    def lease(self, places: Sequence[Place], seconds: int, claim: Claim | None = None) -> None:
+    def lease(self, jobs: Sequence[QueuedJob], seconds: int, claim: Claim | None = None) -> None:
         """Give the jobs to a worker for a time, by its claim if that has a key."""
-        self._run("lease", job_ids=[job_id for job_id, _ in places], seconds=seconds, claim=claim and claim.id)
+        self._run("lease", job_ids=[job_id for job_id, _ in jobs], seconds=seconds, claim=claim and claim.id)
 
     def begin_claim(self, claim: Claim) -> bool:
         """Note that jobs are claimed under a key; returns False if that was done within the last day.
@@ -81,17 +81,17 @@ class JobQueue(TenantTable):
             raise OtherRequestError
         return False
 
-    def leased_by(self, claim: Claim) -> list[Place]:
+    def leased_by(self, claim: Claim) -> list[QueuedJob]:
         """The jobs that the claim still leases, in the order they were handed out, locked."""
-        return self._places("leased_by", claim=claim.id)
+        return self._queued_jobs("leased_by", claim=claim.id)
 
     def forget_claim(self, claim: Claim) -> None:
         """Free the key, since no job was handed out under it."""
         self._run("forget_claim", claim=claim.id)
 
-    def requeue(self, places: Sequence[Place]) -> None:
+    def requeue(self, jobs: Sequence[QueuedJob]) -> None:
         """Let lost jobs wait again, each at its next attempt."""
-        self._run("requeue", job_ids=[job_id for job_id, _ in places])
+        self._run("requeue", job_ids=[job_id for job_id, _ in jobs])
 
     def heartbeat(self, job_id: UUID, attempt: int, seconds: int) -> datetime | None:
         """Extend a lease; returns until when, None if it is lost."""
@@ -108,7 +108,7 @@ class JobQueue(TenantTable):
             priority=job.priority,
         )
 
-    def _places(self, statement: str, **parameters: object) -> list[Place]:
+    def _queued_jobs(self, statement: str, **parameters: object) -> list[QueuedJob]:
         return [(row[0], row[1]) for row in self._run(statement, **parameters)]
 
 

@@ -4,7 +4,7 @@ VALUES (%(tenant_id)s, %(job_id)s, %(attempt)s, %(media_kind)s, %(provider)s, %(
     ON CONFLICT (tenant_id, job_id) DO UPDATE
    SET attempt = excluded.attempt, queued_at = clock_timestamp(), lease_until = NULL, claim = NULL
 
--- lock: nobody else changes the job's place until we commit
+-- lock: nobody else changes the job's row until we commit
 SELECT FROM ledger.job_queue WHERE tenant_id = %(tenant_id)s AND job_id = %(job_id)s FOR UPDATE
 
 -- remove: the job waits for nobody any more

@@ -6,7 +6,7 @@ from pydantic import Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from infra.embedded_postgres import default_data_dir
-from infra.keys.key_file import key_from_file, key_from_setting
+from infra.encryption_keys.key_file import key_from_file, key_from_setting
 
 
 class SettingsError(Exception):

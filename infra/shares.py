@@ -9,13 +9,13 @@ from uuid import UUID
 from domain.errors import TenantBusyError
 
 STUCK_SECONDS = 2.0
-"""After how long without a place given back a tenant counts as stuck."""
+"""After how long without a slot given back a tenant counts as stuck."""
 PROMPT_SECONDS = 1.0
-"""Who gives a place back within so long was not stuck."""
+"""Who gives a slot back within so long was not stuck."""
 
 
 class _Share:
-    """One tenant's places."""
+    """One tenant's slots."""
 
     __slots__ = ("freed", "in_use", "moved", "stuck", "waiting")
 
@@ -28,7 +28,7 @@ class _Share:
 
 
 class Shares:
-    """So many places for each tenant. Beyond, callers wait while places are given back, and are refused when not."""
+    """So many slots for each tenant. Beyond, callers wait while slots are given back, and are refused when not."""
 
     def __init__(self, most: int, stuck_seconds: float = STUCK_SECONDS) -> None:
         self._most = most
@@ -37,8 +37,8 @@ class Shares:
         self._shares: dict[UUID, _Share] = {}
 
     @contextmanager
-    def place(self, tenant_id: UUID | None) -> Iterator[None]:
-        """One of the tenant's places while the block runs; without a tenant, none is taken. TenantBusyError."""
+    def slot(self, tenant_id: UUID | None) -> Iterator[None]:
+        """One of the tenant's slots while the block runs; without a tenant, none is taken. TenantBusyError."""
         if tenant_id is None:
             yield
             return
@@ -60,7 +60,7 @@ class Shares:
             return share, share.moved
 
     def _wait(self, share: _Share) -> None:
-        """Wait for a place; held and kept by the waiting, the share stays known."""
+        """Wait for a slot; held and kept by the waiting, the share stays known."""
         share.waiting += 1
         try:
             while share.in_use >= self._most:

@@ -32,7 +32,7 @@ def list_transaction(
 
     The times of the select become positions first: the planner then knows how many rows they span.
     """
-    with database.list_places.place(tenant_id), _begun(database, tenant_id) as connection:
+    with database.list_slots.slot(tenant_id), _begun(database, tenant_id) as connection:
         parameters = {
             "milliseconds": str(max(1, int(database.list_seconds * 1_000))),
             "tenant_id": tenant_id,

@@ -191,7 +191,7 @@ def clients(services: Services, url: str) -> Iterator[Callable[..., Client]]:
 
         def make(tenant_id: UUID | None = None, holder: str = "ann") -> Client:
             tenant_id = tenant_id or new_tenant(services)
-            key = services.tenants.issue_key(context(), tenant_id, Actor(id=holder, type="user"))
+            key = services.api_keys.issue(context(), tenant_id, Actor(id=holder, type="user"))
             headers = {"Authorization": f"Bearer {key}"}
             http = httpx.Client(base_url=url, headers=headers, timeout=30, verify=TLS)
             return Client(stack.enter_context(http), tenant_id, services.log.of(tenant_id).head)
@@ -234,7 +234,7 @@ def served_on(databases: Databases, settings: Settings) -> Iterator[Served]:
 def caller_of(served: Served) -> Iterator[Client]:
     """A caller of a ledger, of a tenant of its own."""
     services, tenant_id = served.services, new_tenant(served.services)
-    key = services.tenants.issue_key(context(), tenant_id, Actor(id="ann", type="user"))
+    key = services.api_keys.issue(context(), tenant_id, Actor(id="ann", type="user"))
     with httpx.Client(base_url=served.url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as http:
         yield Client(http, tenant_id, services.log.of(tenant_id).head)
 

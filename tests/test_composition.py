@@ -5,7 +5,7 @@ import pytest
 
 from api.composition import connected
 from infra.databases import Databases
-from infra.keys.key_file import KeyFileError
+from infra.encryption_keys.key_file import KeyFileError
 from infra.migrations import MigrationError
 from infra.settings import Settings
 

@@ -11,11 +11,11 @@ from uuid import UUID
 import structlog
 
 from domain.errors import LedgerError
+from infra.api_keys import Caller, look_up
 from infra.content.store import ContentStore
 from infra.database import Database
 from infra.migrations import MigrationError, check_history
 from infra.supervision import SupervisedThread
-from infra.tenants import Caller, look_up
 from projections.engine.engine import Engine
 
 CACHED_SECONDS = 1.0
@@ -136,7 +136,7 @@ class HealthProbe:
         try:
             with self._projector.connection() as connection:
                 check_history(connection, "ledger")
-            stopped = tuple(Stopped(*failure[:4]) for failure in self._engine.failures())
+            stopped = tuple(Stopped(*failure[:4]) for failure in self._engine.progress.failures())
             if standstill := self._standstill():
                 problems["following"] = standstill
         except MigrationError as error:
@@ -148,7 +148,7 @@ class HealthProbe:
     def _standstill(self) -> str | None:
         """What to do if nobody folds what has been recorded long ago."""
         now = time.monotonic()
-        folded, seconds = self._engine.delay()
+        folded, seconds = self._engine.progress.delay()
         if self._folded is None:
             self._folded = (folded, now - STANDSTILL_SECONDS)
         elif self._folded[0] != folded:

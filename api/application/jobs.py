@@ -118,9 +118,9 @@ class Jobs:
 
     def _claimed(self, claim: Claim, lease_seconds: int) -> list[JobRow]:
         """The jobs of an earlier claim, as they are now, with their leases extended."""
-        places = self._queue.leased_by(claim)
-        self._queue.lease(places, lease_seconds, claim)
-        return [self.session.documents.whole(self._state(job_id).row) for job_id, _ in places]
+        leased = self._queue.leased_by(claim)
+        self._queue.lease(leased, lease_seconds, claim)
+        return [self.session.documents.whole(self._state(job_id).row) for job_id, _ in leased]
 
     def take_back_lost(self) -> int:
         """Requeue jobs whose lease ran out; returns how many."""

@@ -19,7 +19,7 @@ from infra.content.encrypted_objects import SealedObjects
 from infra.content.store import ContentStore, ObjectNotFoundError
 from infra.content.upload_table import UploadTable, object_key, remove
 from infra.database import Database
-from infra.keys.store import KeyStore
+from infra.encryption_keys.store import KeyStore
 from projections.assets.fold import AssetRow
 from projections.jobs.fold import JobRow
 from projections.projection import with_values

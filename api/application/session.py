@@ -16,10 +16,10 @@ from domain.identity import Identity
 from infra.clock import DatabaseClock
 from infra.content.store import ContentStore
 from infra.database import Database
+from infra.encryption_keys.store import KeyStore
 from infra.event_log.conflicts import retry_on_conflict
 from infra.event_log.fold import Fold, S
 from infra.event_log.log import Changed, TenantLog
-from infra.keys.store import KeyStore
 from projections.checkpoints import reached
 from projections.projection import Projection
 

@@ -1,4 +1,4 @@
-"""`content`: import, purge and reconcile the bytes of assets."""
+"""Import media, purge the bytes of assets, and compare the store with the log."""
 
 from typing import Annotated
 
@@ -13,9 +13,7 @@ from api.cli.imports import import_
 from api.cli.output import say
 from api.cli.purge import purge
 
-app = typer.Typer(
-    help="Import media, purge the bytes of assets, and compare the store with the log.", no_args_is_help=True
-)
+app = typer.Typer(help=__doc__, no_args_is_help=True)
 app.command("import")(import_)
 app.command()(purge)
 

@@ -1,4 +1,4 @@
-"""`key`: the keys that open the API."""
+"""Issue, list and revoke the keys that open the API for a tenant."""
 
 import os
 import sys
@@ -12,14 +12,14 @@ from api.cli.context import ReasonOption, TenantArgument, in_doubt, opened, oper
 from api.cli.output import say, table
 from domain.errors import LedgerError
 from domain.event import Actor
-from infra.tenants import key_id_of
+from infra.api_keys import key_id_of
 
 
 class KeyNotPrintedError(LedgerError):
     """The key was issued, but could not be printed."""
 
 
-app = typer.Typer(help="Issue, list and revoke the keys that open the API for a tenant.", no_args_is_help=True)
+app = typer.Typer(help=__doc__, no_args_is_help=True)
 
 
 @app.command()
@@ -37,7 +37,7 @@ def issue(
         raise typer.BadParameter("write type:id, such as worker:comfy-1", param_hint="--holder") from None
     with opened() as services:
         tenant_id = services.tenants.find(tenant)
-        _print_once(services.tenants.issue_key(operator(reason), tenant_id, actor), tenant_id)
+        _print_once(services.api_keys.issue(operator(reason), tenant_id, actor), tenant_id)
 
 
 def _print_once(token: str, tenant_id: UUID) -> None:
@@ -61,7 +61,7 @@ def revoke(
 ) -> None:
     """Revoke a key. Running services refuse it within a second."""
     with opened() as services, in_doubt("Repeat the command: revoking twice is safe."):
-        services.tenants.revoke_key(operator(reason), services.tenants.find(tenant), key_id)
+        services.api_keys.revoke(operator(reason), services.tenants.find(tenant), key_id)
     say(f"revoked {key_id}")
 
 
@@ -71,6 +71,6 @@ def list_(tenant: TenantArgument) -> None:
     with opened() as services:
         rows = [
             (str(key_id), f"{type_}:{id_}", f"{issued_at:%Y-%m-%d}", f"{revoked_at:%Y-%m-%d}" if revoked_at else "")
-            for key_id, type_, id_, issued_at, revoked_at in services.tenants.list_keys(services.tenants.find(tenant))
+            for key_id, type_, id_, issued_at, revoked_at in services.api_keys.keys_of(services.tenants.find(tenant))
         ]
     table([Column("key id", no_wrap=True), "holder", "issued", "revoked"], rows)

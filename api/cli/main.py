@@ -9,45 +9,16 @@ from typer.core import TyperGroup
 from api.cli.lazy_commands import LazyCommand
 
 COMMANDS = (
-    LazyCommand("serve", "api.cli.serve", "serve", "Serve the API. Several services may run on the same databases."),
-    LazyCommand(
-        "demo",
-        "api.cli.demo.command",
-        "demo",
-        "Start the service, tell a story over HTTP, and keep serving: what the ledger is for, in a minute.",
-    ),
-    LazyCommand(
-        "migrate",
-        "api.cli.serve",
-        "migrate",
-        "Migrate the databases to this release. Safe to repeat. Embedded databases are migrated by every command.",
-    ),
-    LazyCommand(
-        "replay",
-        "api.cli.replay",
-        "replay",
-        "Print the history of an asset: who, when, before and after, why. Reads the log, not a read model.",
-    ),
-    LazyCommand(
-        "tenant",
-        "api.cli.tenants",
-        "app",
-        "Create and list tenants (isolated customers, each with its own log), and set their policies.",
-    ),
-    LazyCommand("key", "api.cli.keys", "app", "Issue, list and revoke the keys that open the API for a tenant."),
-    LazyCommand(
-        "projections",
-        "api.cli.projections",
-        "app",
-        "Follow the logs, and rebuild, inspect and retry read models.",
-    ),
-    LazyCommand(
-        "content",
-        "api.cli.content",
-        "app",
-        "Import media, purge the bytes of assets, and compare the store with the log.",
-    ),
+    LazyCommand("serve", "api.cli.serve", "serve"),
+    LazyCommand("demo", "api.cli.demo.command", "demo"),
+    LazyCommand("migrate", "api.cli.serve", "migrate"),
+    LazyCommand("replay", "api.cli.replay", "replay"),
+    LazyCommand("tenant", "api.cli.tenants"),
+    LazyCommand("key", "api.cli.keys"),
+    LazyCommand("projections", "api.cli.projections"),
+    LazyCommand("content", "api.cli.content"),
 )
+"""In the order in which help lists them."""
 
 
 class Commands(TyperGroup):

@@ -1,4 +1,4 @@
-"""`projections`: follow the logs, and rebuild read models."""
+"""Follow the logs, and rebuild, inspect and retry read models."""
 
 import time
 from typing import Annotated, Any
@@ -18,7 +18,7 @@ from projections.engine.old_versions import drop_old
 from projections.engine.rebuild import rebuild
 from projections.projection import Projection
 
-app = typer.Typer(help="Follow the logs, and rebuild, inspect and retry read models.", no_args_is_help=True)
+app = typer.Typer(help=__doc__, no_args_is_help=True)
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help=f"One of: {', '.join(PROJECTIONS)}.")]
 
 
@@ -84,7 +84,7 @@ def rebuild_with_bar(engine: Engine, projection: Projection[Any], on: Console, *
 def lag() -> None:
     """Show the lag of each projection for each tenant, and where a projection has stopped."""
     with opened() as services:
-        lags = services.engine.lag()
+        lags = services.engine.progress.lag()
     rows = [
         (
             lag.projection,
@@ -104,7 +104,7 @@ def lag() -> None:
 def retry(name: NameArgument) -> None:
     """Let a stopped projection try its event again. Fix the cause first."""
     with opened() as services:
-        services.engine.retry(_projection(name))
+        services.engine.progress.retry(_projection(name))
     say(f"{name} tries again wherever projections run")
 
 

@@ -13,8 +13,8 @@ from api.composition import Services, open_services
 from api.http.app import create_app
 from api.http.server import listening, serving
 from api.workers.clock_monitor import ClockMonitor
-from api.workers.content_janitor import ContentJanitor
-from api.workers.lease_reaper import LeaseReaper
+from api.workers.content_watch import ContentWatch
+from api.workers.lease_watch import LeaseWatch
 from infra.content.store import StoreUnavailableError
 from infra.databases import open_databases
 from infra.settings import Settings
@@ -35,8 +35,8 @@ def serve(
         listening(host, port) as listener,
         open_services(settings) as services,
         ClockMonitor(services),
-        LeaseReaper(services),
-        ContentJanitor(services, timedelta(days=settings.retention_days)),
+        LeaseWatch(services),
+        ContentWatch(services, timedelta(days=settings.retention_days)),
         serving(app := create_app(lambda: nullcontext(services)), listener) as url,
     ):
         wait_to_be_stopped = heed_stop_signals()

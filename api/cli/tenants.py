@@ -1,4 +1,4 @@
-"""`tenant`: create tenants, and set their policies."""
+"""Create and list tenants (isolated customers, each with its own log), and set their policies."""
 
 import sys
 from contextlib import nullcontext
@@ -18,10 +18,7 @@ from domain.tenant.policy import Policy
 from infra.regular_files import open_regular
 from infra.tenants import NAME, list_tenants
 
-app = typer.Typer(
-    help="Create and list tenants (isolated customers, each with its own log), and set their policies.",
-    no_args_is_help=True,
-)
+app = typer.Typer(help=__doc__, no_args_is_help=True)
 
 
 @app.command()

@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 from starlette.routing import Route
 
-from api.application.places import Places
+from api.application.slots import Slots
 from api.composition import Services
 from api.http import authentication, problems
 from api.http.connections import most_connections
@@ -102,7 +102,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.listeners = listeners()
-        _set_places(app)
+        _set_slots(app)
         with open_services() as app.state.services:
             yield
 
@@ -131,16 +131,16 @@ def create_app(
     return app
 
 
-def _set_places(app: FastAPI) -> None:
+def _set_slots(app: FastAPI) -> None:
     """Bound what requests may do at once."""
     connections = most_connections()
-    app.state.asking = Places(connections, "are under way")
-    app.state.downloading = Places(connections, "read content", url=MOST_OF_A_URL)
-    app.state.memory = Places(MOST_MEMORY, "bring bodies")
-    app.state.pages = Places(MOST_PAGES, "load the pages of the description")
-    app.state.waiting = Places(MOST_WAITING, "wait for a position")
-    app.state.taking = Threads(Places(MOST_BODIES, "bring content", url=1))
-    app.state.fetching = Threads(Places(MOST_FETCHING, "fetch from URLs"))
+    app.state.asking = Slots(connections, "are under way")
+    app.state.downloading = Slots(connections, "read content", url=MOST_OF_A_URL)
+    app.state.memory = Slots(MOST_MEMORY, "bring bodies")
+    app.state.pages = Slots(MOST_PAGES, "load the pages of the description")
+    app.state.waiting = Slots(MOST_WAITING, "wait for a position")
+    app.state.taking = Threads(Slots(MOST_BODIES, "bring content", url=1))
+    app.state.fetching = Threads(Slots(MOST_FETCHING, "fetch from URLs"))
 
 
 def _routes() -> Iterator[APIRoute]:

@@ -11,14 +11,14 @@ from typing import Annotated, Any, Final
 from fastapi import Header, Request
 from starlette.concurrency import run_in_threadpool
 
-from api.application.places import Holder
 from api.application.session import Session
+from api.application.slots import ShareOwner
 from api.composition import Services
 from api.http.problems import BadHeaderError, UnauthenticatedError
 from api.http.query_parameters import parameters
 from domain.event import ACTOR_TYPES, Actor, check_unreserved
 from domain.text import MOST_ID_CHARACTERS
-from infra.tenants import Caller
+from infra.api_keys import Caller
 
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -70,8 +70,8 @@ async def _session(request: Request, state: dict[str, Any]) -> Session:
     if causation_id is not None and not REQUEST_ID.fullmatch(causation_id):
         raise BadHeaderError("X-Causation-ID must be 1 to 64 letters, digits, dots, hyphens or underscores.")
     actor = request.headers.get("X-Actor")
-    state["holders"] = both = Holder("tenant", caller.tenant_id), Holder("key", caller.authenticated.key)
-    state["held"].enter_context(request.app.state.asking.place(*both))
+    state["share_owners"] = owners = ShareOwner("tenant", caller.tenant_id), ShareOwner("key", caller.authenticated.key)
+    state["slots"].enter_context(request.app.state.asking.slot(*owners))
     return shared.session(
         caller.tenant_id,
         check_unreserved(parse_actor(actor) if actor is not None else caller.authenticated.holder),
@@ -86,7 +86,7 @@ async def _caller(services: Services, request: Request) -> Caller | None:
     token = bearer_token(request)
     if token is None:
         return None
-    return services.tenants.known_caller(token) or await run_in_threadpool(services.tenants.caller, token)
+    return services.api_keys.known_caller(token) or await run_in_threadpool(services.api_keys.caller, token)
 
 
 def bearer_token(request: Request) -> str | None:
@@ -95,15 +95,15 @@ def bearer_token(request: Request) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else None
 
 
-async def key_holds(request: Request) -> Callable[[], bool]:
+async def key_is_valid(request: Request) -> Callable[[], bool]:
     """Tells whether the request's key opens anything still: what stays open for long asks again and again."""
-    tenants, token = services(request).tenants, bearer_token(request)
-    return lambda: token is not None and tenants.caller(token) is not None
+    api_keys, token = services(request).api_keys, bearer_token(request)
+    return lambda: token is not None and api_keys.caller(token) is not None
 
 
-def holders(request: Request) -> tuple[Holder, ...]:
+def share_owners(request: Request) -> tuple[ShareOwner, ...]:
     """Those whose share of what all callers use the request takes; none before the caller is known."""
-    known: tuple[Holder, ...] = request.scope["state"].get("holders", ())
+    known: tuple[ShareOwner, ...] = request.scope["state"].get("share_owners", ())
     return known
 
 

@@ -11,8 +11,8 @@ from fastapi import Depends, Header, Query, Request, Response
 from pydantic import Field, TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from api.application.places import Places
-from api.http.authentication import holders, session
+from api.application.slots import Slots
+from api.http.authentication import session, share_owners
 from api.http.problems import BadHeaderError, BadMomentError
 from api.http.query_parameters import checked, declares
 from domain.errors import ProjectionLagError
@@ -98,7 +98,7 @@ def _min_position(min_position: _MinPosition = None) -> None:
 def at_least(*projections: Projection[Any]) -> Callable[..., Awaitable[None]]:
     """A dependency that waits until the projections have reached the position the request asks for.
 
-    A position that is reached needs no place among those who wait.
+    A position that is reached needs no slot among those who wait.
     """
 
     @declares(_min_position)
@@ -109,8 +109,8 @@ def at_least(*projections: Projection[Any]) -> Callable[..., Awaitable[None]]:
         caller = await session(request)
         position = checked(_POSITION, text, "query", "min_position")
         if await run_in_threadpool(caller.reached, projections) < position:
-            waiting: Places = request.app.state.waiting
-            with waiting.place(*holders(request)):
+            waiting: Slots = request.app.state.waiting
+            with waiting.slot(*share_owners(request)):
                 await _until(lambda: caller.reached(projections), position)
 
     return wait

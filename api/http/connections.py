@@ -113,7 +113,7 @@ class Connections:
         oldest.abort()
         return True
 
-    def sweep(self) -> None:
+    def close_overdue(self) -> None:
         """Close what has taken too long, and log what was closed or refused since the last time. Once a second."""
         now = time.monotonic()
         for connection in [c for c in self._paused if c.is_stuck(now)]:

@@ -18,7 +18,7 @@ from fastapi.sse import format_sse_event
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from api.application.places import Holder, Places
+from api.application.slots import ShareOwner, Slots
 from api.http.problems import UnauthenticatedError
 from api.http.schemas.optional import is_none
 from domain.errors import (
@@ -136,18 +136,18 @@ class Listeners:
     dismissed: bool = False
 
     def __post_init__(self) -> None:
-        self._places = Places(self.most, "wait for events")
+        self._slots = Slots(self.most, "wait for events")
 
     @property
     def present(self) -> int:
         """How many there are."""
-        return self._places.present
+        return self._slots.present
 
-    def place(self, *holders: Holder) -> AbstractContextManager[None]:
-        """A place among them. ServiceUnavailableError if none is left, ShareUsedUpError if a holder has its share."""
+    def slot(self, *owners: ShareOwner) -> AbstractContextManager[None]:
+        """A slot among them. ServiceUnavailableError if none is left, ShareUsedUpError if an owner has its share."""
         if self.dismissed:
             raise ServiceUnavailableError("The service is stopping.")
-        return self._places.place(*holders)
+        return self._slots.slot(*owners)
 
     def dismiss(self) -> None:
         """Let every stream and every wait end, within a quarter of a second."""
@@ -177,16 +177,16 @@ class FeedPage:
 class KeyWatch:
     """Looks up again and again whether the key of a caller who waits still opens anything."""
 
-    def __init__(self, holds: Callable[[], bool]) -> None:
-        self._holds = holds
+    def __init__(self, is_valid: Callable[[], bool]) -> None:
+        self._is_valid = is_valid
         self._due = time.monotonic() + KEY_CHECK_SECONDS
 
-    async def holds(self) -> bool:
+    async def is_valid(self) -> bool:
         """Whether it does, as of half a second ago at the earliest."""
         if time.monotonic() < self._due:
             return True
         self._due = time.monotonic() + KEY_CHECK_SECONDS
-        return await run_in_threadpool(self._holds)
+        return await run_in_threadpool(self._is_valid)
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ class Feed:
                     break
                 await asyncio.sleep(min(pause, left))
                 pause = min(2 * pause, LONGEST_PAUSE)
-            if not await key.holds():
+            if not await key.is_valid():
                 raise UnauthenticatedError
             page = await run_in_threadpool(self.read, page.reached)
         return page
@@ -242,7 +242,7 @@ class Feed:
                 yield format_sse_event(data_str=event.decode(), id=str(position))
             pause = SHORTEST_PAUSE if page.events else min(2 * pause, LONGEST_PAUSE)
             try:
-                if not await key.holds():
+                if not await key.is_valid():
                     return
                 if time.monotonic() >= beat:
                     yield format_sse_event(comment="still here", id=str(page.reached))

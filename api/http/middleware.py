@@ -24,7 +24,7 @@ _ABSOLUTE = re.compile("https?://[^/?]*", re.IGNORECASE)
 class RequestId:
     """Gives every request an id, its own if it is well-formed, answers with it and logs the request under it.
 
-    What the request holds of what all callers share, in its state's `held`, is given back once it is answered.
+    The slots that the request takes, in its state's `slots`, are given back once it is answered.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -54,8 +54,8 @@ class RequestId:
                 )
             await send(message)
 
-        with ExitStack() as held:
-            scope.setdefault("state", {}).update(request_id=request_id, held=held)
+        with ExitStack() as slots:
+            scope.setdefault("state", {}).update(request_id=request_id, slots=slots)
             if len(scope["headers"]) > MOST_HEADERS:
                 refusal = HTTPException(431, f"A request may have at most {MOST_HEADERS} headers.")
                 await (await answered(Request(scope), refusal))(scope, receive, answer)

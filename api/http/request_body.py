@@ -7,8 +7,8 @@ from fastapi import HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 
 from api.application.content.verified_stream import BLOCK, SLOWEST
-from api.application.places import Places
-from api.http.authentication import holders, services
+from api.application.slots import Slots
+from api.http.authentication import services, share_owners
 from api.http.problems import BodyCutShortError, BodyStalledError
 from api.http.strict_json import BYTES_A_VALUE, MOST_VALUES, most_values, parse
 
@@ -65,9 +65,9 @@ class WholeBodyRequest(Request):
 
     def _hold(self, size: int) -> None:
         """Count bytes as held until the request has been answered."""
-        memory: Places = self.app.state.memory
+        memory: Slots = self.app.state.memory
         if size:
-            self.state.held.enter_context(memory.place(*holders(self), size=size))
+            self.state.slots.enter_context(memory.slot(*share_owners(self), size=size))
 
     def _hold_values(self) -> None:
         values = most_values(self._body)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
 
 from api.application.content.verified_stream import BLOCK, SLOWEST
-from api.application.places import Holder
+from api.application.slots import ShareOwner
 from api.http.problems import BadHeaderError, BodyCutShortError, BodyStalledError, invalid
 from api.http.thread_limit import Threads
 from domain.asset.events import Content
@@ -66,14 +66,14 @@ class Body:
         return chunks
 
 
-async def receive(request: Request, work: Callable[[], T], *holders: Holder) -> T:
+async def receive(request: Request, work: Callable[[], T], *owners: ShareOwner) -> T:
     """The result of work that reads the request's body, done in a thread. BodyCutShortError if the connection is lost.
 
-    ServiceUnavailableError if no thread is free, ShareUsedUpError if a holder has its share of them.
+    ServiceUnavailableError if no thread is free, ShareUsedUpError if an owner has its share of them.
     """
     threads: Threads = request.app.state.taking
     try:
-        return await threads.run(work, *holders)
+        return await threads.run(work, *owners)
     except ClientDisconnect:
         raise BodyCutShortError from None
 

@@ -5,22 +5,22 @@ from typing import TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
-from api.application.places import Holder, Places
+from api.application.slots import ShareOwner, Slots
 
 T = TypeVar("T")
 
 
 class Threads:
-    """A thread for each of some places: while they all wait, everything else is still answered."""
+    """A thread for each of some slots: while they all wait, everything else is still answered."""
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
+    def __init__(self, slots: Slots) -> None:
+        self._slots = slots
 
-    async def run(self, work: Callable[[], T], *holders: Holder) -> T:
+    async def run(self, work: Callable[[], T], *owners: ShareOwner) -> T:
         """What the work returns, done in one of the threads.
 
-        ServiceUnavailableError if none is free, ShareUsedUpError if a holder has its share of them.
+        ServiceUnavailableError if none is free, ShareUsedUpError if an owner has its share of them.
         """
-        with self._places.place(*holders):
-            # The places count them; without a limiter the work would take one of the threads that all else shares.
+        with self._slots.slot(*owners):
+            # The slots count them; without a limiter the work would take one of the threads that all else shares.
             return await to_thread.run_sync(work, limiter=CapacityLimiter(1))

@@ -23,7 +23,7 @@ AssetStatus = Literal["pending", "ready", "failed", "deleted"]
 
 
 class Content(Frozen):
-    """What is said of an asset's bytes: media type (RFC 6838), size in bytes, SHA-256 in lower-case hex."""
+    """The description of an asset's bytes: media type (RFC 6838), size in bytes, SHA-256 in lower-case hex."""
 
     content_type: Annotated[Text, Field(max_length=255)] | None = None
     size: Annotated[int, Field(strict=True, ge=0, lt=2**53), BeforeValidator(integral)] | None = None
@@ -31,7 +31,7 @@ class Content(Frozen):
 
 
 class AssetCreated(Event):
-    """An asset was recorded: what it is, what made it, and what it belongs to."""
+    """An asset was recorded, with its media, its origin and its scope."""
 
     TOPIC: ClassVar[str] = "asset.created"
 
@@ -54,7 +54,7 @@ class AssetCreated(Event):
 
 
 class AssetContentStored(Event):
-    """Bytes of the asset arrived, were verified and are in the store: its next content version."""
+    """Content of the asset was verified and stored, as its next content version."""
 
     TOPIC: ClassVar[str] = "asset.content_stored"
 
@@ -67,7 +67,7 @@ class AssetContentStored(Event):
 
 
 class AssetPurgeRequested(Event):
-    """It was decided that bytes of the asset go for good: because somebody asked, or their retention time is over."""
+    """A purge of the asset's content was decided, on request or because its retention time is over."""
 
     TOPIC: ClassVar[str] = "asset.purge_requested"
 
@@ -76,7 +76,7 @@ class AssetPurgeRequested(Event):
 
 
 class AssetContentPurged(Event):
-    """Bytes of the asset are gone from the store for good; what is recorded of them stays."""
+    """Content of the asset was removed from the store for good. Its record stays."""
 
     TOPIC: ClassVar[str] = "asset.content_purged"
 
@@ -84,7 +84,7 @@ class AssetContentPurged(Event):
 
 
 class AssetDescribed(Event):
-    """The words about an asset changed. `changed` names the fields that have a new value here, null included."""
+    """The name, description, tags or metadata of an asset changed. `changed` names the new values, null included."""
 
     TOPIC: ClassVar[str] = "asset.described"
 
@@ -97,7 +97,7 @@ class AssetDescribed(Event):
 
 
 class AssetLinked(Event):
-    """An asset was linked to something outside the ledger, often a message, after the fact."""
+    """An asset was linked to references, often to the message it appeared in."""
 
     TOPIC: ClassVar[str] = "asset.linked"
 
@@ -105,7 +105,7 @@ class AssetLinked(Event):
 
 
 class AssetUnlinked(Event):
-    """Links of an asset were taken away. The history keeps them."""
+    """Links of an asset were removed. The history keeps them."""
 
     TOPIC: ClassVar[str] = "asset.unlinked"
 
@@ -119,7 +119,7 @@ class AssetSoftDeleted(Event):
 
 
 class AssetRestored(Event):
-    """A hidden asset was brought back."""
+    """A deleted asset was restored."""
 
     TOPIC: ClassVar[str] = "asset.restored"
 
@@ -133,7 +133,7 @@ class AssetHeld(Event):
 
 
 class AssetHoldReleased(Event):
-    """A legal hold on an asset was lifted."""
+    """A legal hold on an asset was released."""
 
     TOPIC: ClassVar[str] = "asset.hold_released"
 

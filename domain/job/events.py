@@ -35,14 +35,14 @@ Amount = Annotated[
 
 
 class Cost(Frozen):
-    """What an attempt cost: an amount in units of an ISO 4217 currency, exact."""
+    """The cost of an attempt: an exact amount in units of an ISO 4217 currency."""
 
     amount: Amount
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
 
 class JobRequested(Event):
-    """Work was asked for. What was asked is the job's identity; asking again is the same job."""
+    """A job was requested. Its input is its identity: the same input is the same job."""
 
     TOPIC: ClassVar[str] = "job.requested"
 
@@ -62,7 +62,7 @@ class JobRequested(Event):
 
 
 class JobStarted(Event):
-    """A worker began an attempt."""
+    """A worker started an attempt."""
 
     TOPIC: ClassVar[str] = "job.started"
 
@@ -70,7 +70,7 @@ class JobStarted(Event):
 
 
 class JobSucceeded(Event):
-    """An attempt made its assets."""
+    """An attempt succeeded, with the assets that it made."""
 
     TOPIC: ClassVar[str] = "job.succeeded"
 
@@ -92,7 +92,7 @@ class JobFailed(Event):
 
 
 class JobCancelled(Event):
-    """The job was called off."""
+    """The job was cancelled."""
 
     TOPIC: ClassVar[str] = "job.cancelled"
 
@@ -104,7 +104,7 @@ RequeueCause = Literal["lease_lost", "requested"]
 
 
 class JobRequeued(Event):
-    """The next attempt may begin: the worker was lost, or the work was asked for again."""
+    """The job was queued again, at its next attempt: its worker was lost, or it was requested again."""
 
     TOPIC: ClassVar[str] = "job.requeued"
 

@@ -10,7 +10,7 @@ from domain.reference import Reference
 
 
 class TenantCreated(Event):
-    """A tenant was opened, and with it its log."""
+    """A tenant and its log were created."""
 
     TOPIC: ClassVar[str] = "tenant.created"
 
@@ -18,7 +18,7 @@ class TenantCreated(Event):
 
 
 class KeyIssued(Event):
-    """A key was issued; whoever holds it acts for the tenant as the named actor."""
+    """An API key of the tenant was issued to a holder."""
 
     TOPIC: ClassVar[str] = "tenant.key_issued"
 
@@ -27,7 +27,7 @@ class KeyIssued(Event):
 
 
 class KeyRevoked(Event):
-    """A key was revoked; it opens nothing any more."""
+    """An API key was revoked. It opens nothing any more."""
 
     TOPIC: ClassVar[str] = "tenant.key_revoked"
 
@@ -35,7 +35,7 @@ class KeyRevoked(Event):
 
 
 class PolicySet(Event):
-    """The tenant's policy took the place of the one before: references required, tags allowed, kinds closed."""
+    """The tenant's policy was replaced: required references, allowed tags, closed kinds."""
 
     TOPIC: ClassVar[str] = "tenant.policy_set"
 
@@ -45,7 +45,7 @@ class PolicySet(Event):
 
 
 class ReferenceDeclared(Event):
-    """Something outside the ledger was made known, with the scope that it belongs to if it belongs to one."""
+    """A reference was declared, with its scope if it has one."""
 
     TOPIC: ClassVar[str] = "reference.declared"
 

@@ -136,9 +136,9 @@ class DirectoryStore:
         """Forget a multipart upload and its parts; nothing happens if there is none."""
         self._staging.forget(checked_key(key), upload)
 
-    def sweep(self, older_than: datetime) -> None:
+    def remove_unfinished(self, older_than: datetime) -> None:
         """Remove half-written objects and uploads that were last changed before the time."""
-        self._staging.sweep(older_than)
+        self._staging.remove_unfinished(older_than)
 
     def _path(self, key: str) -> Path:
         return self._objects / checked_key(key)

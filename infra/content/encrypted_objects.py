@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from domain.errors import CorruptEntryError
 from infra.content.store import ContentStore
+from infra.encryption_keys.store import Keys
 from infra.event_log.mapper import NONCE_BYTES, nonce
-from infra.keys.store import Keys
 
 
 class SealedObjects:

@@ -80,7 +80,7 @@ class S3Store:
     def write(self, key: str, chunks: Iterable[bytes]) -> None:
         """Store all the chunks as one object, durable once this returns; nothing is there if a chunk cannot be had.
 
-        Holds two parts of 16 MiB in memory. What a process leaves behind that dies here, `sweep` removes.
+        Holds two parts of 16 MiB in memory. What a process leaves behind that dies here, `remove_unfinished` removes.
         """
         name, parts = self._name(key), _in_parts(chunks)
         first, second = next(parts), next(parts, None)
@@ -199,7 +199,7 @@ class S3Store:
         with suppress(ObjectNotFoundError), answering():
             self._multipart.abort(self._name(key), upload)
 
-    def sweep(self, older_than: datetime) -> None:
+    def remove_unfinished(self, older_than: datetime) -> None:
         """Forget multipart uploads of a ledger that were begun before the time, with their parts.
 
         Where the server does not list uploads, a warning is logged, once; then only a lifecycle rule of the bucket

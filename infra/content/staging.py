@@ -87,7 +87,7 @@ class StagingArea:
         with suppress(ObjectNotFoundError):
             self._discard(self._upload(key, upload))
 
-    def sweep(self, older_than: datetime) -> None:
+    def remove_unfinished(self, older_than: datetime) -> None:
         """Remove what has not been touched since before the time: it was left behind."""
         with answering():
             for path in self._folder.glob("*"):

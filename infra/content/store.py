@@ -135,6 +135,6 @@ class ContentStore(Protocol):
         """Forget a multipart upload and its parts; nothing happens if there is none."""
         ...
 
-    def sweep(self, older_than: datetime) -> None:
+    def remove_unfinished(self, older_than: datetime) -> None:
         """Remove what was begun before the time and never became an object, as far as the store can find it."""
         ...

@@ -1,6 +1,6 @@
 """Delivers a group to the database: again and again with the same bytes, until its outcome is known.
 
-After a lost connection the outcome is unknown: the same bytes are sent again, and those that are stored as sent count
+After a lost connection the COMMIT is in doubt: the same bytes are sent again, and those that are stored as sent count
 as appended. Another server gets nothing before its logs were compared with the known heads.
 """
 

@@ -27,7 +27,7 @@ from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
 from domain.errors import CorruptEntryError, EntryTooLargeError, UnknownTopicError
 from domain.event import Event, from_parts, to_parts
 from domain.text import storable
-from infra.keys.store import Keys
+from infra.encryption_keys.store import Keys
 
 MAX_ENTRY = 65_535
 NONCE_BYTES = 12

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Generic
 from uuid import UUID
 
+from infra.encryption_keys.store import Keys
 from infra.event_log.fold import Fold, S
 from infra.event_log.recorder import LogEntry, LogRecorder
 from infra.event_log.snapshots import EVERY, ROOM, Snapshot, unseal
-from infra.keys.store import Keys
 
 PAGE = 100
 """Entries of one originator that are read at once."""

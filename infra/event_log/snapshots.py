@@ -18,9 +18,9 @@ from cryptography.exceptions import InvalidTag
 
 from domain.errors import KeyUnavailableError
 from infra.after_fork import after_fork
+from infra.encryption_keys.store import Keys
 from infra.event_log.fold import Fold, S
 from infra.event_log.mapper import NONCE_BYTES, nonce
-from infra.keys.store import Keys
 from infra.supervision import SupervisedThread
 
 EVERY = 32

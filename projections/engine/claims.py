@@ -32,7 +32,9 @@ class Claim:
     decoded: list[Recorded] = field(default_factory=list)
     """Events that are to be folded next."""
     failed_position: int | None = None
+    """The position of a poison event, before which the tenant has stopped."""
     failure: str | None = None
+    """The reason why the tenant has stopped, or waits for a key."""
 
     @property
     def next(self) -> int:
@@ -43,11 +45,6 @@ class Claim:
         """Hold the tenant back until a later batch can read its events."""
         self.failure = str(error)
 
-    def fail(self, position: int, error: Exception) -> None:
-        """Stop the tenant before a poison event; nothing after it is folded until somebody retries."""
-        self.failed_position = position
-        self.failure = failure_text(error)
-
 
 class PositionRange(NamedTuple):
     """The entries of one tenant after one position up to another. Positions are dense, so their number is known."""
@@ -55,11 +52,6 @@ class PositionRange(NamedTuple):
     tenant_id: UUID
     after: int
     until: int
-
-
-def failure_text(error: Exception) -> str:
-    """The error as checkpoints keep it and `projections lag` shows it."""
-    return f"{type(error).__name__}: {error}".replace("\x00", "")[:1_000]
 
 
 def claim(
@@ -89,11 +81,3 @@ def advance(connection: Connection, projection: Projection[Any], claims: Iterabl
         columns["failures"].append(tenant.failure)
     if connection.execute(_SQL["advance"], version_of(projection) | columns).rowcount != len(columns["tenant_ids"]):
         raise ServiceUnavailableError("The read model was started over meanwhile.")
-
-
-def stop_tenant(
-    connection: Connection, projection: Projection[Any], tenant_id: UUID, position: int, failure: str
-) -> None:
-    """Stop the tenant before the event after its checkpoint, if that is still at the position."""
-    place = {"tenant_id": tenant_id, "position": position, "failure": failure}
-    connection.execute(_SQL["stop_tenant"], version_of(projection) | place)

@@ -12,7 +12,3 @@ UPDATE read_models.progress AS p
   FROM unnest(%(tenant_ids)s::uuid[], %(positions)s::bigint[], %(failed)s::bigint[], %(failures)s::text[])
        AS n (tenant_id, position, failed_position, failure)
  WHERE p.projection = %(projection)s AND p.version = %(version)s AND p.tenant_id = n.tenant_id
-
--- stop_tenant: stop one tenant before the event after its checkpoint
-UPDATE read_models.progress SET failed_position = position + 1, failure = %(failure)s
- WHERE projection = %(projection)s AND version = %(version)s AND tenant_id = %(tenant_id)s AND position = %(position)s

@@ -2,19 +2,21 @@
 
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
-from functools import lru_cache
-from typing import Any, cast
+from functools import lru_cache, partial
+from typing import Any
 from uuid import UUID
 
 from infra.connections import Connection
 from infra.database import Database
 from infra.event_log.mapper import SealingMapper
-from projections.engine.claims import Claim, PositionRange, advance, claim, failure_text, position_ranges, stop_tenant
+from projections.engine.batch_fold import fold_chunks
+from projections.engine.claims import PositionRange, advance, claim, position_ranges
 from projections.engine.event_reader import Chunk, chunks, read_ahead, small_reads, streamed_reads
-from projections.engine.folder import fold_chunks
 from projections.engine.gc_pause import gc_paused
+from projections.engine.poison_events import PoisonBatchError, isolate, refused_rows
+from projections.engine.progress import Progress
 from projections.engine.read_model_tables import ReadModelTables
-from projections.engine.row_buffer import RowBuffer, RowsRefusedError
+from projections.engine.row_buffer import RowBuffer
 from projections.projection import Projection
 
 FOLLOW_BATCH = 500
@@ -26,15 +28,7 @@ STAGES = ("claimed", "read", "loaded", "folded", "written", "advanced", "committ
 """The stages of a batch, in order; reading, loading and folding may repeat."""
 
 
-class _PoisonBatchError(Exception):
-    """A batch with a row that can never be written: its tenants with their checkpoints, and the reason."""
-
-    def __init__(self, checkpoints: dict[UUID, int], reason: str) -> None:
-        super().__init__(reason)
-        self.checkpoints = checkpoints
-
-
-class Engine(ReadModelTables):
+class Engine:
     """Keeps projections up to date with every tenant's log. Any number may work at once, in any processes."""
 
     def __init__(
@@ -44,7 +38,12 @@ class Engine(ReadModelTables):
         projections: Iterable[Projection[Any]],
         on_stage: Callable[[str], None] = lambda _stage: None,
     ) -> None:
-        super().__init__(database, projections)
+        self._database = database
+        self.projections = tuple(projections)
+        self.progress = Progress(database, self.projections)
+        """The checkpoints of the projections."""
+        self.tables = ReadModelTables(database, self.progress)
+        """The tables that the projections fill."""
         self._decode = mapper.read
         self._decode_once = lru_cache(DECODED_EVENTS_KEPT)(mapper.read)
         self._on_stage = on_stage
@@ -63,8 +62,11 @@ class Engine(ReadModelTables):
         """
         try:
             return self._fold_batch(projection, limit, waiting=waiting, only=only)
-        except _PoisonBatchError as poison:
-            return sum(self._isolate(projection, tenant_id, limit) for tenant_id in poison.checkpoints)
+        except PoisonBatchError as poison:
+            folds = {
+                tenant_id: partial(self._fold_batch, projection, only=tenant_id) for tenant_id in poison.checkpoints
+            }
+            return sum(isolate(self._database, projection, tenant_id, limit, fold) for tenant_id, fold in folds.items())
 
     def _fold_batch(
         self, projection: Projection[Any], limit: int, *, waiting: bool = True, only: UUID | None = None
@@ -78,7 +80,8 @@ class Engine(ReadModelTables):
             with closing(self._read(connection, position_ranges(claims.values(), limit))) as read:
                 decode = self._decode_once if limit <= FOLLOW_BATCH else self._decode
                 fold_chunks(projection, decode, claims, read, rows, self._on_stage)
-            _write(rows, claims.values())
+            with refused_rows(claims.values()):
+                rows.write()
             self._on_stage("written")
             advance(connection, projection, claims.values())
             self._on_stage("advanced")
@@ -95,30 +98,3 @@ class Engine(ReadModelTables):
     def _streamed(self, ranges: list[PositionRange]) -> Generator[Chunk]:
         with self._database.connection() as connection:
             yield from chunks(streamed_reads(connection), ranges)
-
-    def _isolate(self, projection: Projection[Any], tenant_id: UUID, limit: int) -> int:
-        """Fold one tenant's events in ever smaller batches, until the poison event stands alone."""
-        folded, size = 0, limit
-        while folded < limit:
-            try:
-                count = self._fold_batch(projection, size, only=tenant_id)
-            except _PoisonBatchError as poison:
-                if size == 1:
-                    with self._database.connection() as connection:
-                        checkpoint = poison.checkpoints[tenant_id]
-                        stop_tenant(connection, projection, tenant_id, checkpoint, str(poison))
-                    break
-                size = (size + 1) // 2
-            else:
-                folded += count
-                if not count:
-                    break
-        return folded
-
-
-def _write(rows: RowBuffer, claims: Iterable[Claim]) -> None:
-    try:
-        rows.write()
-    except RowsRefusedError as error:
-        checkpoints = {tenant.tenant_id: tenant.position for tenant in claims}
-        raise _PoisonBatchError(checkpoints, failure_text(cast(Exception, error.__cause__))) from error

@@ -89,17 +89,17 @@ class Follower:
 
     def _round(self) -> int:
         """Fold one batch of each projection; returns the number of events folded."""
-        activity, now = self._engine.activity(), time.monotonic()
+        activity, now = self._engine.progress.activity(), time.monotonic()
         waiting = now >= self._next_key_retry
         if activity == self._idle and not (activity.waiting and waiting) and now < self._next_full_check:
             return 0
         if waiting:
             self._next_key_retry = now + KEY_RETRY_INTERVAL
         self._next_full_check = now + FULL_CHECK_INTERVAL
-        pending = self._engine.pending(waiting=waiting)
+        pending = self._engine.progress.pending(waiting=waiting)
         if any(work.unenrolled for work in pending):
-            self._engine.enrol()
-            pending = self._engine.pending(waiting=waiting)
+            self._engine.progress.enrol()
+            pending = self._engine.progress.pending(waiting=waiting)
         self._idle = None if any(work.events or work.unenrolled or work.rebuilding for work in pending) else activity
         return sum(self._do(work, waiting=waiting) for work in pending)
 
@@ -109,5 +109,5 @@ class Follower:
         folded = self._engine.step(work.projection, limit, waiting=waiting) if work.events else 0
         if work.rebuilding and folded < limit:
             self.thread.beat(within=OWNER.answer)
-            self._engine.finish(work.projection)
+            self._engine.tables.finish(work.projection)
         return folded

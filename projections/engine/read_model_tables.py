@@ -5,6 +5,7 @@ from typing import Any, LiteralString
 
 from domain.errors import ServiceUnavailableError
 from infra.connections import OWNER, Connection
+from infra.database import Database
 from infra.sql import literal, load_statements
 from projections import sql_composition
 from projections.engine.progress import Progress, version_of
@@ -17,8 +18,12 @@ NEARLY_DONE = 5_000
 """A rebuild may end once fewer events than this are left to fold: those are followed."""
 
 
-class ReadModelTables(Progress):
+class ReadModelTables:
     """The tables of some projections, and their rebuilds."""
+
+    def __init__(self, database: Database, progress: Progress) -> None:
+        self._database = database
+        self._progress = progress
 
     def install(self) -> None:
         """Create the tables that do not exist. Where events exist already, the read model is rebuilt."""
@@ -75,19 +80,19 @@ class ReadModelTables(Progress):
         return finished
 
     def _missing(self, connection: Connection) -> list[Projection[Any]]:
-        names = {"tables": [p.table.name for p in self.projections]}
+        names = {"tables": [p.table.name for p in self._progress.projections]}
         present = {name for (name,) in connection.execute(_SQL["tables_present"], names).fetchall()}
-        return [p for p in self.projections if p.table.name not in present]
+        return [p for p in self._progress.projections if p.table.name not in present]
 
     def _finish(self, projection: Projection[Any]) -> bool:
         version = version_of(projection)
-        if self.backlog(projection) > NEARLY_DONE:
+        if self._progress.backlog(projection) > NEARLY_DONE:
             return False
         with self._database.transaction() as connection:
             if connection.execute(_SQL["claim_rebuild"], version).fetchone() is None:
                 return False
             connection.execute(_SQL["lock_progress_rows"], version)
-            if self.backlog(projection) > NEARLY_DONE:
+            if self._progress.backlog(projection) > NEARLY_DONE:
                 return False
             connection.execute(_SQL["index_build_settings"])
             with refusals(), connection.patient(OWNER.answer):

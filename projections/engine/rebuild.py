@@ -24,20 +24,20 @@ class ProjectionStoppedError(LedgerError):
 def rebuild(
     engine: Engine,
     projection: Projection[Any],
-    progress: Callable[[int, int], None] = lambda _done, _total: None,
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     *,
     restart: bool = False,
 ) -> int:
     """Fold every log into a new table of the read model; returns the number of events in it.
 
-    A rebuild that was killed is resumed, unless `restart`. Calls `progress` with the number of events folded and their
-    total, first before any is folded. Other processes may help. Raises ProjectionStoppedError at the end if an event
-    could not be folded.
+    A rebuild that was killed is resumed, unless `restart`. Calls `on_progress` with the number of events folded and
+    their total, first before any is folded. Other processes may help. Raises ProjectionStoppedError at the end if an
+    event could not be folded.
     """
-    if restart or not engine.rebuilding(projection):
-        engine.reset(projection)
+    if restart or not engine.tables.rebuilding(projection):
+        engine.tables.reset(projection)
     with gc_paused():
-        folded = _carry_on(engine, projection, progress)
+        folded = _carry_on(engine, projection, on_progress)
     _check(engine, projection)
     return folded
 
@@ -48,27 +48,27 @@ def fold_until(
     tenant_id: UUID,
     projections: Sequence[Projection[Any]],
     head: int,
-    progress: Callable[[int, int], None] = lambda _done, _total: None,
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> None:
     """Fold one tenant's log up to the position `head` into all the projections, unless another process is faster.
 
-    Calls `progress` with the number of events folded and their total. Raises ProjectionStoppedError.
+    Calls `on_progress` with the number of events folded and their total. Raises ProjectionStoppedError.
     """
-    engine.enrol()
+    engine.progress.enrol()
     for number, projection in enumerate(projections):
         while (position := reached(database, tenant_id, [projection])) < head:
-            progress(number * head + position, len(projections) * head)
+            on_progress(number * head + position, len(projections) * head)
             if not engine.step(projection, HELPING_BATCH, only=tenant_id):
                 _check(engine, projection, tenant_id)
                 time.sleep(PAUSE_FOR_OTHERS)
 
 
-def _carry_on(engine: Engine, projection: Projection[Any], progress: Callable[[int, int], None]) -> int:
+def _carry_on(engine: Engine, projection: Projection[Any], on_progress: Callable[[int, int], None]) -> int:
     """Fold to the end of the logs as it was when the read model had its indexes; returns the number of events."""
 
     def report() -> int:
-        totals = engine.totals(projection)
-        progress(totals.folded, totals.recorded)
+        totals = engine.progress.totals(projection)
+        on_progress(totals.folded, totals.recorded)
         return totals.folded
 
     report()
@@ -78,16 +78,16 @@ def _carry_on(engine: Engine, projection: Projection[Any], progress: Callable[[i
         folded = report()
         if goal is not None and folded >= goal:
             return folded
-        if goal is None and (engine.finish(projection) or not engine.rebuilding(projection)):
-            goal = engine.totals(projection).folded + engine.backlog(projection)
-        if goal is not None and not engine.backlog(projection):
+        if goal is None and (engine.tables.finish(projection) or not engine.tables.rebuilding(projection)):
+            goal = engine.progress.totals(projection).folded + engine.progress.backlog(projection)
+        if goal is not None and not engine.progress.backlog(projection):
             return report()  # others may have folded the rest
         if not count:
             time.sleep(PAUSE_FOR_OTHERS)
 
 
 def _check(engine: Engine, projection: Projection[Any], only: UUID | None = None) -> None:
-    for failed in engine.failures():
+    for failed in engine.progress.failures():
         if failed.projection == projection.name and only in (None, failed.tenant_id):
             raise ProjectionStoppedError(
                 f"{failed.projection} stopped at position {failed.position + 1} of tenant {failed.tenant_id}: "

@@ -30,7 +30,7 @@ def fold(plan: Plan, dies_at: str | None, passes: int) -> None:
 
     stopped = until_told()
     with reaching(plan, stopped) as services:
-        follower = Follower(Engine(services.projector, SealingMapper(services.keys), chosen(plan), on_stage))
+        follower = Follower(Engine(services.projector, SealingMapper(services.encryption_keys), chosen(plan), on_stage))
         signal.signal(signal.SIGTERM, lambda *_: follower.stop())
         if not stopped.is_set():
             follower.run()

@@ -90,8 +90,8 @@ def left(services: Services, projections: list[Projection[Any]]) -> Iterator[int
     before, deadline = None, 0.0
     names = {projection.name for projection in projections}
     while True:
-        lags = [lag for lag in services.engine.lag() if lag.projection in names]
-        if failures := [failure for failure in services.engine.failures() if failure.projection in names]:
+        lags = [lag for lag in services.engine.progress.lag() if lag.projection in names]
+        if failures := [failure for failure in services.engine.progress.failures() if failure.projection in names]:
             raise AssertionError(f"stopped: {failures}")
         behind = sum(lag.behind for lag in lags)
         if lags and not behind:

@@ -56,10 +56,10 @@ def test_a_key_is_issued_once_and_printed(
 ) -> None:
     cutter.cut_commit(KEYS, when)
     token = done(cutter, through, "key", "issue", "acme", "--holder", "worker:ann")
-    caller = quiet.tenants.caller(token)
+    caller = quiet.api_keys.caller(token)
     assert caller is not None
     assert (caller.tenant_id, caller.authenticated.holder.id) == (acme, "ann")
-    assert len(quiet.tenants.list_keys(acme)) == 1
+    assert len(quiet.api_keys.keys_of(acme)) == 1
 
 
 @losing
@@ -79,7 +79,7 @@ def test_a_key_is_revoked_and_a_policy_is_set_once(
     policy = tmp_path / "policy.json"
     policy.write_text('{"closed_kinds": ["world"]}')
     done(cutter, through, "key", "issue", "acme")
-    ((key_id, *_),) = quiet.tenants.list_keys(acme)
+    ((key_id, *_),) = quiet.api_keys.keys_of(acme)
     cutter.cut_commit(KEYS, when)
     assert "revoked" in done(cutter, through, "key", "revoke", "acme", str(key_id))
     cutter.cut_commit(POLICIES, when)
@@ -96,7 +96,7 @@ def test_a_key_of_which_nobody_knows_whether_it_was_issued_is_named_and_can_be_r
     cutter.admit()
     assert (ended.returncode, ended.stdout) == (OUTCOME_UNKNOWN, "")
     assert ended.stderr.splitlines()[-1].startswith("error: ")
-    ((key_id, *_),) = quiet.tenants.list_keys(acme)
+    ((key_id, *_),) = quiet.api_keys.keys_of(acme)
     remedy = re.findall(r"asset-ledger (key revoke \S+ \S+)`", ended.stderr)
     assert remedy == [f"key revoke {acme} {key_id}"]
     assert f"revoked {key_id}" in done(cutter, through, *remedy[0].split())
@@ -110,6 +110,6 @@ def test_a_key_that_cannot_be_printed_is_named_and_can_be_revoked(
             [PROGRAM, "key", "issue", "acme"], env=through, stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
     assert ended.returncode == 1
-    ((key_id, *_),) = quiet.tenants.list_keys(acme)
+    ((key_id, *_),) = quiet.api_keys.keys_of(acme)
     assert f"key revoke {acme} {key_id}" in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -59,7 +59,7 @@ def seconds_to_stop(served: ServedProcess) -> float:
 @pytest.fixture
 def key(settings: Settings, databases: Databases) -> str:
     with connected(settings.model_copy(update={"follow": False}), databases) as services:
-        return services.tenants.issue_key(context(), new_tenant(services), Actor(id="ann", type="user"))
+        return services.api_keys.issue(context(), new_tenant(services), Actor(id="ann", type="user"))
 
 
 def test_a_service_whose_store_is_frozen_ends_in_time(

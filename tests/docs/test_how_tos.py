@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from api.composition import Services
-from api.workers.lease_reaper import LeaseReaper
+from api.workers.lease_watch import LeaseWatch
 from tests.conftest import Client
 from tests.docs.conftest import script
 from tests.docs.executing import DOCS, blocks, follow, run
@@ -22,7 +22,7 @@ def test_work_runs_through_jobs_as_shown(
     (tmp_path / "worker.py").write_text(worker)
     script(tmp_path / ".venv" / "bin" / "python", f'"{sys.executable}"')
 
-    with LeaseReaper(services):
+    with LeaseWatch(services):
         follow(JOBS, shell, tmp_path)
 
     assert [line.split()[1] for line in (tmp_path / "worker.log").read_text().splitlines()] == ["succeeded", "failed"]

@@ -30,7 +30,7 @@ def main(
     """Send random requests; ends with 1 if an answer is a fault or undocumented, or a right request is refused."""
     with prepared() as ground, ground.ledger() as (services, servers), ground.folder() as folder:
         tenant_id = services.tenants.create(context(), "fuzzed")
-        key = services.tenants.issue_key(context(), tenant_id, Actor(id="fuzz", type="user"))
+        key = services.api_keys.issue(context(), tenant_id, Actor(id="fuzz", type="user"))
         settings = environment(servers) | {"ASSET_LEDGER_DATA": str(folder)}
         with ground.server("benchmarks.serve", "serve", "--port", "0", environment=settings) as server:
             url = "http://{}:{}".format(*server.address)

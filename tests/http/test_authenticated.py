@@ -27,7 +27,7 @@ Json = dict[str, Any]
 def key_of(services: Services, client: Client, holder: str) -> Json:
     """The key of a holder as events tell of it."""
     ((key_id, type_),) = [
-        (key_id, type_) for key_id, type_, id_, *_ in services.tenants.list_keys(client.tenant_id) if id_ == holder
+        (key_id, type_) for key_id, type_, id_, *_ in services.api_keys.keys_of(client.tenant_id) if id_ == holder
     ]
     return {"key": str(key_id), "holder": {"id": holder, "type": type_}}
 
@@ -100,9 +100,9 @@ def test_another_name_is_nobody_s(client: Client, actor: str) -> None:
 def test_no_key_is_issued_to_the_ledger(services: Services, tenant: Any, actor: str) -> None:
     head = services.log.of(tenant).head()
     with pytest.raises(ReservedActorError):
-        services.tenants.issue_key(context(), tenant, Actor(type="system", id=actor.partition(":")[2]))
+        services.api_keys.issue(context(), tenant, Actor(type="system", id=actor.partition(":")[2]))
     assert services.log.of(tenant).head() == head
-    assert services.tenants.list_keys(tenant) == []
+    assert services.api_keys.keys_of(tenant) == []
 
 
 @pytest.fixture

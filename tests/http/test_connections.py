@@ -51,7 +51,7 @@ def ground(cluster: EmbeddedCluster, template: Databases, settings: Settings) ->
     """Where the servers of this module stand."""
     with cloned(cluster, template) as databases:
         with connected(settings.model_copy(update={"follow": False}), databases) as services:
-            key = services.tenants.issue_key(context(), new_tenant(services), Actor(id="ann", type="user"))
+            key = services.api_keys.issue(context(), new_tenant(services), Actor(id="ann", type="user"))
         yield Ground(key, environment_of(settings, databases))
 
 
@@ -303,7 +303,7 @@ def test_what_is_no_request_is_refused_and_the_connection_closed(services: Servi
 @pytest.mark.parametrize("rest", [b"\x16\x03\x01\r\n", b"GET / HTTP/1.1\r\n\r\n"], ids=["no request", "no host"])
 def test_what_is_wrong_after_a_request_is_no_answer_to_it(services: Services, rest: bytes) -> None:
     tenant_id = new_tenant(services)
-    key = services.tenants.issue_key(context(), tenant_id, Actor(id="ann", type="user"))
+    key = services.api_keys.issue(context(), tenant_id, Actor(id="ann", type="user"))
     body = b'{"media":{"media_kind":"image"}}'
     head = f"POST /v1/assets HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Length: {len(body)}\r\n"
     asked = head.encode() + b"Content-Type: application/json\r\n\r\n" + body

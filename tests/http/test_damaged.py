@@ -28,7 +28,7 @@ class Damaged:
 
     def _client(self, url: str) -> Client:
         tenant = new_tenant(self.services)
-        key = self.services.tenants.issue_key(context(), tenant, Actor(id="ann", type="user"))
+        key = self.services.api_keys.issue(context(), tenant, Actor(id="ann", type="user"))
         http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30)
         return Client(http, tenant, self.services.log.of(tenant).head)
 
@@ -40,7 +40,7 @@ class Damaged:
 
     def folded(self) -> None:
         """Let every projection fold what it can."""
-        self.services.engine.enrol()
+        self.services.engine.progress.enrol()
         for projection in self.services.engine.projections:
             while self.services.engine.step(projection):
                 pass
@@ -133,7 +133,7 @@ def test_a_missing_position_is_told_by_the_feed_and_stops_the_projections(damage
         f"Position {gone} of the log of tenant {damaged.a.tenant_id} is missing"
         in (problem(damaged.a.http.get("/v1/events"), 502, "corrupt-entry")["detail"])
     )
-    failures = damaged.services.engine.failures()
+    failures = damaged.services.engine.progress.failures()
     assert {(name, tenant, position + 1) for name, _, tenant, position, _ in failures} == {
         (projection.name, damaged.a.tenant_id, gone) for projection in damaged.services.engine.projections
     }

@@ -70,7 +70,7 @@ def statuses(url: str) -> tuple[str, str, str]:
 
 
 def key(services: Services, tenant_id: UUID) -> dict[str, str]:
-    token = services.tenants.issue_key(context(), tenant_id, Actor(id="ann", type="user"))
+    token = services.api_keys.issue(context(), tenant_id, Actor(id="ann", type="user"))
     return {"Authorization": f"Bearer {token}"}
 
 
@@ -80,7 +80,7 @@ def test_a_damaged_entry_of_one_tenant_is_told_without_its_name_and_keeps_nobody
     sick, other = new_tenant(quiet), new_tenant(quiet)
     own, others = key(quiet, sick), key(quiet, other)
     quiet.writer.append(an_append(sick))
-    quiet.engine.enrol()
+    quiet.engine.progress.enrol()
     while quiet.engine.step(ASSETS):
         pass
     eventually(lambda: states(url)["health"]["failures"] != [])
@@ -98,7 +98,7 @@ def frozen(databases: Databases, settings: Settings) -> Iterator[tuple[Services,
     with tempfile.TemporaryDirectory() as directory, Cutter(databases.service, Path(directory)) as cutter:
         through = Databases(*(cutter.through(str(url)) for url in vars(databases).values()))
         with connected(settings, through) as ledger:
-            for database in (ledger.database, ledger.keys._database):
+            for database in (ledger.database, ledger.encryption_keys._database):
                 database._bounds = HASTY
                 database._pool.drain()  # those there are wait longer
             yield ledger, cutter

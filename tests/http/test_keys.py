@@ -67,9 +67,9 @@ def test_a_revoked_key_opens_nothing_any_more(clients: Clients, services: Servic
     ann = clients()
     bob = clients(ann.tenant_id, "bob")
     asset = bob.create(message_id="m1")
-    key_id = services.tenants.list_keys(ann.tenant_id)[1][0]
+    key_id = services.api_keys.keys_of(ann.tenant_id)[1][0]
 
-    services.tenants.revoke_key(context(), ann.tenant_id, key_id)
+    services.api_keys.revoke(context(), ann.tenant_id, key_id)
 
     with nothing_written(ann):
         refused_everywhere(url, dict(bob.http.headers), asset["id"])

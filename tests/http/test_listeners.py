@@ -73,7 +73,7 @@ def test_a_stream_ends_when_its_key_is_revoked(client: Client, services: Service
         streaming(caller) as blocks,
     ):
         assert next(blocks)
-        services.tenants.revoke_key(context(), client.tenant_id, UUID(key_id))
+        services.api_keys.revoke(context(), client.tenant_id, UUID(key_id))
         assert next_events(blocks, 100)[-1]["type"] == "tenant.key_revoked"
     assert client.get("/v1/events").status_code == 401
 
@@ -98,7 +98,7 @@ def cut_connections(services: Services, cluster: EmbeddedCluster) -> None:
 
 def test_a_stream_outlives_lost_connections_to_the_database(quiet: Services, cluster: EmbeddedCluster) -> None:
     tenant = new_tenant(quiet)
-    key = quiet.tenants.issue_key(context(), tenant, Actor(id="ann", type="user"))
+    key = quiet.api_keys.issue(context(), tenant, Actor(id="ann", type="user"))
     with (
         served(quiet, Listeners()) as url,
         httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as http,
@@ -108,7 +108,7 @@ def test_a_stream_outlives_lost_connections_to_the_database(quiet: Services, clu
         for _ in range(3):
             cut_connections(quiet, cluster)
         quiet.database._pool.check()
-        quiet.tenants.issue_key(context(), tenant, Actor(id="ben", type="user"))
+        quiet.api_keys.issue(context(), tenant, Actor(id="ben", type="user"))
         assert [event["data"]["holder"]["id"] for event in next_events(blocks, 1)] == ["ben"]
 
 

@@ -42,7 +42,7 @@ def served(
     """The service, which has answered a request of each size."""
     with cloned(cluster, template) as databases:
         with connected(settings.model_copy(update={"follow": False}), databases) as services:
-            key = services.tenants.issue_key(context(), new_tenant(services), Actor(id="ann", type="user"))
+            key = services.api_keys.issue(context(), new_tenant(services), Actor(id="ann", type="user"))
         log = tmp_path_factory.mktemp("memory") / "log"
         with serve(environment_of(settings, databases), log) as process:
             for body in (b"{}", b" " * MAX_BODY):

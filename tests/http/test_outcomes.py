@@ -80,7 +80,7 @@ class Behind:
     @property
     def databases(self) -> tuple[Database, ...]:
         """Those that the served ledger reaches by the proxy."""
-        keys, writer = self.served.keys, self.served.writer
+        keys, writer = self.served.encryption_keys, self.served.writer
         subjects = keys._subjects
         assert subjects is not None
         return self.served.database, keys._database, subjects._database, writer._delivery._database
@@ -90,8 +90,8 @@ class Behind:
         """A client, for the request of this name, of a tenant of its own."""
         tenant_id = new_tenant(self.direct)
         if name not in NEW_SUBJECTS:
-            self.direct.keys.sealing(tenant_id, None)
-        key = self.direct.tenants.issue_key(context(), tenant_id, Actor(id="ann", type="user"))
+            self.direct.encryption_keys.sealing(tenant_id, None)
+        key = self.direct.api_keys.issue(context(), tenant_id, Actor(id="ann", type="user"))
         headers = {"Authorization": f"Bearer {key}"}
         with httpx.Client(base_url=self.url, headers=headers, timeout=60, verify=TLS) as http:
             yield Client(http, tenant_id, self.direct.log.of(tenant_id).head)

@@ -35,7 +35,7 @@ LISTS = {
 def quiet_client(quiet: Services) -> Iterator[Client]:
     """A client of a ledger whose read models move only when the test moves them."""
     tenant = new_tenant(quiet)
-    key = quiet.tenants.issue_key(context(), tenant, Actor(id="ann", type="user"))
+    key = quiet.api_keys.issue(context(), tenant, Actor(id="ann", type="user"))
     with (
         serving(create_app(lambda: nullcontext(quiet)), listening("127.0.0.1", 0)) as url,
         httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as http,
@@ -50,7 +50,7 @@ def test_a_list_names_the_read_models_that_are_being_made_anew(
     quiet_client.create()
     assert HEADER not in quiet_client.call("GET", path).headers
     for projection in LISTS[path]:
-        quiet.engine.reset(projection)
+        quiet.engine.tables.reset(projection)
         answer = quiet_client.call("GET", path)
         assert (answer.status_code, answer.headers[HEADER]) == (200, projection.name)
         rebuild(quiet.engine, projection)
@@ -60,7 +60,7 @@ def test_a_list_names_the_read_models_that_are_being_made_anew(
 @pytest.mark.parametrize("projection", [ASSETS, ASSET_REFERENCES, CONTENTS], ids=lambda p: p.name)
 def test_a_purge_is_refused_meanwhile(quiet: Services, quiet_client: Client, projection: Projection[object]) -> None:
     asset = quiet_client.create(references=["client:c1"])
-    quiet.engine.reset(projection)
+    quiet.engine.tables.reset(projection)
     for dry_run in (True, False):
         refused = quiet_client.http.post("/v1/assets/purge", params={"ref": "client:c1", "dry_run": dry_run})
         assert (refused.status_code, refused.json()["type"].rpartition(":")[2]) == (503, "read-model-rebuilding")
@@ -71,9 +71,9 @@ def test_a_purge_is_refused_meanwhile(quiet: Services, quiet_client: Client, pro
 def test_a_zip_of_what_a_filter_finds_is_refused_meanwhile(quiet: Services, quiet_client: Client) -> None:
     asset = quiet_client.call("POST", "/v1/assets/upload", files={"file": ("a.txt", b"a")}).json()
     for projection in (ASSETS, ASSET_REFERENCES):
-        quiet.engine.reset(projection)
+        quiet.engine.tables.reset(projection)
         refused = quiet_client.http.get("/v1/assets/zip", params={"status": "ready"})
         assert (refused.status_code, refused.json()["type"].rpartition(":")[2]) == (503, "read-model-rebuilding")
         rebuild(quiet.engine, projection)
-    quiet.engine.reset(ASSETS)
+    quiet.engine.tables.reset(ASSETS)
     assert quiet_client.get("/v1/assets/zip", id=asset["id"]).status_code == 200

@@ -9,7 +9,7 @@ from contextlib import ExitStack, closing, nullcontext
 import httpx
 import pytest
 
-from api.application.places import Holder, Places
+from api.application.slots import ShareOwner, Slots
 from api.composition import Services
 from api.http import conditions
 from api.http.app import MOST_OF_A_URL, MOST_WAITING, create_app
@@ -22,25 +22,25 @@ from tests.http.content_requests import with_content
 from tests.http.raw_connections import SOON, opened
 from tests.http.streams import elsewhere, everything, served
 
-KEY, TENANT = Holder("key", 1), Holder("tenant", 1)
+KEY, TENANT = ShareOwner("key", 1), ShareOwner("tenant", 1)
 
 
 def test_a_key_has_a_quarter_a_tenant_half_and_all_together_have_all() -> None:
-    places = Places(8, "try")
+    slots = Slots(8, "try")
     with ExitStack() as stack:
-        stack.enter_context(places.place(TENANT, KEY, size=2))
+        stack.enter_context(slots.slot(TENANT, KEY, size=2))
         with pytest.raises(ShareUsedUpError, match="key"):
-            stack.enter_context(places.place(TENANT, KEY))
-        stack.enter_context(places.place(TENANT, Holder("key", 2), size=2))
+            stack.enter_context(slots.slot(TENANT, KEY))
+        stack.enter_context(slots.slot(TENANT, ShareOwner("key", 2), size=2))
         with pytest.raises(ShareUsedUpError, match="tenant"):
-            stack.enter_context(places.place(TENANT, Holder("key", 3)))
-        for key in (Holder("key", 4), Holder("key", 5)):
-            stack.enter_context(places.place(Holder("tenant", 2), key, size=2))
+            stack.enter_context(slots.slot(TENANT, ShareOwner("key", 3)))
+        for key in (ShareOwner("key", 4), ShareOwner("key", 5)):
+            stack.enter_context(slots.slot(ShareOwner("tenant", 2), key, size=2))
         with pytest.raises(ServiceUnavailableError):
-            stack.enter_context(places.place(Holder("tenant", 3)))
-    assert places.present == 0
-    with places.place(TENANT, KEY, size=2):
-        assert places.present == 2
+            stack.enter_context(slots.slot(ShareOwner("tenant", 3)))
+    assert slots.present == 0
+    with slots.slot(TENANT, KEY, size=2):
+        assert slots.present == 2
 
 
 @pytest.fixture

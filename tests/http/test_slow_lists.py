@@ -16,7 +16,7 @@ from api.http.server import listening, serving
 from domain.errors import ListsBusyError
 from domain.event import Actor
 from infra.databases import Databases
-from infra.list_places import ListPlaces
+from infra.list_slots import ListSlots
 from infra.settings import Settings
 from projections.catalogue import CATALOGUE
 from tests.conftest import Client, context, new_tenant
@@ -30,7 +30,7 @@ def ledger(databases: Databases, settings: Settings, **changed: Any) -> Iterator
     """A served ledger whose read models hold one asset, and a client of it."""
     with connected(settings.model_copy(update={"follow": False, **changed}), databases) as services:
         tenant = new_tenant(services)
-        key = services.tenants.issue_key(context(), tenant, Actor(id="ann", type="user"))
+        key = services.api_keys.issue(context(), tenant, Actor(id="ann", type="user"))
         with (
             serving(create_app(lambda: nullcontext(services)), listening("127.0.0.1", 0)) as url,
             httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as http,
@@ -85,15 +85,15 @@ def test_slow_lists_leave_half_of_the_connections_to_everything_else(databases: 
 
 
 def test_one_tenants_lists_leave_places_to_other_tenants(quiet: Services) -> None:
-    places, busy, other = ListPlaces(16), new_tenant(quiet), new_tenant(quiet)
+    slots, busy, other = ListSlots(16), new_tenant(quiet), new_tenant(quiet)
     with ExitStack() as full:
-        for _ in range(places.most_of_tenant):
-            full.enter_context(places.place(busy))
-        with pytest.raises(ListsBusyError), places.place(busy):
+        for _ in range(slots.most_of_tenant):
+            full.enter_context(slots.slot(busy))
+        with pytest.raises(ListsBusyError), slots.slot(busy):
             pass
-        with places.place(other), places.place(other), pytest.raises(ListsBusyError), places.place(other):
+        with slots.slot(other), slots.slot(other), pytest.raises(ListsBusyError), slots.slot(other):
             pass
-    with places.place(busy):
+    with slots.slot(busy):
         pass
 
 

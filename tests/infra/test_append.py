@@ -225,7 +225,7 @@ def test_even_the_owner_cannot_change_or_remove_an_event(quiet: Services, databa
 def test_a_session_sees_only_the_tenant_it_has_named(quiet: Services, databases: Databases, table: str) -> None:
     mine, other = (quiet.tenants.create(context(), name) for name in ("mine", "other"))
     for tenant in (mine, other):
-        quiet.tenants.issue_key(context(), tenant, context().actor)
+        quiet.api_keys.issue(context(), tenant, context().actor)
     count = f"SELECT DISTINCT tenant_id FROM ledger.{table}"  # noqa: S608 - a name of the test's own
     with psycopg.connect(databases.service) as connection:
         assert connection.execute(count.encode()).fetchall() == []

@@ -14,9 +14,9 @@ from api.composition import Services
 from domain.errors import KeyUnavailableError
 from domain.reference import Reference
 from infra.databases import Databases
+from infra.encryption_keys.known_keys import KnownKeys
 from infra.event_log.replay import PAGE
 from infra.event_log.snapshots import EVERY, SnapshotWriter, seal, unseal
-from infra.keys.known import KnownKeys
 from projections.states import ASSET
 from tests.conftest import new_tenant
 from tests.infra.embedding import eventually
@@ -74,7 +74,7 @@ def test_a_snapshot_of_another_log_with_the_same_revisions_is_ignored(session: S
     described = replace(state, row=state.row._replace(description="there only"))
     elsewhere = snapshot._replace(state=ASSET.dump(described))
     for entry, believed in ((entries[0].state, True), (entries[0].state + b" ", False)):
-        session.log.recorder.keep_snapshot(ASSET.name, seal(services.keys, ASSET, elsewhere, entry))
+        session.log.recorder.keep_snapshot(ASSET.name, seal(services.encryption_keys, ASSET, elsewhere, entry))
         assert (session.log.state(asset_id, ASSET) != from_the_log(session, asset_id)) is believed
 
 
@@ -111,9 +111,9 @@ def test_who_has_no_key_any_more_reads_neither_entries_nor_snapshots(quiet: Serv
     with psycopg.connect(str(databases.keys_owner)) as owner:
         owner.execute("ALTER TABLE keys.subject_keys NO FORCE ROW LEVEL SECURITY")
         owner.execute("DELETE FROM keys.subject_keys WHERE subject = 'u_42'")
-    quiet.keys._keys = KnownKeys(1)
+    quiet.encryption_keys._keys = KnownKeys(1)
 
-    assert unseal(quiet.keys, ASSET, snapshot, entries[0].state) is None
+    assert unseal(quiet.encryption_keys, ASSET, snapshot, entries[0].state) is None
     with pytest.raises(KeyUnavailableError):
         session.log.state(asset_id, ASSET)
 
@@ -136,7 +136,7 @@ def test_what_is_not_committed_is_in_no_snapshot(session: Session) -> None:
 
 
 def test_what_cannot_be_kept_harms_nobody(services: Services) -> None:
-    with SnapshotWriter(services.keys) as writer:
+    with SnapshotWriter(services.encryption_keys) as writer:
         done = Flag()
 
         def fail() -> None:
@@ -150,7 +150,7 @@ def test_what_cannot_be_kept_harms_nobody(services: Services) -> None:
 
 
 def test_a_forked_process_keeps_snapshots_of_its_own(services: Services) -> None:
-    with SnapshotWriter(services.keys) as writer:
+    with SnapshotWriter(services.encryption_keys) as writer:
         first = Flag()
         writer.ask("a", first.set)
         assert first.wait(10)

@@ -28,12 +28,12 @@ def test_a_transaction_inside_another_is_part_of_it(quiet: Services) -> None:
 
     def issue_a_key_and_fail() -> None:
         with quiet.database.transaction(tenant):
-            quiet.tenants.issue_key(context(), tenant, Actor(id="ann", type="user"))
+            quiet.api_keys.issue(context(), tenant, Actor(id="ann", type="user"))
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         issue_a_key_and_fail()
-    assert quiet.tenants.list_keys(tenant) == []
+    assert quiet.api_keys.keys_of(tenant) == []
     assert quiet.log.of(tenant).head() == 1
 
 

@@ -123,7 +123,7 @@ def test_every_connection_of_the_service_has_bounds(quiet: Services) -> None:
     pools = {
         quiet.database: SERVICE,
         quiet.projector: PROJECTOR,
-        quiet.keys._database: SERVICE,
+        quiet.encryption_keys._database: SERVICE,
         quiet.log._writer._delivery._database: SERVICE,
     }
     for database, bounds in pools.items():

@@ -208,11 +208,14 @@ def test_a_full_queue_refuses_what_comes_next_and_answers_what_is_in_it(
 
 def test_over_http_a_full_queue_is_a_503_that_says_when_to_try_again(quiet: Services, database: Database) -> None:
     tenant = quiet.tenants.create(context(), "crowded")
-    key = quiet.tenants.issue_key(context(), tenant, Actor(id="ann", type="user"))
+    key = quiet.api_keys.issue(context(), tenant, Actor(id="ann", type="user"))
     head = quiet.log.of(tenant).head()
     with GroupWriter(database, most_waiting=0) as full:
         crowded = replace(
-            quiet, log=EventLog(quiet.database, full, SealingMapper(quiet.keys), SnapshotWriter(quiet.keys))
+            quiet,
+            log=EventLog(
+                quiet.database, full, SealingMapper(quiet.encryption_keys), SnapshotWriter(quiet.encryption_keys)
+            ),
         )
         with serving(create_app(lambda: nullcontext(crowded)), listening("127.0.0.1", 0)) as url:
             answer = httpx.post(

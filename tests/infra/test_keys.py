@@ -12,8 +12,8 @@ from api.composition import Services
 from domain.errors import KeyUnavailableError
 from infra.database import Database
 from infra.databases import Databases
-from infra.keys.key_file import KeyFileError, key_from_file, key_from_setting
-from infra.keys.store import KeyStore
+from infra.encryption_keys.key_file import KeyFileError, key_from_file, key_from_setting
+from infra.encryption_keys.store import KeyStore
 from tests.conftest import new_tenant
 
 KEK = bytes(range(32))
@@ -106,7 +106,7 @@ def test_a_key_that_is_not_32_bytes_is_refused(text: str) -> None:
 
 def test_a_tenants_secret_is_made_with_it_and_never_quietly_replaced(quiet: Services, databases: Databases) -> None:
     tenant = new_tenant(quiet)
-    digest = quiet.keys.identity(tenant).digest("key", "k")
+    digest = quiet.encryption_keys.identity(tenant).digest("key", "k")
     with Database(databases.keys) as database:
         assert KeyStore(database, KEK).identity(tenant).digest("key", "k") == digest
         assert KeyStore(database, KEK).identity(new_tenant(quiet)).digest("key", "k") != digest

@@ -13,7 +13,7 @@ from infra.content.directory import DirectoryStore
 from infra.content.signed_urls import UrlSigner
 from infra.embedded_postgres import EmbeddedPostgresError, start
 from infra.embedded_postgres.account import server_account
-from infra.keys.key_file import key_from_file
+from infra.encryption_keys.key_file import key_from_file
 from tests.infra.embedding import value
 
 OTHERS = 0o007

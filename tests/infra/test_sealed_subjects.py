@@ -13,8 +13,8 @@ from domain.event import Actor
 from domain.media import Image
 from infra.database import Database
 from infra.databases import Databases
-from infra.keys.sealed_subjects import SealedSubjects
-from infra.keys.store import KeyLostError, KeyStore
+from infra.encryption_keys.sealed_subjects import SealedSubjects
+from infra.encryption_keys.store import KeyLostError, KeyStore
 from infra.migrations import migrate
 from tests.conftest import KEK, new_tenant
 
@@ -83,7 +83,7 @@ def test_only_the_first_key_that_is_claimed_for_a_subject_ever_seals(
 
 def test_who_comes_second_to_a_new_subject_takes_the_key_of_the_first(quiet: Services, databases: Databases) -> None:
     tenant = new_tenant(quiet)
-    first = quiet.keys
+    first = quiet.encryption_keys
 
     class Overtaken(SealedSubjects):
         """The first one seals between the second one's look for the key and its look for the row."""

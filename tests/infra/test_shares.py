@@ -1,4 +1,4 @@
-"""Places that tenants share: a tenant that is stuck is refused more, and one that is only busy waits its turn."""
+"""Slots that tenants share: a tenant that is stuck is refused more, and one that is only busy waits its turn."""
 
 import threading
 import time
@@ -19,13 +19,13 @@ IDLE_SECONDS = 1.0
 
 
 def test_a_busy_tenant_waits_its_turn_and_everybody_gets_a_place() -> None:
-    places, tenant = Shares(2), uuid7()
+    slots, tenant = Shares(2), uuid7()
     present, most = 0, 0
     counting = threading.Lock()
 
     def work(_: int) -> None:
         nonlocal present, most
-        with places.place(tenant):
+        with slots.slot(tenant):
             with counting:
                 present += 1
                 most = max(most, present)
@@ -36,36 +36,36 @@ def test_a_busy_tenant_waits_its_turn_and_everybody_gets_a_place() -> None:
     with ThreadPoolExecutor(16) as callers:
         list(callers.map(work, range(200)))
     assert most == 2
-    assert places._shares == {}
+    assert slots._shares == {}
 
 
 def test_a_tenant_that_is_stuck_is_refused_at_once_until_it_goes_on_and_others_are_not() -> None:
-    places, tenant = Shares(2, stuck_seconds=0.2), uuid7()
-    with places.place(tenant), places.place(tenant):
-        with pytest.raises(TenantBusyError), places.place(tenant):
+    slots, tenant = Shares(2, stuck_seconds=0.2), uuid7()
+    with slots.slot(tenant), slots.slot(tenant):
+        with pytest.raises(TenantBusyError), slots.slot(tenant):
             pass
         started = time.monotonic()
         for _ in range(20):
-            with pytest.raises(TenantBusyError), places.place(tenant):
+            with pytest.raises(TenantBusyError), slots.slot(tenant):
                 pass
         assert time.monotonic() - started < 0.2
-        with places.place(uuid7()), places.place(None):
+        with slots.slot(uuid7()), slots.slot(None):
             pass
-    with places.place(tenant), places.place(tenant):
+    with slots.slot(tenant), slots.slot(tenant):
         pass
-    assert places._shares == {}
+    assert slots._shares == {}
 
 
 def test_a_place_that_comes_late_does_not_make_a_stuck_tenant_wait_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shares, "PROMPT_SECONDS", 0.0)
-    places, tenant = Shares(1, stuck_seconds=0.2), uuid7()
-    with places.place(tenant), pytest.raises(TenantBusyError), places.place(tenant):
+    slots, tenant = Shares(1, stuck_seconds=0.2), uuid7()
+    with slots.slot(tenant), pytest.raises(TenantBusyError), slots.slot(tenant):
         pass
-    with places.place(tenant):  # nobody waited, so nothing is known of it any more
-        with pytest.raises(TenantBusyError), places.place(tenant):
+    with slots.slot(tenant):  # nobody waited, so nothing is known of it any more
+        with pytest.raises(TenantBusyError), slots.slot(tenant):
             pass
         started = time.monotonic()
-        with pytest.raises(TenantBusyError), places.place(tenant):
+        with pytest.raises(TenantBusyError), slots.slot(tenant):
             pass
         assert time.monotonic() - started < 0.2
 

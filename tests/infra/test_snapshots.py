@@ -49,8 +49,8 @@ class Counting(SealingMapper):
 @pytest.fixture
 def counting(services: Services) -> Iterator[tuple[Session, Counting]]:
     """A session with a tenant of its own, whose log counts what it opens; its snapshots are kept in a thread."""
-    mapper = Counting(services.keys)
-    with GroupWriter(services.database) as writer, SnapshotWriter(services.keys) as snapshots:
+    mapper = Counting(services.encryption_keys)
+    with GroupWriter(services.database) as writer, SnapshotWriter(services.encryption_keys) as snapshots:
         log = EventLog(services.database, writer, mapper, snapshots)
         yield replace(services, log=log).session(new_tenant(services), ANN), mapper
 
@@ -122,7 +122,7 @@ def test_jobs_and_tenants_have_snapshots_too(counting: tuple[Session, Counting],
         jobs.change(job_id, lambda job, context: job.fail(context, failure), None)  # noqa: B023
         jobs.change(job_id, lambda job, context: job.requeue(context, attempt), None)  # noqa: B023
     for _ in range(40):
-        services.tenants.issue_key(context(), session.tenant_id, ANN)
+        services.api_keys.issue(context(), session.tenant_id, ANN)
     folds: list[tuple[UUID, Any]] = [(job_id, JOB), (session.tenant_id, TENANT)]
     for originator_id, fold in folds:
         session.log.keep_snapshots(originator_id, fold)

@@ -8,7 +8,8 @@ from uuid_utils.compat import uuid7
 from api.composition import Services
 from domain.errors import KeyNotFoundError, TenantExistsError, TenantNotFoundError
 from domain.event import Actor, Authenticated
-from infra.tenants import Caller, list_tenants
+from infra.api_keys import Caller
+from infra.tenants import list_tenants
 from tests.conftest import context
 
 HOLDER = Actor(id="comfy-1", type="worker")
@@ -44,19 +45,19 @@ def test_an_unknown_tenant_is_not_found(quiet: Services, unknown: str) -> None:
 
 def test_a_key_speaks_for_its_holder_until_it_is_revoked(quiet: Services) -> None:
     tenant = quiet.tenants.create(context(), "acme")
-    key = quiet.tenants.issue_key(context(), tenant, HOLDER)
-    ((key_id, *_),) = quiet.tenants.list_keys(tenant)
-    assert quiet.tenants.caller(key) == Caller(tenant, Authenticated(key=key_id, holder=HOLDER))
-    quiet.tenants.revoke_key(context("left"), tenant, key_id)
-    quiet.tenants.revoke_key(context("again"), tenant, key_id)
-    assert quiet.tenants.caller(key) is None
+    key = quiet.api_keys.issue(context(), tenant, HOLDER)
+    ((key_id, *_),) = quiet.api_keys.keys_of(tenant)
+    assert quiet.api_keys.caller(key) == Caller(tenant, Authenticated(key=key_id, holder=HOLDER))
+    quiet.api_keys.revoke(context("left"), tenant, key_id)
+    quiet.api_keys.revoke(context("again"), tenant, key_id)
+    assert quiet.api_keys.caller(key) is None
     assert topics(quiet, "acme") == ["tenant.created", "tenant.key_issued", "tenant.key_revoked"]
 
 
 def test_a_key_that_was_never_issued_cannot_be_revoked(quiet: Services) -> None:
     tenant = quiet.tenants.create(context(), "acme")
     with pytest.raises(KeyNotFoundError):
-        quiet.tenants.revoke_key(context(), tenant, uuid7())
+        quiet.api_keys.revoke(context(), tenant, uuid7())
     assert topics(quiet, "acme") == ["tenant.created"]
 
 
@@ -75,5 +76,5 @@ FORGERIES: dict[str, Callable[[str], str]] = {
 @pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES)
 def test_a_forged_key_opens_nothing(quiet: Services, forge: Callable[[str], str]) -> None:
     tenant = quiet.tenants.create(context(), "acme")
-    key = quiet.tenants.issue_key(context(), tenant, HOLDER)
-    assert quiet.tenants.caller(forge(key)) is None
+    key = quiet.api_keys.issue(context(), tenant, HOLDER)
+    assert quiet.api_keys.caller(forge(key)) is None

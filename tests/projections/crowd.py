@@ -34,10 +34,10 @@ def crowd(services: Services, servers: Databases, assets: int) -> UUID:
         for statement in ("no_statistics", "events", "head"):
             connection.execute(SQL[statement], names)
     for projection in PROJECTIONS.values():
-        services.engine.reset(projection)
+        services.engine.tables.reset(projection)
     with psycopg.connect(servers.owner) as connection:
         for statement in ("assets", "references", "jobs", "job_references", "trail", "folded"):
             connection.execute(SQL[statement], names)
     for projection in PROJECTIONS.values():
-        assert services.engine.finish(projection)
+        assert services.engine.tables.finish(projection)
     return tenant_id

@@ -26,7 +26,7 @@ def all_contents(services: Services) -> dict[str, bytes]:
 
 def catch_up(services: Services, limit: int = 500) -> None:
     """Fold everything that has been recorded."""
-    services.engine.enrol()
+    services.engine.progress.enrol()
     for projection in PROJECTIONS.values():
         while services.engine.step(projection, limit):
             pass

@@ -12,32 +12,36 @@ from api.composition import Services
 from domain.asset import creation
 from domain.asset.inputs import NewAsset
 from infra.databases import Databases
+from infra.event_log.mapper import SealingMapper
 from projections.assets.fold import ASSETS
 from projections.engine.engine import Engine
 from projections.engine.follower import FULL_CHECK_INTERVAL, Follower
+from projections.engine.progress import Activity, Pending, Progress
 from tests.conftest import context, new_tenant
 from tests.projections.tables import catch_up
 
 TENANTS = 10_000
 
 
-class Counted:
-    """An engine that counts how often it is asked for its activity, and for all pending work."""
+class CountedProgress(Progress):
+    """Checkpoints that count how often they are asked for the activity, and for all pending work."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self.counts = self.looks = 0
+    counts = looks = 0
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._engine, name)
-
-    def activity(self) -> object:
+    def activity(self) -> Activity:
         self.counts += 1
-        return self._engine.activity()
+        return super().activity()
 
-    def pending(self, *, waiting: bool = True) -> object:
+    def pending(self, *, waiting: bool = True) -> list[Pending]:
         self.looks += 1
-        return self._engine.pending(waiting=waiting)
+        return super().pending(waiting=waiting)
+
+
+def counted(services: Services) -> tuple[Engine, CountedProgress]:
+    """An engine whose progress is counted."""
+    engine = Engine(services.projector, SealingMapper(services.encryption_keys), services.engine.projections)
+    engine.progress = progress = CountedProgress(services.projector, engine.projections)
+    return engine, progress
 
 
 def until(condition: Callable[[], bool], seconds: float = FULL_CHECK_INTERVAL / 2) -> None:
@@ -58,32 +62,32 @@ def record(services: Services) -> None:
 def test_an_idle_follower_looks_once_and_then_asks_for_activity_only(quiet: Services) -> None:
     record(quiet)
     catch_up(quiet)
-    engine = Counted(quiet.engine)
-    with Follower(engine):  # type: ignore[arg-type]
-        until(lambda: engine.counts >= 8)
-        assert engine.looks == 1
+    engine, progress = counted(quiet)
+    with Follower(engine):
+        until(lambda: progress.counts >= 8)
+        assert progress.looks == 1
 
 
 def test_every_change_is_noticed_by_a_follower_that_nobody_wakes(quiet: Services) -> None:
     record(quiet)
     catch_up(quiet)
-    engine = Counted(quiet.engine)
-    with Follower(engine):  # type: ignore[arg-type]
-        until(lambda: engine.counts >= 3)
+    engine, progress = counted(quiet)
+    with Follower(engine):
+        until(lambda: progress.counts >= 3)
         changes: list[Callable[[], None]] = [
             lambda: record(quiet),
             lambda: enter(quiet),
-            lambda: quiet.engine.reset(ASSETS),
+            lambda: quiet.engine.tables.reset(ASSETS),
             lambda: stop(quiet),
-            lambda: quiet.engine.retry(ASSETS),
+            lambda: quiet.engine.progress.retry(ASSETS),
         ]
         for change in changes:
-            looks, counts = engine.looks, engine.counts
+            looks, counts = progress.looks, progress.counts
             change()
-            until(lambda looks=looks: engine.looks > looks)  # type: ignore[misc]
-            until(lambda: not any(quiet.engine.backlog(p) for p in quiet.engine.projections))
-            until(lambda counts=counts: engine.counts > counts + 3)  # type: ignore[misc]
-        assert not quiet.engine.rebuilding(ASSETS)
+            until(lambda looks=looks: progress.looks > looks)  # type: ignore[misc]
+            until(lambda: not any(quiet.engine.progress.backlog(p) for p in quiet.engine.projections))
+            until(lambda counts=counts: progress.counts > counts + 3)  # type: ignore[misc]
+        assert not quiet.engine.tables.rebuilding(ASSETS)
 
 
 def enter(services: Services) -> None:
@@ -107,18 +111,18 @@ def test_the_activity_of_many_tenants_reads_no_page_of_their_progress(quiet: Ser
             " SELECT md5(n::text)::uuid, 17, now() FROM generate_series(1, %s) AS n",
             (TENANTS,),
         )
-    quiet.engine.enrol()
+    quiet.engine.progress.enrol()
     with quiet.projector.connection() as connection:
         connection.execute("UPDATE read_models.progress SET position = 17")
         for table in (("read_models", "progress"), ("ledger", "log_heads")):
             if table[0] == "read_models":
                 connection.execute(sql.SQL("VACUUM ANALYZE {}").format(sql.Identifier(*table)))
-    activity = quiet.engine.activity()
+    activity = quiet.engine.progress.activity()
     assert (activity.positions, activity.tenants, activity.waiting) == (17 * TENANTS, TENANTS, False)
     with quiet.projector.transaction() as connection:
         connection.execute("SELECT 1")
         before = pages(connection)
-        quiet.engine.activity()
+        quiet.engine.progress.activity()
         assert pages(connection) - before <= TENANTS / 50
 
 
@@ -143,5 +147,5 @@ def test_the_activity_shows_tenants_that_wait_for_a_key(quiet: Services, *, wait
             " WHERE projection = 'assets'",
             (waiting,),
         )
-    activity = quiet.engine.activity()
+    activity = quiet.engine.progress.activity()
     assert (activity.waiting, activity.failures) == (waiting, 1)

@@ -17,8 +17,8 @@ from domain.asset.inputs import NewAsset
 from domain.event import Recorded
 from infra.database import Database
 from infra.databases import Databases
+from infra.encryption_keys.store import KeyStore
 from infra.event_log.mapper import SealingMapper
-from infra.keys.store import KeyStore
 from projections.assets.fold import ASSETS, AssetRow
 from projections.audit_trail.fold import AUDIT_TRAIL
 from projections.engine.engine import Engine
@@ -40,7 +40,7 @@ def record(services: Services, tenant_id: UUID, count: int = 1) -> None:
 
 def positions(services: Services, projection: Projection[Any]) -> dict[UUID, int]:
     """How far each tenant is folded."""
-    return {lag.tenant_id: lag.position for lag in services.engine.lag() if lag.projection == projection.name}
+    return {lag.tenant_id: lag.position for lag in services.engine.progress.lag() if lag.projection == projection.name}
 
 
 def test_many_workers_apply_every_event_exactly_once(quiet: Services) -> None:
@@ -67,7 +67,7 @@ def test_many_workers_apply_every_event_exactly_once(quiet: Services) -> None:
 def test_one_transaction_takes_the_progress_of_many_tenants(quiet: Services) -> None:
     for _ in range(30):
         record(quiet, new_tenant(quiet))
-    quiet.engine.enrol()
+    quiet.engine.progress.enrol()
     assert quiet.engine.step(ASSETS) == 60
     assert quiet.engine.step(ASSETS) == 0
 
@@ -90,7 +90,9 @@ def test_an_event_that_cannot_be_read_stops_its_tenant_only_and_says_where(
 ) -> None:
     sick, healthy = poisoned
     assert positions(quiet, ASSETS) == {sick: 2, healthy: 4}
-    failures = {(failure.projection, failure.tenant_id, failure.position) for failure in quiet.engine.failures()}
+    failures = {
+        (failure.projection, failure.tenant_id, failure.position) for failure in quiet.engine.progress.failures()
+    }
     assert failures == {(projection.name, sick, 2) for projection in quiet.engine.projections}
     assert contents(quiet, ASSETS).count(b"\n") == 4
 
@@ -100,7 +102,7 @@ def test_a_stopped_projection_does_not_go_on_by_itself_and_retries_when_told(
 ) -> None:
     sick, _ = poisoned
     assert quiet.engine.step(ASSETS) == 0
-    quiet.engine.retry(ASSETS)
+    quiet.engine.progress.retry(ASSETS)
     quiet.engine.step(ASSETS)
     assert positions(quiet, ASSETS)[sick] == 2
     with pytest.raises(ProjectionStoppedError, match="position 3"):
@@ -116,15 +118,15 @@ def test_a_fold_that_fails_stops_before_the_event_and_keeps_what_came_before(qui
     tenant = new_tenant(quiet)
     record(quiet, tenant, 3)
     broken = replace(ASSETS, fold=fold)
-    quiet.engine.enrol()
+    quiet.engine.progress.enrol()
     quiet.engine.step(broken)
     assert positions(quiet, ASSETS) == {tenant: 2}
     assert contents(quiet, ASSETS).count(b"\n") == 1
-    assert quiet.engine.failures()[0].failure == "ZeroDivisionError: a bug in a fold"
-    quiet.engine.retry(ASSETS)
+    assert quiet.engine.progress.failures()[0].failure == "ZeroDivisionError: a bug in a fold"
+    quiet.engine.progress.retry(ASSETS)
     catch_up(quiet)
     assert contents(quiet, ASSETS).count(b"\n") == 3
-    assert quiet.engine.failures() == []
+    assert quiet.engine.progress.failures() == []
 
 
 def test_a_key_that_cannot_be_had_holds_back_its_tenant_only_until_it_is_there(
@@ -141,14 +143,14 @@ def test_a_key_that_cannot_be_had_holds_back_its_tenant_only_until_it_is_there(
         owner.execute("ALTER TABLE keys.subject_keys NO FORCE ROW LEVEL SECURITY")
         owner.execute(take_away, (tenant,))
         engine = Engine(quiet.projector, SealingMapper(KeyStore(keys, KEK)), [ASSETS])
-        engine.enrol()
+        engine.progress.enrol()
         engine.step(ASSETS)
         assert positions(quiet, ASSETS) == {tenant: 1, other: 2}
-        assert [(failure.tenant_id, failure.position) for failure in engine.failures()] == [(tenant, 1)]
+        assert [(failure.tenant_id, failure.position) for failure in engine.progress.failures()] == [(tenant, 1)]
         owner.execute(give_back, (tenant,))
         engine.step(ASSETS)
     assert positions(quiet, ASSETS) == {tenant: 2, other: 2}
-    assert engine.failures() == []
+    assert engine.progress.failures() == []
 
 
 def test_one_tenant_catches_up_with_a_position_and_no_other_one_does(quiet: Services) -> None:

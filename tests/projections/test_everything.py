@@ -200,7 +200,7 @@ class Everything(RuleBasedStateMachine):
 
     @rule(limit=st.sampled_from([1, 3, 500]))
     def follow(self, limit: int) -> None:
-        self.services.engine.enrol()
+        self.services.engine.progress.enrol()
         for projection in PROJECTIONS.values():
             self.services.engine.step(projection, limit)
 
@@ -276,7 +276,7 @@ class Everything(RuleBasedStateMachine):
         for projection in PROJECTIONS.values():
             rebuild(self.services.engine, projection)
         assert all_contents(self.services) == live
-        assert not self.services.engine.failures()
+        assert not self.services.engine.progress.failures()
 
 
 def test_whatever_is_done_log_queue_and_read_models_agree_and_rebuild_to_the_byte(quiet: Services) -> None:

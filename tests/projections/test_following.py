@@ -6,8 +6,8 @@ import pytest
 from api.composition import Services
 from infra.database import Database
 from infra.databases import Databases
+from infra.encryption_keys.store import KeyStore
 from infra.event_log.mapper import SealingMapper
-from infra.keys.store import KeyStore
 from projections.assets.fold import ASSETS
 from projections.catalogue import CATALOGUE
 from projections.engine import follower
@@ -31,11 +31,11 @@ def test_a_follower_that_is_woken_need_not_wait_to_ask(quiet: Services, monkeypa
 
 def test_one_statement_says_that_there_is_nothing_to_do(quiet: Services) -> None:
     new_tenant(quiet)
-    assert all(work.unenrolled for work in quiet.engine.pending())
+    assert all(work.unenrolled for work in quiet.engine.progress.pending())
     catch_up(quiet)
-    assert [(work.events, work.unenrolled, work.rebuilding) for work in quiet.engine.pending()] == [(False,) * 3] * len(
-        CATALOGUE
-    )
+    assert [(work.events, work.unenrolled, work.rebuilding) for work in quiet.engine.progress.pending()] == [
+        (False,) * 3
+    ] * len(CATALOGUE)
 
 
 def test_a_tenant_that_waits_for_a_key_is_news_only_when_asked_for(quiet: Services, databases: Databases) -> None:
@@ -45,8 +45,8 @@ def test_a_tenant_that_waits_for_a_key_is_news_only_when_asked_for(quiet: Servic
         owner.execute("ALTER TABLE keys.subject_keys NO FORCE ROW LEVEL SECURITY")
         owner.execute("UPDATE keys.subject_keys SET subject = 'away' WHERE tenant_id = %s AND subject = ''", (tenant,))
         engine = Engine(quiet.projector, SealingMapper(KeyStore(keys, KEK)), [ASSETS])
-        engine.enrol()
+        engine.progress.enrol()
         assert engine.step(ASSETS) == 1
-        assert [work.events for work in engine.pending(waiting=False)] == [False]
-        assert [work.events for work in engine.pending(waiting=True)] == [True]
+        assert [work.events for work in engine.progress.pending(waiting=False)] == [False]
+        assert [work.events for work in engine.progress.pending(waiting=True)] == [True]
         assert engine.step(ASSETS, waiting=False) == 0

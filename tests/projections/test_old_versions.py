@@ -21,8 +21,8 @@ def older(services: Services) -> Projection[Any]:
     """What an older release calls version 1 of the assets, with its table and its own place in the logs."""
     projection = replace(ASSETS, version=1)
     engine = Engine(services.projector, services.engine._decode.__self__, [projection])  # type: ignore[attr-defined]
-    engine.install()
-    engine.enrol()
+    engine.tables.install()
+    engine.progress.enrol()
     while engine.step(projection):
         pass
     return projection
@@ -33,9 +33,9 @@ def test_a_rebuild_leaves_the_tables_and_places_of_older_versions_alone(quiet: S
     old = older(quiet)
     before = contents(quiet, old)
     rebuild(quiet.engine, ASSETS)
-    quiet.engine.reset(ASSETS)
+    quiet.engine.tables.reset(ASSETS)
     assert contents(quiet, old) == before
-    assert quiet.engine.totals(old)[0] == quiet.engine.totals(old)[1] == 1
+    assert quiet.engine.progress.totals(old)[0] == quiet.engine.progress.totals(old)[1] == 1
 
 
 def test_they_are_dropped_on_purpose_and_only_they(quiet: Services) -> None:
@@ -48,7 +48,7 @@ def test_they_are_dropped_on_purpose_and_only_they(quiet: Services) -> None:
     assert contents(quiet, ASSETS) == now
     with quiet.projector.connection() as connection, pytest.raises(Exception, match="does not exist"):
         connection.execute(sql.SQL("SELECT FROM {}").format(sql.Identifier("read_models", old.table.name)))
-    assert quiet.engine.totals(old)[0] == 0
+    assert quiet.engine.progress.totals(old)[0] == 0
 
 
 def test_a_version_that_is_new_where_there_are_events_is_made_anew(quiet: Services) -> None:
@@ -56,7 +56,7 @@ def test_a_version_that_is_new_where_there_are_events_is_made_anew(quiet: Servic
     with quiet.projector.connection() as connection:
         connection.execute("DROP VIEW queries.contents_v1; DROP TABLE read_models.contents_v1")
         connection.execute("DELETE FROM read_models.progress WHERE projection = 'contents'")
-    quiet.engine.install()
-    assert quiet.engine.rebuilding(CONTENTS)
+    quiet.engine.tables.install()
+    assert quiet.engine.tables.rebuilding(CONTENTS)
     rebuild(quiet.engine, CONTENTS)
-    assert not quiet.engine.rebuilding(CONTENTS)
+    assert not quiet.engine.tables.rebuilding(CONTENTS)

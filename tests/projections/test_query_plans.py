@@ -56,7 +56,7 @@ def new_asset(number: int) -> NewAsset:
 def fill(services: Services, tenant: UUID, assets: int, requests: int) -> None:
     """Record that many assets and jobs of a tenant."""
     log = services.log.of(tenant)
-    identity = services.keys.identity(tenant)
+    identity = services.encryption_keys.identity(tenant)
     for first in range(0, assets, 1_000):
         numbers = range(first, min(first + 1_000, assets))
         events: list[AssetCreated] = [

@@ -78,7 +78,7 @@ class Commands(RuleBasedStateMachine):
 
     @rule(limit=moments)
     def follow(self, limit: int) -> None:
-        self.services.engine.enrol()
+        self.services.engine.progress.enrol()
         for projection in PROJECTIONS.values():
             self.services.engine.step(projection, limit)
 
@@ -99,7 +99,7 @@ class Commands(RuleBasedStateMachine):
         for projection in PROJECTIONS.values():
             rebuild(self.services.engine, projection)
         assert all_contents(self.services) == live
-        assert not self.services.engine.failures()
+        assert not self.services.engine.progress.failures()
 
 
 def test_rebuilt_tables_are_byte_equal_to_the_live_ones_after_any_commands(quiet: Services) -> None:
@@ -144,7 +144,7 @@ def test_a_rebuild_tells_how_far_it_is_and_ends_at_the_head(busy: Services) -> N
 def test_a_rebuild_that_was_cut_short_goes_on_where_projections_run(busy: Services) -> None:
     catch_up(busy)
     live = all_contents(busy)
-    busy.engine.reset(ASSETS)
+    busy.engine.tables.reset(ASSETS)
     busy.engine.step(ASSETS, 3)
     assert all_contents(busy) != live
     catch_up(busy)
@@ -166,4 +166,4 @@ def test_writes_during_a_rebuild_are_included(busy: Services) -> None:
     rebuilt = all_contents(busy)
     rebuild(busy.engine, ASSETS)
     assert all_contents(busy) == rebuilt
-    assert busy.engine.totals(ASSETS) == (18, 18, 0)
+    assert busy.engine.progress.totals(ASSETS) == (18, 18, 0)

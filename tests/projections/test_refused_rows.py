@@ -82,7 +82,7 @@ def poison(request: pytest.FixtureRequest) -> dict[str, str]:
 def engine(quiet: Services, names: Projection[NameRow]) -> Engine:
     """An engine with that read model alone."""
     engine = Engine(quiet.projector, quiet.log.of(uuid7()).mapper, [names])
-    engine.install()
+    engine.tables.install()
     return engine
 
 
@@ -92,14 +92,14 @@ def test_a_row_that_is_refused_stops_its_tenant_before_it_and_the_others_go_on(
     sick, healthy = new_tenant(quiet), new_tenant(quiet)
     record(quiet, sick, *[{}] * 10, poison, *[{}] * 5)
     record(quiet, healthy, *[{}] * 10)
-    engine.enrol()
+    engine.progress.enrol()
     while engine.step(names):
         pass
-    assert {lag.tenant_id: lag.position for lag in engine.lag()} == {sick: 11, healthy: 11}
-    (failure,) = engine.failures()
+    assert {lag.tenant_id: lag.position for lag in engine.progress.lag()} == {sick: 11, healthy: 11}
+    (failure,) = engine.progress.failures()
     assert (failure.tenant_id, failure.position) == (sick, 11)
     assert ("out of range" in failure.failure) or ("index row" in failure.failure)
-    assert sum(work.events for work in engine.pending()) == 0
+    assert sum(work.events for work in engine.progress.pending()) == 0
 
 
 def test_a_rebuild_finds_the_row_that_is_refused_also_when_only_an_index_refuses_it(
@@ -110,5 +110,5 @@ def test_a_rebuild_finds_the_row_that_is_refused_also_when_only_an_index_refuses
     record(quiet, healthy, *[{}] * 10)
     with pytest.raises(ProjectionStoppedError, match="position 12"):
         rebuild(engine, names)
-    assert {lag.tenant_id: lag.position for lag in engine.lag()} == {sick: 11, healthy: 11}
-    assert not engine.rebuilding(names)
+    assert {lag.tenant_id: lag.position for lag in engine.progress.lag()} == {sick: 11, healthy: 11}
+    assert not engine.tables.rebuilding(names)

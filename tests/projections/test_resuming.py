@@ -15,6 +15,7 @@ from projections.assets.fold import ASSETS
 from projections.catalogue import CATALOGUE
 from projections.engine.engine import FOLLOW_BATCH, STAGES, Engine
 from projections.engine.follower import Follower
+from projections.engine.progress import Progress
 from projections.engine.rebuild import rebuild
 from projections.projection import Projection
 from projections.states import ASSET
@@ -51,7 +52,7 @@ def test_a_rebuild_cut_short_at_any_point_is_resumed(quiet: Services, point: str
     live, all_indexes = all_contents(quiet), indexes(quiet)
     with suppress(CutShortError):
         rebuild(cut_short_at(quiet, point), ASSETS)
-    assert quiet.engine.rebuilding(ASSETS)
+    assert quiet.engine.tables.rebuilding(ASSETS)
     assert len(indexes(quiet)) == 1
     reports: list[tuple[int, int]] = []
     rebuild(quiet.engine, ASSETS, lambda done, total: reports.append((done, total)))
@@ -62,7 +63,7 @@ def test_a_rebuild_cut_short_at_any_point_is_resumed(quiet: Services, point: str
 
 def test_a_rebuild_is_started_over_when_asked(quiet: Services) -> None:
     record(quiet, new_tenant(quiet), 5)
-    quiet.engine.reset(ASSETS)
+    quiet.engine.tables.reset(ASSETS)
     quiet.engine.step(ASSETS, 3)
     reports: list[tuple[int, int]] = []
     rebuild(quiet.engine, ASSETS, lambda done, total: reports.append((done, total)), restart=True)
@@ -74,19 +75,17 @@ def test_a_follower_carries_a_rebuild_to_its_end(quiet: Services) -> None:
     record(quiet, new_tenant(quiet), 5)
     catch_up(quiet)
     live, all_indexes = all_contents(quiet), indexes(quiet)
-    quiet.engine.reset(ASSETS)
+    quiet.engine.tables.reset(ASSETS)
     quiet.engine.step(ASSETS, 3)
     with Follower(quiet.engine):
-        while quiet.engine.rebuilding(ASSETS):
+        while quiet.engine.tables.rebuilding(ASSETS):
             pass
     assert all_contents(quiet) == live
     assert indexes(quiet) == all_indexes
 
 
-class Helped(Engine):
-    """An engine that finds every tenant taken, by others who fold what is left just before it looks."""
-
-    others: Engine
+class Idle(Engine):
+    """An engine that finds every tenant taken by others."""
 
     def step(
         self,
@@ -98,19 +97,26 @@ class Helped(Engine):
     ) -> int:
         return 0
 
+
+class Helped(Progress):
+    """The progress of a rebuild whose rest is folded by others, just before anybody looks."""
+
+    def __init__(self, others: Engine, engine: Engine, services: Services) -> None:
+        super().__init__(services.projector, engine.projections)
+        self._others, self._tables = others, engine.tables
+
     def backlog(self, projection: Projection[Any]) -> int:
-        if self.rebuilding(projection):
-            return super().backlog(projection)
-        self.others.step(projection)
+        if not self._tables.rebuilding(projection):
+            self._others.step(projection)
         return super().backlog(projection)
 
 
 def test_a_rebuild_that_others_bring_to_its_end_tells_how_much_was_folded(quiet: Services) -> None:
     record(quiet, new_tenant(quiet), 5)
-    helped = Helped(quiet.projector, quiet.log.of(uuid7()).mapper, CATALOGUE)
-    helped.others = quiet.engine
+    engine = Idle(quiet.projector, quiet.log.of(uuid7()).mapper, CATALOGUE)
+    engine.progress = Helped(quiet.engine, engine, quiet)
     reports: list[tuple[int, int]] = []
-    assert rebuild(helped, ASSETS, lambda done, total: reports.append((done, total))) == 6
+    assert rebuild(engine, ASSETS, lambda done, total: reports.append((done, total))) == 6
     assert reports[-1] == (6, 6)
 
 
@@ -132,7 +138,7 @@ def test_a_rebuild_while_somebody_writes_loses_and_repeats_nothing(quiet: Servic
         stop.set()
         writer.join()
     catch_up(quiet)
-    assert quiet.engine.failures() == []
+    assert quiet.engine.progress.failures() == []
     live = all_contents(quiet)
     rebuild(quiet.engine, ASSETS)
     assert all_contents(quiet) == live

@@ -43,7 +43,7 @@ def run(minutes: float, progress: Progress, look: float = LOOK, place: str | Non
     with prepared(place) as ground, ground.ledger() as (services, servers):
         tenants = [services.tenants.create(context(), f"tenant-{n}") for n in range(2)]
         keys = [
-            services.tenants.issue_key(context(), t, Actor(id=f"u{n}", type="user")) for t in tenants for n in range(2)
+            services.api_keys.issue(context(), t, Actor(id=f"u{n}", type="user")) for t in tenants for n in range(2)
         ]
         settings = environment(servers)
         with ground.folder() as folder, ExitStack() as stack:

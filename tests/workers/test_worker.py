@@ -14,7 +14,7 @@ from api.application.content.purges import Purges
 from api.composition import Services
 from api.http.app import create_app
 from api.http.server import listening, serving
-from api.workers.content_janitor import ContentJanitor
+from api.workers.content_watch import ContentWatch
 from api.workers.worker import Worker, own_session
 from domain.asset.events import Content
 from infra.supervision import FAILURES
@@ -53,7 +53,7 @@ def test_what_nobody_expected_is_logged_and_holds_up_no_other_tenant(quiet: Serv
     sick, healthy = purged(quiet), [purged(quiet) for _ in range(3)]
     damage(quiet, sick)
     with capture_logs() as logged:
-        ContentJanitor(quiet, DAY).look()
+        ContentWatch(quiet, DAY).look()
     assert [(entry["event"], entry["tenant_id"], entry["exc_info"]) for entry in logged] == [
         ("watch failed", str(sick), True)
     ]
@@ -61,7 +61,7 @@ def test_what_nobody_expected_is_logged_and_holds_up_no_other_tenant(quiet: Serv
 
 
 def test_a_watch_that_fails_again_and_again_turns_health_red(quiet: Services, health: str) -> None:
-    with ContentJanitor(quiet, DAY) as watch:
+    with ContentWatch(quiet, DAY) as watch:
         answer = httpx.get(health).json()
         assert (answer["status"], answer["failures"], answer["watches"], answer["problems"]) == ("ok", [], [], [])
         assert {thread["name"]: thread["works"] for thread in answer["threads"]} == {

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from api.application.content.lookup import size_of
 from api.application.content.verified_stream import VerifiedStream
-from api.application.places import Holder
+from api.application.slots import ShareOwner
 from domain.asset.events import Content
 from domain.errors import ContentMismatchError, UploadNotFoundError
 from domain.media import media_type
@@ -61,7 +61,7 @@ class SignedContent:
         return self.store
 
 
-def holders(grant: Grant) -> tuple[Holder, ...]:
+def share_owners(grant: Grant) -> tuple[ShareOwner, ...]:
     """Those whose share the holder of a URL uses: the tenant of the object, and the URL, however often it is signed."""
     tenant_id, _, _ = grant.key.partition("/")
-    return Holder("tenant", tenant_id), Holder("url", (grant.method, grant.key, grant.upload, grant.part))
+    return ShareOwner("tenant", tenant_id), ShareOwner("url", (grant.method, grant.key, grant.upload, grant.part))

@@ -43,7 +43,7 @@ class Sweeper:
         looked_at = takewhile(lambda swept: swept is not None, (self._sweep_next() for _ in range(MOST_SWEPT)))
         return sum(map(bool, looked_at))
 
-    def sweep_landed(self, landed: Mapping[UUID, str]) -> None:
+    def remove_landed_late(self, landed: Mapping[UUID, str]) -> None:
         """Remove what came to a signed URL after its upload was over: by content, the keys of all that has landed.
 
         They are listed before this is called, so that the upload of each is known by now or over. No event names them.

@@ -30,8 +30,8 @@ from api.composition import Services, open_services
 from api.http.app import create_app
 from api.http.server import ServingError, listening, serving
 from api.importers import folder
-from api.workers.content_janitor import ContentJanitor
-from api.workers.lease_reaper import LeaseReaper
+from api.workers.content_watch import ContentWatch
+from api.workers.lease_watch import LeaseWatch
 from domain.errors import TenantNotFoundError
 from domain.event import Actor
 from infra.settings import Settings
@@ -52,12 +52,12 @@ def demo(
     say(f"PostgreSQL and keys live in {settings.data}", on, "dim")
     with (
         open_services(settings) as services,
-        LeaseReaper(services),
-        ContentJanitor(services, timedelta(days=settings.retention_days)),
+        LeaseWatch(services),
+        ContentWatch(services, timedelta(days=settings.retention_days)),
         serving(create_app(lambda: nullcontext(services)), _listener(port)) as url,
     ):
         tenant_id = _tenant(services)
-        key = services.tenants.issue_key(operator("demo"), tenant_id, Actor(id="pipeline", type="worker"))
+        key = services.api_keys.issue(operator("demo"), tenant_id, Actor(id="pipeline", type="worker"))
         with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as http:
             story = Story(http, on, run=str(uuid7())[:18])
             story.tell()

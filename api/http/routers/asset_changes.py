@@ -43,7 +43,7 @@ HoldName = Annotated[OutsideId, Path(description="The hold's name, such as `case
 def describe_asset(
     asset_id: UUID, new: NewDescription, assets: CallerAssets, if_match: IfMatch, response: Response
 ) -> Asset:
-    """Change the words about an asset: its name, description, tags, metadata. Only what is given changes."""
+    """Change the name, description, tags or metadata of an asset. Members that are left out stay as they are."""
     row = assets.change(asset_id, lambda asset, context: asset.describe(context, new), new.reason, if_match)
     return seen(response, Asset.of(assets.shown(row)))
 
@@ -67,7 +67,7 @@ def unlink_asset(
     if_match: IfMatch,
     response: Response,
 ) -> Asset:
-    """Take links away. The history keeps them. What made the asset cannot be unlinked."""
+    """Remove links from an asset. The history keeps them. The origin of an asset cannot be unlinked."""
     row = assets.change(asset_id, lambda asset, context: asset.unlink(context, query.ref), query.reason, if_match)
     return seen(response, Asset.of(assets.shown(row)))
 
@@ -84,7 +84,7 @@ def soft_delete_asset(
 def restore_asset(
     asset_id: UUID, assets: CallerAssets, if_match: IfMatch, response: Response, why: Reasoned | None = None
 ) -> Asset:
-    """Bring a deleted asset back, unless its content is about to go. Restoring a live one changes nothing."""
+    """Restore a deleted asset, unless its content is about to be purged. Restoring a live asset changes nothing."""
     row = assets.restore(asset_id, why.reason if why else None, if_match)
     return seen(response, Asset.of(assets.shown(row)))
 
@@ -103,7 +103,7 @@ def hold_asset(
     response: Response,
     why: Reasoned | None = None,
 ) -> None:
-    """Put a legal hold on an asset, deleted or not: until it is lifted, nothing of it may be purged or erased."""
+    """Put a legal hold on a live or deleted asset. Until its release, nothing of the asset may be purged or erased."""
     reason = why.reason if why else None
     seen(response, Asset.of(assets.hold(asset_id, hold, reason, if_match)))
 
@@ -122,6 +122,6 @@ def release_hold(
     response: Response,
     reason: WhyQuery = None,
 ) -> None:
-    """Lift a legal hold."""
+    """Release a legal hold."""
     row = assets.change(asset_id, lambda asset, context: asset.release_hold(context, hold), reason, if_match)
     seen(response, Asset.of(row))

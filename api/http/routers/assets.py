@@ -1,4 +1,4 @@
-"""Assets: record, list, read, and read what happened."""
+"""Assets: record, list, read, and their events."""
 
 from typing import Annotated
 from uuid import UUID
@@ -44,12 +44,12 @@ class AssetQuery(SortedQuery, AssetFilter):
     responses=documented(
         DocumentTooLargeError, OtherRequestError, KeyOfDeletedAssetError, TooManyConflictsError, *CREATING
     )
-    | {200: {"model": Asset, "description": "The same key and body came before: this is the asset as it is now."}},
+    | {200: {"model": Asset, "description": "The request was sent before; this is the asset as it is now."}},
 )
 def create_asset(new: NewAsset, creation: CallerAssetCreation, response: Response, key: IdempotencyKey) -> Asset:
-    """Record an asset: what it is, where it came from, what to call it.
+    """Record an asset: its media, where it came from, and its name.
 
-    Send an `Idempotency-Key`, and repeating the request, for whatever reason, records nothing twice.
+    With an `Idempotency-Key`, a repeated request records nothing twice.
     """
     row, created = creation.create(new, key)
     asset = Asset.of(row)
@@ -64,7 +64,7 @@ def create_asset(new: NewAsset, creation: CallerAssetCreation, response: Respons
 def list_assets(
     assets: CallerAssets, query: Annotated[AssetQuery, Depends(queried(AssetQuery))], response: Response
 ) -> AssetPage:
-    """List assets, the newest first unless asked for otherwise."""
+    """List assets, by default the newest first."""
     page = assets.find(query, query.limit, query.cursor, query.in_order())
     tell_rebuilding(response, page)
     total = assets.count(query) if query.total else None
@@ -73,9 +73,9 @@ def list_assets(
 
 @router.get("/{asset_id}", responses=documented(AssetNotFoundError, AssetDeletedError, BeyondHeadError))
 def get_asset(asset_id: UUID, assets: CallerAssets, response: Response, version: AskedVersion) -> Asset:
-    """Read an asset as it is now, at a revision, or at a moment. Always current: folded from the log.
+    """Read an asset as it is now, at a revision or at a moment. It is folded from the log, so it is always current.
 
-    `Ledger-As-Of` names the position that the moment stands for.
+    `Ledger-As-Of` is the position of the moment.
     """
     return seen(response, Asset.of(assets.asset(asset_id, version.revision, version.as_of)))
 
@@ -84,6 +84,6 @@ def get_asset(asset_id: UUID, assets: CallerAssets, response: Response, version:
     "/{asset_id}/events", responses=documented(AssetNotFoundError, CursorError), dependencies=[Depends(at_least())]
 )
 def list_asset_events(asset_id: UUID, assets: CallerAssets, query: Paged) -> EventPage:
-    """Read what happened to an asset, the oldest first, with before and after. Works for deleted assets too."""
+    """List the events of an asset, the oldest first, with the values before and after. Works for deleted assets too."""
     page = assets.events(asset_id, query.limit, query.cursor)
     return EventPage(items=[EventEntry.of(entry) for entry in page.items], next=page.next)

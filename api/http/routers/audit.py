@@ -21,14 +21,14 @@ router = APIRouter(route_class=RenderedRoute, prefix="/v1/audit", tags=["audit"]
 
 
 class AuditQuery(AuditFilter, PageQuery):
-    """Which entries to list: all that is given must hold."""
+    """The filters of the audit trail. An entry has to match all of them."""
 
 
 @router.get("", responses=documented(CursorError, SearchTooShortError), dependencies=[Depends(at_least(AUDIT_TRAIL))])
 def list_audit_trail(
     session: CallerSession, query: Annotated[AuditQuery, Depends(queried(AuditQuery))], response: Response
 ) -> EventPage:
-    """List what happened, the newest first, with before and after."""
+    """List the tenant's events, the newest first, with the values before and after."""
     page = list_trail(session.database, session.log, query, query.limit, query.cursor)
     tell_rebuilding(response, page)
     return EventPage(items=[EventEntry.of(entry) for entry in page.items], next=page.next)

@@ -49,9 +49,9 @@ _OPERATIONS = described(
 
 @router.post(ASSETS_PATH, tags=["assets"], responses=documented(TooManyConflictsError), openapi_extra=_ASSETS)
 def create_assets(batch: CallerBatch, creation: CallerAssetCreation, response: Response) -> AssetResults:
-    """Record up to 1,000 assets at once, as a JSON list or as NDJSON. The good ones are recorded together.
+    """Record up to 1,000 assets, as a JSON list or as NDJSON. The valid items are recorded together.
 
-    A bad item fails alone. Sending the same batch again records its assets again.
+    An invalid item fails alone. Sending the same batch again records its assets again.
     """
     items = batch.read(_NEW_ASSET)
     outcomes = together(items, creation.create_each)
@@ -63,9 +63,9 @@ def create_assets(batch: CallerBatch, creation: CallerAssetCreation, response: R
 
 @router.post("/v1/links", tags=["assets"], responses=documented())
 def link_assets(request: LinksRequest, assets: CallerAssets, response: Response) -> LinkResults:
-    """Link each of some assets to each of some references, such as the message they appeared in; at most 1,000 pairs.
+    """Link several assets to several references, each to each, such as the message they appeared in.
 
-    A pair that fails fails alone. Linking again changes nothing.
+    At most 1,000 pairs. Each pair fails alone. Linking again changes nothing.
     """
     ids = read(_ASSET_ID, request.asset_ids, ("body", "asset_ids"))
     outcomes = each(ids, lambda asset_id: list(_linked(assets, asset_id, request.references, request.reason)))
@@ -80,9 +80,9 @@ def link_assets(request: LinksRequest, assets: CallerAssets, response: Response)
 
 @router.post(JOBS_PATH, tags=["jobs"], responses=documented(), openapi_extra=_OPERATIONS)
 def change_jobs(batch: CallerBatch, jobs: CallerJobs, response: Response) -> JobResults:
-    """Carry out up to 1,000 operations on jobs, one after the other, given as a JSON list or as NDJSON.
+    """Carry out up to 1,000 operations on jobs, one after the other, from a JSON list or NDJSON.
 
-    Each is what its own route takes, under the same names. One that fails fails alone.
+    An operation takes the parameters of its own route, under the same names. Each operation fails alone.
     """
     operations = batch.read(OPERATION)
     outcomes = each(operations, partial(carry_out, jobs))

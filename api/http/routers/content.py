@@ -1,4 +1,4 @@
-"""Content: send the bytes of an asset, in the request or to a signed URL, and get them back."""
+"""Content: upload the bytes of an asset in the request, and download them."""
 
 from json import JSONDecodeError
 from typing import Annotated, Any, Literal
@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from api.application.content.lookup import ContentObject, StoredContents, size_of
 from api.application.policies import CREATING
 from api.http.answers import OF_AN_ASSET, TAKING, recorded, seen
-from api.http.authentication import holders, services
+from api.http.authentication import services, share_owners
 from api.http.byte_ranges import RangeRefusedError
 from api.http.byte_responses import disposition, download, unchanged
 from api.http.conditions import IdempotencyKey, IfMatch
@@ -47,14 +47,14 @@ FORM: Any = {
 RAW: Any = {"requestBody": {"required": True, "content": {"application/octet-stream": BYTES["content"]["*/*"]}}}
 ANSWERED: Any = {
     200: {"description": "The bytes.", **BYTES},
-    206: {"description": "The range asked for. Several ranges are answered by the whole (200).", **BYTES},
-    304: {"description": "The caller has them already (If-None-Match)."},
-    307: {"description": "Where the bytes are, for a while."},
+    206: {"description": "The requested range. Several ranges are answered with the whole (200).", **BYTES},
+    304: {"description": "The caller has this content already (If-None-Match)."},
+    307: {"description": "A redirect to a signed URL, which expires."},
 }
 _GONE = (ContentNotFoundError, ContentMissingError, ContentPurgedError)
 CONTENT_ANSWERS: Any = documented(*OF_AN_ASSET, *_GONE, RangeRefusedError) | ANSWERED
 HEADERS: Any = documented(*OF_AN_ASSET, *_GONE) | {200: {"description": "The headers."}, 304: ANSWERED[304]}
-Streamed = Annotated[bool, Query(description="Answer the bytes themselves instead of a signed URL.")]
+Streamed = Annotated[bool, Query(description="Stream the bytes instead of redirecting to a signed URL.")]
 _NEW_ASSET: TypeAdapter[NewAsset] = TypeAdapter(NewAsset)
 _FILE_NAME: TypeAdapter[str | None] = TypeAdapter(Name | None)
 
@@ -64,12 +64,12 @@ _FILE_NAME: TypeAdapter[str | None] = TypeAdapter(Name | None)
     status_code=201,
     openapi_extra=FORM,
     responses=documented(*TAKING, BodyStalledError, OtherRequestError, KeyOfDeletedAssetError, *CREATING)
-    | {200: {"model": Asset, "description": "The same key and body came before: this is the asset as it is now."}},
+    | {200: {"model": Asset, "description": "The request was sent before; this is the asset as it is now."}},
 )
 async def upload_asset(request: Request, intake: CallerIntake, response: Response, key: IdempotencyKey) -> Asset:
-    """Record an asset together with its bytes, from a form: `asset` (as JSON, if you want to say more), then `file`.
+    """Record an asset together with its content, from a form: `asset` (JSON, optional), then `file`.
 
-    Without `asset`, what it is follows from the bytes. The answer's digest and size are those of what arrived.
+    Without `asset`, the media is derived from the bytes. The answer has the digest and the size of the received bytes.
     """
     body = Body(request, intake.rules.idle_time)
 
@@ -80,7 +80,7 @@ async def upload_asset(request: Request, intake: CallerIntake, response: Respons
         row, created = intake.create(_new_asset(form.field("asset")), form.file(), content, file_name, key)
         return Asset.of(row), created
 
-    asset, created = await receive(request, take, *holders(request))
+    asset, created = await receive(request, take, *share_owners(request))
     return recorded(response, asset, is_new=created)
 
 
@@ -92,15 +92,15 @@ async def upload_asset(request: Request, intake: CallerIntake, response: Respons
 async def put_content(
     request: Request, asset_id: UUID, intake: CallerIntake, if_match: IfMatch, response: Response
 ) -> Asset:
-    """Send the bytes of an asset as the body. They become its next content version; the older ones stay readable.
+    """Store the body as the next content version of an asset. Older versions stay readable.
 
-    Say `Content-Digest: sha-256=:…:` (RFC 9530), and bytes that are not these are refused.
+    With `Content-Digest: sha-256=:…:` (RFC 9530), a body that has another digest is refused.
     """
     content = announced_content(
         request.headers.get("Content-Type"), request.headers.get("Content-Length"), content_digest(request)
     )
     body = Body(request, intake.rules.idle_time)
-    row = await receive(request, lambda: intake.upload(asset_id, body, content, None, if_match), *holders(request))
+    row = await receive(request, lambda: intake.upload(asset_id, body, content, None, if_match), *share_owners(request))
     return seen(response, Asset.of(row))
 
 
@@ -112,7 +112,7 @@ async def put_content(
 @router.head(
     "/assets/{asset_id}/content",
     name="head_content",
-    description="Get the headers that come with the bytes of an asset when they are streamed. It never redirects.",
+    description="Get the headers of an asset's content as it is streamed, without a redirect.",
     response_class=Response,
     responses=HEADERS,
 )
@@ -123,7 +123,7 @@ def get_content(
     version: Annotated[int | None, Query(ge=1, lt=2**31, description="A content version; absent: the newest.")] = None,
     stream: Streamed = False,  # noqa: FBT002
 ) -> Response:
-    """Get the bytes of an asset: by a redirect to a signed URL, or streamed through. Ranges and ETags work on both."""
+    """Get the content of an asset, by a redirect to a signed URL or streamed. Both support ranges and ETags."""
     content = contents.find(asset_id, version)
     return _answered(request, contents, content, stream=stream or request.method == "HEAD")
 
@@ -134,17 +134,17 @@ def get_thumbnail(
     asset_id: UUID,
     contents: CallerContents,
     size: Annotated[
-        Literal["128", "256", "512"], Query(description="It fits into a square of so many pixels.")
+        Literal["128", "256", "512"], Query(description="The side in pixels of the square that it fits into.")
     ] = "256",
     stream: Streamed = False,  # noqa: FBT002
 ) -> Response:
-    """Get a small picture of an asset: of an image, of a video's beginning, of a PDF's first page."""
+    """Get a thumbnail of an image, of the beginning of a video, or of the first page of a PDF."""
     return _answered(request, contents, contents.thumbnail(asset_id, int(size)), stream=stream)
 
 
 @router.get("/assets/{asset_id}/embedded", response_class=Response, responses=CONTENT_ANSWERS)
 def get_embedded(request: Request, asset_id: UUID, contents: CallerContents) -> Response:
-    """Get what was found inside an asset's bytes, as JSON, where it is too large to be told with the asset."""
+    """Get the metadata found inside an asset's content, as JSON, where it is too large to be part of the asset."""
     return _answered(request, contents, contents.embedded(asset_id), stream=True)
 
 
@@ -155,7 +155,7 @@ def get_waveform(
     contents: CallerContents,
     stream: Streamed = False,  # noqa: FBT002
 ) -> Response:
-    """Get a picture of how loud an asset sounds from its beginning to its end."""
+    """Get a picture of the loudness of an asset, from its beginning to its end."""
     return _answered(request, contents, contents.waveform(asset_id), stream=stream)
 
 

@@ -56,7 +56,7 @@ def redoc() -> Response:
 @router.get("/docs/{name}")
 async def asset(request: Request, name: str) -> Response:
     """A script, a style or a picture of the pages. ServiceUnavailableError while too many are being loaded."""
-    request.state.held.enter_context(request.app.state.pages.place())
+    request.state.slots.enter_context(request.app.state.pages.slot())
     if name == "start.js":
         return Response(_START, media_type="text/javascript", headers=_HEADERS)
     if name not in _SERVED:

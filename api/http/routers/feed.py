@@ -9,7 +9,7 @@ from fastapi.sse import EventSourceResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from api.http.authentication import holders, key_holds
+from api.http.authentication import key_is_valid, share_owners
 from api.http.conditions import MAX_POSITION
 from api.http.dependencies import CallerSession
 from api.http.feed import CloudEvent, Feed, KeyWatch, Listeners
@@ -53,14 +53,14 @@ class FeedQuery(BaseModel):
 
     after: Position = Field(default=0, description="Only events after this position: the last `Ledger-Position`.")
     limit: int = Field(
-        default=100, ge=1, le=200, description="How many events a batch has at the most; fewer if they are large."
+        default=100, ge=1, le=200, description="The maximum number of events in a batch. Large events make it fewer."
     )
     wait: float = Field(
         default=0,
         ge=0,
         le=30,
         allow_inf_nan=False,
-        description="How many seconds to wait for an event if there is none. A stream always waits.",
+        description="Seconds to wait for an event if there is none. A stream always waits.",
     )
     topics: list[Topic] = Field(default=[], description="Only events of this topic; repeat it to ask for several.")
 
@@ -73,7 +73,10 @@ def listeners(request: Request) -> Listeners:
 
 LastEventId = Annotated[
     Position | None,
-    Header(alias="Last-Event-ID", description="Where a stream goes on, in place of `after`: what it sent last."),
+    Header(
+        alias="Last-Event-ID",
+        description="The `id` of the last event received, to resume after; replaces `after`.",
+    ),
 ]
 
 
@@ -88,23 +91,23 @@ async def read_feed(
     session: CallerSession,
     query: Annotated[FeedQuery, Depends(queried(FeedQuery))],
     listeners: Annotated[Listeners, Depends(listeners)],
-    key_holds: Annotated[Callable[[], bool], Depends(key_holds)],
+    key_is_valid: Annotated[Callable[[], bool], Depends(key_is_valid)],
     last_event_id: LastEventId = None,
 ) -> Response:
-    """Read every event in order, with personal fields opened, as CloudEvents 1.0 in a JSON batch.
+    """Read all events in order, with personal fields opened, as CloudEvents 1.0 in a JSON batch.
 
-    Give `Ledger-Position` of the answer as `after` for what follows. It is the position of the last event of a full
-    batch, else the one up to which the log was looked through, so that with `topics` no position is looked at twice.
-    An empty batch says that there is nothing more so far.
+    Pass `Ledger-Position` of the answer as `after` to get the next batch. It is the position of the last event of a
+    full batch, or else the position up to which the log was read, so that with `topics` no position is read twice. An
+    empty batch means that there are no more events yet.
 
-    With `Accept: text/event-stream` the events come as server-sent events, and go on coming. After an interruption
-    go on with `Last-Event-ID`: nothing is skipped or repeated.
+    With `Accept: text/event-stream` the events are sent as server-sent events, and the stream stays open. Resume an
+    interrupted stream with `Last-Event-ID`: no event is skipped or repeated.
     """
     feed = Feed(session.log, tuple(query.topics), query.limit)
     streamed = wants_stream(request.headers.get("Accept", ""))
     if streamed or query.wait:
-        request.state.held.enter_context(listeners.place(*holders(request)))
-    key = KeyWatch(key_holds)
+        request.state.slots.enter_context(listeners.slot(*share_owners(request)))
+    key = KeyWatch(key_is_valid)
     if streamed:
         page = await run_in_threadpool(feed.read, query.after if last_event_id is None else last_event_id)
         return EventSourceResponse(feed.stream(page, listeners, key), headers=STREAM_HEADERS)

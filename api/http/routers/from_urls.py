@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from api.application.content.intake import Intake
 from api.application.policies import CREATING
-from api.http.authentication import holders
+from api.http.authentication import share_owners
 from api.http.batch_bodies import attempt, untried
 from api.http.dependencies import CallerIntake
 from api.http.problems import documented, problem_of
@@ -30,10 +30,10 @@ SECONDS_EACH: Final = 60.0
 
 
 class UrlItem(Frozen):
-    """A URL, and what to say of the asset that is recorded with what lies behind it."""
+    """A URL to fetch, and the asset to record with its content."""
 
     url: Annotated[Text, Field(min_length=1, max_length=4_096)]
-    asset: NewAsset | None = Field(default=None, description="Absent: what it is follows from the bytes.")
+    asset: NewAsset | None = Field(default=None, description="Absent: the media is derived from the bytes.")
 
 
 class UrlsRequest(Frozen):
@@ -45,7 +45,7 @@ class UrlsRequest(Frozen):
 
 
 class UrlResult(BaseModel):
-    """What became of one URL: the asset, or the problem."""
+    """The result for one URL: the asset, or the problem."""
 
     url: str
     asset: Asset | None = None
@@ -53,7 +53,7 @@ class UrlResult(BaseModel):
 
 
 class UrlResults(BaseModel):
-    """What became of each URL, in the order given."""
+    """The result for each URL, in the order of the request."""
 
     model_config = example(results=[{"url": "https://example.org/castle.png", "asset": ASSET, "problem": None}])
 
@@ -62,19 +62,19 @@ class UrlResults(BaseModel):
 
 @router.post("/from-urls", responses=documented(*CREATING))
 async def fetch_assets(request: Request, urls: UrlsRequest, intake: CallerIntake, response: Response) -> UrlResults:
-    """Record an asset with what lies behind each of some URLs, five at a time. One that fails fails alone.
+    """Fetch up to 100 URLs, five at a time, and record an asset with the content of each. Each URL fails alone.
 
-    Only what is on the public internet is fetched, by http or https, over at most five redirects, and within a minute.
+    Only hosts on the public internet are reached, by http or https, over at most five redirects and within a minute.
     """
     threads: Threads = request.app.state.fetching
-    results = await threads.run(lambda: _fetched(intake, urls.items), *holders(request))
+    results = await threads.run(lambda: _fetched(intake, urls.items), *share_owners(request))
     positions = (result.asset.position for result in results if result.asset)
     response.headers["Ledger-Position"] = str(max(positions, default=0))
     return UrlResults(results=results)
 
 
 def _fetched(intake: Intake, items: list[UrlItem]) -> list[UrlResult]:
-    """What became of each. Once the ledger cannot answer, nothing more is tried: every item would wait for it anew."""
+    """The result for each URL. Once the ledger cannot answer, no other is tried: each would wait for it anew."""
     gone: list[ServiceUnavailableError] = []
 
     def work(item: UrlItem) -> Asset:

@@ -18,11 +18,11 @@ router = APIRouter(route_class=RenderedRoute, tags=["health"])
 KEY_SECONDS = 1.0
 
 
-@router.get("/health", responses={503: {"model": Health, "description": "Somebody has to look at something."}})
+@router.get("/health", responses={503: {"model": Health, "description": "Something needs an operator."}})
 async def health(request: Request, response: Response) -> Health:
-    """Tell whether the database answers, every projection follows, and what goes on in the background works.
+    """Report whether the database answers, every projection follows, and the background threads work.
 
-    Needs no key, and names no tenant's data. With a key, it tells where projections have stopped in that tenant's log.
+    Needs no key, and shows no tenant's data. With a key, it shows where projections have stopped in that tenant's log.
     """
     made_of = services(request)
     report = await made_of.probe.report()
@@ -34,19 +34,21 @@ async def health(request: Request, response: Response) -> Health:
     return Health(status=status, failures=failures, watches=watches, problems=problems, threads=threads)
 
 
-@router.get("/health/live", responses={503: {"model": Liveness, "description": "This process is to be started anew."}})
+@router.get("/health/live", responses={503: {"model": Liveness, "description": "This process has to be restarted."}})
 async def live(request: Request, response: Response) -> Liveness:
-    """Tell whether this process works by itself, whatever becomes of the database."""
+    """Report whether this process works by itself, without asking the database."""
     made_of = services(request)
     failing = any(not thread.alive for thread in made_of.threads)
     return Liveness(status=_status(response, failing=failing), threads=_threads(made_of))
 
 
-@router.get("/health/ready", responses={503: {"model": Readiness, "description": "This process cannot serve."}})
+@router.get(
+    "/health/ready", responses={503: {"model": Readiness, "description": "This process cannot serve requests."}}
+)
 async def ready(request: Request, response: Response) -> Readiness:
-    """Tell whether this process can serve requests: the database answers and is of this version.
+    """Report whether this process can serve requests: the database answers and has this release's schema.
 
-    What has stopped for one tenant keeps nobody from being served, and is told by `/health`.
+    A projection that has stopped for one tenant does not count; `/health` shows it.
     """
     made_of = services(request)
     problems = _unfit(made_of, await made_of.probe.report())
@@ -93,7 +95,7 @@ async def _tenant(services: Services, request: Request) -> UUID | None:
     token = bearer_token(request)
     if token is None:
         return None
-    caller = services.tenants.known_caller(token)
+    caller = services.api_keys.known_caller(token)
     if caller is None:
         with move_on_after(KEY_SECONDS):
             limiter = CapacityLimiter(1)  # or it would wait for one of the threads that all else shares

@@ -40,11 +40,11 @@ ANY_CHANGE = (
 
 @router.post("/claim", responses=documented(TooManyConflictsError, OtherRequestError))
 def claim_jobs(request: ClaimRequest, jobs: CallerJobs, response: Response, key: IdempotencyKey) -> ClaimedJobs:
-    """Take waiting jobs, the most urgent and then the oldest first. Each starts, and is yours until its lease ends.
+    """Claim waiting jobs, the most urgent and then the oldest first. Each job starts, under a lease of the worker.
 
-    Extend a lease with a heartbeat. A job whose lease has run out waits again, at its next attempt. Repeat a claim
-    whose answer was lost under its `Idempotency-Key` within a day: the same actor gets those of its jobs that are
-    leased by it still, with their leases extended, and never others.
+    A heartbeat extends the lease. A job whose lease expires is queued again, at its next attempt. If the answer to a
+    claim was lost, repeat the claim with its `Idempotency-Key` within a day: the same actor gets the jobs of that
+    claim that it still leases, with extended leases, and no others.
     """
     rows = jobs.claim(request.media_kind, request.provider, request.max, request.lease_seconds, key)
     claimed = [Job.of(row) for row in rows]
@@ -54,13 +54,13 @@ def claim_jobs(request: ClaimRequest, jobs: CallerJobs, response: Response, key:
 
 @router.post("/{job_id}/heartbeat", responses=documented(JobNotFoundError, LeaseLostError))
 def heartbeat(job_id: UUID, request: HeartbeatRequest, jobs: CallerJobs) -> Lease:
-    """Extend the lease of an attempt. 409 tells that it is lost: stop working on it."""
+    """Extend the lease of an attempt. 409 means that the lease is lost: stop working on the attempt."""
     return Lease(lease_until=jobs.heartbeat(job_id, request.attempt, request.lease_seconds))
 
 
 @router.post("/{job_id}/start", responses=documented(*ANY_CHANGE))
 def start_job(job_id: UUID, command: AttemptCommand, jobs: CallerJobs, if_match: IfMatch, response: Response) -> Job:
-    """Begin an attempt without a lease: for engines that keep track of their workers themselves."""
+    """Start an attempt without a lease, for engines that track their workers themselves."""
     row = jobs.change(job_id, lambda job, context: job.start(context, command.attempt), command.reason, if_match)
     return seen(response, Job.of(row))
 
@@ -78,9 +78,9 @@ def start_job(job_id: UUID, command: AttemptCommand, jobs: CallerJobs, if_match:
     ),
 )
 def succeed_job(job_id: UUID, completion: Completion, jobs: CallerJobs, if_match: IfMatch, response: Response) -> Job:
-    """End an attempt with its assets: the job and all of them are recorded together, or nothing is.
+    """End an attempt with its assets. The job and all its assets are recorded together, or nothing is.
 
-    New assets take over the job's references and scope. Repeating the same completion gives the same answer.
+    New assets get the job's references and scope. Repeating the same completion gives the same answer.
     """
     return seen(response, Job.of(jobs.succeed(job_id, completion, if_match)))
 
@@ -100,7 +100,7 @@ def cancel_job(
     response: Response,
     command: Cancellation | None = None,
 ) -> Job:
-    """Call a job off, queued or running. A worker names its attempt."""
+    """Cancel a queued or running job. A worker names its attempt."""
     asked = command or Cancellation()
     row = jobs.change(job_id, lambda job, context: job.cancel(context, asked.attempt), asked.reason, if_match)
     return seen(response, Job.of(row))
@@ -108,6 +108,6 @@ def cancel_job(
 
 @router.post("/{job_id}/requeue", responses=documented(*ANY_CHANGE, *ASKING))
 def requeue_job(job_id: UUID, command: AttemptCommand, jobs: CallerJobs, if_match: IfMatch, response: Response) -> Job:
-    """Let the next attempt begin: the running one is lost, or the last one failed or was cancelled."""
+    """Queue the job again at its next attempt: its worker was lost, or its last attempt failed or was cancelled."""
     row = jobs.change(job_id, lambda job, context: job.requeue(context, command.attempt), command.reason, if_match)
     return seen(response, Job.of(row))

@@ -1,4 +1,4 @@
-"""Jobs: ask for work, read it, list it, read what happened."""
+"""Jobs: request, list, read, and their events."""
 
 from typing import Annotated
 from uuid import UUID
@@ -27,19 +27,19 @@ router = APIRouter(route_class=RenderedRoute, prefix="/v1/jobs", tags=["jobs"])
 
 
 class JobQuery(SortedQuery, JobFilter):
-    """Which jobs to list: all that is given must hold. Repeat a reference filter to ask for several at once."""
+    """The filters of the list of jobs. A job has to match all of them; repeat a reference filter to require several."""
 
 
 @router.post(
     "",
     status_code=201,
     responses=documented(DocumentTooLargeError, TooManyConflictsError, *ASKING)
-    | {200: {"model": Job, "description": "The same work was asked for before: this is the job."}},
+    | {200: {"model": Job, "description": "The same job was requested before."}},
 )
 def request_job(new: NewJob, jobs: CallerJobs, response: Response, key: IdempotencyKey) -> Job:
-    """Ask for work. The same input is the same job (200); after it failed or was cancelled, its next attempt.
+    """Request a job. The same input is the same job (200); after it failed or was cancelled, its next attempt.
 
-    To have two jobs with the same input, give them different `run`s.
+    Two jobs with the same input need a different `run` each.
     """
     row, created = jobs.request(new, key)
     job = Job.of(row)
@@ -52,7 +52,7 @@ def request_job(new: NewJob, jobs: CallerJobs, response: Response, key: Idempote
     dependencies=[Depends(at_least(JOBS, JOB_REFERENCES))],
 )
 def list_jobs(jobs: CallerJobs, query: Annotated[JobQuery, Depends(queried(JobQuery))], response: Response) -> JobPage:
-    """List jobs, the newest first unless asked for otherwise."""
+    """List jobs, by default the newest first."""
     page = jobs.find(query, query.limit, query.cursor, query.in_order())
     tell_rebuilding(response, page)
     total = jobs.count(query) if query.total else None
@@ -61,12 +61,12 @@ def list_jobs(jobs: CallerJobs, query: Annotated[JobQuery, Depends(queried(JobQu
 
 @router.get("/{job_id}", responses=documented(JobNotFoundError, BeyondHeadError))
 def get_job(job_id: UUID, jobs: CallerJobs, response: Response, version: AskedVersion) -> Job:
-    """Read a job as it is now, at a revision, or at a moment. Always current: folded from the log."""
+    """Read a job as it is now, at a revision or at a moment. It is folded from the log, so it is always current."""
     return seen(response, Job.of(jobs.job(job_id, version.revision, version.as_of)))
 
 
 @router.get("/{job_id}/events", responses=documented(JobNotFoundError, CursorError), dependencies=[Depends(at_least())])
 def list_job_events(job_id: UUID, jobs: CallerJobs, query: Paged) -> EventPage:
-    """Read what happened to a job, the oldest first, with before and after."""
+    """List the events of a job, the oldest first, with the values before and after."""
     page = jobs.job_events(job_id, query.limit, query.cursor)
     return EventPage(items=[EventEntry.of(entry) for entry in page.items], next=page.next)

@@ -1,4 +1,4 @@
-"""A tenant's policy, and the references it declares: what it lets in."""
+"""A tenant's policy, and its declared references."""
 
 from typing import Annotated, Final
 
@@ -52,16 +52,15 @@ def _seen(response: Response, policy: TenantPolicy) -> TenantPolicy:
 
 @router.get("/v1/policy", responses=documented(BeyondHeadError), dependencies=[Depends(at_least())])
 def get_policy(policies: CallerPolicies, response: Response, as_of: AsOf) -> TenantPolicy:
-    """Read the tenant's policy as it is now or was at a moment. Always current: folded from the log."""
+    """Read the tenant's policy as it is now or was at a moment. It is folded from the log, so it is always current."""
     return _seen(response, TenantPolicy.of(policies.policy(as_of)))
 
 
 @router.put("/v1/policy", responses=documented(StaleRevisionError, EntryTooLargeError, TooManyConflictsError))
 def set_policy(new: NewPolicy, policies: CallerPolicies, if_match: IfMatch, response: Response) -> TenantPolicy:
-    """Put a whole policy in the place of the one before. Setting the same again changes nothing.
+    """Replace the tenant's policy as a whole. Setting the same policy again changes nothing.
 
-    It holds for what is recorded from then on; what was recorded before stays as it is. Unlinking and deleting are
-    never hindered.
+    The policy applies to what is recorded from then on. It never prevents unlinking or deleting.
     """
     return _seen(response, TenantPolicy.of(policies.set_policy(new, if_match)))
 
@@ -70,12 +69,12 @@ def set_policy(new: NewPolicy, policies: CallerPolicies, if_match: IfMatch, resp
     "/v1/references",
     status_code=201,
     responses=documented(OtherScopeError, TooManyConflictsError)
-    | {200: {"model": DeclaredReference, "description": "It was declared before: this is how."}},
+    | {200: {"model": DeclaredReference, "description": "The reference was declared before."}},
 )
 def declare_reference(new: NewReference, policies: CallerPolicies, response: Response) -> DeclaredReference:
-    """Make something outside the ledger known, so that it can be used where the policy closes its kind.
+    """Declare a reference, so that it may be used where the policy closes its kind.
 
-    With a scope, it can be used only there. Declaring it again changes nothing; with another scope it is refused.
+    A reference with a scope may be used only there. Declaring it again changes nothing; another scope is refused.
     """
     (outcome,) = policies.declare([new])
     if isinstance(outcome, LedgerError):
@@ -88,9 +87,9 @@ def declare_reference(new: NewReference, policies: CallerPolicies, response: Res
 
 @router.post(BATCH_PATH, responses=documented(TooManyConflictsError), openapi_extra=_REFERENCES)
 def declare_references(batch: CallerBatch, policies: CallerPolicies, response: Response) -> DeclareResults:
-    """Declare up to 1,000 references at once, as a JSON list or as NDJSON. The good ones are recorded together.
+    """Declare up to 1,000 references, as a JSON list or as NDJSON. The valid items are recorded together.
 
-    A bad item fails alone. Sending the same batch again changes nothing.
+    An invalid item fails alone. Sending the same batch again changes nothing.
     """
     items = batch.read(_NEW_REFERENCE)
     results = DeclareResults.of(together(items, policies.declare), batch.problem)

@@ -1,4 +1,4 @@
-"""Purges: the bytes of assets go for good, what is recorded of them stays."""
+"""Purges: the content of assets is removed for good. The records stay."""
 
 from contextlib import suppress
 from typing import Annotated
@@ -26,9 +26,9 @@ router = APIRouter(route_class=RenderedRoute, prefix="/v1/assets", tags=["conten
 
 
 class PurgeQuery(AssetFilter):
-    """Which assets lose their bytes: at least one filter, of those that the list of assets takes."""
+    """The filters of a purge: at least one of those of the list of assets."""
 
-    dry_run: bool = Field(default=False, description="Decide nothing, and tell what would go.")
+    dry_run: bool = Field(default=False, description="Report what would be purged, and change nothing.")
     reason: Reason | None = Field(default=None, description="Why; kept with the event.")
 
 
@@ -39,9 +39,10 @@ class PurgeQuery(AssetFilter):
     dependencies=[Depends(at_least(ASSETS, ASSET_REFERENCES, CONTENTS))],
 )
 def purge_assets(session: CallerSession, query: Annotated[PurgeQuery, Depends(queried(PurgeQuery))]) -> PurgeReport:
-    """Let the bytes of all assets go that a filter finds; live assets are deleted first. Legal holds keep theirs.
+    """Purge the content of all assets that match the filter, except those under a legal hold.
 
-    Each ends with an event, once its bytes are gone; while the store is down, that is tried again.
+    Live assets are deleted first. Each purge ends with an event once the bytes are removed; while the store is
+    unavailable, it is retried.
     """
     if not query.criteria(AssetFilter):
         raise FilterMissingError

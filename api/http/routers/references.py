@@ -1,4 +1,4 @@
-"""From references to what has them: the assets, or the jobs, that have all of the given ones of one kind."""
+"""Lookups by reference: the assets, or the jobs, that have several references of one kind."""
 
 from typing import Annotated
 
@@ -48,7 +48,7 @@ Lookup = Annotated[LookupQuery, Depends(queried(LookupQuery))]
 def list_assets_with_references(kind: KindInPath, assets: CallerAssets, query: Lookup, response: Response) -> AssetPage:
     """List the assets that have all of the references, the newest first, without deleted ones.
 
-    An asset has what made it, its scope, and its links, but none that was taken away.
+    The references of an asset are its origin, its scope and its links. Removed links do not count.
     """
     page = assets.find(AssetFilter(ref=query.references(kind)), query.limit, query.cursor)
     tell_rebuilding(response, page)
@@ -57,7 +57,10 @@ def list_assets_with_references(kind: KindInPath, assets: CallerAssets, query: L
 
 @router.get("/jobs", responses=documented(CursorError), dependencies=[Depends(at_least(JOBS, JOB_REFERENCES))])
 def list_jobs_with_references(kind: KindInPath, jobs: CallerJobs, query: Lookup, response: Response) -> JobPage:
-    """List the jobs that have all of the references, the newest first: those they were asked for with, their scope."""
+    """List the jobs that have all of the references, the newest first.
+
+    The references of a job are those of its request, and its scope.
+    """
     page = jobs.find(JobFilter(ref=query.references(kind)), query.limit, query.cursor)
     tell_rebuilding(response, page)
     return JobPage(items=[Job.of(row) for row in page.items], next=page.next)

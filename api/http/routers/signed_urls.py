@@ -1,12 +1,12 @@
-"""Signed URLs of the directory store. Who has one needs no key, and nobody writes one by hand: not described."""
+"""Signed URLs of the directory store. They need no key, and are not described: nobody writes one by hand."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.application.content.signed_access import SignedContent, holders
-from api.application.places import Places
+from api.application.content.signed_access import SignedContent, share_owners
+from api.application.slots import Slots
 from api.http.byte_responses import download
 from api.http.dependencies import signed_content
 from api.http.streamed_body import Body, receive, whole_number
@@ -18,10 +18,10 @@ Signed = Annotated[SignedContent, Depends(signed_content)]
 @router.get("/v1/content/{key:path}")
 @router.head("/v1/content/{key:path}")
 async def get_signed(request: Request, key: str, content: Signed) -> Response:
-    """The object that a signed URL names. What may be got may be asked for by HEAD."""
+    """The object that a signed URL names. A URL for GET also allows HEAD."""
     grant = content.grant("GET", key, request.query_params)
-    reading: Places = request.app.state.downloading
-    request.state.held.enter_context(reading.place(*holders(grant)))
+    reading: Slots = request.app.state.downloading
+    request.state.slots.enter_context(reading.slot(*share_owners(grant)))
     signed = {"Content-Disposition": grant.disposition, "ETag": grant.etag}
     headers = {name: value for name, value in signed.items() if value is not None}
     kind = grant.content_type or "application/octet-stream"
@@ -34,12 +34,12 @@ async def get_signed(request: Request, key: str, content: Signed) -> Response:
 
 @router.put("/v1/content/{key:path}")
 async def put_signed(request: Request, key: str, content: Signed) -> Response:
-    """Take the object, or the part, that a signed URL names; one transfer at a time."""
+    """Store the object, or the part, that a signed URL names; one transfer at a time."""
     grant = content.grant("PUT", key, request.query_params)
     body, headers = Body(request, content.rules.idle_time), request.headers
     tag = await receive(
         request,
         lambda: content.write(grant, headers.get("Content-Type"), whole_number(headers.get("Content-Length")), body),
-        *holders(grant),
+        *share_owners(grant),
     )
     return Response(status_code=200, headers={"ETag": f'"{tag}"'})

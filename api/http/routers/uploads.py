@@ -24,7 +24,7 @@ OF_AN_UPLOAD = (*OF_AN_ASSET, UploadNotFoundError)
     responses=documented(*OF_AN_ASSET, ContentTooLargeError, ContentTypeRefusedError),
 )
 def begin_upload(request: Request, asset_id: UUID, new: NewUpload, uploads: CallerUploads) -> PendingUpload:
-    """Begin an upload that goes to the store by a signed URL, or in parts; complete it when the bytes are there."""
+    """Begin an upload to a signed URL of the store, whole or in parts. Complete it once the bytes are sent."""
     upload = uploads.begin(asset_id, new.content(), new.part_size)
     if upload.parts is not None:
         return PendingUpload.of(upload, parts=[])
@@ -33,7 +33,7 @@ def begin_upload(request: Request, asset_id: UUID, new: NewUpload, uploads: Call
 
 @router.get("/{upload_id}", responses=documented(*OF_AN_UPLOAD))
 def get_upload(request: Request, asset_id: UUID, upload_id: UUID, uploads: CallerUploads) -> PendingUpload:
-    """See what has arrived of an upload, to go on with it, and get a fresh URL."""
+    """Read which parts of an upload have arrived, and get a fresh URL to resume it."""
     upload = uploads.under_way(asset_id, upload_id)
     if upload.parts is not None:
         return PendingUpload.of(upload, parts=uploads.parts(upload))
@@ -44,7 +44,7 @@ def get_upload(request: Request, asset_id: UUID, upload_id: UUID, uploads: Calle
 def sign_parts(
     request: Request, asset_id: UUID, upload_id: UUID, parts: PartsWanted, uploads: CallerUploads
 ) -> PartUrls:
-    """Get the URLs that take parts of an upload."""
+    """Get signed URLs for parts of an upload."""
     upload = uploads.under_way(asset_id, upload_id)
     urls = ((number, uploads.part_url(upload, number)) for number in parts.numbers)
     return PartUrls(items=[PartUrl(number=number, url=reachable(request, url)) for number, url in urls])
@@ -62,9 +62,9 @@ def complete_upload(
     response: Response,
     completion: Completed | None = None,
 ) -> Asset:
-    """Say that the bytes have been sent: they are verified, and become the asset's next content version.
+    """Complete an upload: its bytes are verified and become the asset's next content version.
 
-    Completing again what was completed answers the asset as it is now.
+    Completing it again answers with the asset as it is now.
     """
     row = uploads.complete(asset_id, upload_id, completion.file_name if completion else None, if_match)
     return seen(response, Asset.of(row))
@@ -77,5 +77,5 @@ def complete_upload(
     responses=documented(*OF_AN_UPLOAD),
 )
 def abort_upload(asset_id: UUID, upload_id: UUID, uploads: CallerUploads) -> None:
-    """Forget an upload, and what has arrived of it."""
+    """Abort an upload, and remove the bytes that have arrived."""
     uploads.abort(uploads.under_way(asset_id, upload_id))

@@ -1,4 +1,4 @@
-"""The contents of many assets as one zip."""
+"""The content of many assets as one zip."""
 
 from collections.abc import Iterator
 from typing import Annotated, Final
@@ -37,7 +37,7 @@ _GONE = (AssetNotFoundError, AssetDeletedError, ContentNotFoundError, ContentPur
 
 
 class ZipQuery(AssetFilter):
-    """Which assets to pack: those named, or those that a filter finds."""
+    """The assets to pack: those of the ids, or those that match the filter."""
 
     id: list[UUID] = Field(default=[], max_length=1_000, description="An asset's id; repeat it for several.")
 
@@ -55,9 +55,9 @@ class ZipQuery(AssetFilter):
     dependencies=[Depends(at_least(ASSETS, ASSET_REFERENCES))],
 )
 def zip_assets(contents: CallerContents, query: Annotated[ZipQuery, Depends(queried(ZipQuery))]) -> Response:
-    """Get the bytes of up to 10,000 assets as one zip, which is sent while it is made. Names are made unique.
+    """Download the content of up to 10,000 assets as one zip, streamed while it is written. File names are made unique.
 
-    What is deleted or purged meanwhile is listed in its `missing.txt`.
+    `missing.txt` in the zip lists the assets that were deleted or purged meanwhile.
     """
     if not query.id and not query.criteria(AssetFilter):
         raise FilterMissingError
@@ -67,12 +67,12 @@ def zip_assets(contents: CallerContents, query: Annotated[ZipQuery, Depends(quer
 
 
 def _named(contents: StoredContents, ids: list[UUID]) -> list[ZipEntry]:
-    """Those that are named; one that is not there is told before the answer begins."""
+    """The assets of the ids. A missing one is an error before the answer begins."""
     return [_entry(contents, asset_id) for asset_id in dict.fromkeys(ids)]
 
 
 def _listed(contents: StoredContents, selected: AssetFilter) -> Iterator[ZipEntry]:
-    """Those that the filter finds, looked for one by one while the answer is sent. FilterTooWideError."""
+    """The assets that match the filter, read one by one while the answer is sent. FilterTooWideError."""
     session = contents.session
     count = Assets(session).count(selected)
     if count > MOST_ENTRIES:

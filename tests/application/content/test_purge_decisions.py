@@ -19,7 +19,7 @@ from api.application.content.retention import Retention
 from api.application.content.sweeper import Sweeper
 from api.cli.content import compare
 from api.composition import Services
-from api.workers.content_janitor import ContentJanitor
+from api.workers.content_watch import ContentWatch
 from api.workers.worker import own_session
 from domain.asset.events import Content
 from domain.errors import ClockApartError, ContentMismatchError, LedgerError, UploadNotFoundError
@@ -88,7 +88,7 @@ def test_whenever_a_purge_is_killed_what_is_gone_is_on_the_record_and_it_is_gone
         assert len(objects(served.services, client)) == left
         held = client.call("PUT", f"/v1/assets/{asset_id}/holds/late")
         assert held.status_code == (409 if decided else 204)
-        ContentJanitor(served.services, timedelta(days=1)).look()
+        ContentWatch(served.services, timedelta(days=1)).look()
         assert topics(client, asset_id)[3:] == (PURGED if decided else ["asset.held"])
         assert len(objects(served.services, client)) == (0 if decided else 2)
 
@@ -181,7 +181,7 @@ def test_retention_goes_by_the_log_however_wrong_a_list_is(client: Client, servi
                 sql.Identifier("read_models", projection.table.name), column=sql.Identifier(column)
             )
             connection.execute(statement, (client.tenant_id,))
-    ContentJanitor(services, timedelta(days=30)).look()
+    ContentWatch(services, timedelta(days=30)).look()
     assert len(objects(services, client)) == 3
     assert purging.queue.count()[0] == 0
 

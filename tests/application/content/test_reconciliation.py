@@ -60,9 +60,9 @@ def test_what_is_recorded_is_no_orphan_while_read_models_are_behind_or_made_anew
     Intake(session, quiet.rules).create(None, [b"precious"], Content(), "a.txt", None)
     behind = later(quiet, tenant_id).compare()
     assert behind == Mismatch()
-    quiet.engine.enrol()
+    quiet.engine.progress.enrol()
     quiet.engine.step(CONTENTS)
-    quiet.engine.reset(CONTENTS)
+    quiet.engine.tables.reset(CONTENTS)
     assert later(quiet, tenant_id).compare() == Mismatch()
     assert len(list(quiet.store.objects(f"{tenant_id}/"))) == 1
 

@@ -48,7 +48,7 @@ class Tenant(NamedTuple):
 
     def fold(self) -> None:
         """Bring the lists up to date."""
-        self.services.engine.enrol()
+        self.services.engine.progress.enrol()
         for projection in self.services.engine.projections:
             self.services.engine.step(projection)
 

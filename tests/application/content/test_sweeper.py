@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from api.application.content.sweeper import Sweeper
 from api.composition import Services
-from api.workers.content_janitor import ContentJanitor
+from api.workers.content_watch import ContentWatch
 from api.workers.worker import own_session
 from infra.content.upload_table import landing_key, object_key
 from tests.conftest import Client
@@ -56,7 +56,7 @@ def test_what_comes_to_a_signed_url_after_its_upload_is_over_is_swept(client: Cl
         assert send(late, b"too late").status_code == 200
     foreign = landing_key(object_key(uuid4(), UUID(int=1), UUID(int=2)))
     services.store.write(foreign, [b"of another ledger"])
-    ContentJanitor(services, timedelta(days=1)).look()
+    ContentWatch(services, timedelta(days=1)).look()
     stored, landed = objects(services, client)
     assert (stored.endswith(completed["id"]), landed.endswith(under_way["id"])) == (True, True)
     assert services.store.stat(foreign).size
@@ -79,7 +79,7 @@ def test_what_cannot_be_removed_is_tried_again_later_and_keeps_nothing_else_from
         purge(client, node_id="n1")
 
     def looked_after() -> bool:
-        ContentJanitor(services, timedelta(0)).look()
+        ContentWatch(services, timedelta(0)).look()
         return {topics(client, asset_id)[-1] for asset_id in (purged, deleted)} == {"asset.content_purged"}
 
     landing = landing_key(f"{client.tenant_id}/{stuck['asset_id']}")

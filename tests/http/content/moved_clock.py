@@ -29,20 +29,20 @@ def move(by: timedelta) -> None:
 
 def report_looks(to: Path) -> None:
     """Have the content's watch look at everything, again and again, and note every look once it is over."""
-    from api.workers import content_janitor  # noqa: PLC0415 - after the clock was moved
+    from api.workers import content_watch  # noqa: PLC0415 - after the clock was moved
 
-    content_janitor.PAUSE = 0.1
-    content_janitor.ROUNDS_BETWEEN_RETENTION = content_janitor.ROUNDS_BETWEEN_SWEEPS = 1
-    look = content_janitor.ContentJanitor.look
+    content_watch.PAUSE = 0.1
+    content_watch.ROUNDS_BETWEEN_RETENTION = content_watch.ROUNDS_BETWEEN_SWEEPS = 1
+    look = content_watch.ContentWatch.look
 
-    def looked(self: content_janitor.ContentJanitor, **at: bool) -> None:
+    def looked(self: content_watch.ContentWatch, **at: bool) -> None:
         try:
             look(self, **at)
         finally:
             with to.open("a") as file:
                 file.write("looked\n")
 
-    content_janitor.ContentJanitor.look = looked  # type: ignore[method-assign]
+    content_watch.ContentWatch.look = looked  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from api.application.content.sweeper import Sweeper
 from api.composition import Services, connected
 from api.http.app import create_app
 from api.http.server import listening, serving
-from api.workers.content_janitor import ContentJanitor
+from api.workers.content_watch import ContentWatch
 from api.workers.worker import own_session
 from domain.event import Actor
 from infra.content.directory import DirectoryStore
@@ -54,7 +54,7 @@ def test_killing_the_server_among_200_uploads_and_deletes_leaves_after_one_sweep
     with reporting_seed(seed):
         with connected(kept.model_copy(update={"follow": False}), databases) as services:
             tenant_id = new_tenant(services)
-            key = services.tenants.issue_key(context(), tenant_id, Actor(id="tests", type="worker"))
+            key = services.api_keys.issue(context(), tenant_id, Actor(id="tests", type="worker"))
         with Server(environment_of(kept, databases)) as server:
             callers = [Caller(server, key, seed, number) for number in range(CALLERS)]
             work(server, callers, random.Random(seed))  # noqa: S311  # chosen again by the same seed
@@ -99,7 +99,7 @@ def expire(services: Services, tenant_id: UUID) -> None:
 
 def sweep(services: Services) -> None:
     """What every server does every few seconds, once."""
-    ContentJanitor(services, timedelta(days=1)).look()
+    ContentWatch(services, timedelta(days=1)).look()
 
 
 def check(services: Services, tenant_id: UUID, key: str, assets: list[Mine]) -> None:

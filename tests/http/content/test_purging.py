@@ -12,7 +12,7 @@ from api.application.content.purge_removal import MOST_FAILURES
 from api.application.content.purges import Purges
 from api.application.content.retention import RETENTION, Retention
 from api.composition import Services
-from api.workers.content_janitor import ContentJanitor
+from api.workers.content_watch import ContentWatch
 from api.workers.worker import own_session
 from domain.asset.asset import ContentVersion
 from domain.asset.events import AssetPurgeRequested
@@ -178,7 +178,7 @@ def test_what_was_deleted_longer_ago_than_it_is_kept_is_purged(
     client.call("DELETE", f"/v1/assets/{deleted}")
     client.page()
     assert Retention(purging.session).request_due(timedelta(days=1)) == 0
-    ContentJanitor(services, timedelta(0)).look()
+    ContentWatch(services, timedelta(0)).look()
     assert [key.split("/")[1] for key in objects(services, client)] == [kept]
     last = client.history(deleted)[-1]
     assert (last["topic"], last["reason"]) == ("asset.content_purged", RETENTION)
@@ -194,7 +194,7 @@ def test_content_that_was_superseded_longer_ago_than_it_is_kept_is_purged_and_th
     client.call("PUT", f"/v1/assets/{held}/holds/case-7")
     client.page()
     assert Retention(purging.session).request_due(timedelta(days=1)) == 0
-    ContentJanitor(services, timedelta(0)).look()
+    ContentWatch(services, timedelta(0)).look()
     assert len(objects(services, client)) == 3
     assert streamed(client, asset_id).content == b"third"
     old = client.get(f"/v1/assets/{asset_id}/content", version=1, stream=True)

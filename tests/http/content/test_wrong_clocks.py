@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from api.composition import Services
-from api.workers.content_janitor import ContentJanitor
+from api.workers.content_watch import ContentWatch
 from infra.content.directory import DirectoryStore
 from infra.content.signed_urls import Grant
 from infra.content.store import SMALLEST_PART
@@ -141,7 +141,7 @@ def test_a_wrong_clock_removes_nothing_and_health_names_it(
     assert client.get(f"/v1/assets/{versions}/content", version=1, stream=True).content == b"first"
     for upload in (landed, parts):
         assert complete(client, upload).status_code == 200
-    ContentJanitor(services, RETENTION).look()
+    ContentWatch(services, RETENTION).look()
     assert len(objects(services, client)) == len({*before, parts["id"]})
 
 
@@ -170,7 +170,7 @@ def test_a_wrong_clock_records_nothing_that_retention_would_go_by(
     stored = kind if isinstance(services.store, DirectoryStore) else "store-unavailable"
     assert problems == [(503, kind), (503, stored), (503, kind)]
     assert topics(client, asset_id) == ["asset.created", "asset.content_stored"]
-    ContentJanitor(services, RETENTION).look()
+    ContentWatch(services, RETENTION).look()
     assert streamed(client, asset_id).content == b"first"
 
 

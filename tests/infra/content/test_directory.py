@@ -51,7 +51,7 @@ def no_file_larger_than(size: int) -> Iterator[None]:
 def test_a_store_nobody_wrote_to_is_empty(directory: DirectoryStore, root: Path) -> None:
     assert list(directory.objects()) == []
     directory.delete(KEY)
-    directory.sweep(datetime.now(UTC))
+    directory.remove_unfinished(datetime.now(UTC))
     assert not root.exists()
 
 
@@ -171,9 +171,9 @@ def test_what_was_left_behind_is_swept_and_nothing_else(directory: DirectoryStor
     upload = directory.begin(KEY)
     part = directory.write_part(KEY, upload, 1, [b"part"])
     (root / "incoming" / "half.new").write_bytes(b"half")
-    directory.sweep(datetime.now(UTC) - timedelta(hours=1))
+    directory.remove_unfinished(datetime.now(UTC) - timedelta(hours=1))
     assert directory.parts(KEY, upload) == [part]
-    directory.sweep(datetime.now(UTC) + timedelta(seconds=1))
+    directory.remove_unfinished(datetime.now(UTC) + timedelta(seconds=1))
     assert files(root) == ["objects/tenant/asset/1"]
     with pytest.raises(ObjectNotFoundError):
         directory.parts(KEY, upload)

@@ -206,7 +206,7 @@ LISTED = """<ListMultipartUploadsResult>
 def test_uploads_in_parts_that_were_begun_long_ago_are_forgotten_and_no_others() -> None:
     asked: list[str] = []
     with answering(200, LISTED.format(id=TENANT).encode(), asked) as store:
-        store.sweep(datetime(2026, 1, 2, tzinfo=UTC))
+        store.remove_unfinished(datetime(2026, 1, 2, tzinfo=UTC))
     listing, *aborting = asked
     assert listing.startswith("GET /bucket?")
     assert "prefix=some%2Fprefix%2F" in listing
@@ -216,12 +216,12 @@ def test_uploads_in_parts_that_were_begun_long_ago_are_forgotten_and_no_others()
 def test_a_server_that_does_not_tell_which_uploads_there_are_is_left_alone_and_the_log_says_so_once() -> None:
     refusal = b"<Error><Code>NotImplemented</Code><Message>No.</Message></Error>"
     with answering(501, refusal) as store, capture_logs() as logged:
-        store.sweep(datetime.now(UTC))
-        store.sweep(datetime.now(UTC))
+        store.remove_unfinished(datetime.now(UTC))
+        store.remove_unfinished(datetime.now(UTC))
     assert [entry["event"] for entry in logged] == ["uploads in parts not swept"]
 
 
 @pytest.mark.parametrize("status", [200, 503])
 def test_a_sweep_of_a_server_that_fails_says_that_it_is_unavailable(status: int) -> None:
     with answering(status, b"<html>Bad gateway<br></html>") as store, pytest.raises(StoreUnavailableError):
-        store.sweep(datetime.now(UTC))
+        store.remove_unfinished(datetime.now(UTC))

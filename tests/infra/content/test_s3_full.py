@@ -78,9 +78,9 @@ def test_what_a_writer_that_died_has_sent_is_swept_once_it_is_old_and_nothing_of
     key, now = f"{uuid4()}/asset/1", datetime.now(UTC)
     died, theirs, elsewhere = ours.begin(key), others.begin(key), ours.begin("not-a-tenant/asset/1")
     assert httpx.put(ours.sign_part(key, died, 1, timedelta(minutes=1)), content=b"left behind").status_code == 200
-    ours.sweep(now - timedelta(hours=1))
+    ours.remove_unfinished(now - timedelta(hours=1))
     assert [part.size for part in ours.parts(key, died)] == [11]
-    ours.sweep(now + timedelta(hours=1))
+    ours.remove_unfinished(now + timedelta(hours=1))
     with pytest.raises(ObjectNotFoundError):
         ours.parts(key, died)
     assert others.parts(key, theirs) == ours.parts("not-a-tenant/asset/1", elsewhere) == []
@@ -89,7 +89,7 @@ def test_what_a_writer_that_died_has_sent_is_swept_once_it_is_old_and_nothing_of
 def test_all_that_writers_that_died_have_begun_is_swept_when_it_fills_more_than_a_page(s3: S3Store) -> None:
     tenant_id = uuid4()
     begun = [(key, s3.begin(key)) for key in (f"{tenant_id}/asset/{number}" for number in range(1001))]
-    s3.sweep(datetime.now(UTC) + timedelta(hours=1))
+    s3.remove_unfinished(datetime.now(UTC) + timedelta(hours=1))
     for key, upload in begun:
         with pytest.raises(ObjectNotFoundError):
             s3.parts(key, upload)

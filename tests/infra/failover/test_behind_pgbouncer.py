@@ -43,7 +43,7 @@ def test_the_ledger_works_behind_a_pooler_with_the_setting(pooler: Pooler, unpre
         ThreadPoolExecutor(8) as callers,
     ):
         tenant = new_tenant(services)
-        key = services.tenants.issue_key(context(), tenant, Actor(id="ann", type="user"))
+        key = services.api_keys.issue(context(), tenant, Actor(id="ann", type="user"))
         with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as http:
             client = Client(http, tenant, services.log.of(tenant).head)
             assets = list(callers.map(lambda n: client.create(name=f"asset {n}", subject=f"u_{n % 5}"), range(60)))

@@ -11,7 +11,7 @@ import pytest
 from api.composition import Services, connected
 from domain.errors import KeyUnavailableError, ServiceUnavailableError
 from infra.databases import Databases
-from infra.keys.store import KeyLostError
+from infra.encryption_keys.store import KeyLostError
 from infra.settings import Settings
 from tests.conftest import new_tenant
 from tests.infra.embedding import eventually
@@ -49,11 +49,11 @@ def problem(services: Services, name: str) -> str | None:
 
 
 def seal(services: Services, tenant: UUID, subject: str) -> bytes:
-    return services.keys.sealing(tenant, subject).encrypt(bytes(12), b"personal", None)
+    return services.encryption_keys.sealing(tenant, subject).encrypt(bytes(12), b"personal", None)
 
 
 def open_(services: Services, tenant: UUID, subject: str, box: bytes) -> bytes:
-    return services.keys.opening(tenant, subject).decrypt(bytes(12), box, None)
+    return services.encryption_keys.opening(tenant, subject).decrypt(bytes(12), box, None)
 
 
 def test_keys_and_secrets_that_a_failover_lost_are_written_again_from_memory_without_any_traffic(
@@ -64,7 +64,7 @@ def test_keys_and_secrets_that_a_failover_lost_are_written_again_from_memory_wit
     eventually(lambda: set(keys_on_standby(late, old)) >= {"u_old", "(secret)"})
     late.standby.hold_back()
     new = new_tenant(services)
-    digest = services.keys.identity(new).digest("key", "k")
+    digest = services.encryption_keys.identity(new).digest("key", "k")
     boxes["u_new"] = seal(services, old, "u_new")
     late.fail_over()
     promoted = monotonic()
@@ -76,7 +76,7 @@ def test_keys_and_secrets_that_a_failover_lost_are_written_again_from_memory_wit
         for subject, box in boxes.items():
             assert open_(restarted, old, subject, box) == b"personal"
             assert seal(restarted, old, subject) == box
-        assert restarted.keys.identity(new).digest("key", "k") == digest
+        assert restarted.encryption_keys.identity(new).digest("key", "k") == digest
 
 
 def test_nothing_is_sealed_while_nobody_knows_whether_the_key_database_has_the_key(
@@ -86,12 +86,14 @@ def test_nothing_is_sealed_while_nobody_knows_whether_the_key_database_has_the_k
     box = seal(services, tenant, "u_ann")
     late.standby.hold_back()
     late.primary.kill()
-    eventually(lambda: services.keys._lineage.current is None)
+    eventually(lambda: services.encryption_keys._lineage.current is None)
     with pytest.raises(ServiceUnavailableError):
         seal(services, tenant, "u_ann")
     assert open_(services, tenant, "u_ann", box) == b"personal"
     late.standby.promote()
-    eventually(lambda: problem(services, "key-server") is None and services.keys._lineage.current is not None)
+    eventually(
+        lambda: problem(services, "key-server") is None and services.encryption_keys._lineage.current is not None
+    )
     assert seal(services, tenant, "u_ann") == box
 
 
@@ -102,11 +104,11 @@ def test_a_subject_whose_key_is_lost_gets_no_other_one_and_health_says_what_to_d
     seal(services, tenant, "u_old")
     eventually(lambda: "u_old" in keys_on_standby(late, tenant))
     late.standby.hold_back()
-    services.keys.sealing(tenant, "u_ann")
+    services.encryption_keys.sealing(tenant, "u_ann")
     lost = seal(services, tenant, "u_ann")
     with connected(unfollowed, apart) as stopped:
         assert open_(stopped, tenant, "u_ann", lost) == b"personal"
-    services.keys._keys.drop((tenant, "u_ann"))  # as if this process had never known it
+    services.encryption_keys._keys.drop((tenant, "u_ann"))  # as if this process had never known it
     late.fail_over()
     with connected(unfollowed, apart) as restarted:
         for _ in range(2):
@@ -123,11 +125,11 @@ def test_a_subject_whose_key_is_lost_gets_no_other_one_and_health_says_what_to_d
 def test_a_key_that_was_put_in_the_place_of_another_seals_nothing(services: Services, apart: Databases) -> None:
     tenant = new_tenant(services)
     box = seal(services, tenant, "u_ann")
-    other = services.keys._wrap(bytes(32), tenant.bytes + b"u_ann")
+    other = services.encryption_keys._wrap(bytes(32), tenant.bytes + b"u_ann")
     with psycopg.connect(str(apart.keys_owner)) as owner:
         owner.execute("ALTER TABLE keys.subject_keys NO FORCE ROW LEVEL SECURITY")
         owner.execute("UPDATE keys.subject_keys SET wrapped_key = %s WHERE subject = 'u_ann'", (other,))
-    services.keys._lineage.lose_sight()
+    services.encryption_keys._lineage.lose_sight()
     with pytest.raises(KeyLostError):
         seal(services, tenant, "u_ann")
     assert open_(services, tenant, "u_ann", box) == b"personal"

@@ -104,7 +104,7 @@ def test_callers_of_a_log_that_went_back_are_told_so_and_their_streams_end(late:
         serving(create_app(lambda: nullcontext(services)), listening("127.0.0.1", 0)) as url,
     ):
         tenant = new_tenant(services)
-        key = services.tenants.issue_key(context(), tenant, Actor(id="ann", type="user"))
+        key = services.api_keys.issue(context(), tenant, Actor(id="ann", type="user"))
         eventually(lambda: head_on(late, tenant) == 2)
         late.standby.hold_back()
         with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as http:

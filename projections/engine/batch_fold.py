@@ -1,4 +1,4 @@
-"""Decodes and folds entries into rows; a poison event stops its tenant only."""
+"""The fold of a batch: entries are decoded, the rows they touch are loaded, and the events folded into them."""
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
@@ -10,6 +10,7 @@ from domain.event import Event, Recorded
 from infra.event_log.recorder import missing_position
 from projections.engine.claims import Claim
 from projections.engine.event_reader import Chunk, StoredEntry, portions
+from projections.engine.poison_events import stop_before
 from projections.engine.row_buffer import RowBuffer
 from projections.projection import Key, Projection, apply
 
@@ -42,7 +43,7 @@ def fold_chunks(
             return
     for tenant in claims.values():
         if tenant.failure is None and tenant.next <= tenant.until:
-            tenant.fail(tenant.next, missing_position(tenant.tenant_id, tenant.next))
+            stop_before(tenant, tenant.next, missing_position(tenant.tenant_id, tenant.next))
 
 
 def _decode_portion(decode: Decode, claims: Mapping[UUID, Claim], portion: Chunk) -> list[Claim]:
@@ -56,7 +57,7 @@ def _decode_portion(decode: Decode, claims: Mapping[UUID, Claim], portion: Chunk
 def _decode_entries(decode: Decode, tenant: Claim, entries: Iterable[StoredEntry]) -> None:
     for position, entry in enumerate(entries, tenant.next):
         if entry.id != position:
-            return tenant.fail(position, missing_position(tenant.tenant_id, position))
+            return stop_before(tenant, position, missing_position(tenant.tenant_id, position))
         try:
             event = decode(tenant.tenant_id, entry)
         except KeyUnavailableError as error:
@@ -64,7 +65,7 @@ def _decode_entries(decode: Decode, tenant: Claim, entries: Iterable[StoredEntry
         except ServiceUnavailableError:
             raise
         except Exception as error:  # noqa: BLE001 - a poison event stops its tenant only
-            return tenant.fail(entry.id, error)
+            return stop_before(tenant, entry.id, error)
         tenant.decoded.append(Recorded(event, entry.id, entry.effective_at))
     return None
 
@@ -75,6 +76,6 @@ def _fold(projection: Projection[Any], rows: dict[Key, Any], tenant: Claim) -> N
         try:
             apply(rows, projection.fold(rows, recorded))
         except Exception as error:  # noqa: BLE001 - a poison event stops its tenant only
-            tenant.fail(recorded.position, error)
+            stop_before(tenant, recorded.position, error)
             return
         tenant.folded += 1

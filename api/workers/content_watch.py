@@ -29,7 +29,7 @@ MARGIN = timedelta(minutes=15)
 """So much older than an upload may become is what the store removes: its clock may have been set meanwhile."""
 
 
-class ContentJanitor(Worker):
+class ContentWatch(Worker):
     """Keeps the store as the log says."""
 
     def __init__(self, services: Services, retention: timedelta) -> None:
@@ -80,12 +80,12 @@ class ContentJanitor(Worker):
         services = self._services
         with _logged("store not swept"):
             now = store_time(services.store, services.database_clock)
-            services.store.sweep(now - services.rules.upload_time - MARGIN)
+            services.store.remove_unfinished(now - services.rules.upload_time - MARGIN)
         with _logged("what landed late not swept"):
             for tenant_id, keys in landed_keys(services.store).items():
                 with suppress(TenantNotFoundError):  # another ledger's, which keeps its content in the same place
                     services.tenants.find(str(tenant_id))
-                    Sweeper(own_session(services, tenant_id)).sweep_landed(keys)
+                    Sweeper(own_session(services, tenant_id)).remove_landed_late(keys)
 
     def _look_after(self, tenant_id: UUID, *, retention: bool) -> None:
         session = own_session(self._services, tenant_id)

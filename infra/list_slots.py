@@ -10,10 +10,10 @@ from uuid import UUID
 from domain.errors import ListsBusyError
 
 PATIENCE = 2.0
-"""Seconds that a list waits for quicker ones. Where all that hold a place have run for longer, none is waited for."""
+"""Seconds that a list waits for quicker ones. Where all that hold a slot have run for longer, none is waited for."""
 
 
-class ListPlaces:
+class ListSlots:
     """Half of a pool's connections, of which one tenant leaves a quarter to the others."""
 
     def __init__(self, pool_size: int) -> None:
@@ -23,8 +23,8 @@ class ListPlaces:
         self._running: dict[object, tuple[UUID, float]] = {}
 
     @contextmanager
-    def place(self, tenant_id: UUID) -> Iterator[None]:
-        """A place for one list of the tenant. ListsBusyError where slow lists hold all that it may have."""
+    def slot(self, tenant_id: UUID) -> Iterator[None]:
+        """A slot for one list of the tenant. ListsBusyError where slow lists hold all that it may have."""
         number = object()
         with self._changed:
             while (patience := self._patience(tenant_id)) is not None:

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from domain.errors import KeyUnavailableError, OutcomeUnknownError
 from domain.identity import Identity
 from infra.database import Database
-from infra.keys.key_file import KeyFileError
-from infra.keys.known import NOWHERE, KnownKey, KnownKeys
-from infra.keys.sealed_subjects import SealedSubjects
+from infra.encryption_keys.key_file import KeyFileError
+from infra.encryption_keys.known_keys import NOWHERE, KnownKey, KnownKeys
+from infra.encryption_keys.sealed_subjects import SealedSubjects
 from infra.server_identity import Lineage, ServerIdentity, unwatched
 from infra.sql import load_statements
 

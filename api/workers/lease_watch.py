@@ -17,7 +17,7 @@ SHORTEST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
 
 
-class LeaseReaper(Worker):
+class LeaseWatch(Worker):
     """Takes back lost jobs."""
 
     def __init__(self, services: Services) -> None:

@@ -1,1 +1,0 @@
-"""Personal data is sealed before it is stored; the keys live apart from the log."""
