@@ -13,16 +13,17 @@ from uuid import UUID
 
 import psycopg
 
-from api.composition import Services
+from api.composition import Services, connected
 from benchmarks import decisions
 from benchmarks.appends import new_tenant
-from benchmarks.environment import Ground, MeasuringError, environment
+from benchmarks.environment import KEK, Ground, MeasuringError, environment
 from benchmarks.logs import make_log
 from benchmarks.peers import stock
-from benchmarks.requests import ours, settle
+from benchmarks.requests import Served, new_key, ours, served, settle
 from benchmarks.results import Result
 from benchmarks.schedule import Scale, in_turns
 from infra.databases import Databases
+from infra.settings import Settings
 from infra.sql import load_statements
 
 READ_MODEL = load_statements(stock.__file__, "read_model.sql")
@@ -158,11 +159,17 @@ class _Watch:
 
 def idle(ground: Ground, scale: Scale) -> Iterator[Result]:
     """Statements a second that the server is asked while a ledger with some assets is served and nobody calls."""
-    with ours(ground) as (ledger, _, _):
-        ledger.filled(100)
-        time.sleep(SETTLING)
-        seconds = 5 * scale.seconds
-        ground.run("forget_statements")
-        time.sleep(seconds)
-        ((statements,),) = ground.run("statements")
-        yield Result("idle.queries", statements / seconds, "statements/s")
+    with ground.databases() as servers:
+        with connected(Settings(key_encryption_key=KEK, follow=False), servers) as services:
+            key = new_key(services, new_tenant(services))
+        with served(ground, servers, key) as ledger:  # alone: nothing of this process is counted
+            yield _idle(ground, ledger, 5 * scale.seconds)
+
+
+def _idle(ground: Ground, ledger: Served, seconds: float) -> Result:
+    ledger.filled(100)
+    time.sleep(SETTLING)
+    ground.run("forget_statements")
+    time.sleep(seconds)
+    ((statements,),) = ground.run("statements")
+    return Result("idle.queries", statements / seconds, "statements/s")

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from benchmarks.load import Address, Load, for_seconds, load, request
 from benchmarks.results import Result
 from benchmarks.schedule import Scale, in_turns
 from domain.event import Actor
+from infra.databases import Databases
 
 ASSETS = 3_000
 BATCH = 1_000
@@ -58,10 +59,21 @@ def ours(ground: Ground, **settings: str) -> Iterator[tuple[Served, Services, UU
     """
     with ground.ledger() as (services, servers):
         tenant_id = new_tenant(services)
-        key = services.api_keys.issue(decisions.context(), tenant_id, Actor(id="bench", type="system"))
-        settings |= environment(servers)
-        with ground.server("benchmarks.serve", "serve", "--port", "0", environment=settings) as server:
-            yield Served(*server, key, lambda: settle(services)), services, tenant_id
+        with served(ground, servers, new_key(services, tenant_id), **settings) as ledger:
+            yield replace(ledger, settle=lambda: settle(services)), services, tenant_id
+
+
+def new_key(services: Services, tenant_id: UUID) -> str:
+    """A key of the tenant."""
+    return services.api_keys.issue(decisions.context(), tenant_id, Actor(id="bench", type="system"))
+
+
+@contextmanager
+def served(ground: Ground, servers: Databases, key: str, **settings: str) -> Iterator[Served]:
+    """The ledger of these databases as `asset-ledger serve` serves it, in a process of its own."""
+    settings |= environment(servers)
+    with ground.server("benchmarks.serve", "serve", "--port", "0", environment=settings) as server:
+        yield Served(*server, key)
 
 
 @contextmanager

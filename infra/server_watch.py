@@ -16,7 +16,7 @@ from infra.supervision import SupervisedThread
 from infra.unreachable import UNREACHABLE
 
 _LOG = structlog.get_logger()
-SECONDS = 2.0
+SECONDS = 4.0
 """How often the server is asked, while its connection stands."""
 PAUSE = 0.25
 """How long after a connection was lost the next one is tried."""

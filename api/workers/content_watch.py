@@ -15,9 +15,8 @@ from api.application.content.sweeper import Sweeper
 from api.composition import Services
 from api.workers.worker import Worker, own_session
 from domain.errors import ClockApartError, LedgerError, TenantNotFoundError
-from infra.content.purge_table import tenants_with_due_purges
 from infra.content.store_clock import store_time
-from infra.content.upload_table import landed_keys, tenants_with_expired_uploads
+from infra.content.upload_table import landed_keys, tenants_with_due_content
 from projections.queries.contents import tenants_with_old_content
 
 _LOG = structlog.get_logger()
@@ -51,9 +50,10 @@ class ContentWatch(Worker):
 
         Nothing is done while this process's clock and the database's are apart, which `/health` tells.
         """
-        if not self._may_decide():
+        tenants = self._tenants(retention=retention)
+        if not (tenants or store) or not self._may_decide():
             return
-        for tenant_id in self._tenants(retention=retention):
+        for tenant_id in tenants:
             with self.surviving(tenant_id=str(tenant_id)):
                 self._look_after(tenant_id, retention=retention)
         if store:
@@ -69,8 +69,7 @@ class ContentWatch(Worker):
         """Whose content is to be looked after."""
         services, tenants = self._services, set[UUID]()
         with _logged("content not looked after"):
-            tenants.update(tenants_with_expired_uploads(services.projector))
-            tenants.update(tenants_with_due_purges(services.projector))
+            tenants.update(tenants_with_due_content(services.projector))
             if retention:
                 tenants.update(tenants_with_old_content(services.projector, self._retention))
         return tenants

@@ -11,7 +11,6 @@ from uuid import UUID
 from domain.asset.asset import ContentVersion
 from domain.asset.events import AssetPurgeRequested
 from domain.event import Actor
-from infra.database import Database
 from infra.sql import load_statements
 from infra.tenant_table import TenantTable
 
@@ -94,9 +93,3 @@ class PurgeTable(TenantTable):
         _, revision, actor_id, actor_type, correlation_id, reason = rows[0]
         numbers = tuple(row[0] for row in rows if (row[1], row[4]) == (revision, correlation_id))
         return Purge(asset_id, numbers, revision, Actor(id=actor_id, type=actor_type), correlation_id, reason)
-
-
-def tenants_with_due_purges(database: Database) -> list[UUID]:
-    """Tenants whose content is about to go. Needs the role that sees every tenant."""
-    with database.connection() as connection:
-        return [row[0] for row in connection.execute(_SQL["tenants_with_due"]).fetchall()]

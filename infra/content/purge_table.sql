@@ -44,5 +44,3 @@ UPDATE ledger.purges
 -- count: how many content versions are about to go, and why the last of them that failed did
 SELECT count(*), max(failure) FROM ledger.purges WHERE tenant_id = %(tenant_id)s
 
--- tenants_with_due: where content is about to go
-SELECT DISTINCT tenant_id FROM ledger.purges WHERE try_at <= clock_timestamp()

@@ -147,7 +147,10 @@ class UploadTable(TenantTable):
         return {row[0] for row in self._read("under_way")}
 
 
-def tenants_with_expired_uploads(database: Database) -> list[UUID]:
-    """Tenants whose uploads were left behind. Needs the role that sees every tenant."""
+def tenants_with_due_content(database: Database) -> list[UUID]:
+    """Tenants whose uploads were left behind, or whose content is about to go.
+
+    Needs the role that sees every tenant. One statement: an idle service asks every two seconds.
+    """
     with database.connection() as connection:
-        return [row[0] for row in connection.execute(_SQL["tenants_with_expired"]).fetchall()]
+        return [row[0] for row in connection.execute(_SQL["tenants_with_due_content"]).fetchall()]

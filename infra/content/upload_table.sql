@@ -45,9 +45,11 @@ SELECT content_id, asset_id, size, sha256, content_type, parts, part_size, expir
  WHERE tenant_id = %(tenant_id)s AND expires_at < clock_timestamp() AND coalesce(sweep_at <= clock_timestamp(), true)
  ORDER BY expires_at LIMIT 1 FOR UPDATE SKIP LOCKED
 
--- tenants_with_expired: where uploads were left behind
-SELECT DISTINCT tenant_id FROM ledger.uploads
+-- tenants_with_due_content: where uploads were left behind, or content is about to go
+SELECT tenant_id FROM ledger.uploads
  WHERE expires_at < clock_timestamp() AND coalesce(sweep_at <= clock_timestamp(), true)
+ UNION
+SELECT tenant_id FROM ledger.purges WHERE try_at <= clock_timestamp()
 
 -- under_way: the objects that may be in the store without the log knowing of them
 SELECT content_id FROM ledger.uploads WHERE tenant_id = %(tenant_id)s
