@@ -9,7 +9,7 @@ from domain.asset.events import Content, DescriptionField
 from domain.json_documents import Document, JsonObject
 from domain.media import Media
 from domain.model import Frozen, example
-from domain.reference import ReferenceAliases, ReferenceInput
+from domain.reference import ReferenceAliases, ReferenceInput, distinct
 from domain.text import OutsideId, Text
 
 Name = Annotated[Text, Field(min_length=1, max_length=512)]
@@ -17,14 +17,8 @@ Description = Annotated[Text, Field(max_length=10_000)]
 Tag = Annotated[Text, Field(min_length=1, max_length=100)]
 
 
-def without_repetitions(tags: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(tags))
-
-
-Tags = Annotated[tuple[Tag, ...], Field(fail_fast=True, max_length=100), AfterValidator(without_repetitions)]
+Tags = Annotated[tuple[Tag, ...], Field(fail_fast=True, max_length=100), AfterValidator(distinct)]
 References = Annotated[tuple[ReferenceInput, ...], Field(fail_fast=True, max_length=200)]
-
-
 Reason = Annotated[Text, Field(min_length=1, max_length=2_000)]
 
 

@@ -51,11 +51,7 @@ class Policy(Frozen):
     @classmethod
     def of(cls, event: PolicySet) -> "Policy":
         """The policy that an event set."""
-        return cls(
-            required_references=event.required_references,
-            allowed_tags=event.allowed_tags,
-            closed_kinds=event.closed_kinds,
-        )
+        return cls.model_validate(event, from_attributes=True)
 
     def closed(self, use: Use) -> frozenset[Reference]:
         """The references that must be declared."""
