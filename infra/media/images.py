@@ -7,7 +7,6 @@ from pathlib import Path
 
 from PIL import Image, ImageCms
 
-from domain import media
 from infra.media.containers import has_manifest_store, is_manifest_store
 from infra.media.decodable import PICTURE_DECODERS
 from infra.media.decoder_guard import MAX_PIXELS, UnreadableError, count, decoding
@@ -48,7 +47,7 @@ def inspect_image(path: Path, sniffed: Sniffed) -> Inspection:
     except UnreadableError as error:
         problem = str(error)
     width, height = size or (None, None)
-    picture = media.Image(media_kind="image", format=sniffed.format, width=count(width), height=count(height))
+    picture = sniffed.media(width=count(width), height=count(height))
     return Inspection(sniffed.content_type, picture, embedded.members, problem)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from PIL import Image
 
-from domain import media
 from domain.errors import ServiceUnavailableError
 from infra.media import pdf_process
 from infra.media.decodable import PDF
@@ -36,8 +35,7 @@ def inspect_document(path: Path, sniffed: Sniffed) -> Inspection:
             pages = _pages(path, embedded)
         except UnreadableError as error:
             problem = str(error)
-    document = media.DocumentMedia(media_kind="document", format=sniffed.format, page_count=pages)
-    return Inspection(sniffed.content_type, document, embedded.members, problem)
+    return Inspection(sniffed.content_type, sniffed.media(page_count=pages), embedded.members, problem)
 
 
 def first_page(path: Path, size: int) -> Image.Image:

@@ -13,7 +13,6 @@ from infra.media.pdf import first_page
 from infra.media.sniffing import sniff
 from infra.media.waveform import Peak, peaks
 
-SIZES = (128, 256, 512)
 CONTENT_TYPE = "image/webp"
 MAX_SIDE = 4096
 _NOTHING = "there is nothing to show"
