@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import partial
-from typing import Self, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 import orjson
@@ -64,7 +64,7 @@ def _check_committable(connection: Connection) -> None:
         raise psycopg.OperationalError("the connection was lost")
 
 
-class Database:
+class Database(AbstractContextManager["Database"]):
     """A pool of connections as one role. Close it, or use it as a context manager.
 
     Without prepared statements a pooler may stand between: a session's settings would belong to nobody there, so the
@@ -290,9 +290,6 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self._pool.close(CLOSE_SECONDS)
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

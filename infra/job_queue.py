@@ -48,10 +48,15 @@ class JobQueue(TenantTable):
     def apply(self, job: Job, event: JobEvent) -> None:
         """Put the job into the queue, or take it out, as the event requires."""
         match event:
-            case JobRequested():
-                self._enqueue(job, 1)
-            case JobRequeued():
-                self._enqueue(job, event.attempt)
+            case JobRequested() | JobRequeued():
+                self._run(
+                    "enqueue",
+                    job_id=job.id,
+                    attempt=1 if isinstance(event, JobRequested) else event.attempt,
+                    media_kind=job.media_kind,
+                    provider=job.provider,
+                    priority=job.priority,
+                )
             case JobStarted() | JobSucceeded() | JobFailed() | JobCancelled():
                 self._run("remove", job_id=job.id)
             case _:
@@ -97,16 +102,6 @@ class JobQueue(TenantTable):
         """Extend a lease; returns until when, None if it is lost."""
         rows = self._run_repeatable("heartbeat", job_id=job_id, attempt=attempt, seconds=seconds)
         return cast(datetime, rows[0][0]) if rows else None
-
-    def _enqueue(self, job: Job, attempt: int) -> None:
-        self._run(
-            "enqueue",
-            job_id=job.id,
-            attempt=attempt,
-            media_kind=job.media_kind,
-            provider=job.provider,
-            priority=job.priority,
-        )
 
     def _places(self, statement: str, **parameters: object) -> list[Place]:
         return [(row[0], row[1]) for row in self._run(statement, **parameters)]

@@ -70,11 +70,8 @@ class SupervisedThread:
     @property
     def alive(self) -> bool:
         """Whether the thread runs and gives signs of life, or was brief and is done."""
-        return (self._brief and self._has_returned) or self._running
-
-    @property
-    def _running(self) -> bool:
-        return self._thread.is_alive() and time.monotonic() < self._next
+        has_ended = self._brief and self._has_returned
+        return has_ended or (self._thread.is_alive() and time.monotonic() < self._next)
 
     @property
     def works(self) -> bool:
