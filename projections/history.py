@@ -119,19 +119,8 @@ def _facts(event: Event) -> Iterator[Change]:
 
 
 def _entry(recorded: Recorded, changes: tuple[Change, ...]) -> Entry:
-    envelope = recorded.event.envelope
-    return Entry(
-        position=recorded.position,
-        originator_id=envelope.originator_id,
-        revision=envelope.originator_version,
-        topic=recorded.event.TOPIC,
-        time=recorded.effective_at,
-        recorded_at=envelope.recorded_at,
-        actor=envelope.actor,
-        authenticated=envelope.authenticated,
-        subject=envelope.subject,
-        reason=envelope.reason,
-        correlation_id=envelope.correlation_id,
-        causation_id=envelope.causation_id,
-        changes=changes,
-    )
+    event, position, time = recorded
+    circumstances = dict(event.envelope)
+    del circumstances["tenant_id"]
+    revision = circumstances.pop("originator_version")
+    return Entry(position=position, revision=revision, topic=event.TOPIC, time=time, changes=changes, **circumstances)
