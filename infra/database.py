@@ -229,8 +229,14 @@ class Database(AbstractContextManager["Database"]):
         with self._shares.place(tenant_id), self.connection() as connection:
             try:
                 with connection.transaction():
-                    with self._within(connection, state):
+                    if tenant_id is not None:
+                        connection.execute("SELECT set_config('ledger.tenant_id', %s, true)", (str(tenant_id),))
+                    token = self._around.set((connection, state))
+                    try:
                         yield connection
+                    finally:
+                        self._around.reset(token)
+                    _check_committable(connection)
                     state.committing = True
             except psycopg.Error as error:
                 if not connection.closed:
@@ -240,18 +246,6 @@ class Database(AbstractContextManager["Database"]):
             self._settle(state, loss)
         for call in state.afterwards:
             call()
-
-    @contextmanager
-    def _within(self, connection: Connection, state: Transaction) -> Iterator[None]:
-        """The transaction around for as long as the block runs, which must leave it fit to be committed."""
-        if state.tenant_id is not None:
-            connection.execute("SELECT set_config('ledger.tenant_id', %s, true)", (str(state.tenant_id),))
-        token = self._around.set((connection, state))
-        try:
-            yield
-        finally:
-            self._around.reset(token)
-        _check_committable(connection)
 
     def _settle(self, state: Transaction, error: psycopg.Error) -> None:
         """Return if the transaction was committed, or only read.

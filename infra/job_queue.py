@@ -6,15 +6,7 @@ from typing import NamedTuple, assert_never, cast
 from uuid import UUID
 
 from domain.errors import OtherRequestError
-from domain.job.events import (
-    JobCancelled,
-    JobEvent,
-    JobFailed,
-    JobRequested,
-    JobRequeued,
-    JobStarted,
-    JobSucceeded,
-)
+from domain.job.events import JobCancelled, JobEvent, JobFailed, JobRequested, JobRequeued, JobStarted, JobSucceeded
 from domain.job.job import Job
 from infra.database import Database
 from infra.sql import load_statements

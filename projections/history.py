@@ -9,7 +9,7 @@ from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError
 
-from domain.event import Actor, Authenticated, Event, Recorded, to_parts
+from domain.event import Actor, Authenticated, Recorded, to_parts
 from domain.json_documents import same_json
 from infra.event_log.fold import Fold
 from infra.event_log.log import TenantLog
@@ -61,8 +61,11 @@ def entries(history: Iterable[Recorded]) -> Iterator[Entry]:
     rows: dict[Key, Any] = {}
     for recorded in history:
         after = {**ASSETS.fold(rows, recorded), **JOBS.fold(rows, recorded)}
-        changes = [change for key, row in after.items() for change in _differences(rows.get(key), row)]
-        yield _entry(recorded, tuple(changes) if after else tuple(_facts(recorded.event)))
+        if after:
+            changes = [change for key, row in after.items() for change in _differences(rows.get(key), row)]
+        else:  # what the event says stands for what it changes
+            changes = [Change(name, None, value) for name, value in to_parts(recorded.event).clear["data"].items()]
+        yield _entry(recorded, tuple(changes))
         apply(rows, after)
 
 
@@ -110,12 +113,6 @@ def _differences(before: Any, after: Any) -> Iterator[Change]:  # noqa: ANN401 -
     for name, value in after._asdict().items():
         if name not in _BOOKKEEPING and not same_json(old.get(name), value) and not (before is None and value == []):
             yield Change(name, old.get(name), value)
-
-
-def _facts(event: Event) -> Iterator[Change]:
-    """What an event says that changes no asset or job."""
-    for name, value in to_parts(event).clear["data"].items():
-        yield Change(name, None, value)
 
 
 def _entry(recorded: Recorded, changes: tuple[Change, ...]) -> Entry:

@@ -57,8 +57,7 @@ class NewAsset(Reasoned, ReferenceAliases):
     source_url: Annotated[Text, Field(max_length=4_096)] | None = None
     content: Content | None = None
     subject: OutsideId | None = Field(
-        default=None,
-        description="The person whose data this holds, as a pseudonymous id; absent, the tenant.",
+        default=None, description="The person whose data this holds, as a pseudonymous id; absent, the tenant."
     )
     scope: ReferenceInput | None = Field(
         default=None, description="The one reference the asset belongs to, such as `world:w1`."

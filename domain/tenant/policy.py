@@ -8,12 +8,7 @@ from pydantic import Field
 
 from domain.asset.asset import Asset
 from domain.asset.events import AssetCreated, AssetDescribed, AssetLinked
-from domain.errors import (
-    ForeignReferenceError,
-    MissingReferenceError,
-    ReferenceNotDeclaredError,
-    TagNotAllowedError,
-)
+from domain.errors import ForeignReferenceError, MissingReferenceError, ReferenceNotDeclaredError, TagNotAllowedError
 from domain.event import Event
 from domain.job.events import JobRequested, JobRequeued
 from domain.job.job import Job

@@ -42,7 +42,10 @@ def inspect_image(path: Path, sniffed: Sniffed) -> Inspection:
     size, problem = None, None
     try:
         with decoding(_DAMAGED):
-            _note_chunks(path, sniffed, embedded)
+            if has_manifest_store(path, sniffed.content_type):
+                embedded.manifest_store()
+            if sniffed.content_type == "image/png":
+                note_texts(path, embedded)
         size = _size(path, sniffed, embedded)
     except UnreadableError as error:
         problem = str(error)
@@ -84,13 +87,6 @@ def upright(picture: Image.Image, original: Image.Image) -> Image.Image:
     """A copy of a picture turned as the original is displayed (Exif 2.32, Orientation)."""
     turn = _TURNS.get(original.getexif().get(_ORIENTATION, 1))
     return picture if turn is None else picture.transpose(turn)
-
-
-def _note_chunks(path: Path, sniffed: Sniffed, embedded: EmbeddedMetadata) -> None:
-    if has_manifest_store(path, sniffed.content_type):
-        embedded.manifest_store()
-    if sniffed.content_type == "image/png":
-        note_texts(path, embedded)
 
 
 def _size(path: Path, sniffed: Sniffed, embedded: EmbeddedMetadata) -> Size | None:

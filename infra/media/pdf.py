@@ -32,7 +32,13 @@ def inspect_document(path: Path, sniffed: Sniffed) -> Inspection:
     pages, problem = None, None
     if sniffed.content_type == PDF:
         try:
-            pages = _pages(path, embedded)
+            answer, _ = _ask(path)
+            pages = count(answer["pages"])
+            for name, text in answer["texts"].items():
+                if text is None:
+                    embedded.too_large(name.lower())
+                else:
+                    embedded.text(name.lower(), text)
         except UnreadableError as error:
             problem = str(error)
     return Inspection(sniffed.content_type, sniffed.media(page_count=pages), embedded.members, problem)
@@ -46,16 +52,6 @@ def first_page(path: Path, size: int) -> Image.Image:
         page = Image.frombuffer(mode, sides, pixels, "raw", mode, answer["stride"], 1)
         page.thumbnail((size, size))
         return page
-
-
-def _pages(path: Path, embedded: EmbeddedMetadata) -> int | None:
-    answer, _ = _ask(path)
-    for name, text in answer["texts"].items():
-        if text is None:
-            embedded.too_large(name.lower())
-        else:
-            embedded.text(name.lower(), text)
-    return count(answer["pages"])
 
 
 def _ask(path: Path, *size: int) -> tuple[dict[str, Any], bytes]:
