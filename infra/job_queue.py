@@ -12,8 +12,6 @@ from infra.database import Database
 from infra.sql import load_statements
 from infra.tenant_table import TenantTable
 
-_SQL = load_statements(__file__, "job_queue.sql")
-
 Place = tuple[UUID, int]
 """A job and the attempt it waits with."""
 
@@ -31,7 +29,7 @@ class JobQueue(TenantTable):
     Transactions that lock a job's row first and the head of the log second cannot deadlock with each other.
     """
 
-    statements = _SQL
+    statements = load_statements(__file__, "job_queue.sql")
 
     def lock(self, job_id: UUID) -> None:
         """Lock the job's row until the transaction ends."""
@@ -102,4 +100,4 @@ class JobQueue(TenantTable):
 def tenants_with_lost_jobs(database: Database) -> list[UUID]:
     """Tenants that have leases to take back. Needs the role that sees every tenant."""
     with database.connection() as connection:
-        return [row[0] for row in connection.execute(_SQL["tenants_with_lost_jobs"]).fetchall()]
+        return [row[0] for row in connection.execute(JobQueue.statements["tenants_with_lost_jobs"]).fetchall()]

@@ -13,6 +13,8 @@ from domain.text import searchable
 from infra.connections import Connection
 from projections import sql_composition
 
+_ESCAPES = str.maketrans({wild: f"\\{wild}" for wild in "\\%_"})
+"""What makes a LIKE pattern without wildcards of a text."""
 SHORTEST_SEARCH = 2
 MOST_JOINS = 4
 MANY = 200
@@ -23,23 +25,16 @@ class SearchTooShortError(LedgerError):
     """A search needs at least 2 characters."""
 
 
-def _escaped(text: str) -> str:
-    """The text as a LIKE pattern without wildcards."""
-    for wild in ("\\", "%", "_"):
-        text = text.replace(wild, "\\" + wild)
-    return text
-
-
 def prefix_pattern(text: str) -> str:
     """The LIKE pattern that finds the text at the beginning."""
-    return f"{_escaped(text)}%"
+    return f"{text.translate(_ESCAPES)}%"
 
 
 def search_pattern(text: str) -> str:
     """The LIKE pattern that finds the text anywhere, in any case. SearchTooShortError."""
     if len(text) < SHORTEST_SEARCH:
         raise SearchTooShortError
-    return f"%{_escaped(searchable(text))}%"
+    return f"%{searchable(text).translate(_ESCAPES)}%"
 
 
 class Pointer(NamedTuple):

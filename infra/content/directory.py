@@ -45,11 +45,10 @@ class DirectoryStore(ContentStore):
             raise StoreUnavailableError(f"{error} {remedy}") from error
 
     def room(self) -> int | None:
-        try:
+        with suppress(OSError):
             disk = os.statvfs(self._root)
-        except OSError:
-            return None
-        return disk.f_bavail * disk.f_frsize
+            return disk.f_bavail * disk.f_frsize
+        return None
 
     def write(self, key: str, chunks: Iterable[bytes]) -> None:
         path = self._path(key)

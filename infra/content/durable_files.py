@@ -125,11 +125,9 @@ def read(file: BinaryIO, start: int = 0, length: int | None = None) -> Iterator[
 
 def list_names(folder: Path) -> list[str]:
     """The names in a directory in order, a directory's with the slash that its files' have; none if it is not there."""
-    try:
-        with finding(), os.scandir(folder) as entries:
-            return sorted(entry.name + "/" * entry.is_dir(follow_symlinks=False) for entry in entries)
-    except ObjectNotFoundError:
-        return []
+    with suppress(ObjectNotFoundError), finding(), os.scandir(folder) as entries:
+        return sorted(entry.name + "/" * entry.is_dir(follow_symlinks=False) for entry in entries)
+    return []
 
 
 def stat(path: Path) -> Stat:

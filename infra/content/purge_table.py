@@ -15,8 +15,6 @@ from infra.database import Database
 from infra.sql import load_statements
 from infra.tenant_table import TenantTable
 
-_SQL = load_statements(__file__, "purge_table.sql")
-
 
 class Purge(NamedTuple):
     """A pending purge of an asset's content: who requested it, in which request, and why."""
@@ -35,7 +33,7 @@ class Purge(NamedTuple):
 class Purges(TenantTable):
     """One tenant's purges under way."""
 
-    statements = _SQL
+    statements = load_statements(__file__, "purge_table.sql")
 
     def queue(self, event: AssetPurgeRequested, versions: Collection[ContentVersion], reason: bytes | None) -> None:
         """Note, as part of the transaction around, that content is to go as the event says, with the sealed reason."""
@@ -99,4 +97,4 @@ class Purges(TenantTable):
 def tenants_with_due_purges(database: Database) -> list[UUID]:
     """Tenants whose content is about to go. Needs the role that sees every tenant."""
     with database.connection() as connection:
-        return [row[0] for row in connection.execute(_SQL["tenants_with_due"]).fetchall()]
+        return [row[0] for row in connection.execute(Purges.statements["tenants_with_due"]).fetchall()]

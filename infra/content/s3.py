@@ -71,10 +71,6 @@ class S3Store(ContentStore):
             remedy = _REMEDIES.get(code_of(error.__cause__), "Look whether the server runs, and where.")
             raise StoreUnavailableError(f"The bucket {self._bucket} cannot be used. {error} {remedy}") from error
 
-    def room(self) -> int | None:
-        """None: S3 reports no free space."""
-        return None
-
     def write(self, key: str, chunks: Iterable[bytes]) -> None:
         """Store all the chunks as one object, durable once this returns; nothing is there if a chunk cannot be had.
 

@@ -64,6 +64,7 @@ class ContentStore(Protocol):
 
     def room(self) -> int | None:
         """The free space in bytes; None if it is unknown."""
+        return None
 
     def write(self, key: str, chunks: Iterable[bytes]) -> None:
         """Store all the chunks as one object, durable once this returns; nothing is there if a chunk cannot be had."""

@@ -16,7 +16,6 @@ from infra.database import Database
 from infra.sql import load_statements
 from infra.tenant_table import TenantTable
 
-_SQL = load_statements(__file__, "upload_table.sql")
 LANDING = "landing"
 
 
@@ -83,7 +82,7 @@ def discard(store: ContentStore, tenant_id: UUID, upload: Upload) -> None:
 class Uploads(TenantTable):
     """One tenant's uploads under way."""
 
-    statements = _SQL
+    statements = load_statements(__file__, "upload_table.sql")
 
     def begin(
         self,
@@ -150,4 +149,4 @@ class Uploads(TenantTable):
 def tenants_with_expired_uploads(database: Database) -> list[UUID]:
     """Tenants whose uploads were left behind. Needs the role that sees every tenant."""
     with database.connection() as connection:
-        return [row[0] for row in connection.execute(_SQL["tenants_with_expired"]).fetchall()]
+        return [row[0] for row in connection.execute(Uploads.statements["tenants_with_expired"]).fetchall()]

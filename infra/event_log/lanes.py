@@ -95,7 +95,7 @@ class Lanes:
             with self._lock:
                 if not lane.held_back and lane.queue.empty():
                     del self._lanes[tenant_id]
-                    self._threads -= {thread for thread in self._threads if thread.is_current()}
+                    self._threads -= {threading.current_thread()}
                     return
             group, lane.held_back = lane.held_back, []
             try:

@@ -80,7 +80,9 @@ class SealingMapper(Mapper[UUID]):
         clear, personal = to_parts(event)
         entry = orjson.dumps(clear)
         if personal:
-            entry = self._seal(event, entry, orjson.dumps(personal))
+            key, nonce = self._keys.sealing(event.envelope.tenant_id, event.envelope.subject), self._nonce()
+            box = base64.urlsafe_b64encode(nonce + key.encrypt(nonce, orjson.dumps(personal), entry))
+            entry = entry[:-1] + _SEALED + box + _END
         if len(entry) > MAX_ENTRY:
             raise EntryTooLargeError(
                 f"The event would have {len(entry):,} bytes; at most {MAX_ENTRY:,} fit in an entry."
@@ -120,12 +122,6 @@ class SealingMapper(Mapper[UUID]):
         if event.envelope.recorded_at > stored.effective_at:
             raise _corrupt(tenant_id, stored, CorruptEntryError("it took effect before it was recorded"))
         return event
-
-    def _seal(self, event: Event, clear: bytes, personal: bytes) -> bytes:
-        key = self._keys.sealing(event.envelope.tenant_id, event.envelope.subject)
-        nonce = self._nonce()
-        box = base64.urlsafe_b64encode(nonce + key.encrypt(nonce, personal, clear))
-        return clear[:-1] + _SEALED + box + _END
 
 
 def _split(entry: bytes) -> tuple[bytes, bytes | None]:

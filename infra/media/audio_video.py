@@ -1,5 +1,6 @@
 """Looks at video and audio."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from av.container import InputContainer
@@ -72,11 +73,9 @@ def _picture(container: InputContainer, stream: VideoStream) -> dict[str, float 
 
 
 def _is_sideways(container: InputContainer, stream: VideoStream) -> bool:
-    try:
-        with PICTURES, decoding("no picture can be decoded"):
-            return bool(next(frames_of(container, stream)).rotation % 180)
-    except UnreadableError:
-        return False
+    with suppress(UnreadableError), PICTURES, decoding("no picture can be decoded"):
+        return bool(next(frames_of(container, stream)).rotation % 180)
+    return False
 
 
 def _note_tags(container: InputContainer, embedded: EmbeddedMetadata) -> None:

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from PIL import Image, ImageCms
@@ -117,21 +117,16 @@ def _decoded_size(image: Image.Image, embedded: EmbeddedMetadata) -> Size:
 
 def _profile(image: Image.Image) -> str | None:
     """The name of the picture's ICC profile."""
-    try:
-        with decoding("the colour profile is damaged"):
-            profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
-            return ImageCms.getProfileDescription(profile)
-    except UnreadableError:
-        return None
+    with suppress(UnreadableError), decoding("the colour profile is damaged"):
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
+        return ImageCms.getProfileDescription(profile)
+    return None
 
 
 def _note_header(image: Image.Image, embedded: EmbeddedMetadata) -> None:
     """Keep what stands in EXIF, XMP and the application segments, as far as they can be read."""
-    try:
-        with decoding("the EXIF data are damaged"):
-            _note_exif(image, embedded)
-    except UnreadableError:
-        pass
+    with suppress(UnreadableError), decoding("the EXIF data are damaged"):
+        _note_exif(image, embedded)
     embedded.xmp(image.info.get("xmp"))
     segments = (data for name, data in getattr(image, "applist", []) if name == "APP11")
     if any(data[:2] == b"JP" and is_manifest_store(data[8:]) for data in segments):

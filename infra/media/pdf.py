@@ -56,8 +56,11 @@ def first_page(path: Path, size: int) -> Image.Image:
 
 def _ask(path: Path, *size: int) -> tuple[dict[str, Any], bytes]:
     """PDFium's description of a document, or of its first page with that page's pixels. UnreadableError."""
-    if not _has_end(path):
-        raise UnreadableError("the document ends before its data do")
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - HEAD))
+        # Without the end-of-file marker (ISO 32000-1, 7.5.5) PDFium searches the whole file, and guesses at pages.
+        if b"%%EOF" not in file.read(HEAD):
+            raise UnreadableError("the document ends before its data do")
     try:
         with DOCUMENTS:
             process = _run(str(path), *map(str, size))
@@ -84,13 +87,3 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
         start_new_session=True,
         check=False,
     )
-
-
-def _has_end(path: Path) -> bool:
-    """Whether the end-of-file marker (ISO 32000-1, 7.5.5) is near the end.
-
-    Without it PDFium searches the whole file for objects, and guesses at pages.
-    """
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - HEAD))
-        return b"%%EOF" in file.read(HEAD)
