@@ -65,8 +65,9 @@ def _make_private(data_dir: Path, account: Account) -> None:
     One that holds other things than ours is left as it is. Raises EmbeddedPostgresError if others may write in it.
     """
     status = data_dir.stat()
-    others = [name for name in os.listdir(data_dir) if name not in OURS and not name.startswith("postgresql-")]
-    if status.st_uid == os.geteuid() and not others:
+    if status.st_uid == os.geteuid() and all(
+        name in OURS or name.startswith("postgresql-") for name in os.listdir(data_dir)
+    ):
         if account.switched:
             os.chown(data_dir, -1, account.gid)
         data_dir.chmod(0o710 if account.switched else 0o700)
