@@ -5,7 +5,7 @@ The log decides; the queue only says what is left to do, and can be filled again
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import NamedTuple, cast
+from typing import NamedTuple
 from uuid import UUID
 
 from domain.asset.asset import ContentVersion
@@ -60,11 +60,6 @@ class Purges(TenantTable):
     def pending(self) -> set[tuple[UUID, int]]:
         """Every pending content version, with its asset."""
         return {(row[0], row[1]) for row in self._read("pending")}
-
-    def clock(self) -> datetime:
-        """The database's time, by which purges are due."""
-        ((now,),) = self._read("clock")
-        return cast("datetime", now)
 
     def next_due(self, until: datetime) -> Purge | None:
         """The next purge due by then, locked for the surrounding transaction; None if there is none."""

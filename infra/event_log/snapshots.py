@@ -116,11 +116,6 @@ class SnapshotWriter(AbstractContextManager["SnapshotWriter"]):
                 self._thread = SupervisedThread("snapshots", self._run)
                 self._thread.start()
 
-    @property
-    def idle(self) -> bool:
-        """Whether no snapshot is due."""
-        return not self._pending
-
     def close(self) -> None:
         """Leave what is due, and end."""
         with self._lock:
