@@ -10,7 +10,7 @@ from pydantic import Field
 
 from domain.errors import ReservedActorError, UnknownTopicError
 from domain.lenient_reading import reader
-from domain.model import Frozen, Personal, is_personal
+from domain.model import PERSONAL, Frozen, Personal
 from domain.text import MOST_ID_CHARACTERS, OutsideId, Text, searchable
 from domain.utc_time import UtcTime
 
@@ -87,12 +87,7 @@ class Envelope(Frozen):
             originator_id=originator_id,
             originator_version=version,
             subject=subject,
-            recorded_at=context.recorded_at,
-            actor=context.actor,
-            authenticated=context.authenticated,
-            correlation_id=context.correlation_id,
-            causation_id=context.causation_id,
-            reason=context.reason,
+            **vars(context),
         )
 
 
@@ -151,14 +146,6 @@ def event_types() -> Mapping[str, type[Event]]:
     return {topic: kind for topic, kind in _TYPES.items() if not topic.startswith(TRIAL)}
 
 
-def event_type(topic: str) -> type[Event]:
-    """The event class of the topic; UnknownTopicError if this version of the software has none."""
-    try:
-        return _TYPES[topic]
-    except KeyError:
-        raise UnknownTopicError(f"No event has the topic {topic!r} in this version of the software.") from None
-
-
 class Parts(NamedTuple):
     """An event as JSON values: those stored in the clear, and those sealed first."""
 
@@ -169,7 +156,7 @@ class Parts(NamedTuple):
 @cache
 def personal_fields(event_class: type[Event]) -> frozenset[str]:
     """The names of the event's own fields that hold personal data."""
-    return frozenset(name for name, field in event_class.model_fields.items() if is_personal(field.metadata))
+    return frozenset(name for name, field in event_class.model_fields.items() if PERSONAL in field.metadata)
 
 
 @cache
@@ -229,24 +216,20 @@ def from_parts(clear: dict[str, Any], personal: dict[str, Any]) -> Event:
 
 
 _reader = cache(reader)
-
-
-class _Reading(NamedTuple):
-    """How a version of an event is read: the upcasts to the current version, and the validator."""
-
-    upcasts: tuple[Callable[[dict[str, Any]], None], ...]
-    validate: Callable[[dict[str, Any]], Event]
+_Fields = dict[str, Any]
 
 
 @cache
-def _reading(topic: str, version: int) -> _Reading:
-    """How this version of the topic is read. UnknownTopicError for a topic or version that is not known yet."""
-    event_class = event_type(topic)
+def _reading(topic: str, version: int) -> tuple[list[Callable[[_Fields], None]], Callable[[_Fields], Event]]:
+    """The upcasts from this version of the topic to the current one, and the validator. UnknownTopicError."""
+    event_class = _TYPES.get(topic)
+    if event_class is None:
+        raise UnknownTopicError(f"No event has the topic {topic!r} in this version of the software.")
     if not 1 <= version <= event_class.class_version:
         raise UnknownTopicError(f"This version of the software knows no version {version} of {topic}.")
     steps = range(version, event_class.class_version)
-    upcasts = tuple([getattr(event_class, f"upcast_v{step}_v{step + 1}") for step in steps])
-    return _Reading(upcasts, _reader(event_class).validate_python)
+    upcasts = [getattr(event_class, f"upcast_v{step}_v{step + 1}") for step in steps]
+    return upcasts, _reader(event_class).validate_python
 
 
 @lru_cache(4_096)

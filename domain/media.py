@@ -31,8 +31,6 @@ def known_format(kind: str) -> BeforeValidator:
 
 
 PositiveInt = Annotated[int, Field(strict=True, gt=0, lt=2**31), BeforeValidator(integral)]
-Pixels = PositiveInt
-Seconds = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 PositiveFloat = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 
 
@@ -41,8 +39,8 @@ class Image(Frozen):
 
     media_kind: Literal["image"]
     format: Annotated[str | None, known_format("image")] = None
-    width: Pixels | None = None
-    height: Pixels | None = None
+    width: PositiveInt | None = None
+    height: PositiveInt | None = None
 
 
 class Video(Frozen):
@@ -50,9 +48,9 @@ class Video(Frozen):
 
     media_kind: Literal["video"]
     format: Annotated[str | None, known_format("video")] = None
-    width: Pixels | None = None
-    height: Pixels | None = None
-    duration: Seconds | None = None
+    width: PositiveInt | None = None
+    height: PositiveInt | None = None
+    duration: PositiveFloat | None = None
     frame_rate: PositiveFloat | None = None
 
 
@@ -61,7 +59,7 @@ class Audio(Frozen):
 
     media_kind: Literal["audio"]
     format: Annotated[str | None, known_format("audio")] = None
-    duration: Seconds | None = None
+    duration: PositiveFloat | None = None
     sample_rate: PositiveInt | None = None
 
 
@@ -78,8 +76,8 @@ class Map(Frozen):
 
     media_kind: Literal["map"]
     format: Annotated[str | None, known_format("map")] = None
-    width: Pixels | None = None
-    height: Pixels | None = None
+    width: PositiveInt | None = None
+    height: PositiveInt | None = None
 
 
 class File(Frozen):

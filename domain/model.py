@@ -1,11 +1,8 @@
 """The base of values and events, and the marks on their fields."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
-from pydantic_core import CoreSchema
+from pydantic import BaseModel, ConfigDict
 
 
 class Frozen(BaseModel):
@@ -19,28 +16,7 @@ def example(**members: Any) -> ConfigDict:  # noqa: ANN401 - any JSON
     return ConfigDict(json_schema_extra={"examples": [members]})
 
 
-@dataclass(frozen=True)
-class SchemaMembers:
-    """The members that a validator adds to the JSON Schema of its field."""
-
-    members: dict[str, Any]
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return handler(schema) | self.members
-
-    def __hash__(self) -> int:
-        return id(self)
-
-
-class PersonalMark:
-    """Marks a field that holds personal data: it is sealed before it is stored."""
-
-
-PERSONAL = PersonalMark()
+PERSONAL: Final = object()
+"""Marks a field that holds personal data: it is sealed before it is stored."""
 T = TypeVar("T")
 Personal = Annotated[T, PERSONAL]
-
-
-def is_personal(metadata: Iterable[object]) -> bool:
-    """True if a field's annotations carry the personal mark."""
-    return any(isinstance(mark, PersonalMark) for mark in metadata)

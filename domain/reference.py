@@ -1,13 +1,14 @@
 """References: typed pointers to things outside the ledger, written `kind:id`."""
 
 from functools import lru_cache
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BeforeValidator, StringConstraints, WithJsonSchema
 
 from domain.model import Frozen
 from domain.text import MOST_ID_CHARACTERS, OutsideId
 
+Item = TypeVar("Item")
 KIND_PATTERN: Final = "[a-z][a-z0-9_]{0,63}"
 Kind = Annotated[str, StringConstraints(pattern=rf"^{KIND_PATTERN}$")]
 
@@ -59,9 +60,9 @@ ReferenceInput = Annotated[
 """A reference as callers may write it: `{"kind": "message", "id": "m_91"}` or `"message:m_91"`."""
 
 
-def distinct(references: tuple[Reference, ...]) -> tuple[Reference, ...]:
-    """The references without repetitions, in the order of first appearance."""
-    return tuple(dict.fromkeys(references))
+def distinct(items: tuple[Item, ...]) -> tuple[Item, ...]:
+    """The items without repetitions, in the order of first appearance."""
+    return tuple(dict.fromkeys(items))
 
 
 class ReferenceAliases(Frozen):

@@ -3,9 +3,7 @@
 import unicodedata
 from typing import Annotated
 
-from pydantic import AfterValidator, StringConstraints
-
-from domain.model import SchemaMembers
+from pydantic import AfterValidator, Field, StringConstraints
 
 
 def storable(text: str) -> str:
@@ -19,7 +17,7 @@ def storable(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(storable), SchemaMembers({"pattern": r"^[^\u0000]*$"})]
+Text = Annotated[str, AfterValidator(storable), Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})]
 MOST_ID_CHARACTERS = 512
 OutsideId = Annotated[Text, StringConstraints(min_length=1, max_length=MOST_ID_CHARACTERS)]
 

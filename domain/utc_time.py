@@ -31,8 +31,4 @@ def iso_micros(time: datetime) -> str:
     return orjson.dumps(utc, option=orjson.OPT_UTC_Z)[1:-1].decode()  # several times faster, but for no fraction
 
 
-UtcTime = Annotated[
-    AwareDatetime,
-    WrapValidator(in_utc),
-    PlainSerializer(iso_micros, when_used="json"),
-]
+UtcTime = Annotated[AwareDatetime, WrapValidator(in_utc), PlainSerializer(iso_micros, when_used="json")]

@@ -10,8 +10,7 @@ def after_fork(reset: Callable[[], None]) -> None:
     weak = WeakMethod(reset)
 
     def in_child() -> None:
-        method = weak()
-        if method is not None:
+        if method := weak():
             method()
 
     os.register_at_fork(after_in_child=in_child)

@@ -53,7 +53,8 @@ class DatabaseClock:
         Raises ClockAheadError or ClockBehindError, ServiceUnavailableError.
         """
         reading = self._read()
-        _refuse(self._difference(reading), reading)
+        if error := self._error(reading):
+            raise error
         return reading.time
 
     def now(self) -> datetime:
@@ -65,19 +66,14 @@ class DatabaseClock:
         reading = self._reading
         if reading is None or time.monotonic() - reading.answered_at > FRESH_SECONDS:
             reading = self._read()
-        if _is_apart(self._difference(reading), reading):
+        if self._error(reading):
             self.ask()  # after a pause of the whole machine the monotonic clock may be behind
         return self._local()
 
     def problem(self) -> str | None:
         """By how much the clocks are apart, and what to do; None if they are not, as far as is known."""
-        reading = self._reading
-        try:
-            if reading is not None:
-                _refuse(self._difference(reading), reading)
-        except ClockApartError as error:
-            return str(error)
-        return None
+        error = self._error(self._reading) if self._reading else None
+        return str(error) if error else None
 
     def _read(self) -> Reading:
         with self._database.connection() as connection:
@@ -86,21 +82,14 @@ class DatabaseClock:
             self._reading = reading = Reading(now.astimezone(UTC), sent_at, time.monotonic())
         return reading
 
-    def _difference(self, reading: Reading) -> timedelta:
-        """By how much this process's clock is ahead of the database's."""
-        return self._local() - reading.at(time.monotonic())
-
-
-def _is_apart(difference: timedelta, reading: Reading) -> bool:
-    return abs(difference) > TOLERANCE + reading.uncertainty
-
-
-def _refuse(difference: timedelta, reading: Reading) -> None:
-    """ClockAheadError or ClockBehindError, which name the remedy, if the difference is certainly too large."""
-    if _is_apart(difference, reading):
+    def _error(self, reading: Reading) -> ClockApartError | None:
+        """The error that names the remedy, if this process's clock is certainly too far from the database's."""
+        difference = self._local() - reading.at(time.monotonic())
+        if abs(difference) <= TOLERANCE + reading.uncertainty:
+            return None
         kind, which = (ClockAheadError, "ahead of") if difference > timedelta() else (ClockBehindError, "behind")
         by = str(timedelta(seconds=round(abs(difference).total_seconds()))).removesuffix(", 0:00:00")
-        raise kind(
+        return kind(
             f"This server's clock is {by} {which} the database's. Nothing is written or removed until they are within"
             " 5 seconds of each other: set the one that is wrong, and keep both synchronised (NTP)."
         )

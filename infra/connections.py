@@ -64,12 +64,7 @@ WRITER = Bounds(8, SERVICE.settings)
 
 PROJECTOR = Bounds(
     150,
-    {
-        "statement_timeout": "120s",
-        "lock_timeout": "60s",
-        "idle_in_transaction_session_timeout": "60s",
-        **_ISOLATION,
-    },
+    {"statement_timeout": "120s", "lock_timeout": "60s", "idle_in_transaction_session_timeout": "60s", **_ISOLATION},
 )
 """Batches of a hundred thousand events, folded in a transaction."""
 

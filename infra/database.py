@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import partial
-from typing import Self, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 import orjson
@@ -73,7 +73,7 @@ def _check_committable(connection: Connection) -> None:
         raise psycopg.OperationalError("the connection was lost")
 
 
-class Database:
+class Database(AbstractContextManager["Database"]):
     """A pool of connections as one role. Close it, or use it as a context manager.
 
     Without prepared statements a pooler may stand between: a session's settings would belong to nobody there, so the
@@ -238,8 +238,14 @@ class Database:
         with self._shares.slot(tenant_id), self.connection() as connection:
             try:
                 with connection.transaction():
-                    with self._within(connection, state):
+                    if tenant_id is not None:
+                        connection.execute("SELECT set_config('ledger.tenant_id', %s, true)", (str(tenant_id),))
+                    token = self._around.set((connection, state))
+                    try:
                         yield connection
+                    finally:
+                        self._around.reset(token)
+                    _check_committable(connection)
                     state.committing = True
             except psycopg.Error as error:
                 if not connection.closed:
@@ -250,18 +256,6 @@ class Database:
         for call in state.afterwards:
             call()
 
-    @contextmanager
-    def _within(self, connection: Connection, state: Transaction) -> Iterator[None]:
-        """The transaction around for as long as the block runs, which must leave it fit to be committed."""
-        if state.tenant_id is not None:
-            connection.execute("SELECT set_config('ledger.tenant_id', %s, true)", (str(state.tenant_id),))
-        token = self._around.set((connection, state))
-        try:
-            yield
-        finally:
-            self._around.reset(token)
-        _check_committable(connection)
-
     def allow_idle(self) -> None:
         """Let the transaction around stay idle while a content store works. It must hold no tenant's head."""
         with self.connection() as connection:
@@ -270,9 +264,6 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self._pool.close(CLOSE_SECONDS)
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

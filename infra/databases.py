@@ -48,17 +48,14 @@ class Databases:
         except psycopg.OperationalError as error:
             raise ServiceUnavailableError(f"The database cannot be reached: {error}".strip()) from error
         for name in ("service", "projector", "keys") if prepared else ():
-            _refuse_pooler(name, getattr(self, name))
-
-
-def _refuse_pooler(name: str, conninfo: str) -> None:
-    with psycopg.connect(conninfo, autocommit=True) as connection:
-        row = connection.execute(_SQL["backend"]).fetchone()
-        # A pooler cannot tell its caller which backend it will have.
-        if row != (connection.info.backend_pid,):
-            raise SettingsError(
-                f"there is a pooler before the database of the {name}: set ASSET_LEDGER_PREPARED_STATEMENTS=false"
-            )
+            with psycopg.connect(getattr(self, name), autocommit=True) as connection:
+                row = connection.execute(_SQL["backend"]).fetchone()
+                # A pooler cannot tell its caller which backend it will have.
+                if row != (connection.info.backend_pid,):
+                    raise SettingsError(
+                        f"there is a pooler before the database of the {name}: "
+                        "set ASSET_LEDGER_PREPARED_STATEMENTS=false"
+                    )
 
 
 @contextmanager

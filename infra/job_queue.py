@@ -6,21 +6,11 @@ from typing import NamedTuple, assert_never, cast
 from uuid import UUID
 
 from domain.errors import OtherRequestError
-from domain.job.events import (
-    JobCancelled,
-    JobEvent,
-    JobFailed,
-    JobRequested,
-    JobRequeued,
-    JobStarted,
-    JobSucceeded,
-)
+from domain.job.events import JobCancelled, JobEvent, JobFailed, JobRequested, JobRequeued, JobStarted, JobSucceeded
 from domain.job.job import Job
 from infra.database import Database
 from infra.sql import load_statements
 from infra.tenant_table import TenantTable
-
-_SQL = load_statements(__file__, "job_queue.sql")
 
 QueuedJob = tuple[UUID, int]
 """A job with the attempt that waits, or is leased."""
@@ -39,7 +29,7 @@ class JobQueue(TenantTable):
     Transactions that lock a job's row first and the head of the log second cannot deadlock with each other.
     """
 
-    statements = _SQL
+    statements = load_statements(__file__, "job_queue.sql")
 
     def lock(self, job_id: UUID) -> None:
         """Lock the job's row until the transaction ends."""
@@ -48,10 +38,15 @@ class JobQueue(TenantTable):
     def apply(self, job: Job, event: JobEvent) -> None:
         """Put the job into the queue, or take it out, as the event requires."""
         match event:
-            case JobRequested():
-                self._enqueue(job, 1)
-            case JobRequeued():
-                self._enqueue(job, event.attempt)
+            case JobRequested() | JobRequeued():
+                self._run(
+                    "enqueue",
+                    job_id=job.id,
+                    attempt=1 if isinstance(event, JobRequested) else event.attempt,
+                    media_kind=job.media_kind,
+                    provider=job.provider,
+                    priority=job.priority,
+                )
             case JobStarted() | JobSucceeded() | JobFailed() | JobCancelled():
                 self._run("remove", job_id=job.id)
             case _:
@@ -98,16 +93,6 @@ class JobQueue(TenantTable):
         rows = self._run_repeatable("heartbeat", job_id=job_id, attempt=attempt, seconds=seconds)
         return cast(datetime, rows[0][0]) if rows else None
 
-    def _enqueue(self, job: Job, attempt: int) -> None:
-        self._run(
-            "enqueue",
-            job_id=job.id,
-            attempt=attempt,
-            media_kind=job.media_kind,
-            provider=job.provider,
-            priority=job.priority,
-        )
-
     def _queued_jobs(self, statement: str, **parameters: object) -> list[QueuedJob]:
         return [(row[0], row[1]) for row in self._run(statement, **parameters)]
 
@@ -115,4 +100,4 @@ class JobQueue(TenantTable):
 def tenants_with_lost_jobs(database: Database) -> list[UUID]:
     """Tenants that have leases to take back. Needs the role that sees every tenant."""
     with database.connection() as connection:
-        return [row[0] for row in connection.execute(_SQL["tenants_with_lost_jobs"]).fetchall()]
+        return [row[0] for row in connection.execute(JobQueue.statements["tenants_with_lost_jobs"]).fetchall()]

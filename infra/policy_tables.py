@@ -10,13 +10,11 @@ from domain.tenant.policy import NO_POLICY, Policy
 from infra.sql import load_statements
 from infra.tenant_table import TenantTable
 
-_SQL = load_statements(__file__, "policy_tables.sql")
-
 
 class PolicyTables(TenantTable):
     """One tenant's rows. A change belongs into the transaction that appends its event, before the append."""
 
-    statements = _SQL
+    statements = load_statements(__file__, "policy_tables.sql")
 
     def current(self) -> tuple[Policy, int]:
         """The policy and its revision; the empty one and 0 if none was set."""

@@ -61,7 +61,10 @@ class Lineage:
 
         Raises StandbyError, StaleServerError, and any other error of psycopg; then the connection must not be used.
         """
-        identity = self._identity(connection)
+        row = connection.execute(_SQL["identity"]).fetchone()
+        if row is None or row[1] is None:
+            raise StandbyError("the server is a standby, which cannot be written to: it waits to be promoted")
+        identity = ServerIdentity._make(row)
         if identity == self.current:
             return identity
         with self._lock:
@@ -92,12 +95,6 @@ class Lineage:
     def lose_sight(self) -> None:
         """Forget the current server: it may be another one by now."""
         self.current = None
-
-    def _identity(self, connection: Connection) -> ServerIdentity:
-        row = connection.execute(_SQL["identity"]).fetchone()
-        if row is None or row[1] is None:
-            raise StandbyError("the server is a standby, which cannot be written to: it waits to be promoted")
-        return ServerIdentity._make(row)
 
 
 def unwatched() -> Lineage:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from uuid import UUID
 
 from domain.errors import TenantBusyError
@@ -14,17 +15,15 @@ PROMPT_SECONDS = 1.0
 """Who gives a slot back within so long was not stuck."""
 
 
+@dataclass(slots=True)
 class _Share:
     """One tenant's slots."""
 
-    __slots__ = ("freed", "in_use", "moved", "stuck", "waiting")
-
-    def __init__(self, lock: threading.Lock) -> None:
-        self.freed = threading.Condition(lock)
-        self.in_use = 0
-        self.waiting = 0
-        self.moved = 0.0
-        self.stuck = False
+    freed: threading.Condition
+    in_use: int = 0
+    waiting: int = 0
+    moved: float = 0.0
+    stuck: bool = False
 
 
 class Shares:
@@ -52,7 +51,7 @@ class Shares:
         with self._lock:
             share = self._shares.get(tenant_id)
             if share is None:
-                share = self._shares[tenant_id] = _Share(self._lock)
+                share = self._shares[tenant_id] = _Share(threading.Condition(self._lock))
             if share.in_use >= self._most:
                 self._wait(share)
             share.in_use += 1

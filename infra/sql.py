@@ -18,14 +18,9 @@ def literal(text: Any) -> LiteralString:  # noqa: ANN401 - the type says what no
 
 
 @cache
-def statements(path: Path) -> dict[str, LiteralString]:
-    """The statements of one file by name."""
-    text = path.read_text()
+def load_statements(module_file: str, name: str) -> dict[str, LiteralString]:
+    """The statements of the `.sql` file of this name beside the module."""
+    text = (Path(module_file).parent / name).read_text()
     headings = list(_HEADING.finditer(text))
     ends = [heading.start() for heading in headings[1:]] + [len(text)]
     return {heading["name"]: literal(text[heading.end() : end]) for heading, end in zip(headings, ends, strict=True)}
-
-
-def load_statements(module_file: str, name: str) -> dict[str, LiteralString]:
-    """The statements of the `.sql` file of this name beside the module."""
-    return statements(Path(module_file).parent / name)

@@ -16,7 +16,7 @@ OVERDUE_SECONDS = 120.0
 _LOG = structlog.get_logger()
 
 
-class SupervisedThread:
+class SupervisedThread(threading.Thread):
     """A thread that does one piece of work until that returns, and begins it again if it raises.
 
     The work gives a sign of life (`beat`) at least every `overdue` seconds. It ends by returning, once its owner has
@@ -33,7 +33,7 @@ class SupervisedThread:
         overdue: float = OVERDUE_SECONDS,
         pause: Callable[[float], object] = time.sleep,
     ) -> None:
-        self.name = name
+        super().__init__(name=name, daemon=True)
         self._work = work
         self._brief = brief
         self._has_returned = False
@@ -42,16 +42,7 @@ class SupervisedThread:
         self._failures = deque[float](maxlen=FAILURES)
         self.trouble: str | None = None
         """What keeps the work from going on just now, such as a database that is away."""
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self.beat()
-
-    def start(self) -> None:
-        """Begin. RuntimeError if the system has no thread left."""
-        self._thread.start()
-
-    def join(self, timeout: float | None = None) -> None:
-        """Wait for the end."""
-        self._thread.join(timeout)
 
     def beat(self, within: float | None = None) -> None:
         """Give a sign of life; the next one comes within so many seconds, else within the usual time."""
@@ -70,11 +61,8 @@ class SupervisedThread:
     @property
     def alive(self) -> bool:
         """Whether the thread runs and gives signs of life, or was brief and is done."""
-        return (self._brief and self._has_returned) or self._running
-
-    @property
-    def _running(self) -> bool:
-        return self._thread.is_alive() and time.monotonic() < self._next
+        has_ended = self._brief and self._has_returned
+        return has_ended or (self.is_alive() and time.monotonic() < self._next)
 
     @property
     def works(self) -> bool:
@@ -83,11 +71,8 @@ class SupervisedThread:
         failing = often and time.monotonic() - self._failures[0] < FAILING_SECONDS
         return self.alive and self.trouble is None and not failing
 
-    def is_current(self) -> bool:
-        """Whether this is the thread that asks."""
-        return self._thread is threading.current_thread()
-
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Do the work until it returns."""
         while True:
             self.beat()
             try:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError
 
-from domain.event import Actor, Authenticated, Event, Recorded, to_parts
+from domain.event import Actor, Authenticated, Recorded, to_parts
 from domain.json_documents import same_json
 from infra.event_log.fold import Fold
 from infra.event_log.log import TenantLog
@@ -61,8 +61,11 @@ def entries(history: Iterable[Recorded]) -> Iterator[Entry]:
     rows: dict[Key, Any] = {}
     for recorded in history:
         after = {**ASSETS.fold(rows, recorded), **JOBS.fold(rows, recorded)}
-        changes = [change for key, row in after.items() for change in _differences(rows.get(key), row)]
-        yield _entry(recorded, tuple(changes) if after else tuple(_facts(recorded.event)))
+        if after:
+            changes = [change for key, row in after.items() for change in _differences(rows.get(key), row)]
+        else:  # what the event says stands for what it changes
+            changes = [Change(name, None, value) for name, value in to_parts(recorded.event).clear["data"].items()]
+        yield _entry(recorded, tuple(changes))
         apply(rows, after)
 
 
@@ -112,26 +115,9 @@ def _differences(before: Any, after: Any) -> Iterator[Change]:  # noqa: ANN401 -
             yield Change(name, old.get(name), value)
 
 
-def _facts(event: Event) -> Iterator[Change]:
-    """What an event says that changes no asset or job."""
-    for name, value in to_parts(event).clear["data"].items():
-        yield Change(name, None, value)
-
-
 def _entry(recorded: Recorded, changes: tuple[Change, ...]) -> Entry:
-    envelope = recorded.event.envelope
-    return Entry(
-        position=recorded.position,
-        originator_id=envelope.originator_id,
-        revision=envelope.originator_version,
-        topic=recorded.event.TOPIC,
-        time=recorded.effective_at,
-        recorded_at=envelope.recorded_at,
-        actor=envelope.actor,
-        authenticated=envelope.authenticated,
-        subject=envelope.subject,
-        reason=envelope.reason,
-        correlation_id=envelope.correlation_id,
-        causation_id=envelope.causation_id,
-        changes=changes,
-    )
+    event, position, time = recorded
+    circumstances = dict(event.envelope)
+    del circumstances["tenant_id"]
+    revision = circumstances.pop("originator_version")
+    return Entry(position=position, revision=revision, topic=event.TOPIC, time=time, changes=changes, **circumstances)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -17,18 +17,11 @@ from projections.select import Select
 _SQL = load_statements(__file__, "list_transaction.sql")
 
 
-class ListTransaction(NamedTuple):
-    """A transaction for a list, and those of its read models that are being rebuilt."""
-
-    connection: Connection
-    rebuilding: tuple[str, ...]
-
-
 @contextmanager
 def list_transaction(
     database: Database, tenant_id: UUID, select: Select, projections: Sequence[Projection[Any]]
-) -> Iterator[ListTransaction]:
-    """A transaction in which the select may be read. ListsBusyError, ListTooSlowError.
+) -> Iterator[tuple[Connection, tuple[str, ...]]]:
+    """A transaction to read the select in, and the read models being rebuilt. ListsBusyError, ListTooSlowError.
 
     The times of the select become positions first: the planner then knows how many rows they span.
     """
@@ -41,7 +34,7 @@ def list_transaction(
         try:
             rebuilding = _begin(connection, select, parameters)
             select.plan_references(connection)
-            yield ListTransaction(connection, rebuilding)
+            yield connection, rebuilding
         except psycopg.errors.QueryCanceled:
             raise ListTooSlowError(
                 f"The list took longer than {database.list_seconds:g} s. Narrow it by a filter, or by times that are "
@@ -55,8 +48,8 @@ def _begin(connection: Connection, select: Select, parameters: dict[str, Any]) -
         ((*_, rebuilding),) = connection.execute(_SQL["begin_list"], parameters).fetchall()
         return tuple(rebuilding)
     times = {
-        "moments": [moment.at for moment in select.moments.values()],
-        "exclusive": [moment.exclusive for moment in select.moments.values()],
+        "moments": [at for at, _ in select.moments.values()],
+        "exclusive": [exclusive for _, exclusive in select.moments.values()],
     }
     ((*_, rebuilding, positions),) = connection.execute(_SQL["begin_list_of_times"], parameters | times).fetchall()
     select.parameters |= dict(zip(select.moments, positions, strict=True))

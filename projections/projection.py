@@ -58,10 +58,10 @@ class Projection(Generic[Row]):
     """Part of the table's name: a new version is made beside the older one."""
     row: type[Row]
     key: Mapping[str, str]
-    keys: Callable[[Event], Iterable[Key]]
     fold: Callable[[Mapping[Key, Row], Recorded], Changes[Row]]
     folder: Path
     """Where `tables.sql` and `indexes.sql` are, in which `{table}` stands for the table's name."""
+    keys: Callable[[Event], Iterable[Key]] = lambda _event: ()
     json: frozenset[str] = frozenset()
     folds: frozenset[type[Event]] = frozenset()
     leaves_out: frozenset[type[Event]] = frozenset()
@@ -111,14 +111,6 @@ def with_values(row: Row, values: Mapping[str, Any]) -> Row:
 def _places(row: Hashable) -> dict[str, int]:
     names: tuple[str, ...] = row._fields  # type: ignore[attr-defined]
     return {name: place for place, name in enumerate(names)}
-
-
-def fold_all(projection: Projection[Row], history: Iterable[Recorded]) -> dict[Key, Row]:
-    """The rows that the table would hold after the events."""
-    rows: dict[Key, Row] = {}
-    for recorded in history:
-        apply(rows, projection.fold(rows, recorded))
-    return rows
 
 
 def apply(rows: dict[Key, Row], changes: Changes[Row]) -> None:

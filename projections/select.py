@@ -13,6 +13,8 @@ from domain.text import searchable
 from infra.connections import Connection
 from projections import sql_composition
 
+_ESCAPES = str.maketrans({wild: f"\\{wild}" for wild in "\\%_"})
+"""What makes a LIKE pattern without wildcards of a text."""
 SHORTEST_SEARCH = 2
 MOST_JOINS = 4
 MANY = 200
@@ -23,30 +25,16 @@ class SearchTooShortError(LedgerError):
     """A search needs at least 2 characters."""
 
 
-def _escaped(text: str) -> str:
-    """The text as a LIKE pattern without wildcards."""
-    for wild in ("\\", "%", "_"):
-        text = text.replace(wild, "\\" + wild)
-    return text
-
-
 def prefix_pattern(text: str) -> str:
     """The LIKE pattern that finds the text at the beginning."""
-    return f"{_escaped(text)}%"
+    return f"{text.translate(_ESCAPES)}%"
 
 
 def search_pattern(text: str) -> str:
     """The LIKE pattern that finds the text anywhere, in any case. SearchTooShortError."""
     if len(text) < SHORTEST_SEARCH:
         raise SearchTooShortError
-    return f"%{_escaped(searchable(text))}%"
-
-
-class Moment(NamedTuple):
-    """A time that stands for the last position at it, or before it if `exclusive`."""
-
-    at: datetime
-    exclusive: bool
+    return f"%{searchable(text).translate(_ESCAPES)}%"
 
 
 class Pointer(NamedTuple):
@@ -56,31 +44,20 @@ class Pointer(NamedTuple):
     id: str
 
 
-class Pointers(NamedTuple):
-    """References that a list is filtered by, all of them, with the statements of its read model.
-
-    A rare reference leads: its members are selected first, and checked for the others. Common references are joined,
-    up to a few, since planning many joins takes longer than counting the others for each candidate. The members of
-    each are counted before: statistics do not know of an id that is frequent as another kind.
-    """
-
-    statements: Mapping[str, LiteralString]
-    pointers: tuple[Pointer, ...]
-
-
 @dataclass
 class Select:
     """A filtered list as SQL fragments with their parameters.
 
-    `moments` become parameters, and `pointers` conditions, by questions that are asked before the list is.
+    `moments` become parameters, and `pointers` conditions, by questions that are asked before the list is: each time
+    stands for the last position at it, or before it if it is exclusive.
     """
 
     statement: LiteralString
     order: LiteralString
     conditions: list[Composable] = field(default_factory=list)
     parameters: dict[str, Any] = field(default_factory=dict)
-    moments: dict[str, Moment] = field(default_factory=dict)
-    pointers: Pointers | None = None
+    moments: dict[str, tuple[datetime, bool]] = field(default_factory=dict)
+    pointers: tuple[Mapping[str, LiteralString], Sequence[Pointer]] | None = None
 
     def where(self, condition: LiteralString, **parameters: object) -> None:
         """List only what meets the condition."""
@@ -96,7 +73,7 @@ class Select:
         """List only what meets the condition, unless the time is None; its parameter is the position of that time."""
         if at is not None:
             self.where(condition)
-            self.moments[name] = Moment(at, exclusive)
+            self.moments[name] = at, exclusive
 
     def where_each(self, condition: LiteralString, each: Iterable[dict[str, object]]) -> None:
         """List only what meets the condition with each of the sets of parameters, written `{name}` in it."""
@@ -108,10 +85,15 @@ class Select:
     def where_references(self, statements: Mapping[str, LiteralString], pointers: Sequence[Pointer]) -> None:
         """List only what has all the references, by the read model's statements `rarest_first`, `has` and others."""
         if pointers:
-            self.pointers = Pointers(statements, tuple(pointers))
+            self.pointers = statements, pointers
 
     def plan_references(self, connection: Connection) -> None:
-        """Turn the references into conditions, after asking which of them are the rarest."""
+        """Turn the references into conditions, after asking which of them are the rarest.
+
+        A rare reference leads: its members are selected first, and checked for the others. Common references are
+        joined, up to a few, since planning many joins takes longer than counting the others for each candidate. The
+        members of each are counted before: statistics do not know of an id that is frequent as another kind.
+        """
         if self.pointers is None:
             return
         (statements, pointers), self.pointers = self.pointers, None

@@ -1,28 +1,25 @@
 """The only place where SQL is put together: from identifiers of our own and fragments of our own, never from text."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, LiteralString
 
 from psycopg import sql
 
+from infra.sql import literal
 from projections.projection import Table
 
 
 def load(table: Table[Any]) -> sql.Composed:
     """Selects rows by key; its parameters are one array per column of the key."""
-    arrays = sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(_type(t))) for t in table.key.values())
-    return sql.SQL("SELECT {columns} FROM unnest({arrays}) AS keys ({key}) JOIN {table} AS t USING ({key})").format(
-        columns=_names(table.columns), arrays=arrays, key=_names(tuple(table.key)), table=_table(table)
+    return sql.SQL("SELECT {columns} FROM {keys} JOIN {table} AS t USING ({key})").format(
+        columns=_names(table.columns), keys=_keys(table), table=_table(table), key=_names(table.key)
     )
 
 
 def delete(table: Table[Any]) -> sql.Composed:
     """Deletes rows by key; its parameters are one array per column of the key."""
-    arrays = sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(_type(t))) for t in table.key.values())
     same = sql.SQL(" AND ").join(sql.SQL("t.{0} = keys.{0}").format(sql.Identifier(c)) for c in table.key)
-    return sql.SQL("DELETE FROM {table} AS t USING unnest({arrays}) AS keys ({key}) WHERE {same}").format(
-        table=_table(table), arrays=arrays, key=_names(tuple(table.key)), same=same
-    )
+    return sql.SQL("DELETE FROM {} AS t USING {} WHERE {}").format(_table(table), _keys(table), same)
 
 
 def copy_in(table: Table[Any]) -> sql.Composed:
@@ -71,9 +68,11 @@ def _table(table: Table[Any]) -> sql.Identifier:
     return sql.Identifier("read_models", table.name)
 
 
-def _names(columns: Sequence[str]) -> sql.Composed:
+def _keys(table: Table[Any]) -> sql.Composed:
+    """The keys to look for, from one array for each column."""
+    arrays = sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(literal(kind))) for kind in table.key.values())
+    return sql.SQL("unnest({}) AS keys ({})").format(arrays, _names(table.key))
+
+
+def _names(columns: Iterable[str]) -> sql.Composed:
     return sql.SQL(", ").join(map(sql.Identifier, columns))
-
-
-def _type(name: str) -> LiteralString:
-    return {"uuid": "uuid", "text": "text", "integer": "integer", "bigint": "bigint"}[name]

@@ -15,7 +15,7 @@ from domain.job.job import Job
 from infra.event_log.fold import Fold
 from projections.assets.fold import ASSETS, AssetRow
 from projections.jobs.fold import JOBS, JobRow
-from projections.projection import Key
+from projections.projection import Key, Projection, Row
 
 MOST_SINCE: Final = 64
 """Events that a state carries before it folds them: a long history is never held whole."""
@@ -83,8 +83,8 @@ class JobState(NamedTuple):
 def _asset_step(state: AssetState | None, recorded: Recorded) -> AssetState | None:
     event = recorded.event
     if state is None:
-        return AssetState(_row({}, recorded), (), None, (event,)) if isinstance(event, AssetCreated) else None
-    row = _row({(state.row.tenant_id, state.row.asset_id): state.row}, recorded)
+        return AssetState(_row(ASSETS, {}, recorded), (), None, (event,)) if isinstance(event, AssetCreated) else None
+    row = _row(ASSETS, {(state.row.tenant_id, state.row.asset_id): state.row}, recorded)
     contents, before, since = state.contents, state.before, (*state.since, cast("AssetEvent", event))
     if isinstance(event, AssetContentStored):
         contents = (*contents, StoredContent(event.content_version, event.content_id, event.originator_version))
@@ -93,18 +93,16 @@ def _asset_step(state: AssetState | None, recorded: Recorded) -> AssetState | No
     return AssetState(row, contents, before, since)
 
 
-def _row(rows: dict[Key, AssetRow], recorded: Recorded) -> AssetRow:
-    (row,) = ASSETS.fold(rows, recorded).values() or rows.values()
-    return cast("AssetRow", row)
+def _row(projection: Projection[Row], rows: dict[Key, Row], recorded: Recorded) -> Row:
+    (row,) = projection.fold(rows, recorded).values() or rows.values()
+    return cast("Row", row)
 
 
 def _job_step(state: JobState | None, recorded: Recorded) -> JobState | None:
     job = jobs.project(state.job if state else None, [cast("JobEvent", recorded.event)])
     if job is None:
         return None
-    rows: dict[Key, JobRow] = {(job.tenant_id, job.id): state.row} if state else {}
-    (row,) = JOBS.fold(rows, recorded).values() or rows.values()
-    return JobState(job, cast("JobRow", row))
+    return JobState(job, _row(JOBS, {(job.tenant_id, job.id): state.row} if state else {}, recorded))
 
 
 ASSET = Fold(

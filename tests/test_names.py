@@ -22,8 +22,6 @@ GERUNDS = {
     "lenient_reading": "a way to read: stored entries of other versions",
 }
 """Modules whose names may end in -ing, and why."""
-LONG_FILES = {"infra/content/s3.py"}
-"""Files that are still too long. None may join them."""
 
 
 def modules(packages: Iterable[str] = PACKAGES) -> list[Path]:
@@ -75,7 +73,7 @@ def test_no_value_has_a_vague_name(package: str) -> None:
 
 def test_files_are_short() -> None:
     long = {place(path) for path in modules() if len(path.read_text().splitlines()) > MOST_LINES}
-    assert sorted(long - LONG_FILES) == []
+    assert sorted(long) == []
 
 
 def test_functions_are_short() -> None:

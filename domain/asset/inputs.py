@@ -9,7 +9,7 @@ from domain.asset.events import Content, DescriptionField
 from domain.json_documents import Document, JsonObject
 from domain.media import Media
 from domain.model import Frozen, example
-from domain.reference import ReferenceAliases, ReferenceInput
+from domain.reference import ReferenceAliases, ReferenceInput, distinct
 from domain.text import OutsideId, Text
 
 Name = Annotated[Text, Field(min_length=1, max_length=512)]
@@ -17,14 +17,8 @@ Description = Annotated[Text, Field(max_length=10_000)]
 Tag = Annotated[Text, Field(min_length=1, max_length=100)]
 
 
-def without_repetitions(tags: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(tags))
-
-
-Tags = Annotated[tuple[Tag, ...], Field(fail_fast=True, max_length=100), AfterValidator(without_repetitions)]
+Tags = Annotated[tuple[Tag, ...], Field(fail_fast=True, max_length=100), AfterValidator(distinct)]
 References = Annotated[tuple[ReferenceInput, ...], Field(fail_fast=True, max_length=200)]
-
-
 Reason = Annotated[Text, Field(min_length=1, max_length=2_000)]
 
 
@@ -63,8 +57,7 @@ class NewAsset(Reasoned, ReferenceAliases):
     source_url: Annotated[Text, Field(max_length=4_096)] | None = None
     content: Content | None = None
     subject: OutsideId | None = Field(
-        default=None,
-        description="The person whose data this holds, as a pseudonymous id; absent, the tenant.",
+        default=None, description="The person whose data this holds, as a pseudonymous id; absent, the tenant."
     )
     scope: ReferenceInput | None = Field(
         default=None, description="The one reference the asset belongs to, such as `world:w1`."

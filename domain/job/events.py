@@ -13,16 +13,10 @@ from domain.model import Frozen, Personal
 from domain.provenance import Imported
 from domain.reference import Reference
 
-
-def plain(amount: Decimal) -> str:
-    """The amount in digits, without an exponent."""
-    return format(amount, "f")
-
-
 Amount = Annotated[
     Decimal,
     Field(ge=0, max_digits=20, decimal_places=9),
-    PlainSerializer(plain, return_type=str, when_used="json"),
+    PlainSerializer("{:f}".format, return_type=str, when_used="json"),  # without an exponent
     WithJsonSchema(
         {
             "anyOf": [

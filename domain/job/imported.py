@@ -48,11 +48,8 @@ def record(
     )
     started = JobStarted(envelope=Envelope.of(context, tenant_id, id_, 2, past.subject), attempt=1)
     request_context = context.model_copy(update={"reason": past.remark or context.reason})
-    return (
-        requested,
-        started,
-        _ended(Envelope.of(request_context, tenant_id, id_, 3, past.subject), identity, past, asset_ids),
-    )
+    ended = _ended(Envelope.of(request_context, tenant_id, id_, 3, past.subject), identity, past, asset_ids)
+    return requested, started, ended
 
 
 def _ended(last: Envelope, identity: Identity, past: PastJob, asset_ids: Sequence[UUID]) -> JobEvent:

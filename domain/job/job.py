@@ -1,7 +1,7 @@
 """The job aggregate: queued, running, and then succeeded, failed or cancelled, each attempt by its number."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import assert_never
 from uuid import UUID
 
@@ -46,7 +46,7 @@ class Job:
     priority: int
     assets: tuple[UUID, ...] = ()
     completion_digest: str | None = None
-    keys: frozenset[str] = field(default=frozenset())
+    keys: frozenset[str] = frozenset()
 
     def request_again(self, context: Context, key_digest: str | None) -> tuple[JobEvent, ...]:
         """Ask for the same work again: the next attempt after a failed or cancelled one, else nothing new.
@@ -78,11 +78,12 @@ class Job:
             return ()
         self._must_be("succeed", "running", completion.attempt)
         created = [self._create_asset(context, index, new) for index, new in enumerate(completion.assets)]
-        linked = [event for id_ in distinct_ids(completion.asset_ids) for event in self._link(context, existing[id_])]
+        asset_ids = distinct(completion.asset_ids)
+        linked = [event for id_ in asset_ids for event in self._link(context, existing[id_])]
         succeeded = JobSucceeded(
             envelope=self._next(context),
             attempt=self.attempt,
-            assets=(*(event.originator_id for event in created), *distinct_ids(completion.asset_ids)),
+            assets=(*(event.originator_id for event in created), *asset_ids),
             completion_digest=digest,
             cost=completion.cost,
         )
@@ -221,11 +222,6 @@ def project(job: Job | None, events: Iterable[JobEvent]) -> Job | None:
         elif job is not None:
             job = evolve(job, event)
     return job
-
-
-def distinct_ids(ids: tuple[UUID, ...]) -> tuple[UUID, ...]:
-    """The ids without repetitions."""
-    return tuple(dict.fromkeys(ids))
 
 
 def first_of(references: tuple[Reference, ...], kind: str) -> str | None:

@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from domain.asset.inputs import Reasoned, Tag
 from domain.media import MediaKind
+from domain.model import example
 from domain.reference import Kind, Reference, ReferenceInput
 from domain.tenant.policy import Policy
 from domain.text import OutsideId
@@ -22,17 +23,11 @@ AllowedTags = Annotated[tuple[Tag, ...], Field(max_length=500), AfterValidator(a
 class NewPolicy(Reasoned):
     """A whole policy, in place of the one before. Left out means: nothing is required, everything is allowed."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "required_references": ["client"],
-                    "allowed_tags": {"image": ["concept", "final"]},
-                    "closed_kinds": ["client", "claim"],
-                    "reason": "one catalogue per client",
-                }
-            ]
-        }
+    model_config = example(
+        required_references=["client"],
+        allowed_tags={"image": ["concept", "final"]},
+        closed_kinds=["client", "claim"],
+        reason="one catalogue per client",
     )
 
     required_references: Kinds = Field(
@@ -55,9 +50,7 @@ class NewPolicy(Reasoned):
 class NewReference(Reasoned):
     """Something outside the ledger to make known."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"kind": "claim", "id": "c7", "scope": "world:w1", "reason": "imported"}]}
-    )
+    model_config = example(kind="claim", id="c7", scope="world:w1", reason="imported")
 
     kind: Kind
     id: OutsideId

@@ -8,12 +8,7 @@ from pydantic import Field
 
 from domain.asset.asset import Asset
 from domain.asset.events import AssetCreated, AssetDescribed, AssetLinked
-from domain.errors import (
-    ForeignReferenceError,
-    MissingReferenceError,
-    ReferenceNotDeclaredError,
-    TagNotAllowedError,
-)
+from domain.errors import ForeignReferenceError, MissingReferenceError, ReferenceNotDeclaredError, TagNotAllowedError
 from domain.event import Event
 from domain.job.events import JobRequested, JobRequeued
 from domain.job.job import Job
@@ -51,11 +46,7 @@ class Policy(Frozen):
     @classmethod
     def of(cls, event: PolicySet) -> "Policy":
         """The policy that an event set."""
-        return cls(
-            required_references=event.required_references,
-            allowed_tags=event.allowed_tags,
-            closed_kinds=event.closed_kinds,
-        )
+        return cls.model_validate(event, from_attributes=True)
 
     def closed(self, use: Use) -> frozenset[Reference]:
         """The references that must be declared."""

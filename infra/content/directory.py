@@ -12,13 +12,13 @@ from infra.content.durable_files import answering, finding, list_names, read, st
 from infra.content.object_keys import checked_key, listed_key
 from infra.content.signed_urls import Grant, UrlSigner
 from infra.content.staging import StagingArea
-from infra.content.store import ObjectNotFoundError, Part, Stat, StoreUnavailableError
+from infra.content.store import ContentStore, ObjectNotFoundError, Part, Stat, StoreUnavailableError
 from infra.regular_files import open_regular
 
 _ATTEMPTS = 100
 
 
-class DirectoryStore:
+class DirectoryStore(ContentStore):
     """Objects under `root/objects` by key, and what is on its way in under `root/incoming`, on one file system.
 
     A key cannot be the beginning of another one's path. The URLs are signed here, by the given clock, and served by the
@@ -45,22 +45,18 @@ class DirectoryStore:
             raise StoreUnavailableError(f"{error} {remedy}") from error
 
     def room(self) -> int | None:
-        """The disk's free space in bytes; None if it is unknown."""
-        try:
+        with suppress(OSError):
             disk = os.statvfs(self._root)
-        except OSError:
-            return None
-        return disk.f_bavail * disk.f_frsize
+            return disk.f_bavail * disk.f_frsize
+        return None
 
     def write(self, key: str, chunks: Iterable[bytes]) -> None:
-        """Store all the chunks as one object, durable once this returns; nothing is there if a chunk cannot be had."""
         path = self._path(key)
         with self._staging.landing(chunks) as landed:
             self._place(landed, path)
 
     @contextmanager
     def open(self, key: str, start: int = 0, length: int | None = None) -> Iterator[Iterator[bytes]]:
-        """The object's bytes from an offset on, in chunks. ObjectNotFoundError on entering."""
         with finding():
             file = open_regular(self._path(key))
         with file:
@@ -68,7 +64,6 @@ class DirectoryStore:
 
     @contextmanager
     def local(self, key: str) -> Iterator[Path]:
-        """The object as a file, to be read only, for as long as the block runs. ObjectNotFoundError if it is gone."""
         self.stat(key)
         try:
             yield self._path(key)
@@ -77,11 +72,9 @@ class DirectoryStore:
             raise
 
     def stat(self, key: str) -> Stat:
-        """Size and time. ObjectNotFoundError."""
         return _stat(self._path(key))
 
     def move(self, key: str, to: str) -> None:
-        """Give the object another key, in place of what has that. ObjectNotFoundError."""
         self.stat(key)
         self._place(self._path(key), self._path(to))
         self._leave(self._path(key))
@@ -94,26 +87,21 @@ class DirectoryStore:
         self._leave(path)
 
     def objects(self, prefix: str = "") -> Iterator[tuple[str, Stat]]:
-        """Every object whose key begins with the prefix, in the order of keys."""
         return self._walk(self._objects, "", prefix)
 
     def sign_get(
         self, key: str, expires: timedelta, *, content_type: str, disposition: str, etag: str | None = None
     ) -> str:
-        """A URL that answers the object as this media type, with this Content-Disposition and ETag, for a while."""
         grant = Grant("GET", checked_key(key), content_type=content_type, disposition=disposition, etag=etag)
         return self._sign(grant, expires)
 
     def sign_put(self, key: str, expires: timedelta, *, size: int | None, content_type: str | None) -> str:
-        """A URL that takes a PUT of the object, of this size and media type if they are given, for a while."""
         return self._sign(Grant("PUT", checked_key(key), size=size, content_type=content_type), expires)
 
     def begin(self, key: str) -> str:
-        """Begin a multipart upload; returns its id."""
         return self._staging.begin(checked_key(key))
 
     def sign_part(self, key: str, upload: str, number: int, expires: timedelta, *, most: int | None = None) -> str:
-        """A URL that takes a PUT of one part, of so many bytes at the most, for a while."""
         return self._sign(Grant("PUT", checked_key(key), upload=upload, part=number, most=most), expires)
 
     def write_part(self, key: str, upload: str, number: int, chunks: Iterable[bytes]) -> Part:
@@ -124,16 +112,13 @@ class DirectoryStore:
         return self._staging.write_part(checked_key(key), upload, number, chunks)
 
     def parts(self, key: str, upload: str) -> list[Part]:
-        """The parts that have arrived, by number. ObjectNotFoundError if there is no such upload."""
         return self._staging.parts(checked_key(key), upload)
 
     def complete(self, key: str, upload: str, parts: Sequence[Part]) -> None:
-        """Join the parts, all that have arrived. ObjectNotFoundError if there is no such upload; PartsRefusedError."""
         self.write(key, self._staging.joined(checked_key(key), upload, parts))
         self._staging.forget(key, upload)
 
     def abort(self, key: str, upload: str) -> None:
-        """Forget a multipart upload and its parts; nothing happens if there is none."""
         self._staging.forget(checked_key(key), upload)
 
     def remove_unfinished(self, older_than: datetime) -> None:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import BinaryIO, cast
@@ -72,14 +73,15 @@ def landing(folder: Path, chunks: Iterable[bytes]) -> Iterator[Path]:
 
 def _spool(path: Path, chunks: Iterable[bytes]) -> None:
     with finding():  # large chunks pass by the buffer
-        file = open(path, "xb", _SMALL, opener=_for_the_owner)  # noqa: SIM115  # pathlib takes no opener
+        file = open(path, "xb", _SMALL, opener=partial(os.open, mode=0o600))  # noqa: SIM115  # pathlib takes no opener
     try:
         size = started = 0
         for chunk in chunks:  # what this raises is the caller's own, even if it is an OSError
             with answering():
                 size += file.write(chunk)
-                if size - started >= _AHEAD:
-                    _begin_to_sync(file, started, size - started)
+                if size - started >= _AHEAD and sys.platform == "linux":
+                    # Linux begins to write what it is told to forget, and forgets only what is on the disk already.
+                    os.posix_fadvise(file.fileno(), started, size - started, os.POSIX_FADV_DONTNEED)
                     started = size
         with answering():
             file.flush()
@@ -87,17 +89,6 @@ def _spool(path: Path, chunks: Iterable[bytes]) -> None:
     finally:
         with suppress(OSError):
             file.close()
-
-
-def _begin_to_sync(file: BinaryIO, start: int, length: int) -> None:
-    """Start writing these bytes to the disk while the next ones arrive, where the system supports that."""
-    if sys.platform == "linux":
-        # Linux begins to write what it is told to forget, and forgets only what is on the disk already.
-        os.posix_fadvise(file.fileno(), start, length, os.POSIX_FADV_DONTNEED)
-
-
-def _for_the_owner(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def make_private(folder: Path, holding: Set[str]) -> None:
@@ -134,11 +125,9 @@ def read(file: BinaryIO, start: int = 0, length: int | None = None) -> Iterator[
 
 def list_names(folder: Path) -> list[str]:
     """The names in a directory in order, a directory's with the slash that its files' have; none if it is not there."""
-    try:
-        with finding(), os.scandir(folder) as entries:
-            return sorted(entry.name + "/" * entry.is_dir(follow_symlinks=False) for entry in entries)
-    except ObjectNotFoundError:
-        return []
+    with suppress(ObjectNotFoundError), finding(), os.scandir(folder) as entries:
+        return sorted(entry.name + "/" * entry.is_dir(follow_symlinks=False) for entry in entries)
+    return []
 
 
 def stat(path: Path) -> Stat:

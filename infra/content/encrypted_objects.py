@@ -4,6 +4,7 @@ It is a nonce and then what AES-256-GCM (NIST SP 800-38D) makes of the bytes; wh
 store, is the additional data, so that it opens nowhere else.
 """
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -15,23 +16,23 @@ from infra.encryption_keys.store import Keys
 from infra.event_log.mapper import NONCE_BYTES, nonce
 
 
+@dataclass(frozen=True)
 class SealedObjects:
     """One tenant's sealed objects. Raises StoreUnavailableError, and KeyUnavailableError."""
 
-    def __init__(self, store: ContentStore, keys: Keys, tenant_id: UUID) -> None:
-        self._store = store
-        self._keys = keys
-        self._tenant_id = tenant_id
+    store: ContentStore
+    keys: Keys
+    tenant_id: UUID
 
     def write(self, key: str, subject: str | None, content: bytes) -> None:
         """Store an object under the subject's key."""
-        self._store.write(key, [seal(self._keys.sealing(self._tenant_id, subject), content, key)])
+        self.store.write(key, [seal(self.keys.sealing(self.tenant_id, subject), content, key)])
 
     def read(self, key: str, subject: str | None) -> bytes:
         """What is in an object. ObjectNotFoundError if it is gone, CorruptEntryError if its seal does not open."""
-        with self._store.open(key) as chunks:
+        with self.store.open(key) as chunks:
             box = b"".join(chunks)
-        return unseal(self._keys.opening(self._tenant_id, subject), box, key)
+        return unseal(self.keys.opening(self.tenant_id, subject), box, key)
 
 
 def seal(key: AESGCM, content: bytes, place: str) -> bytes:

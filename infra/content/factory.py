@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from infra.content.directory import DirectoryStore
 from infra.content.s3 import S3Store
@@ -32,9 +32,12 @@ def open_store(
     Raises ValueError for a URL of another form, and for S3 without keys.
     """
     parts = urlsplit(url)
-    if parts.scheme == "file":
-        return DirectoryStore(_directory(parts), signer, clock)
-    if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
+    if parts.query or parts.fragment:
+        raise ValueError(FORMS)
+    path = Path(unquote(parts.path))
+    if parts.scheme == "file" and parts.netloc in {"", "localhost"} and path.is_absolute():
+        return DirectoryStore(path, signer, clock)
+    if parts.scheme != "s3" or not parts.netloc:
         raise ValueError(FORMS)
     if not access_key or not secret_key:
         raise ValueError("a content store in S3 needs an access key and a secret key")
@@ -42,10 +45,3 @@ def open_store(
         endpoint, region=region, access_key=access_key, secret_key=secret_key, tls=tls, path_style=path_style
     )
     return S3Store(client, parts.netloc, parts.path.strip("/"), clock)
-
-
-def _directory(parts: SplitResult) -> Path:
-    path = Path(unquote(parts.path))
-    if parts.netloc not in {"", "localhost"} or parts.query or parts.fragment or not path.is_absolute():
-        raise ValueError(FORMS)
-    return path

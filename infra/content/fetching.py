@@ -84,11 +84,11 @@ def fetch(
     for _ in range(MOST_REDIRECTS + 1):
         addresses = _resolve_allowed(at.raw_host.decode(), resolve, allowed, deadline)
         with _response(at, addresses, deadline, tls) as response:
-            following = _redirect(at, response)
-            if following is None:
+            location = _header(response, b"location") if response.status in {301, 302, 303, 307, 308} else None
+            if location is None:
                 yield _fetched(at, response, limit, deadline)
                 return
-        at = following
+        at = _checked_url(location, at)
     raise FetchFailedError(f"The URL redirects more than {MOST_REDIRECTS} times.")
 
 
@@ -223,12 +223,6 @@ def _explaining_failures(deadline: _Deadline) -> Iterator[None]:
         raise FetchFailedError(f"The server cannot be connected to. {trouble}.") from error
     except (httpcore.NetworkError, httpcore.ProtocolError) as error:
         raise FetchFailedError("The connection broke, or what the server sends is not HTTP.") from error
-
-
-def _redirect(at: httpx.URL, response: httpcore.Response) -> httpx.URL | None:
-    """Where the answer redirects to, None if it is no redirect."""
-    location = _header(response, b"location") if response.status in {301, 302, 303, 307, 308} else None
-    return None if location is None else _checked_url(location, at)
 
 
 def _fetched(url: httpx.URL, response: httpcore.Response, limit: int, deadline: _Deadline) -> Fetched:

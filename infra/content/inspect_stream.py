@@ -5,9 +5,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from pydantic import TypeAdapter
-
-from domain.media import Media
 from infra.content.durable_files import answering, temporary_file
 from infra.content.store import ContentStore
 from infra.media.file_metadata import Inspection
@@ -17,7 +14,6 @@ from infra.media.sniffing import HEAD, Sniffed, sniff
 MOST_COPIED = 1 << 30
 """Bytes of content of which a whole copy is made. What is larger and has to be decoded is not looked into."""
 TOO_LARGE = f"the file is larger than {MOST_COPIED:,} bytes, so it was not looked into"
-_MEDIA: TypeAdapter[Media] = TypeAdapter(Media)
 
 
 def inspect_in_passing(
@@ -80,8 +76,7 @@ class Copy:
             sniffed = sniff(self._path, *self._declared)
             if self._size <= MOST_COPIED or not is_decoded(sniffed):
                 return inspect(self._path, *self._declared)
-        kind = _MEDIA.validate_python({"media_kind": sniffed.kind, "format": sniffed.format})
-        return Inspection(sniffed.content_type, kind, problem=TOO_LARGE)
+        return Inspection(sniffed.content_type, sniffed.media(), problem=TOO_LARGE)
 
     def _keep(self, chunk: bytes) -> None:
         self._size += len(chunk)

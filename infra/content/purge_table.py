@@ -5,7 +5,7 @@ The log decides; the queue only says what is left to do, and can be filled again
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import NamedTuple, cast
+from typing import NamedTuple
 from uuid import UUID
 
 from domain.asset.asset import ContentVersion
@@ -13,8 +13,6 @@ from domain.asset.events import AssetPurgeRequested
 from domain.event import Actor
 from infra.sql import load_statements
 from infra.tenant_table import TenantTable
-
-_SQL = load_statements(__file__, "purge_table.sql")
 
 
 class Purge(NamedTuple):
@@ -34,7 +32,7 @@ class Purge(NamedTuple):
 class PurgeTable(TenantTable):
     """One tenant's purges under way."""
 
-    statements = _SQL
+    statements = load_statements(__file__, "purge_table.sql")
 
     def queue(self, event: AssetPurgeRequested, versions: Collection[ContentVersion], reason: bytes | None) -> None:
         """Note, as part of the transaction around, that content is to go as the event says, with the sealed reason."""
@@ -61,11 +59,6 @@ class PurgeTable(TenantTable):
     def pending(self) -> set[tuple[UUID, int]]:
         """Every pending content version, with its asset."""
         return {(row[0], row[1]) for row in self._read("pending")}
-
-    def clock(self) -> datetime:
-        """The database's time, by which purges are due."""
-        ((now,),) = self._read("clock")
-        return cast("datetime", now)
 
     def next_due(self, until: datetime) -> Purge | None:
         """The next purge due by then, locked for the surrounding transaction; None if there is none."""

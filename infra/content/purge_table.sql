@@ -19,9 +19,6 @@ UPDATE ledger.purges SET requested_revision = %(revision)s
 -- pending: every content version that is about to go
 SELECT asset_id, content_version FROM ledger.purges WHERE tenant_id = %(tenant_id)s
 
--- clock: the time, as it is written here
-SELECT clock_timestamp()
-
 -- next_due: an asset with content whose time to go had come by a time
 SELECT asset_id FROM ledger.purges WHERE tenant_id = %(tenant_id)s AND try_at <= %(until)s
  ORDER BY try_at LIMIT 1 FOR UPDATE SKIP LOCKED

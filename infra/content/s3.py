@@ -21,7 +21,7 @@ from infra.content.durable_files import temporary_file
 from infra.content.object_keys import checked_key, is_under_id, listed_key
 from infra.content.s3_errors import UNSUPPORTED, answering, code_of
 from infra.content.s3_multipart import Multipart
-from infra.content.store import ObjectNotFoundError, Part, Stat, StoreUnavailableError, check_parts
+from infra.content.store import ContentStore, ObjectNotFoundError, Part, Stat, StoreUnavailableError, check_parts
 
 _LOG = structlog.get_logger()
 
@@ -30,7 +30,8 @@ PART_BYTES = 16 << 20
 
 Query = dict[str, str | list[str] | tuple[str]]
 _READ_BYTES = 1 << 20
-_CLOCK = partial(datetime.now, UTC)
+
+_LOCAL_CLOCK = partial(datetime.now, UTC)
 _MULTIPART_UNLISTED = {*UNSUPPORTED, "AccessDenied"}
 _REMEDIES = {
     "NoSuchBucket": "Create it, or name another bucket.",
@@ -42,10 +43,7 @@ _REMEDIES = {
 }
 
 
-_LOCAL_CLOCK: Callable[[], datetime] = partial(datetime.now, UTC)
-
-
-class S3Store:
+class S3Store(ContentStore):
     """The objects of a bucket whose names begin with the prefix and a slash. ValueError for impossible names.
 
     URLs are signed by the given clock. Requests are signed by this machine's, which the server refuses if it is wrong.
@@ -73,10 +71,6 @@ class S3Store:
             remedy = _REMEDIES.get(code_of(error.__cause__), "Look whether the server runs, and where.")
             raise StoreUnavailableError(f"The bucket {self._bucket} cannot be used. {error} {remedy}") from error
 
-    def room(self) -> int | None:
-        """None: S3 reports no free space."""
-        return None
-
     def write(self, key: str, chunks: Iterable[bytes]) -> None:
         """Store all the chunks as one object, durable once this returns; nothing is there if a chunk cannot be had.
 
@@ -92,7 +86,6 @@ class S3Store:
 
     @contextmanager
     def open(self, key: str, start: int = 0, length: int | None = None) -> Iterator[Iterator[bytes]]:
-        """The object's bytes from an offset on, in chunks. ObjectNotFoundError on entering."""
         if length == 0:
             self.stat(key)
             yield iter(())
@@ -107,7 +100,6 @@ class S3Store:
 
     @contextmanager
     def local(self, key: str) -> Iterator[Path]:
-        """The object as a file, to be read only, for as long as the block runs. ObjectNotFoundError on entering."""
         with self.open(key) as chunks, temporary_file() as (path, file):
             for chunk in chunks:
                 with on_disk():
@@ -122,7 +114,6 @@ class S3Store:
             return _stat(self._client.stat_object(self._bucket, self._name(key)))
 
     def move(self, key: str, to: str) -> None:
-        """Give the object another key, in place of what has that. ObjectNotFoundError. May leave both if cut short."""
         with answering():
             self._client.compose_object(self._bucket, self._name(to), [ComposeSource(self._bucket, self._name(key))])
         self.delete(key)
@@ -138,7 +129,6 @@ class S3Store:
                 self._client.remove_object(self._bucket, name, version)
 
     def objects(self, prefix: str = "") -> Iterator[tuple[str, Stat]]:
-        """Every object whose key begins with the prefix, in the order of keys."""
         listing = self._client.list_objects(self._bucket, prefix=self._prefix + prefix, recursive=True)
         while True:
             with answering():
@@ -160,11 +150,8 @@ class S3Store:
 
         The ETag is the server's own.
         """
-        headers: Query = {
-            "response-content-type": content_type,
-            "response-content-disposition": disposition,
-        }
-        return self._signed("GET", key, expires, response_headers=headers)
+        answered: Query = {"response-content-type": content_type, "response-content-disposition": disposition}
+        return self._signed("GET", key, expires, headers=answered)
 
     def sign_put(self, key: str, expires: timedelta, *, size: int | None, content_type: str | None) -> str:  # noqa: ARG002
         """A URL that takes a PUT of the object, for 7 days at most.
@@ -174,28 +161,24 @@ class S3Store:
         return self._signed("PUT", key, expires)
 
     def begin(self, key: str) -> str:
-        """Begin a multipart upload; returns the id it has in the store."""
         with answering():
             return self._multipart.begin(self._name(key))
 
     def sign_part(self, key: str, upload: str, number: int, expires: timedelta, *, most: int | None = None) -> str:  # noqa: ARG002
         """A URL that takes a PUT of one part, for 7 days at most. Every part but the last has at least 5 MiB."""
         part: Query = {"partNumber": str(number), "uploadId": upload}
-        return self._signed("PUT", key, expires, extra_query_params=part)
+        return self._signed("PUT", key, expires, query=part)
 
     def parts(self, key: str, upload: str) -> list[Part]:
-        """The parts that have arrived, by number. ObjectNotFoundError if there is no such upload."""
         with answering():
             return sorted(self._multipart.parts(self._name(key), upload))
 
     def complete(self, key: str, upload: str, parts: Sequence[Part]) -> None:
-        """Join the parts, all that have arrived. ObjectNotFoundError if there is no such upload; PartsRefusedError."""
         check_parts(parts, self.parts(key, upload))
         with answering():
             self._multipart.complete(self._name(key), upload, parts)
 
     def abort(self, key: str, upload: str) -> None:
-        """Forget a multipart upload and its parts; nothing happens if there is none."""
         with suppress(ObjectNotFoundError), answering():
             self._multipart.abort(self._name(key), upload)
 
@@ -221,22 +204,11 @@ class S3Store:
                     self._multipart.abort(name, upload)
 
     def _signed(
-        self,
-        method: str,
-        key: str,
-        expires: timedelta,
-        *,
-        response_headers: Query | None = None,
-        extra_query_params: Query | None = None,
+        self, method: str, key: str, expires: timedelta, headers: Query | None = None, query: Query | None = None
     ) -> str:
+        name, now = self._name(key), self._clock()
         return self._client.get_presigned_url(
-            method,
-            self._bucket,
-            self._name(key),
-            expires,
-            response_headers,
-            self._clock(),
-            extra_query_params=extra_query_params,
+            method, self._bucket, name, expires, headers, now, extra_query_params=query
         )
 
     def _name(self, key: str) -> str:

@@ -56,49 +56,39 @@ class ContentStore(Protocol):
     Every method raises StoreUnavailableError when the store does not answer.
     """
 
-    @property
-    def has_files(self) -> bool:
-        """Whether objects are files here, so that `local` has nothing to fetch."""
-        ...
+    has_files: bool
+    """Whether objects are files here, so that `local` has nothing to fetch."""
 
     def check(self) -> None:
         """Raise an error that says what to do if the store cannot be used at all."""
-        ...
 
     def room(self) -> int | None:
         """The free space in bytes; None if it is unknown."""
-        ...
+        return None
 
     def write(self, key: str, chunks: Iterable[bytes]) -> None:
         """Store all the chunks as one object, durable once this returns; nothing is there if a chunk cannot be had."""
-        ...
 
     def open(self, key: str, start: int = 0, length: int | None = None) -> AbstractContextManager[Iterator[bytes]]:
         """The object's bytes from an offset on, in chunks. ObjectNotFoundError on entering."""
-        ...
 
     def local(self, key: str) -> AbstractContextManager[Path]:
         """The object as a file, to be read only, for as long as the block runs. ObjectNotFoundError on entering."""
-        ...
 
     def stat(self, key: str) -> Stat:
         """Size and time. ObjectNotFoundError."""
-        ...
 
     def move(self, key: str, to: str) -> None:
         """Give the object another key, in place of what has that. ObjectNotFoundError. May leave both if cut short."""
-        ...
 
     def delete(self, key: str) -> None:
         """Remove the object for good, older versions of it included; nothing happens if it is not there.
 
         It takes any key that is listed, ours or not.
         """
-        ...
 
     def objects(self, prefix: str = "") -> Iterator[tuple[str, Stat]]:
         """Every object whose key begins with the prefix, in the order of keys; what others put there too."""
-        ...
 
     def sign_get(
         self, key: str, expires: timedelta, *, content_type: str, disposition: str, etag: str | None = None
@@ -107,34 +97,26 @@ class ContentStore(Protocol):
 
         A store that has no ETags of its own answers with this one.
         """
-        ...
 
     def sign_put(self, key: str, expires: timedelta, *, size: int | None, content_type: str | None) -> str:
         """A URL that takes a PUT of the object, of this size and media type if they are given, for a while."""
-        ...
 
     def begin(self, key: str) -> str:
         """Begin a multipart upload; returns the id it has in the store."""
-        ...
 
     def sign_part(self, key: str, upload: str, number: int, expires: timedelta, *, most: int | None = None) -> str:
         """A URL that takes a PUT of one part, for a while. Every part but the last has at least 5 MiB, and none more
         bytes than `most`, where the store can be told.
         """
-        ...
 
     def parts(self, key: str, upload: str) -> list[Part]:
         """The parts that have arrived, by number. ObjectNotFoundError if there is no such upload."""
-        ...
 
     def complete(self, key: str, upload: str, parts: Sequence[Part]) -> None:
         """Join the parts, all that have arrived. ObjectNotFoundError if there is no such upload; PartsRefusedError."""
-        ...
 
     def abort(self, key: str, upload: str) -> None:
         """Forget a multipart upload and its parts; nothing happens if there is none."""
-        ...
 
     def remove_unfinished(self, older_than: datetime) -> None:
         """Remove what was begun before the time and never became an object, as far as the store can find it."""
-        ...

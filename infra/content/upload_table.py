@@ -16,7 +16,6 @@ from infra.database import Database
 from infra.sql import load_statements
 from infra.tenant_table import TenantTable
 
-_SQL = load_statements(__file__, "upload_table.sql")
 LANDING = "landing"
 
 
@@ -83,7 +82,7 @@ def discard(store: ContentStore, tenant_id: UUID, upload: Upload) -> None:
 class UploadTable(TenantTable):
     """One tenant's uploads under way."""
 
-    statements = _SQL
+    statements = load_statements(__file__, "upload_table.sql")
 
     def begin(
         self,
@@ -153,4 +152,4 @@ def tenants_with_due_content(database: Database) -> list[UUID]:
     Needs the role that sees every tenant. One statement: an idle service asks every two seconds.
     """
     with database.connection() as connection:
-        return [row[0] for row in connection.execute(_SQL["tenants_with_due_content"]).fetchall()]
+        return [row[0] for row in connection.execute(UploadTable.statements["tenants_with_due_content"]).fetchall()]

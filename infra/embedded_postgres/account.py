@@ -4,6 +4,7 @@ import os
 import pwd
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -93,9 +94,7 @@ def server_account() -> Account:
     if os.geteuid() != 0:
         return Account(f"uid {os.geteuid()}", os.geteuid(), os.getegid(), switched=False)
     for name in UNPRIVILEGED:
-        try:
+        with suppress(KeyError):
             entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return Account(name, entry.pw_uid, entry.pw_gid, switched=True)
+            return Account(name, entry.pw_uid, entry.pw_gid, switched=True)
     raise EmbeddedPostgresError("PostgreSQL does not run as root and there is no user postgres or nobody; add one")

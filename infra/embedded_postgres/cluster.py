@@ -5,9 +5,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from psycopg.conninfo import make_conninfo
 
@@ -15,7 +14,7 @@ from infra.embedded_postgres import server, watchdog
 from infra.embedded_postgres.account import ENVIRONMENT, EmbeddedPostgresError, server_account
 
 
-class EmbeddedCluster:
+class EmbeddedCluster(AbstractContextManager["EmbeddedCluster"]):
     """One use of a running cluster; the server stops when its last use ends."""
 
     def __init__(self, data_dir: Path, socket_dir: str, users_lock: int) -> None:
@@ -44,12 +43,7 @@ class EmbeddedCluster:
             except TimeoutError as error:
                 raise EmbeddedPostgresError(f"{error}; look into {self._data_dir / 'log'}") from error
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

@@ -65,7 +65,9 @@ def _make_private(data_dir: Path, account: Account) -> None:
     One that holds other things than ours is left as it is. Raises EmbeddedPostgresError if others may write in it.
     """
     status = data_dir.stat()
-    if status.st_uid == os.geteuid() and all(_is_ours(entry.name) for entry in data_dir.iterdir()):
+    if status.st_uid == os.geteuid() and all(
+        name in OURS or name.startswith("postgresql-") for name in os.listdir(data_dir)
+    ):
         if account.switched:
             os.chown(data_dir, -1, account.gid)
         data_dir.chmod(0o710 if account.switched else 0o700)
@@ -73,10 +75,6 @@ def _make_private(data_dir: Path, account: Account) -> None:
         raise EmbeddedPostgresError(
             f"others may write in {data_dir}; run `chmod go-w {data_dir}`, or choose another data directory"
         )
-
-
-def _is_ours(name: str) -> bool:
-    return name in OURS or name.startswith("postgresql-")
 
 
 def joined(data_dir: Path) -> bool:

@@ -62,10 +62,9 @@ def unused(data_dir: Path) -> bool:
 
 def postmaster_record(data_dir: Path) -> list[str]:
     """Return the lines of postmaster.pid (pid, directory, start time, port, socket directory, …), or none."""
-    try:
+    with contextlib.suppress(FileNotFoundError):
         return (data_dir / "postgresql" / "postmaster.pid").read_text().splitlines()
-    except FileNotFoundError:
-        return []
+    return []
 
 
 def answers(data_dir: Path) -> bool:
@@ -73,12 +72,10 @@ def answers(data_dir: Path) -> bool:
     record = postmaster_record(data_dir)
     if len(record) < 5:
         return False
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(f"{record[4]}/.s.PGSQL.{record[3]}")
-        except OSError:
-            return False
-    return True
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+        probe.connect(f"{record[4]}/.s.PGSQL.{record[3]}")
+        return True
+    return False
 
 
 def lives(pid: int) -> bool:

@@ -1,8 +1,8 @@
 """One call of the append function: a group of appends goes out, and the outcome of each comes back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
@@ -11,7 +11,6 @@ from eventsourcing.persistence import IntegrityError, StoredEvent
 
 from domain.errors import ClockAheadError, MalformedEntryError, TenantNotFoundError
 from domain.utc_time import iso_micros
-from infra.event_log.mapper import EntryToAppend
 from infra.server_identity import ServerIdentity
 from infra.sql import load_statements
 
@@ -49,15 +48,10 @@ class Append(NamedTuple):
 Outcome = Sequence[Place] | IntegrityError | HeadLockedError
 """Where the events of one append are now, or why it was left out."""
 
-REFUSALS: dict[str, type[IntegrityError | HeadLockedError]] = {
-    "revision": IntegrityError,
-    "policy": PolicyChangedError,
-    "head": HeadLockedError,
-}
-MESSAGES = {
-    "revision": "a revision is taken",
-    "policy": "the policy has changed",
-    "head": "the head is not free",
+_REFUSALS: dict[str, Callable[[], IntegrityError | HeadLockedError]] = {
+    "revision": partial(IntegrityError, "a revision is taken"),
+    "policy": partial(PolicyChangedError, "the policy has changed"),
+    "head": partial(HeadLockedError, "the head is not free"),
 }
 
 
@@ -106,7 +100,7 @@ def _outcomes(appends: Sequence[Append], rows: Sequence[tuple[Any, ...]]) -> lis
         if refusal is None:
             outcomes.append([Place(row[0], row[1]) for row in rows[start:end]])
         else:
-            outcomes.append(REFUSALS[refusal](MESSAGES[refusal]))
+            outcomes.append(_REFUSALS[refusal]())
         start = end
     return outcomes
 
@@ -131,6 +125,7 @@ def _columns(appends: Sequence[Append]) -> dict[str, object]:
         numbers += [str(number)] * size
         revisions += ["NULL" if revision is None else str(revision)] * size
     entries = [entry for append in appends for entry in append.entries]
+    now = datetime.now(UTC)  # of entries that the library made
     return {
         "tenant_ids": _array(tenant_ids),
         "append_numbers": _array(numbers),
@@ -138,7 +133,7 @@ def _columns(appends: Sequence[Append]) -> dict[str, object]:
         "originator_ids": _array([cast("UUID", entry.originator_id).hex for entry in entries]),
         "originator_versions": _array([str(entry.originator_version) for entry in entries]),
         "topics": [entry.topic for entry in entries],
-        "recorded_ats": _array([iso_micros(_recorded_at(entry)) for entry in entries]),
+        "recorded_ats": _array([iso_micros(getattr(entry, "recorded_at", now)) for entry in entries]),
         "sizes": _array([str(len(entry.state)) for entry in entries]),
         "entries": b"".join([entry.state for entry in entries]),
     }
@@ -147,7 +142,3 @@ def _columns(appends: Sequence[Append]) -> dict[str, object]:
 def _array(values: Iterable[str]) -> str:
     """The text of an array (PostgreSQL, 8.15.6) of values that need no quotes."""
     return "{" + ",".join(values) + "}"
-
-
-def _recorded_at(entry: StoredEvent) -> datetime:
-    return entry.recorded_at if isinstance(entry, EntryToAppend) else datetime.now(UTC)

@@ -9,9 +9,8 @@ outcome is unknown: the same bytes are sent again, and those that are stored as 
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from queue import Empty
-from typing import Self
 
 import psycopg
 
@@ -34,7 +33,7 @@ IDLE_SECONDS = 1.0
 """How often a thread that has nothing to do gives a sign of life."""
 
 
-class GroupWriter:
+class GroupWriter(AbstractContextManager["GroupWriter"]):
     """The one writer of a process; a forked process gets one of its own. Close it, or use it as a context manager."""
 
     def __init__(
@@ -95,9 +94,6 @@ class GroupWriter:
             thread.join()
         self._ended = True
         self._refuse_rest()
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

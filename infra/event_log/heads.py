@@ -9,7 +9,7 @@ import hashlib
 import threading
 from collections.abc import Iterable
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
@@ -102,12 +102,9 @@ class KnownHeads:
                 del self._heads[next(iter(self._heads))]
 
 
-def _gone_back(heads: dict[UUID, Head], rows: Iterable[tuple[object, ...]]) -> Iterable[tuple[UUID, str]]:
+def _gone_back(heads: dict[UUID, Head], rows: Iterable[tuple[Any, ...]]) -> Iterable[tuple[UUID, str]]:
     for tenant_id, position, digest in rows:
-        if not isinstance(tenant_id, UUID):
-            continue
-        head = heads[tenant_id]
-        ends = position if isinstance(position, int) else 0
+        head, ends = heads[tenant_id], position or 0
         if ends < head.position:
             yield tenant_id, f"The log ends at position {ends}, and had reached position {head.position} before."
         elif head.entry_digest and digest != head.entry_digest:

@@ -6,6 +6,7 @@ Few may wait in a lane once it takes long, for each append keeps a thread of its
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from uuid import UUID
 
@@ -22,22 +23,16 @@ MOST_WHEN_STUCK = 8
 """Appends that wait in the lane of a tenant that is stuck; beyond, they are refused at once."""
 
 
+@dataclass(slots=True)
 class _Lane:
     """The appends of one tenant."""
 
-    __slots__ = ("held_back", "queue", "size", "stuck")
-
-    def __init__(self) -> None:
-        self.queue = Queue()
-        self.held_back: list[PendingAppend] = []
-        """Those whose turn came and went without the head."""
-        self.size = 0
-        """All that wait here."""
-        self.stuck = False
-
-    @property
-    def has_room(self) -> bool:
-        return self.size < (MOST_WHEN_STUCK if self.stuck else MOST_IN_LANE)
+    queue: Queue = field(default_factory=Queue)
+    held_back: list[PendingAppend] = field(default_factory=list)
+    """Those whose turn came and went without the head."""
+    size: int = 0
+    """All that wait here."""
+    stuck: bool = False
 
 
 class Lanes:
@@ -72,7 +67,7 @@ class Lanes:
             lane = self._lanes.get(tenant_id)
             if lane is None and opening and len(self._lanes) < MOST_LANES:
                 lane = self._open(tenant_id)
-            if lane is not None and lane.has_room:
+            if lane is not None and lane.size < (MOST_WHEN_STUCK if lane.stuck else MOST_IN_LANE):
                 lane.size += 1
                 lane.queue.put(pending)
                 return True
@@ -100,7 +95,7 @@ class Lanes:
             with self._lock:
                 if not lane.held_back and lane.queue.empty():
                     del self._lanes[tenant_id]
-                    self._threads -= {thread for thread in self._threads if thread.is_current()}
+                    self._threads -= {threading.current_thread()}
                     return
             group, lane.held_back = lane.held_back, []
             try:

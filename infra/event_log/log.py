@@ -140,7 +140,11 @@ class TenantLog(Application[UUID]):
             if state is None:
                 return
             if replayed.due:
-                replayed.keep(self._keep_snapshot(fold, state, entry))
+                place = self.tenant_id, originator_id, entry.originator_version, entry.id
+                snapshot = Snapshot(*place, fold.subject(state), fold.dump(state))
+                sealed_snapshot = seal(self._snapshots.keys, fold, snapshot, entry.state)
+                self.recorder.keep_snapshot(fold.name, sealed_snapshot)
+                replayed.keep(len(sealed_snapshot.state))
 
     def change(
         self,
@@ -236,14 +240,6 @@ class TenantLog(Application[UUID]):
     def position_at(self, moment: int | datetime) -> int:
         """The position a moment stands for. BeyondHeadError for a position that is not there yet."""
         return self.recorder.position_at(moment)
-
-    def _keep_snapshot(self, fold: Fold[S, Any], state: S, entry: LogEntry) -> int:
-        """Keep the state at an entry; returns how many bytes that takes."""
-        place = self.tenant_id, cast("UUID", entry.originator_id), entry.originator_version, entry.id
-        snapshot = Snapshot(*place, fold.subject(state), fold.dump(state))
-        sealed_snapshot = seal(self._snapshots.keys, fold, snapshot, entry.state)
-        self.recorder.keep_snapshot(fold.name, sealed_snapshot)
-        return len(sealed_snapshot.state)
 
     def _append(self, entries: Sequence[StoredEvent], policy_revision: int | None) -> Sequence[Place]:
         try:

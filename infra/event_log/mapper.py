@@ -54,13 +54,6 @@ class Stored(Protocol):
     def effective_at(self) -> datetime: ...
 
 
-class InLog(Stored, Protocol):
-    """A stored entry that knows whose log it was found in."""
-
-    @property
-    def tenant_id(self) -> UUID: ...
-
-
 @dataclass(frozen=True)
 class EntryToAppend(StoredEvent):
     """An event ready to be appended: the exact bytes, and the time it was decided."""
@@ -87,7 +80,9 @@ class SealingMapper(Mapper[UUID]):
         clear, personal = to_parts(event)
         entry = orjson.dumps(clear)
         if personal:
-            entry = self._seal(event, entry, orjson.dumps(personal))
+            key, nonce = self._keys.sealing(event.envelope.tenant_id, event.envelope.subject), self._nonce()
+            box = base64.urlsafe_b64encode(nonce + key.encrypt(nonce, orjson.dumps(personal), entry))
+            entry = entry[:-1] + _SEALED + box + _END
         if len(entry) > MAX_ENTRY:
             raise EntryTooLargeError(
                 f"The event would have {len(entry):,} bytes; at most {MAX_ENTRY:,} fit in an entry."
@@ -98,7 +93,7 @@ class SealingMapper(Mapper[UUID]):
 
     def to_domain_event(self, stored_event: StoredEvent) -> Event:
         """The event of an entry that the recorder gave to the library: see `read`."""
-        entry = cast("InLog", stored_event)
+        entry: Any = stored_event
         return self.read(entry.tenant_id, entry)
 
     def read(self, tenant_id: UUID, stored: Stored) -> Event:
@@ -111,8 +106,7 @@ class SealingMapper(Mapper[UUID]):
         try:
             clear_bytes, box = _split(stored.state)
             clear: dict[str, Any] = orjson.loads(clear_bytes)
-            _compare(tenant_id, stored, clear)
-            _compare_seal(box, clear)
+            _compare(tenant_id, stored, clear, box)
             subject: str | None = clear.get("subject")
             if subject is not None:
                 storable(subject)
@@ -121,18 +115,13 @@ class SealingMapper(Mapper[UUID]):
         key = None if box is None else self._keys.opening(tenant_id, subject)
         try:
             event = from_parts(clear, {} if box is None or key is None else _opened(key, box, clear_bytes))
-            _compare_times(stored, event)
         except UnknownTopicError:
             raise
         except Exception as error:  # noqa: BLE001 - as above
             raise _corrupt(tenant_id, stored, error) from None
+        if event.envelope.recorded_at > stored.effective_at:
+            raise _corrupt(tenant_id, stored, CorruptEntryError("it took effect before it was recorded"))
         return event
-
-    def _seal(self, event: Event, clear: bytes, personal: bytes) -> bytes:
-        key = self._keys.sealing(event.envelope.tenant_id, event.envelope.subject)
-        nonce = self._nonce()
-        box = base64.urlsafe_b64encode(nonce + key.encrypt(nonce, personal, clear))
-        return clear[:-1] + _SEALED + box + _END
 
 
 def _split(entry: bytes) -> tuple[bytes, bytes | None]:
@@ -154,8 +143,8 @@ def _opened(key: AESGCM, box: bytes, clear_bytes: bytes) -> dict[str, Any]:
     return cast("dict[str, Any]", orjson.loads(personal))
 
 
-def _compare(tenant_id: UUID, stored: Stored, clear: dict[str, Any]) -> None:
-    """Refuse bytes of another log or place. The ids are made already: the most costly values to make from text."""
+def _compare(tenant_id: UUID, stored: Stored, clear: dict[str, Any], box: bytes | None) -> None:
+    """Refuse bytes of another log or place, or without their seal. The ids are made already, and need no parsing."""
     if _uuid(clear["tenant_id"]).int != tenant_id.int:  # UUIDs themselves are compared, and written, in Python
         raise CorruptEntryError(f"it belongs to the log of tenant {clear['tenant_id']}")
     if (
@@ -164,17 +153,9 @@ def _compare(tenant_id: UUID, stored: Stored, clear: dict[str, Any]) -> None:
         or clear["originator_id"].replace("-", "") != f"{stored.originator_id.int:032x}"
     ):
         raise CorruptEntryError("its bytes belong to another event than its columns")
-    clear["tenant_id"], clear["originator_id"] = tenant_id, stored.originator_id
-
-
-def _compare_seal(box: bytes | None, clear: dict[str, Any]) -> None:
     if box is None and "sealed_fields" in clear:
         raise CorruptEntryError("its seal is missing")
-
-
-def _compare_times(stored: Stored, event: Event) -> None:
-    if event.envelope.recorded_at > stored.effective_at:
-        raise CorruptEntryError("it took effect before it was recorded")
+    clear["tenant_id"], clear["originator_id"] = tenant_id, stored.originator_id
 
 
 _uuid = lru_cache(1_024)(UUID)

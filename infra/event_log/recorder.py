@@ -10,11 +10,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import psycopg
-from eventsourcing.persistence import (
-    ApplicationRecorder,
-    Notification,
-    StoredEvent,
-)
+from eventsourcing.persistence import ApplicationRecorder, Notification, StoredEvent
 
 from domain.errors import BeyondHeadError, CorruptEntryError, LogBusyError, OutcomeUnknownError, ServiceUnavailableError
 from infra.database import Database
@@ -161,8 +157,7 @@ class LogRecorder(TenantTable, ApplicationRecorder):
 
     def drop_snapshot(self, fold: str, snapshot: Snapshot) -> None:
         """Forget a snapshot."""
-        with self._database.transaction(self.tenant_id) as connection:
-            connection.execute(_SQL["drop_snapshot"], {**snapshot._asdict(), "fold": fold})
+        self._run("drop_snapshot", **snapshot._asdict(), fold=fold)
 
     def select_notifications(
         self,
@@ -266,12 +261,9 @@ class LogRecorder(TenantTable, ApplicationRecorder):
         """Refuse a stream in which a revision is missing, from this one on."""
         for revision, entry in enumerate(stream, first):
             if entry.originator_version != revision:
-                raise self._missing_revision(entry.originator_id, revision)
-
-    def _missing_revision(self, originator_id: UUID | str, revision: int) -> CorruptEntryError:
-        return CorruptEntryError(
-            f"Revision {revision} of {originator_id} is missing in the log of tenant {self.tenant_id}."
-        )
+                raise CorruptEntryError(
+                    f"Revision {revision} of {entry.originator_id} is missing in the log of tenant {self.tenant_id}."
+                )
 
 
 def missing_position(tenant_id: UUID, position: int) -> CorruptEntryError:

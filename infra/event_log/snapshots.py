@@ -7,7 +7,7 @@ it stands at. What does not open is no snapshot, and the log is folded instead.
 import hashlib
 import threading
 from collections.abc import Callable, Hashable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -87,7 +87,7 @@ def unseal(keys: Keys, fold: Fold[S, Any], snapshot: Snapshot, entry: bytes) -> 
         return None
 
 
-class SnapshotWriter:
+class SnapshotWriter(AbstractContextManager["SnapshotWriter"]):
     """Keeps snapshots in a thread of its own, so that no caller waits for one; a forked process gets one of its own.
 
     Close it, or use it as a context manager. What could not be kept is asked for again by the next reader.
@@ -116,11 +116,6 @@ class SnapshotWriter:
                 self._thread = SupervisedThread("snapshots", self._run)
                 self._thread.start()
 
-    @property
-    def idle(self) -> bool:
-        """Whether no snapshot is due."""
-        return not self._pending
-
     def close(self) -> None:
         """Leave what is due, and end."""
         with self._lock:
@@ -128,9 +123,6 @@ class SnapshotWriter:
         self._due.put(None)
         if thread is not None:
             thread.join(STOP_SECONDS)
-
-    def __enter__(self) -> "SnapshotWriter":
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

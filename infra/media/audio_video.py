@@ -1,11 +1,12 @@
 """Looks at video and audio."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from domain import media
+from domain.media import Media
 from infra.media.containers import ends_early, has_manifest_store
 from infra.media.decodable import DEMUXERS
 from infra.media.decoder_guard import UnreadableError, count, decoding, quantity
@@ -40,7 +41,7 @@ def inspect_audio_video(path: Path, sniffed_type: Sniffed) -> Inspection:
                 )
     except UnreadableError as error:
         problem = problem or str(error)
-    return Inspection(sniffed_type.content_type, _unmeasured(sniffed_type), embedded.members, problem)
+    return Inspection(sniffed_type.content_type, sniffed_type.media(), embedded.members, problem)
 
 
 def _by_streams(container: InputContainer, sniffed_type: Sniffed) -> Sniffed:
@@ -52,21 +53,14 @@ def _by_streams(container: InputContainer, sniffed_type: Sniffed) -> Sniffed:
     return media_of_type(f"audio/{name}") if family == "video" and container.streams.audio else sniffed_type
 
 
-def _unmeasured(sniffed_type: Sniffed) -> media.Video | media.Audio:
-    if sniffed_type.kind == "audio":
-        return media.Audio(media_kind="audio", format=sniffed_type.format)
-    return media.Video(media_kind="video", format=sniffed_type.format)
-
-
-def _measured(container: InputContainer, sniffed_type: Sniffed) -> media.Video | media.Audio:
+def _measured(container: InputContainer, sniffed_type: Sniffed) -> Media:
     if not (container.streams.video or container.streams.audio):
         raise UnreadableError("the file has neither pictures nor sound in it")
     duration, stream = duration_of(container), picture_stream(container)
     if sniffed_type.kind == "audio":
         rate = count(container.streams.audio[0].rate) if container.streams.audio else None
-        return media.Audio(media_kind="audio", format=sniffed_type.format, duration=duration, sample_rate=rate)
-    video = media.Video(media_kind="video", format=sniffed_type.format, duration=duration)
-    return video if stream is None else video.model_copy(update=_picture(container, stream))
+        return sniffed_type.media(duration=duration, sample_rate=rate)
+    return sniffed_type.media(duration=duration, **(_picture(container, stream) if stream else {}))
 
 
 def _picture(container: InputContainer, stream: VideoStream) -> dict[str, float | None]:
@@ -79,11 +73,9 @@ def _picture(container: InputContainer, stream: VideoStream) -> dict[str, float 
 
 
 def _is_sideways(container: InputContainer, stream: VideoStream) -> bool:
-    try:
-        with PICTURES, decoding("no picture can be decoded"):
-            return bool(next(frames_of(container, stream)).rotation % 180)
-    except UnreadableError:
-        return False
+    with suppress(UnreadableError), PICTURES, decoding("no picture can be decoded"):
+        return bool(next(frames_of(container, stream)).rotation % 180)
+    return False
 
 
 def _note_tags(container: InputContainer, embedded: EmbeddedMetadata) -> None:

@@ -6,7 +6,6 @@ PNG (ISO/IEC 15948), RIFF, and the boxes of the ISO base media file format (ISO/
 import os
 import struct
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -42,16 +41,11 @@ def length_of(file: BinaryIO) -> int:
 
 def png_chunks(file: BinaryIO) -> Iterator[Chunk]:
     """The chunks of a PNG up to its end, at most 100,000."""
-    return islice(_chunks(file, _PNG_SIGNATURE, ">I4s", 4), MAX_CHUNKS)
-
-
-def riff_chunks(file: BinaryIO) -> Iterator[Chunk]:
-    """The chunks at the top of a RIFF file, at most 100,000."""
-    return islice(_chunks(file, _RIFF_HEADER, "<4sI", 0), MAX_CHUNKS)
+    return _chunks(file, _PNG_SIGNATURE, ">I4s", 4)
 
 
 def _chunks(file: BinaryIO, position: int, header: str, checksum: int) -> Iterator[Chunk]:
-    while True:
+    for _ in range(MAX_CHUNKS):
         file.seek(position)
         read = file.read(8)
         if len(read) < 8:
@@ -64,13 +58,10 @@ def _chunks(file: BinaryIO, position: int, header: str, checksum: int) -> Iterat
         position += 8 + size + (checksum or size % 2)
 
 
-def boxes(file: BinaryIO, start: int = 0) -> Iterator[Chunk]:
-    """The boxes side by side from a place to the file's end, at most 100,000."""
-    return islice(_boxes(file, start, length_of(file)), MAX_CHUNKS)
-
-
-def _boxes(file: BinaryIO, position: int, end: int) -> Iterator[Chunk]:
-    while True:
+def boxes(file: BinaryIO) -> Iterator[Chunk]:
+    """The boxes side by side at the top of a file, at most 100,000."""
+    position, end = 0, length_of(file)
+    for _ in range(MAX_CHUNKS):
         file.seek(position)
         header = file.read(16)
         if len(header) < 8:
@@ -99,7 +90,7 @@ def has_manifest_store(path: Path, content_type: str) -> bool:
             case b"\x89PNG":
                 chunks = (chunk for chunk in png_chunks(file) if chunk.kind == b"caBX")
             case b"RIFF":
-                chunks = (chunk for chunk in riff_chunks(file) if chunk.kind == b"C2PA")
+                chunks = (chunk for chunk in _chunks(file, _RIFF_HEADER, "<4sI", 0) if chunk.kind == b"C2PA")
             case _ if content_type in ISO_MEDIA:
                 return any(_is_manifest_box(file, box) for box in boxes(file) if box.kind == b"uuid")
             case _:

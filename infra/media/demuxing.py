@@ -4,7 +4,7 @@ The demuxer is named by the sniffed type: left to guess, it would follow playlis
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
@@ -70,12 +70,9 @@ def frame_near(container: InputContainer, stream: VideoStream, second: float) ->
 
 def _frame_from(container: InputContainer, stream: VideoStream, second: float) -> VideoFrame | None:
     last = None
-    try:
-        with decoding(_DAMAGED):
-            container.seek(int(second * _MICROSECONDS))
-            for last in frames_of(container, stream):
-                if last.time >= second:
-                    break
-    except UnreadableError:
-        pass
+    with suppress(UnreadableError), decoding(_DAMAGED):
+        container.seek(int(second * _MICROSECONDS))
+        for last in frames_of(container, stream):
+            if last.time >= second:
+                break
     return last

@@ -111,20 +111,15 @@ def parse_json(text: str) -> JsonValue:
     if not text.startswith(("{", "[")):
         return text
     try:
-        value = json.loads(text, parse_constant=lambda _: None, parse_int=_integer, parse_float=_number)
+        value = json.loads(
+            text,
+            parse_constant=lambda _: None,
+            parse_int=lambda digits: number if abs(number := int(digits)) <= MAX_SAFE_INTEGER else digits,
+            parse_float=lambda digits: number if math.isfinite(number := float(digits)) else None,
+        )
         return _plain(value, MAX_LEVELS)
     except (ValueError, RecursionError):
         return text
-
-
-def _integer(digits: str) -> int | str:
-    value = int(digits)
-    return value if abs(value) <= MAX_SAFE_INTEGER else digits
-
-
-def _number(digits: str) -> float | None:
-    value = float(digits)
-    return value if math.isfinite(value) else None
 
 
 def _plain(value: JsonValue, levels: int) -> JsonValue:

@@ -2,12 +2,11 @@
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from PIL import Image, ImageCms
 
-from domain import media
 from infra.media.containers import has_manifest_store, is_manifest_store
 from infra.media.decodable import PICTURE_DECODERS
 from infra.media.decoder_guard import MAX_PIXELS, UnreadableError, count, decoding
@@ -43,12 +42,15 @@ def inspect_image(path: Path, sniffed: Sniffed) -> Inspection:
     size, problem = None, None
     try:
         with decoding(_DAMAGED):
-            _note_chunks(path, sniffed, embedded)
+            if has_manifest_store(path, sniffed.content_type):
+                embedded.manifest_store()
+            if sniffed.content_type == "image/png":
+                note_texts(path, embedded)
         size = _size(path, sniffed, embedded)
     except UnreadableError as error:
         problem = str(error)
     width, height = size or (None, None)
-    picture = media.Image(media_kind="image", format=sniffed.format, width=count(width), height=count(height))
+    picture = sniffed.media(width=count(width), height=count(height))
     return Inspection(sniffed.content_type, picture, embedded.members, problem)
 
 
@@ -87,13 +89,6 @@ def upright(picture: Image.Image, original: Image.Image) -> Image.Image:
     return picture if turn is None else picture.transpose(turn)
 
 
-def _note_chunks(path: Path, sniffed: Sniffed, embedded: EmbeddedMetadata) -> None:
-    if has_manifest_store(path, sniffed.content_type):
-        embedded.manifest_store()
-    if sniffed.content_type == "image/png":
-        note_texts(path, embedded)
-
-
 def _size(path: Path, sniffed: Sniffed, embedded: EmbeddedMetadata) -> Size | None:
     if sniffed.content_type == "image/svg+xml":
         return svg_size(path)
@@ -122,21 +117,16 @@ def _decoded_size(image: Image.Image, embedded: EmbeddedMetadata) -> Size:
 
 def _profile(image: Image.Image) -> str | None:
     """The name of the picture's ICC profile."""
-    try:
-        with decoding("the colour profile is damaged"):
-            profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
-            return ImageCms.getProfileDescription(profile)
-    except UnreadableError:
-        return None
+    with suppress(UnreadableError), decoding("the colour profile is damaged"):
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
+        return ImageCms.getProfileDescription(profile)
+    return None
 
 
 def _note_header(image: Image.Image, embedded: EmbeddedMetadata) -> None:
     """Keep what stands in EXIF, XMP and the application segments, as far as they can be read."""
-    try:
-        with decoding("the EXIF data are damaged"):
-            _note_exif(image, embedded)
-    except UnreadableError:
-        pass
+    with suppress(UnreadableError), decoding("the EXIF data are damaged"):
+        _note_exif(image, embedded)
     embedded.xmp(image.info.get("xmp"))
     segments = (data for name, data in getattr(image, "applist", []) if name == "APP11")
     if any(data[:2] == b"JP" and is_manifest_store(data[8:]) for data in segments):

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from domain import media
 from infra.media.audio_video import inspect_audio_video
 from infra.media.file_metadata import Inspection
 from infra.media.images import inspect_image
 from infra.media.pdf import inspect_document
-from infra.media.sniffing import Sniffed, sniff
+from infra.media.sniffing import sniff
 
 
 def inspect(path: Path, declared_type: str | None, file_name: str | None) -> Inspection:
@@ -24,11 +23,5 @@ def inspect(path: Path, declared_type: str | None, file_name: str | None) -> Ins
             return inspect_audio_video(path, sniffed)
         case "document":
             return inspect_document(path, sniffed)
-        case "map":
-            return _without_measures(sniffed, media.Map(media_kind="map", format=sniffed.format))
-        case "file":
-            return _without_measures(sniffed, media.File(media_kind="file"))
-
-
-def _without_measures(sniffed: Sniffed, kind: media.Media) -> Inspection:
-    return Inspection(sniffed.content_type, kind, problem=sniffed.problem)
+        case "map" | "file":
+            return Inspection(sniffed.content_type, sniffed.media(), problem=sniffed.problem)

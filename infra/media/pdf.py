@@ -9,7 +9,6 @@ from typing import Any
 
 from PIL import Image
 
-from domain import media
 from domain.errors import ServiceUnavailableError
 from infra.media import pdf_process
 from infra.media.decodable import PDF
@@ -33,11 +32,16 @@ def inspect_document(path: Path, sniffed: Sniffed) -> Inspection:
     pages, problem = None, None
     if sniffed.content_type == PDF:
         try:
-            pages = _pages(path, embedded)
+            answer, _ = _ask(path)
+            pages = count(answer["pages"])
+            for name, text in answer["texts"].items():
+                if text is None:
+                    embedded.too_large(name.lower())
+                else:
+                    embedded.text(name.lower(), text)
         except UnreadableError as error:
             problem = str(error)
-    document = media.DocumentMedia(media_kind="document", format=sniffed.format, page_count=pages)
-    return Inspection(sniffed.content_type, document, embedded.members, problem)
+    return Inspection(sniffed.content_type, sniffed.media(page_count=pages), embedded.members, problem)
 
 
 def first_page(path: Path, size: int) -> Image.Image:
@@ -50,20 +54,13 @@ def first_page(path: Path, size: int) -> Image.Image:
         return page
 
 
-def _pages(path: Path, embedded: EmbeddedMetadata) -> int | None:
-    answer, _ = _ask(path)
-    for name, text in answer["texts"].items():
-        if text is None:
-            embedded.too_large(name.lower())
-        else:
-            embedded.text(name.lower(), text)
-    return count(answer["pages"])
-
-
 def _ask(path: Path, *size: int) -> tuple[dict[str, Any], bytes]:
     """PDFium's description of a document, or of its first page with that page's pixels. UnreadableError."""
-    if not _has_end(path):
-        raise UnreadableError("the document ends before its data do")
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - HEAD))
+        # Without the end-of-file marker (ISO 32000-1, 7.5.5) PDFium searches the whole file, and guesses at pages.
+        if b"%%EOF" not in file.read(HEAD):
+            raise UnreadableError("the document ends before its data do")
     try:
         with DOCUMENTS:
             process = _run(str(path), *map(str, size))
@@ -90,13 +87,3 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
         start_new_session=True,
         check=False,
     )
-
-
-def _has_end(path: Path) -> bool:
-    """Whether the end-of-file marker (ISO 32000-1, 7.5.5) is near the end.
-
-    Without it PDFium searches the whole file for objects, and guesses at pages.
-    """
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - HEAD))
-        return b"%%EOF" in file.read(HEAD)

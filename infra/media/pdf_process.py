@@ -1,6 +1,6 @@
 """Looks at one PDF with PDFium, in a process that hostile bytes can make slow, large or crash.
 
-Run by path: ``python -I pdfium.py CPU_SECONDS SECONDS BYTES FILE [SIZE]``. It writes a line of JSON: the number of
+Run by path: ``python -I pdf_process.py CPU_SECONDS SECONDS BYTES FILE [SIZE]``. It writes a line of JSON: the number of
 pages and what the document says of itself; or, for a size, what the pixels are that follow, those of the first page.
 The process ends by itself when its time is over, whatever has become of the one that began it.
 """
@@ -27,7 +27,10 @@ def main(cpu_seconds: str, seconds: str, most: str, file: str, size: str | None 
     _limit(int(cpu_seconds), int(seconds), int(most))
     try:
         with pypdfium2.PdfDocument(file) as pdf:
-            answer, pixels = (_describe(pdf), b"") if size is None else _draw(pdf, int(size))
+            if size is None:
+                answer, pixels = {"pages": len(pdf), "texts": {name: _text(pdf, name) for name in _TEXTS}}, b""
+            else:
+                answer, pixels = _draw(pdf, int(size))
     except pypdfium2.PdfiumError as error:
         if error.err_code == FPDF_ERR_PASSWORD:
             sys.exit(ENCRYPTED)
@@ -42,10 +45,6 @@ def _limit(cpu_seconds: int, seconds: int, most: int) -> None:
     for limit, value in limits:
         with suppress(ValueError, OSError):  # not every system has every limit, and there may be a tighter one already
             resource.setrlimit(limit, (value, value))
-
-
-def _describe(pdf: pypdfium2.PdfDocument) -> dict[str, Any]:
-    return {"pages": len(pdf), "texts": {name: _text(pdf, name) for name in _TEXTS}}
 
 
 def _text(pdf: pypdfium2.PdfDocument, name: str) -> str | None:

@@ -6,9 +6,12 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from domain.media import MediaKind, media_type
+from pydantic import TypeAdapter
+
+from domain.media import Media, MediaKind, media_type
 from infra.media.signatures import rare_type, type_by_signature
 
+_MEDIA: TypeAdapter[Media] = TypeAdapter(Media)
 HEAD = 64 * 1024
 UNKNOWN = "application/octet-stream"
 _OFFICE = "application/vnd.openxmlformats-officedocument."
@@ -61,6 +64,11 @@ class Sniffed(NamedTuple):
     kind: MediaKind
     format: str | None
     problem: str | None = None
+
+    def media(self, **measures: float | None) -> Media:
+        """The media of this kind and format with these measures."""
+        file_format = {} if self.kind == "file" else {"format": self.format}
+        return _MEDIA.validate_python({"media_kind": self.kind, **file_format, **measures})
 
 
 def sniff(path: Path, declared_type: str | None, file_name: str | None) -> Sniffed:

@@ -1,6 +1,7 @@
 """Small pictures of files, as WebP, which keeps transparency."""
 
 import io
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
@@ -13,7 +14,6 @@ from infra.media.pdf import first_page
 from infra.media.sniffing import sniff
 from infra.media.waveform import Peak, peaks
 
-SIZES = (128, 256, 512)
 CONTENT_TYPE = "image/webp"
 MAX_SIDE = 4096
 _NOTHING = "there is nothing to show"
@@ -29,21 +29,17 @@ def thumbnail(path: Path, media_kind: str, size: int) -> bytes | None:
     `media_kind` may be a content type as well. None if the file is of another kind, shows nothing, is damaged or takes
     too long. ServiceUnavailableError if that cannot be found out now.
     """
-    try:
-        with decoding(_NOTHING):
-            return _encoded(_picture(path, media_kind, _checked(size)))
-    except UnreadableError:
-        return None
+    with suppress(UnreadableError), decoding(_NOTHING):
+        return _encoded(_picture(path, media_kind, _checked(size)))
+    return None
 
 
 def waveform(path: Path, width: int, height: int) -> bytes | None:
     """WebP of a sound's waveform on a transparent ground, of its first half hour; None if it cannot be decoded."""
-    try:
-        with decoding(_NOTHING):
-            waveform = peaks(path, sniff(path, None, None).content_type)
-            return _encoded(_draw(waveform, _checked(width), _checked(height)))
-    except UnreadableError:
-        return None
+    with suppress(UnreadableError), decoding(_NOTHING):
+        waveform = peaks(path, sniff(path, None, None).content_type)
+        return _encoded(_draw(waveform, _checked(width), _checked(height)))
+    return None
 
 
 def _picture(path: Path, media_kind: str, size: int) -> Image.Image:

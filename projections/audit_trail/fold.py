@@ -31,11 +31,6 @@ class AuditRow(NamedTuple):
     text_search: str
 
 
-def keys(_event: Event) -> Iterable[Key]:
-    """None: rows are only ever added."""
-    return ()
-
-
 def fold(_rows: Mapping[Key, AuditRow], recorded: Recorded) -> Changes[AuditRow]:
     """The event's own row."""
     event, envelope = recorded.event, recorded.event.envelope
@@ -81,7 +76,6 @@ AUDIT_TRAIL = Projection(
     version=2,
     row=AuditRow,
     key={"tenant_id": "uuid", "position": "bigint"},
-    keys=keys,
     fold=fold,
     folder=Path(__file__).parent,
     folds=OF_ASSETS | OF_JOBS | OF_TENANTS,

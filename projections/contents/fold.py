@@ -71,9 +71,6 @@ def _stored(event: AssetContentStored, recorded: Recorded) -> ContentRow:
     )
 
 
-_WITHOUT_CONTENT = classes(AssetCreated | AssetPurgeRequested | AssetReferenceChange | AssetStateChange)
-
-
 CONTENTS = Projection(
     name="contents",
     version=1,
@@ -83,5 +80,7 @@ CONTENTS = Projection(
     fold=fold,
     folder=Path(__file__).parent,
     folds=classes(AssetContentStored | AssetContentPurged),
-    leaves_out=_WITHOUT_CONTENT | OF_JOBS | OF_TENANTS,
+    leaves_out=classes(AssetCreated | AssetPurgeRequested | AssetReferenceChange | AssetStateChange)
+    | OF_JOBS
+    | OF_TENANTS,
 )

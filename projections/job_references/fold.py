@@ -1,11 +1,11 @@
 """Folds the log into `job_references`: one row per job and reference."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
-from domain.event import Event, Recorded
+from domain.event import Recorded
 from domain.job.events import JobChange, JobRequested
 from projections.projection import OF_ASSETS, OF_TENANTS, Changes, Key, Projection, classes
 
@@ -17,11 +17,6 @@ class JobReferenceRow(NamedTuple):
     kind: str
     id: str
     job_id: UUID
-
-
-def keys(_event: Event) -> Iterable[Key]:
-    """None: rows are only ever added."""
-    return ()
 
 
 def fold(_rows: Mapping[Key, JobReferenceRow], recorded: Recorded) -> Changes[JobReferenceRow]:
@@ -40,7 +35,6 @@ JOB_REFERENCES = Projection(
     version=1,
     row=JobReferenceRow,
     key={"tenant_id": "uuid", "kind": "text", "id": "text", "job_id": "uuid"},
-    keys=keys,
     fold=fold,
     folder=Path(__file__).parent,
     folds=classes(JobRequested),

@@ -20,7 +20,7 @@ from domain.job.events import (
 )
 from domain.provenance import imported_from
 from domain.text import searchable
-from projections.projection import OF_ASSETS, OF_JOBS, OF_TENANTS, Changes, Key, Projection, classes
+from projections.projection import OF_ASSETS, OF_JOBS, OF_TENANTS, Changes, Key, Projection
 
 Values = dict[str, Any]
 
@@ -145,7 +145,9 @@ def _new_values(row: JobRow, event: JobChange, at: datetime) -> Values:
             assets = [str(id_) for id_ in event.assets]
             return {"status": "succeeded", "finished_at": at, "assets": assets, "costs": _costs(row, event.cost)}
         case JobFailed():
-            return {"status": "failed", "finished_at": at, "costs": _costs(row, event.cost), **_error(event)}
+            search = searchable(event.message) if event.message else None
+            error = {"error_code": event.code, "error_message": event.message, "error_search": search}
+            return {"status": "failed", "finished_at": at, "costs": _costs(row, event.cost), **error}
         case JobCancelled():
             return {"status": "cancelled", "finished_at": at, "costs": _costs(row, event.cost)}
         case JobRequeued():
@@ -153,11 +155,6 @@ def _new_values(row: JobRow, event: JobChange, at: datetime) -> Values:
             return {"status": "queued", "attempt": event.attempt, **nothing}
         case _:
             assert_never(event)
-
-
-def _error(event: JobFailed) -> Values:
-    search = searchable(event.message) if event.message else None
-    return {"error_code": event.code, "error_message": event.message, "error_search": search}
 
 
 def _costs(row: JobRow, cost: Cost | None) -> list[dict[str, Any]]:
@@ -173,6 +170,6 @@ JOBS = Projection(
     keys=keys,
     fold=fold,
     folder=Path(__file__).parent,
-    folds=classes(JobRequested | JobStarted | JobSucceeded | JobFailed | JobCancelled | JobRequeued),
+    folds=OF_JOBS,
     leaves_out=OF_ASSETS | OF_TENANTS,
 )

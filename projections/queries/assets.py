@@ -7,27 +7,13 @@ from infra.database import Database
 from projections.asset_references.fold import ASSET_REFERENCES
 from projections.assets.fold import ASSETS, AssetRow
 from projections.list_transaction import refuse_rebuilding, require_whole
-from projections.paging import NEWEST_FIRST, Order, Page
+from projections.paging import NEWEST_FIRST, Order
 from projections.queries.filters import AssetFilter, PurgeFilter
 from projections.queries.row_list import RowList, list_statements
 from projections.select import Pointer, Select, pointers, prefix_pattern, search_pattern
 
 _SQL = list_statements(__file__, "assets.sql")
-_LIST = RowList(_SQL, ASSETS, ASSET_REFERENCES)
 _PAGE = 200
-
-
-def list_assets(
-    database: Database,
-    tenant_id: UUID,
-    selected: AssetFilter,
-    limit: int,
-    cursor: str | None = None,
-    order: Order = NEWEST_FIRST,
-) -> Page[AssetRow]:
-    """A page of assets. SearchTooShortError, CursorError."""
-    criteria = selected.criteria(PurgeFilter)
-    return _LIST.page(database, tenant_id, asset_select(selected, order), criteria, limit, cursor, order)
 
 
 def every_asset(database: Database, tenant_id: UUID, selected: AssetFilter) -> Iterator[AssetRow]:
@@ -50,11 +36,6 @@ def _every(database: Database, tenant_id: UUID, selected: AssetFilter) -> Iterat
             return
 
 
-def count_assets(database: Database, tenant_id: UUID, selected: AssetFilter) -> int:
-    """How many assets the filter finds. SearchTooShortError."""
-    return _LIST.count(database, tenant_id, asset_select(selected))
-
-
 def asset_select(selected: AssetFilter, order: Order = NEWEST_FIRST) -> Select:
     """The list as it is asked of the database. SearchTooShortError."""
     select = Select(_SQL["assets"], _SQL[order.name])
@@ -75,3 +56,7 @@ def asset_select(selected: AssetFilter, order: Order = NEWEST_FIRST) -> Select:
     jobs = [Pointer(("job", "run"), name) for name in selected.job_id]
     select.where_references(_SQL, [*jobs, *pointers(selected.references())])
     return select
+
+
+_LIST: RowList[AssetRow, AssetFilter] = RowList(_SQL, ASSETS, ASSET_REFERENCES, asset_select, PurgeFilter)
+list_assets, count_assets = _LIST.page, _LIST.count

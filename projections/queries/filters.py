@@ -7,10 +7,9 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from domain.asset.events import AssetStatus, Sha256
 from domain.asset.inputs import Tag
-from domain.event import event_types
+from domain.event import ACTOR_PATTERN, event_types
 from domain.job.events import JobStatus
 from domain.media import MediaKind
-from domain.model import SchemaMembers
 from domain.reference import ALIASES, Reference, ReferenceText, distinct
 from domain.text import OutsideId, Text
 from domain.utc_time import UtcTime
@@ -19,12 +18,9 @@ from projections.select import SHORTEST_SEARCH
 MOST_REFERENCES: Final = 200
 
 Ids = list[OutsideId]
-SearchText = Annotated[Text, SchemaMembers({"minLength": SHORTEST_SEARCH})]
-ACTOR_PATTERN = r"^(user|worker|system):[^\u0000]{1,512}$"
+SearchText = Annotated[Text, Field(json_schema_extra={"minLength": SHORTEST_SEARCH})]
 ActorText = Annotated[
-    Text,
-    Field(pattern=ACTOR_PATTERN, examples=["user:u_42"]),
-    SchemaMembers({"pattern": ACTOR_PATTERN}),
+    Text, Field(pattern=ACTOR_PATTERN, examples=["user:u_42"], json_schema_extra={"pattern": ACTOR_PATTERN})
 ]
 
 
@@ -35,7 +31,7 @@ def known_topic(topic: str) -> str:
     return topic
 
 
-Topic = Annotated[str, AfterValidator(known_topic), SchemaMembers({"enum": sorted(event_types())})]
+Topic = Annotated[str, AfterValidator(known_topic), Field(json_schema_extra={"enum": sorted(event_types())})]
 
 
 class Filter(BaseModel):

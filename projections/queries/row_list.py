@@ -1,6 +1,6 @@
 """What the lists of assets and of jobs share: their orders, pages and totals."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Generic, LiteralString, TypeVar
 from uuid import UUID
@@ -9,12 +9,14 @@ from infra.database import Database
 from infra.sql import load_statements
 from projections.catalogue import with_tables
 from projections.list_transaction import list_transaction
-from projections.paging import Keyset, Order, Page, page
+from projections.paging import NEWEST_FIRST, Keyset, Order, Page, page
 from projections.projection import Projection
+from projections.queries.filters import Filter
 from projections.select import Select
 
 _SQL = load_statements(__file__, "row_list.sql")
 Row = TypeVar("Row")
+AnyFilter = TypeVar("AnyFilter", bound=Filter)
 
 
 def list_statements(module_file: str, name: str) -> dict[str, LiteralString]:
@@ -23,12 +25,16 @@ def list_statements(module_file: str, name: str) -> dict[str, LiteralString]:
 
 
 @dataclass(frozen=True)
-class RowList(Generic[Row]):
-    """A list of one read model's rows."""
+class RowList(Generic[Row, AnyFilter]):
+    """A list of one read model's rows. Raises SearchTooShortError, and what `list_transaction` does."""
 
     statements: Mapping[str, LiteralString]
     listed: Projection[Row]
     references: Projection[Any]
+    select: Callable[[AnyFilter, Order], Select]
+    """The list as it is asked of the database."""
+    criteria: type[AnyFilter]
+    """The filter whose members a cursor is bound to."""
 
     @property
     def read(self) -> tuple[Projection[Any], ...]:
@@ -39,14 +45,14 @@ class RowList(Generic[Row]):
         self,
         database: Database,
         tenant_id: UUID,
-        select: Select,
-        criteria: dict[str, Any],
+        selected: AnyFilter,
         limit: int,
-        cursor: str | None,
-        order: Order,
+        cursor: str | None = None,
+        order: Order = NEWEST_FIRST,
     ) -> Page[Row]:
-        """A page of what is selected; its cursors hold for these criteria and order alone. CursorError."""
-        keyset = Keyset(tenant_id, criteria | asdict(order))
+        """A page of what is selected; its cursors hold for this filter and order alone. CursorError."""
+        keyset = Keyset(tenant_id, selected.criteria(self.criteria) | asdict(order))
+        select = self.select(selected, order)
         if cursor is not None:
             select.where(self.statements[f"after_{order.name}"], after=keyset.decode(cursor))
         table = self.listed.table
@@ -55,7 +61,8 @@ class RowList(Generic[Row]):
         row: Any = table.row
         return Page(list(map(row._make, rows.items)), rows.next, rebuilding)
 
-    def count(self, database: Database, tenant_id: UUID, select: Select) -> int:
+    def count(self, database: Database, tenant_id: UUID, selected: AnyFilter) -> int:
         """The number of all rows that are selected."""
+        select = self.select(selected, NEWEST_FIRST)
         with list_transaction(database, tenant_id, select, self.read) as (connection, _):
             return select.count(connection, self.statements["count"])

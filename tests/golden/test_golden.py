@@ -18,8 +18,8 @@ from domain.tenant import tenant as tenants
 from infra.event_log.recorder import LogEntry
 from projections.catalogue import PROJECTIONS
 from projections.history import entries
-from projections.projection import fold_all
 from tests.golden.vectors import EVENTS, MAPPER, event_of, golden
+from tests.projections.tables import fold_all
 
 FILES = sorted(EVENTS.glob("*.json"))
 

@@ -130,7 +130,7 @@ def test_what_is_not_committed_is_in_no_snapshot(session: Session) -> None:
 
     with pytest.raises(ZeroDivisionError):
         rolled_back()
-    eventually(lambda: session.log._snapshots.idle)
+    eventually(lambda: not session.log._snapshots._pending)
     assert revisions(session, asset_id) == []
     assert assets.asset(asset_id).revision == EVERY - 1
 

@@ -266,7 +266,7 @@ def test_an_append_that_slips_in_while_the_writer_closes_is_answered_and_leaves_
     writer._closed = False  # as whoever asked just before sees it
     with suppress(ServiceUnavailableError):
         assert writer.append(an_append(tenant))[0].position == 1
-    eventually(lambda: not [thread for thread in writer.threads if thread._running])
+    eventually(lambda: not [thread for thread in writer.threads if thread.is_alive()])
 
 
 def test_however_many_append_while_it_closes_each_is_answered_and_told_the_truth(

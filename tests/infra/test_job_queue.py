@@ -1,7 +1,6 @@
 """Taking work looks at the work that is taken, however much waits or is leased."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +10,7 @@ from psycopg import sql
 import infra.job_queue
 from api.composition import Services
 from infra.database import Database
-from infra.sql import statements
+from infra.sql import load_statements
 from tests.conftest import new_tenant
 
 FILL = """
@@ -39,7 +38,7 @@ def nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def looked_at(database: Database, tenant: UUID, statement: str, **parameters: object) -> tuple[set[str], float]:
     """Which indexes a statement of the queue uses, and how many rows it looks at."""
-    query = statements(Path(infra.job_queue.__file__).parent / "job_queue.sql")[statement]
+    query = load_statements(infra.job_queue.__file__, "job_queue.sql")[statement]
     explain = sql.SQL("EXPLAIN (ANALYZE, FORMAT JSON) {}").format(sql.SQL(query))
     with database.transaction(tenant) as connection:
         ((explained,),) = connection.execute(explain, {"tenant_id": tenant, **parameters}).fetchall()

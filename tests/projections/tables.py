@@ -1,12 +1,22 @@
 """What a read model's table holds, to the byte."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from psycopg import sql
 
 from api.composition import Services
+from domain.event import Recorded
 from projections.catalogue import PROJECTIONS
-from projections.projection import Projection
+from projections.projection import Key, Projection, Row, apply
+
+
+def fold_all(projection: Projection[Row], history: Iterable[Recorded]) -> dict[Key, Row]:
+    """The rows that the table would hold after the events."""
+    rows: dict[Key, Row] = {}
+    for recorded in history:
+        apply(rows, projection.fold(rows, recorded))
+    return rows
 
 
 def contents(services: Services, projection: Projection[Any]) -> bytes:

@@ -10,9 +10,9 @@ from domain.asset.inputs import NewAsset
 from domain.event import Recorded, from_parts, to_parts
 from domain.text import searchable
 from projections.audit_trail.fold import AUDIT_TRAIL
-from projections.projection import fold_all
 from tests.conftest import context
 from tests.domain import strategies as some
+from tests.projections.tables import fold_all
 
 
 @given(some.new_assets)

@@ -33,13 +33,12 @@ from projections import states as states_of
 from projections.catalogue import PROJECTIONS
 from projections.engine.rebuild import rebuild
 from projections.jobs.fold import JOBS, JobRow
-from projections.projection import fold_all
 from projections.queries.filters import JobFilter
 from projections.states import ASSET
 from tests.conftest import new_tenant
 from tests.domain import strategies as some
 from tests.http.job_requests import LONG_AGO, queue
-from tests.projections.tables import all_contents, catch_up
+from tests.projections.tables import all_contents, catch_up, fold_all
 
 LEGAL = {
     None: {"job.requested"},

@@ -22,11 +22,10 @@ from domain.reference import Reference
 from projections.assets.fold import ASSETS
 from projections.catalogue import PROJECTIONS
 from projections.engine.rebuild import rebuild
-from projections.projection import fold_all
 from projections.states import ASSET
 from tests.conftest import context, new_tenant
 from tests.domain import strategies as some
-from tests.projections.tables import all_contents, catch_up
+from tests.projections.tables import all_contents, catch_up, fold_all
 
 references = st.lists(some.references, min_size=1, max_size=3).map(tuple)
 moments = st.sampled_from([1, 3, 500])

@@ -56,7 +56,7 @@ def names(tmp_path: Path) -> Projection[NameRow]:
     (tmp_path / "tables.sql").write_text(TABLES)
     (tmp_path / "indexes.sql").write_text(INDEXES)
     key = {"tenant_id": "uuid", "position": "bigint"}
-    return Projection("names", 1, NameRow, key, keys, fold, tmp_path)
+    return Projection("names", 1, NameRow, key, fold, tmp_path, keys)
 
 
 def record(services: Services, tenant_id: UUID, *members: dict[str, str]) -> None:
