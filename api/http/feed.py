@@ -20,7 +20,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.application.places import Holder, Places
 from api.http.problems import UnauthenticatedError
-from api.http.schemas.optional import is_none
+from api.http.schemas.optional import optional
 from domain.errors import (
     BeyondHeadError,
     CorruptEntryError,
@@ -83,19 +83,13 @@ class CloudEvent(BaseModel):
     schemaversion: int = Field(description="Which version of the topic's fields `data` has.")
     recordedtime: UtcTime = Field(description="The server's clock when it was decided.")
     actor: str = Field(description="Who acted, written `type:id`; `%` and control characters percent-encoded.")
-    authenticatedkey: UUID | None = Field(
-        default=None,
-        exclude_if=is_none,
-        description="The id of the key that acted; absent for the ledger, an operator, and events from before.",
+    authenticatedkey: UUID | None = optional(
+        "The id of the key that acted; absent for the ledger, an operator, and events from before."
     )
-    authenticatedholder: str | None = Field(
-        default=None, exclude_if=is_none, description="To whom that key was issued, written as the actor is."
-    )
-    datasubject: str | None = Field(
-        default=None, exclude_if=is_none, description="The person whose data it holds, encoded as the actor is."
-    )
+    authenticatedholder: str | None = optional("To whom that key was issued, written as the actor is.")
+    datasubject: str | None = optional("The person whose data it holds, encoded as the actor is.")
     correlationid: str = Field(description="The request id it came with.")
-    causationid: str | None = Field(default=None, exclude_if=is_none, description="What led to that request.")
+    causationid: str | None = optional("What led to that request.")
 
     @classmethod
     def of(cls, recorded: Recorded) -> Self:

@@ -93,7 +93,7 @@ def declare_references(batch: CallerBatch, policies: CallerPolicies, response: R
     A bad item fails alone. Sending the same batch again changes nothing.
     """
     items = batch.read(_NEW_REFERENCE)
-    results = DeclareResults.of(together(items, policies.declare), batch.problem)
+    results = DeclareResults.of(together(items, policies.declare), batch.request_id)
     positions = (result.declared.position for result in results.results if result.declared)
     response.headers["Ledger-Position"] = str(max(positions, default=0))
     return results
