@@ -12,14 +12,7 @@ from api.http.conditions import AsOf, IfMatch, at_least
 from api.http.problems import documented
 from api.http.rendered_routes import RenderedRoute
 from api.http.schemas.policies import DeclaredReference, DeclareResults, TenantPolicy
-from domain.errors import (
-    BeyondHeadError,
-    EntryTooLargeError,
-    LedgerError,
-    OtherScopeError,
-    StaleRevisionError,
-    TooManyConflictsError,
-)
+from domain import errors
 from domain.tenant.inputs import NewPolicy, NewReference
 
 BATCH_PATH = "/v1/references/batch"
@@ -50,13 +43,16 @@ def _seen(response: Response, policy: TenantPolicy) -> TenantPolicy:
     return policy
 
 
-@router.get("/v1/policy", responses=documented(BeyondHeadError), dependencies=[Depends(at_least())])
+@router.get("/v1/policy", responses=documented(errors.BeyondHeadError), dependencies=[Depends(at_least())])
 def get_policy(policies: CallerPolicies, response: Response, as_of: AsOf) -> TenantPolicy:
     """Read the tenant's policy as it is now or was at a moment. Always current: folded from the log."""
     return _seen(response, TenantPolicy.of(policies.policy(as_of)))
 
 
-@router.put("/v1/policy", responses=documented(StaleRevisionError, EntryTooLargeError, TooManyConflictsError))
+@router.put(
+    "/v1/policy",
+    responses=documented(errors.StaleRevisionError, errors.EntryTooLargeError, errors.TooManyConflictsError),
+)
 def set_policy(new: NewPolicy, policies: CallerPolicies, if_match: IfMatch, response: Response) -> TenantPolicy:
     """Put a whole policy in the place of the one before. Setting the same again changes nothing.
 
@@ -69,7 +65,7 @@ def set_policy(new: NewPolicy, policies: CallerPolicies, if_match: IfMatch, resp
 @router.post(
     "/v1/references",
     status_code=201,
-    responses=documented(OtherScopeError, TooManyConflictsError)
+    responses=documented(errors.OtherScopeError, errors.TooManyConflictsError)
     | {200: {"model": DeclaredReference, "description": "It was declared before: this is how."}},
 )
 def declare_reference(new: NewReference, policies: CallerPolicies, response: Response) -> DeclaredReference:
@@ -78,7 +74,7 @@ def declare_reference(new: NewReference, policies: CallerPolicies, response: Res
     With a scope, it can be used only there. Declaring it again changes nothing; with another scope it is refused.
     """
     (outcome,) = policies.declare([new])
-    if isinstance(outcome, LedgerError):
+    if isinstance(outcome, errors.LedgerError):
         raise outcome
     recorded, is_new = outcome
     response.status_code = 201 if is_new else 200
@@ -86,7 +82,7 @@ def declare_reference(new: NewReference, policies: CallerPolicies, response: Res
     return DeclaredReference.of(recorded)
 
 
-@router.post(BATCH_PATH, responses=documented(TooManyConflictsError), openapi_extra=_REFERENCES)
+@router.post(BATCH_PATH, responses=documented(errors.TooManyConflictsError), openapi_extra=_REFERENCES)
 def declare_references(batch: CallerBatch, policies: CallerPolicies, response: Response) -> DeclareResults:
     """Declare up to 1,000 references at once, as a JSON list or as NDJSON. The good ones are recorded together.
 
