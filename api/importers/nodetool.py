@@ -5,7 +5,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from api.application.imports.items import Item, JobItem, SourceUnreadableError, Unreadable, one_line
 from api.importers.nodetool_rows import Row, asset_of, id_of, is_folder, job_of, made_at, suffix_of
@@ -20,19 +19,6 @@ SELECT name FROM content_files WHERE name = ?1 OR stem = ?1 ORDER BY name = ?1 D
 """
 
 
-class Counts(NamedTuple):
-    """How many there are: jobs, assets, and folders, which are not imported."""
-
-    jobs: int
-    assets: int
-    folders: int
-
-    @property
-    def imported(self) -> int:
-        """How much of it is read."""
-        return self.jobs + self.assets
-
-
 def read(database: Path, files: Path | None = None) -> Iterator[JobItem | Item | Unreadable]:
     """Every job (`job:<id>`), then every asset (`asset:<id>`) with the job that made it, each in the order of ids.
 
@@ -45,15 +31,6 @@ def read(database: Path, files: Path | None = None) -> Iterator[JobItem | Item |
         source = _Source(connection, files)
         yield from source.jobs()
         yield from source.assets()
-
-
-def count(database: Path) -> Counts:
-    """How much there is to read. SourceUnreadableError."""
-    with _opened(database) as connection:
-        source = _Source(connection, None)
-        folders = [is_folder(row) for row in source.rows(ASSETS)]
-        jobs = sum(1 for _ in source.jobs())
-        return Counts(jobs, len(folders) - sum(folders), sum(folders))
 
 
 @contextmanager
