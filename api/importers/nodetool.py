@@ -28,9 +28,7 @@ def read(database: Path, files: Path | None = None) -> Iterator[JobItem | Item |
     when the first is asked for, if database or folder cannot be read.
     """
     with _opened(database) as connection:
-        source = _Source(connection, files)
-        yield from source.jobs()
-        yield from source.assets()
+        yield from _Source(connection, files).items()
 
 
 @contextmanager
@@ -57,14 +55,13 @@ class _Source:
         if files:
             self._note(files)
 
-    def rows(self, query: str, *parameters: object) -> Iterator[Row]:
+    def _rows(self, query: str, *parameters: object) -> Iterator[Row]:
         return (dict(row) for row in self._connection.execute(query, parameters))
 
-    def jobs(self) -> Iterator[JobItem | Unreadable]:
-        return map(_job, self.rows(JOBS)) if self._has_jobs else iter(())
-
-    def assets(self) -> Iterator[Item | Unreadable]:
-        return (self._asset(row) for row in self.rows(ASSETS) if not is_folder(row))
+    def items(self) -> Iterator[JobItem | Item | Unreadable]:
+        """Every job, then every asset."""
+        yield from map(_job, self._rows(JOBS) if self._has_jobs else ())
+        yield from (self._asset(row) for row in self._rows(ASSETS) if not is_folder(row))
 
     def _note(self, files: Path) -> None:
         """Note the files' names in a temporary table, which moves to disk by itself if they are many."""
@@ -90,13 +87,14 @@ class _Source:
 
     def _job(self, id_: str | None) -> JobItem | None:
         """The job with this id; None if there is none, or it is Unreadable."""
-        jobs = map(_job, self.rows(JOB, id_)) if id_ and self._has_jobs else ()
+        jobs = map(_job, self._rows(JOB, id_)) if id_ and self._has_jobs else ()
         return next((job for job in jobs if isinstance(job, JobItem)), None)
 
     def _content(self, id_: str, suffix: str) -> Path | None:
         """The file with the content; of several, the one whose name ends as the asset's does is preferred."""
-        rows = self.rows(NOTED, id_, f"{id_}{suffix}") if self._files else ()
-        return next((self._files / row["name"] for row in rows if self._files), None)
+        if self._files is None:
+            return None
+        return next((self._files / row["name"] for row in self._rows(NOTED, id_, f"{id_}{suffix}")), None)
 
 
 def _job(row: Row) -> JobItem | Unreadable:

@@ -44,19 +44,17 @@ class Retention:
         self.session.database_clock.ask()
         database, tenant_id = self.session.database, self.session.tenant_id
         requested = 0
+
+        def choose(subject: Subject) -> Collection[ContentVersion]:
+            return all_of_deleted(subject, before=subject.now - retention)
+
         for asset_id in due_for_purge(database, tenant_id, retention, most):
             with self._isolated(asset_id):
-                requested += self._request_deleted_due(asset_id, retention) > 0
+                requested += Purges(self.session).decide(asset_id, RETENTION, "retention", choose) > 0
         for asset_id in superseded(database, tenant_id, retention, most):
             with self._isolated(asset_id):
                 requested += self.request_superseded(asset_id, retention) > 0
         return requested
-
-    def _request_deleted_due(self, asset_id: UUID, retention: timedelta) -> int:
-        def choose(subject: Subject) -> Collection[ContentVersion]:
-            return all_of_deleted(subject, before=subject.now - retention)
-
-        return Purges(self.session).decide(asset_id, RETENTION, "retention", choose)
 
     def request_superseded(self, asset_id: UUID, retention: timedelta) -> int:
         """Decide the purge of content that newer content replaced longer ago than the retention time.
