@@ -1,5 +1,6 @@
 """Commands that are imported when they are used: help and completion need neither the databases' nor HTTP's modules."""
 
+from functools import cached_property
 from importlib import import_module
 from typing import Any
 
@@ -20,14 +21,12 @@ class LazyCommand:
         self.short_help = summary
         self._module = module
         self._attribute = attribute
-        self._command: Any = None
 
     def __getattr__(self, attribute: str) -> Any:  # noqa: ANN401 - typer's own click has no public types
-        if self._command is None:
-            self._command = self._load()
         return getattr(self._command, attribute)
 
-    def _load(self) -> Any:  # noqa: ANN401 - typer's own click has no public types
+    @cached_property
+    def _command(self) -> Any:  # noqa: ANN401 - typer's own click has no public types
         command = getattr(import_module(self._module), self._attribute)
         parent = typer.Typer(rich_markup_mode="markdown", pretty_exceptions_enable=False)
         parent.callback()(lambda: None)

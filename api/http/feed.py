@@ -7,7 +7,6 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, Self
 from urllib.parse import quote
@@ -18,17 +17,10 @@ from fastapi.sse import format_sse_event
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from api.application.places import Holder, Places
+from api.application.places import Holder, Place, Places
 from api.http.problems import UnauthenticatedError
 from api.http.schemas.optional import optional
-from domain.errors import (
-    BeyondHeadError,
-    CorruptEntryError,
-    KeyUnavailableError,
-    LogWentBackError,
-    ServiceUnavailableError,
-    UnknownTopicError,
-)
+from domain import errors
 from domain.event import Recorded, to_parts
 from domain.json_documents import JsonObject
 from domain.model import example
@@ -121,27 +113,18 @@ def attribute(text: str) -> str:
     return _NOT_IN_ATTRIBUTES.sub(lambda match: quote(match[0]), text)
 
 
-@dataclass
-class Listeners:
+class Listeners(Places):
     """Everyone who waits for events: counted, capped, and sent away when the service stops."""
 
-    most: int = MOST_LISTENING
-    heartbeat: float = HEARTBEAT_SECONDS
-    dismissed: bool = False
+    def __init__(self, most: int = MOST_LISTENING, heartbeat: float = HEARTBEAT_SECONDS) -> None:
+        super().__init__(most, "wait for events")
+        self.heartbeat, self.dismissed = heartbeat, False
 
-    def __post_init__(self) -> None:
-        self._places = Places(self.most, "wait for events")
-
-    @property
-    def present(self) -> int:
-        """How many there are."""
-        return self._places.present
-
-    def place(self, *holders: Holder) -> AbstractContextManager[None]:
-        """A place among them. ServiceUnavailableError if none is left, ShareUsedUpError if a holder has its share."""
+    def place(self, *holders: Holder, size: int = 1) -> Place:
+        """A place among them, as for other places. ServiceUnavailableError also while the service stops."""
         if self.dismissed:
-            raise ServiceUnavailableError("The service is stopping.")
-        return self._places.place(*holders)
+            raise errors.ServiceUnavailableError("The service is stopping.")
+        return super().place(*holders, size=size)
 
     def dismiss(self) -> None:
         """Let every stream and every wait end, within a quarter of a second."""
@@ -195,7 +178,7 @@ class Feed:
         """The next events after a position. BeyondHeadError if the log does not reach that far."""
         head = self.log.head()
         if after > head:
-            raise BeyondHeadError(f"The log ends at position {head}; there is no position {after} yet.")
+            raise errors.BeyondHeadError(f"The log ends at position {head}; there is no position {after} yet.")
         recorded = self.log.page(after, head, self.limit, self.topics) if after < head else []
         events = tuple(_rendered(recorded))
         full = len(recorded) == self.limit or len(events) < len(recorded)
@@ -244,10 +227,10 @@ class Feed:
                 if not page.more:
                     await asyncio.sleep(pause)
                 page = await run_in_threadpool(self.read, page.reached)
-            except LogWentBackError:
+            except errors.LogWentBackError:
                 return
-            except (ServiceUnavailableError, KeyUnavailableError):
+            except (errors.ServiceUnavailableError, errors.KeyUnavailableError):
                 page = FeedPage((), page.reached, more=False)
-            except (CorruptEntryError, UnknownTopicError) as error:
+            except (errors.CorruptEntryError, errors.UnknownTopicError) as error:
                 _LOG.warning("stream ended", tenant_id=str(self.log.tenant_id), reason=str(error))
                 return  # who asks again from here is told

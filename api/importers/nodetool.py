@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from api.application.imports.items import Item, JobItem, SourceUnreadableError, Unreadable, one_line
-from api.importers.nodetool_rows import Row, asset_of, id_of, is_folder, job_of, made_at, suffix_of
+from api.importers.nodetool_rows import Row, asset_of, id_of, is_folder, job_of, suffix_of, time_of
 
 JOBS = "SELECT * FROM nodetool_jobs ORDER BY id"
 JOB = "SELECT * FROM nodetool_jobs WHERE id = ?"
@@ -83,7 +83,7 @@ class _Source:
         content = self._content(id_, suffix_of(row))
         if self._files and content is None:
             return Unreadable(f"asset:{id_}", "there is no file with its content")
-        return Item(f"asset:{id_}", new, content, made_at(row), self._job(new.run))
+        return Item(f"asset:{id_}", new, content, time_of(row, "created_at"), self._job(new.run))
 
     def _job(self, id_: str | None) -> JobItem | None:
         """The job with this id; None if there is none, or it is Unreadable."""

@@ -73,7 +73,7 @@ def restore_asset(
     asset_id: UUID, assets: CallerAssets, if_match: IfMatch, response: Response, why: Reasoned | None = None
 ) -> Asset:
     """Bring a deleted asset back, unless its content is about to go. Restoring a live one changes nothing."""
-    row = assets.restore(asset_id, why.reason if why else None, if_match)
+    row = assets.change_unless_purged(asset_id, Aggregate.restore, why.reason if why else None, if_match)
     return seen(response, Asset.of(assets.shown(row)))
 
 
@@ -91,7 +91,9 @@ def hold_asset(
     why: Reasoned | None = None,
 ) -> None:
     """Put a legal hold on an asset, deleted or not: until it is lifted, nothing of it may be purged or erased."""
-    seen(response, Asset.of(assets.hold(asset_id, hold, why.reason if why else None, if_match)))
+    reason = why.reason if why else None
+    row = assets.change_unless_purged(asset_id, lambda asset, context: asset.put_hold(context, hold), reason, if_match)
+    seen(response, Asset.of(row))
 
 
 @router.delete("/holds/{hold:path}", **NOTHING, responses=documented(*ALWAYS, errors.HoldNotFoundError))

@@ -54,14 +54,11 @@ def zip_assets(contents: CallerContents, query: Annotated[ZipQuery, Depends(quer
     """
     if not query.id and not query.criteria(AssetFilter):
         raise errors.FilterMissingError
-    files = _named(contents, query.id) if query.id else _listed(contents, query)
+    # One that is named and not there is told before the answer begins.
+    named = [_entry(contents, asset_id) for asset_id in dict.fromkeys(query.id)]
+    files = named or _listed(contents, query)
     headers = SAFE | {"Content-Disposition": 'attachment; filename="assets.zip"'}
     return BlocksResponse(zip_blocks(contents.store, files), 200, headers, "application/zip")
-
-
-def _named(contents: StoredContents, ids: list[UUID]) -> list[ZipEntry]:
-    """Those that are named; one that is not there is told before the answer begins."""
-    return [_entry(contents, asset_id) for asset_id in dict.fromkeys(ids)]
 
 
 def _listed(contents: StoredContents, selected: AssetFilter) -> Iterator[ZipEntry]:
