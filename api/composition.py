@@ -1,13 +1,11 @@
 """The composition root: everything the ledger runs on is made here, and nowhere else."""
 
-import hashlib
 import hmac
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Self
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -99,61 +97,40 @@ class Services:
         )
 
 
-@dataclass(frozen=True)
 class _Pools:
-    """The connections by purpose, and what this process has seen of the servers behind them."""
+    """The connections by purpose, open until the stack is closed, and what this process has seen of the servers."""
 
-    service: Database
-    projector: Database
-    writer: Database
-    claims: Database
-    keys: Database
-    probes: tuple[Database, Database]
-    """As the projector, and as the service."""
-    watched: tuple[Database, Database]
-    """Of the log's server, and of the keys'."""
-    log_lineage: Lineage
-    key_lineage: Lineage
-
-    @classmethod
-    def open(
-        cls, settings: Settings, databases: Databases, stack: ExitStack, log_lineage: Lineage, key_lineage: Lineage
-    ) -> Self:
-        """The pools, open until the stack is closed."""
-        size, prepare = settings.pool_size, settings.prepared_statements
-        connect = partial(Database, prepare=prepare, in_doubt=settings.resend_seconds, lineage=log_lineage)
-        connect_keys = partial(connect, databases.keys, lineage=key_lineage)
+    def __init__(self, settings: Settings, databases: Databases, stack: ExitStack, heads: KnownHeads) -> None:
+        size, prepare, open_ = settings.pool_size, settings.prepared_statements, stack.enter_context
+        self._log_lineage, self._key_lineage = Lineage(heads.compare), Lineage()
+        connect = partial(Database, prepare=prepare, in_doubt=settings.resend_seconds, lineage=self._log_lineage)
+        connect_keys = partial(connect, databases.keys, lineage=self._key_lineage)
         probe = partial(Database, size=1, prepare=prepare, timeout=PROBE.answer, bounds=PROBE)
-        open_ = stack.enter_context
-        return cls(
-            service=open_(connect(databases.service, size=size, list_seconds=settings.list_seconds)),
-            projector=open_(connect(databases.projector, size=size, bounds=PROJECTOR)),
-            writer=open_(connect(databases.service, size=1 + MOST_LANES, bounds=WRITER)),
-            claims=open_(connect(databases.service, size=MOST_CLAIMS)),
-            keys=open_(connect_keys(size=size)),
-            probes=(open_(probe(databases.projector)), open_(probe(databases.service))),
-            watched=(open_(connect(databases.service, size=1)), open_(connect_keys(size=1))),
-            log_lineage=log_lineage,
-            key_lineage=key_lineage,
-        )
+        self.service = open_(connect(databases.service, size=size, list_seconds=settings.list_seconds))
+        self.projector = open_(connect(databases.projector, size=size, bounds=PROJECTOR))
+        self.writer = open_(connect(databases.service, size=1 + MOST_LANES, bounds=WRITER))
+        self._claims = open_(connect(databases.service, size=MOST_CLAIMS))
+        self._keys = open_(connect_keys(size=size))
+        self._probes = open_(probe(databases.projector)), open_(probe(databases.service))
+        self._watched = open_(connect(databases.service, size=1)), open_(connect_keys(size=1))
 
     def key_store(self, settings: Settings) -> KeyStore:
         """The keys of the settings' key-encryption key."""
-        subjects, lineage, log_lineage = SealedSubjects(self.claims), self.key_lineage, self.log_lineage
-        return KeyStore(self.keys, settings.kek(), subjects=subjects, lineage=lineage, log_lineage=log_lineage)
+        subjects, lineage, log_lineage = SealedSubjects(self._claims), self._key_lineage, self._log_lineage
+        return KeyStore(self._keys, settings.kek(), subjects=subjects, lineage=lineage, log_lineage=log_lineage)
 
     def health_probe(self, mapper: SealingMapper, store: ContentStore) -> HealthProbe:
         """Asks how the databases and the store are, over connections of its own."""
-        full = (DatabaseFull((self.service, self.writer, self.projector, self.keys)), ContentFull(store))
-        projector, service = self.probes
+        full = (DatabaseFull((self.service, self.writer, self.projector, self._keys)), ContentFull(store))
+        projector, service = self._probes
         return HealthProbe(Engine(projector, mapper, PROJECTIONS.values()), projector, service, full)
 
     def server_watches(self, keys: KeyStore) -> tuple[ServerWatch, ServerWatch]:
         """Notice when another server answers in the place of the log's, or of the keys'."""
-        log_server, key_server = self.watched
+        log_server, key_server = self._watched
         return (
-            ServerWatch("log-server", log_server, self.log_lineage),
-            ServerWatch("key-server", key_server, self.key_lineage, keys.write_again),
+            ServerWatch("log-server", log_server, self._log_lineage),
+            ServerWatch("key-server", key_server, self._key_lineage, keys.write_again),
         )
 
 
@@ -180,7 +157,7 @@ def connected(settings: Settings, databases: Databases) -> Iterator[Services]:
     databases.check(prepared=settings.prepared_statements)
     with ExitStack() as stack:
         heads = KnownHeads()
-        pools = _Pools.open(settings, databases, stack, Lineage(heads.compare), Lineage())
+        pools = _Pools(settings, databases, stack, heads)
         keys = pools.key_store(settings)
         keys.check()
         mapper = SealingMapper(keys)
@@ -208,7 +185,9 @@ def _services(
     stack: ExitStack,
 ) -> Services:
     clock = DatabaseClock(pools.service, utc_now)
-    signer = UrlSigner(_signing_secret(settings), settings.public_url)
+    # One secret for all processes, from the key that they share.
+    signing_secret = hmac.digest(settings.kek(), b"asset-ledger content urls", "sha256")
+    signer = UrlSigner(signing_secret, settings.public_url)
     store = _content_store(settings, signer, clock)
     snapshots = stack.enter_context(SnapshotWriter(keys))
     log = EventLog(pools.service, writer, mapper, snapshots)
@@ -230,11 +209,6 @@ def _services(
         snapshots=snapshots,
         checks=[clock],
     )
-
-
-def _signing_secret(settings: Settings) -> bytes:
-    """Signs URLs of the directory store: one secret for all processes, from the key they share."""
-    return hmac.new(settings.kek(), b"asset-ledger content urls", hashlib.sha256).digest()
 
 
 def _content_store(settings: Settings, signer: UrlSigner, clock: DatabaseClock) -> ContentStore:

@@ -52,20 +52,10 @@ class Assets:
         """The asset with its documents, as the answer to what is recorded."""
         return self.session.documents.shown(row)
 
-    def hold(self, asset_id: UUID, hold: str, reason: str | None, expected_revision: int | None) -> AssetRow:
-        """Put a legal hold on an asset. ContentBeingPurgedError if its content is about to go."""
-        return self._change_kept(
-            asset_id, lambda asset, context: asset.put_hold(context, hold), reason, expected_revision
-        )
-
-    def restore(self, asset_id: UUID, reason: str | None, expected_revision: int | None) -> AssetRow:
-        """Bring a deleted asset back. ContentBeingPurgedError if its content is about to go."""
-        return self._change_kept(asset_id, lambda asset, context: asset.restore(context), reason, expected_revision)
-
-    def _change_kept(
+    def change_unless_purged(
         self, asset_id: UUID, decide: Decision, reason: str | None, expected_revision: int | None
     ) -> AssetRow:
-        """The same for a change that content which is about to go forbids, be it that no event says so yet."""
+        """Change an asset. ContentBeingPurgedError if its content is about to go, even if no event says so yet."""
         purges = PurgeTable(self.session.database, self.session.tenant_id)
 
         def decided(asset: Asset, context: Context) -> Sequence[AssetEvent]:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, Self
-from uuid import UUID
 
 import structlog
 
@@ -17,6 +16,7 @@ from infra.database import Database
 from infra.migrations import MigrationError, check_history
 from infra.supervision import SupervisedThread
 from projections.engine.engine import Engine
+from projections.engine.progress import Failure
 
 CACHED_SECONDS = 1.0
 ANSWER_SECONDS = 1.0
@@ -45,16 +45,6 @@ class Check(Protocol):
 
 
 @dataclass(frozen=True)
-class Stopped:
-    """Where a projection has stopped, or waits for a key: after this position of a tenant's log."""
-
-    projection: str
-    version: int
-    tenant_id: UUID
-    position: int
-
-
-@dataclass(frozen=True)
 class Report:
     """The health of what all processes share, as it was at a time of the monotonic clock."""
 
@@ -63,7 +53,8 @@ class Report:
     """By name, what keeps this process from serving at all."""
     problems: dict[str, str] = field(default_factory=dict)
     """By name, what else somebody has to look at."""
-    stopped: tuple[Stopped, ...] = ()
+    stopped: tuple[Failure, ...] = ()
+    """Where projections have stopped, or wait for a key."""
 
 
 NEVER = Report(float("-inf"))
@@ -136,7 +127,7 @@ class HealthProbe:
         try:
             with self._projector.connection() as connection:
                 check_history(connection, "ledger")
-            stopped = tuple(Stopped(*failure[:4]) for failure in self._engine.progress.failures())
+            stopped = tuple(self._engine.progress.failures())
             if standstill := self._standstill():
                 problems["following"] = standstill
         except MigrationError as error:

@@ -64,16 +64,19 @@ class Documents:
 
         NotKeptError if something is not kept yet. What is recorded of them has to be told to `recorded`.
         """
-        large = [(event, too_large(event)) for event in events]
+        large = [(event, _pending(event)) for event in events]
         missing = {
             pending: event.envelope.subject
             for event, documents in large
-            for pending in _pending(event, documents)
+            for pending in documents
             if pending not in self._kept
         }
         if missing:
             raise NotKeptError(missing)
-        return [referring(event, self._stored(event, documents)) if documents else event for event, documents in large]
+        return [
+            referring(event, {pending.name: self._kept[pending] for pending in documents}) if documents else event
+            for event, documents in large
+        ]
 
     def recorded(self, recorded: Sequence[Recorded]) -> None:
         """Note, as part of the transaction around, that events are in the log: their documents stay."""
@@ -109,7 +112,8 @@ class Documents:
 
     def whole(self, row: R) -> R:
         """The asset or job with its documents; what is gone from the store is shown by its reference."""
-        documents = {name: self._fetched(row, document) for name, document in _references(row).items()}
+        references = ((name, referred(getattr(row, name, None))) for name in DOCUMENTS)
+        documents = {name: self._fetched(row, document) for name, document in references if document is not None}
         return with_values(row, {name: document for name, document in documents.items() if document is not None})
 
     def shown(self, row: R) -> R:
@@ -125,9 +129,6 @@ class Documents:
     @property
     def _objects(self) -> SealedObjects:
         return SealedObjects(self.store, self.keys, self.tenant_id)
-
-    def _stored(self, event: Event, documents: Mapping[str, bytes]) -> dict[str, StoredDocument]:
-        return {pending.name: self._kept[pending] for pending in _pending(event, documents)}
 
     def _begin(self, stored: Mapping[DocumentToStore, StoredDocument]) -> None:
         """Note that the documents may come to be in the store."""
@@ -163,10 +164,5 @@ class Documents:
         return read
 
 
-def _pending(event: Event, documents: Mapping[str, bytes]) -> list[DocumentToStore]:
-    return [DocumentToStore(event.originator_id, name, json) for name, json in documents.items()]
-
-
-def _references(row: AssetRow | JobRow) -> dict[str, StoredDocument]:
-    values = {name: referred(getattr(row, name, None)) for name in DOCUMENTS}
-    return {name: document for name, document in values.items() if document is not None}
+def _pending(event: Event) -> list[DocumentToStore]:
+    return [DocumentToStore(event.originator_id, name, json) for name, json in too_large(event).items()]

@@ -2,7 +2,7 @@
 
 import getpass
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Annotated
 from uuid import UUID
 
@@ -23,11 +23,9 @@ TenantOption = Annotated[
 ReasonOption = Annotated[str | None, typer.Option("--reason", help="The reason, kept with each event.")]
 
 
-@contextmanager
-def opened() -> Iterator[Services]:
+def opened() -> AbstractContextManager[Services]:
     """The ledger of the settings, for one command and without a follower."""
-    with open_services(Settings(follow=False)) as services:
-        yield services
+    return open_services(Settings(follow=False))
 
 
 def operator(reason: str | None = None) -> Context:

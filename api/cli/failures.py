@@ -8,14 +8,7 @@ from infra.encryption_keys.key_file import KeyFileError
 from infra.migrations import MigrationError
 from infra.settings import SettingsError
 
-EXPECTED = (
-    LedgerError,
-    SettingsError,
-    ServingError,
-    EmbeddedPostgresError,
-    KeyFileError,
-    MigrationError,
-)
+EXPECTED = (LedgerError, SettingsError, ServingError, EmbeddedPostgresError, KeyFileError, MigrationError)
 OUTCOME_UNKNOWN = 3
 
 

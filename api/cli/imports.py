@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,7 +15,6 @@ from rich.text import Text
 from api.application.content.intake import Intake
 from api.application.imports.importer import Importer, SourceItem
 from api.application.imports.items import SourceUnreadableError, one_line
-from api.application.imports.outcomes import Outcome
 from api.cli.context import ReasonOption, TenantOption, opened, operated, tenant_or_only
 from api.cli.output import console, say
 from api.importers import folder, jsonl, nodetool
@@ -26,14 +25,6 @@ ALWAYS = {"imported": "imported", "known": "known already", "refused": "refused"
 RARE = {"unfinished": "not over yet", "differs": "different now"}
 LISTED = {"refused": "refused"} | RARE
 SQLITE = b"SQLite format 3\x00"
-
-
-@dataclass(frozen=True)
-class Source:
-    """A source to import from, and the number of its items."""
-
-    read: Callable[[], Iterator[SourceItem]]
-    count: Callable[[], int]
 
 
 class BytesRead(ProgressColumn):
@@ -73,36 +64,31 @@ def import_(
     kind = kind_of(path)
     if len(currency) != 3 or not currency.isascii() or not currency.isupper():
         raise typer.BadParameter("an ISO 4217 code has three capital letters, such as USD", param_hint="--currency")
-    there = _source(kind, path, files)
+    read = _reader(kind, path, files)
     with opened() as services:
         services.store.check()
         intake = Intake(operated(services, tenant_or_only(services, tenant)), services.rules)
         importing = Importer(intake, source or kind, currency, reason)
-        listed = run_import(importing, there, console())
+        listed = run_import(importing, read, console())
     if listed:
         raise typer.Exit(1)
 
 
-def run_import(importing: Importer, there: Source, on: Console) -> int:
+def run_import(importing: Importer, read: Callable[[], Iterator[SourceItem]], on: Console) -> int:
     """Import with a progress bar, list refused items, and sum up; returns the number of listed items."""
     counted: Counter[str] = Counter()
     listed = 0
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, BytesRead(importing), console=on, disable=not on.is_terminal) as bar:
-        task = bar.add_task("importing", total=there.count() if on.is_terminal else None)
-        for outcome in importing.run(there.read()):
+        task = bar.add_task("importing", total=sum(1 for _ in read()) if on.is_terminal else None)
+        for outcome in importing.run(read()):
             counted[outcome.what] += 1
             bar.advance(task)
             if outcome.reason:
                 listed += outcome.what != "unfinished"
-                _list(outcome, on)
+                say(f"{LISTED.get(outcome.what, 'in part')}  {one_line(outcome.place)}: {outcome.reason}", on)
     say(_sum(counted), on)
     return listed
-
-
-def _list(outcome: Outcome, on: Console) -> None:
-    label = LISTED.get(outcome.what, "in part")
-    say(f"{label}  {one_line(outcome.place)}: {outcome.reason}", on)
 
 
 def _sum(counted: Counter[str]) -> str:
@@ -128,16 +114,9 @@ def kind_of(path: Path) -> Kind:
     raise SourceUnreadableError(f"{path} is neither a folder, nor an SQLite database, nor a file of JSON lines.")
 
 
-def read_by(read: Callable[[], Iterator[SourceItem]]) -> Source:
-    """A source whose items are counted by reading it."""
-    return Source(read, lambda: sum(1 for _ in read()))
-
-
-def _source(kind: Kind, path: Path, files: Path | None) -> Source:
+def _reader(kind: Kind, path: Path, files: Path | None) -> Callable[[], Iterator[SourceItem]]:
     if kind == "folder":
         if files is not None:
             raise typer.BadParameter("a folder has its content in itself", param_hint="--files")
-        return read_by(lambda: folder.read(path))
-    if kind == "nodetool":
-        return Source(lambda: nodetool.read(path, files), lambda: nodetool.count(path).imported)
-    return read_by(lambda: jsonl.read(path, files))
+        return partial(folder.read, path)
+    return partial(nodetool.read if kind == "nodetool" else jsonl.read, path, files)

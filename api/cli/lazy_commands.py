@@ -23,7 +23,6 @@ class LazyCommand:
         self.name = name
         self._module = module
         self._function = function
-        self._command: Any = None
 
     @cached_property
     def short_help(self) -> str:
@@ -32,8 +31,6 @@ class LazyCommand:
         return " ".join(docstring.partition("\n\n")[0].split())
 
     def __getattr__(self, attribute: str) -> Any:  # noqa: ANN401 - typer's own click has no public types
-        if self._command is None:
-            self._command = self._load()
         return getattr(self._command, attribute)
 
     def _definition(self) -> ast.Module | ast.FunctionDef:
@@ -43,7 +40,8 @@ class LazyCommand:
         functions = (node for node in module.body if isinstance(node, ast.FunctionDef))
         return next((function for function in functions if function.name == self._function), module)
 
-    def _load(self) -> Any:  # noqa: ANN401 - typer's own click has no public types
+    @cached_property
+    def _command(self) -> Any:  # noqa: ANN401 - typer's own click has no public types
         module: Any = import_module(self._module)
         parent = typer.Typer(rich_markup_mode="markdown", pretty_exceptions_enable=False)
         parent.callback()(lambda: None)

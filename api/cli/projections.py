@@ -1,12 +1,12 @@
 """Follow the logs, and rebuild, inspect and retry read models."""
 
 import time
+from operator import attrgetter
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.text import Text
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from api.cli.context import opened
 from api.cli.output import console, say, table
@@ -20,13 +20,6 @@ from projections.projection import Projection
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help=f"One of: {', '.join(PROJECTIONS)}.")]
-
-
-class EventsPerSecond(ProgressColumn):
-    """The number of events folded per second."""
-
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.completed / (task.elapsed or 1):,.0f} events/s")
 
 
 @app.command()
@@ -60,19 +53,19 @@ def rebuild_with_bar(engine: Engine, projection: Projection[Any], on: Console, *
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        EventsPerSecond(),
+        TextColumn("{task.fields[rate]:,.0f} events/s"),
         TimeRemainingColumn(),
     )
     begun: list[int] = []
     started = time.perf_counter()
     with Progress(*columns, console=on) as bar:
-        task = bar.add_task(f"rebuilding {projection.name}", total=None)
+        task = bar.add_task(f"rebuilding {projection.name}", total=None, rate=0.0)
 
         def show_progress(done: int, total: int) -> None:
             if not begun and done:
                 say(f"resuming at event {done:,} of {total:,}", on)
             begun.append(done)
-            bar.update(task, completed=done, total=total)
+            bar.update(task, completed=done, total=total, rate=done / (time.perf_counter() - started))
 
         folded = rebuild(engine, projection, show_progress, restart=restart)
     seconds = time.perf_counter() - started
@@ -83,21 +76,10 @@ def rebuild_with_bar(engine: Engine, projection: Projection[Any], on: Console, *
 @app.command()
 def lag() -> None:
     """Show the lag of each projection for each tenant, and where a projection has stopped."""
+    headings = ["projection", "version", "tenant", "position", "head", "behind", "state"]
     with opened() as services:
-        lags = services.engine.progress.lag()
-    rows = [
-        (
-            lag.projection,
-            str(lag.version),
-            lag.tenant,
-            f"{lag.position:,}",
-            f"{lag.head:,}",
-            f"{lag.behind:,}",
-            lag.state,
-        )
-        for lag in lags
-    ]
-    table(["projection", "version", "tenant", "position", "head", "behind", "state"], rows)
+        lags = [attrgetter(*headings)(lag) for lag in services.engine.progress.lag()]
+    table(headings, [[f"{cell:,}" if isinstance(cell, int) else cell for cell in lag] for lag in lags])
 
 
 @app.command()

@@ -43,14 +43,9 @@ def serve(
         say(f"serving on {url}; the API is described at {url}/docs")
         _warn_of_the_store(services)
         app.openapi()
-        _exempt_from_collection()
+        gc.collect()
+        gc.freeze()  # what lives as long as the process: a full collection walked it during requests
         wait_to_be_stopped()
-
-
-def _exempt_from_collection() -> None:
-    """Keep the garbage collector off what lives as long as the process: a full collection walked it during requests."""
-    gc.collect()
-    gc.freeze()
 
 
 def _warn_of_the_store(services: Services) -> None:

@@ -7,17 +7,16 @@ from fastapi import Request, Response
 from api.http.problems import BodyCutShortError
 from api.http.schemas.assets import Asset
 from api.http.schemas.jobs import Job
-from domain.errors import (
-    AssetDeletedError,
-    AssetNotFoundError,
-    ContentMismatchError,
-    ContentTooLargeError,
-    ContentTypeRefusedError,
-    TooManyConflictsError,
-)
+from domain import errors
 
-TAKING = (ContentMismatchError, ContentTooLargeError, ContentTypeRefusedError, BodyCutShortError, TooManyConflictsError)
-OF_AN_ASSET = (AssetNotFoundError, AssetDeletedError)
+TAKING = (
+    errors.ContentMismatchError,
+    errors.ContentTooLargeError,
+    errors.ContentTypeRefusedError,
+    BodyCutShortError,
+    errors.TooManyConflictsError,
+)
+OF_AN_ASSET = (errors.AssetNotFoundError, errors.AssetDeletedError)
 
 Shown = TypeVar("Shown", Asset, Job)
 

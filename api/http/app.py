@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager
 from functools import cache
+from operator import attrgetter
 from threading import Lock
 from typing import Any
 
@@ -111,7 +112,7 @@ def create_app(
         version="1",
         description=DESCRIPTION,
         lifespan=lifespan,
-        generate_unique_id_function=_operation_id,
+        generate_unique_id_function=attrgetter("name"),
         redirect_slashes=False,
         docs_url=None,
         redoc_url=None,
@@ -120,14 +121,12 @@ def create_app(
     app.state.body_limits = {**batches.LIMITS, **policies.LIMITS}
     app.add_middleware(RequestId)
     problems.install(app)
-    for part in PARTS:
+    parts = (*PARTS, signed_urls, description_pages)
+    for part in parts:
         app.include_router(part.router)
-    for hidden in (signed_urls, description_pages):
-        app.include_router(hidden.router)
     _describe_the_rest(app)
-    pages = (route for hidden in (signed_urls, description_pages) for route in hidden.router.routes)
-    plain = (route for route in (*_routes(), *pages, *app.routes) if isinstance(route, Route))
-    app.state.description = Description(app, tuple(plain))
+    routes = (*(route for part in parts for route in part.router.routes), *app.routes)
+    app.state.description = Description(app, tuple(route for route in routes if isinstance(route, Route)))
     return app
 
 
@@ -145,10 +144,6 @@ def _set_slots(app: FastAPI) -> None:
 
 def _routes() -> Iterator[APIRoute]:
     return (route for part in PARTS for route in part.router.routes if isinstance(route, APIRoute))
-
-
-def _operation_id(route: APIRoute) -> str:
-    return route.name
 
 
 def _describe_the_rest(app: FastAPI) -> None:

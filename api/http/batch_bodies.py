@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from api.http.problems import invalid, problem_of
-from api.http.schemas.optional import is_none
+from api.http.schemas.optional import optional
 from api.http.schemas.problems import Problem
 from api.http.strict_json import parse
 from domain.errors import LedgerError, OutcomeUnknownError, ServiceUnavailableError
@@ -37,9 +37,15 @@ class Result(BaseModel):
 
     index: int = Field(description="The item's place in the request, from 0.")
     status: int = Field(description="The HTTP status that the item would have had alone.")
-    problem: Problem | None = Field(
-        default=None, exclude_if=is_none, description="Why it failed; absent if it did not."
-    )
+    problem: Problem | None = optional("Why it failed; absent if it did not.")
+
+
+def result_members(outcome: T | Refusal, succeeded: Callable[[T], dict[str, Any]], request_id: str) -> dict[str, Any]:
+    """The members of an item's result: those of its success, or the problem that it was refused with."""
+    if isinstance(outcome, Refusal):
+        problem = problem_of(outcome, request_id)
+        return {"status": problem.status, "problem": problem}
+    return succeeded(outcome)
 
 
 @dataclass(frozen=True)
@@ -57,18 +63,19 @@ class Batch:
             return read(item, [_json(line, ("body", index)) for index, line in enumerate(lines)], ("body",))
         return read(item, _some(_json(self.body, ("body",))), ("body",))
 
-    def problem(self, refusal: Refusal) -> Problem:
-        """The problem of an item that was not carried out."""
-        return problem_of(refusal, self.request_id)
-
 
 def read(item: TypeAdapter[T], values: Sequence[object], place: tuple[str, ...]) -> list[T | RequestValidationError]:
     """Each value as an item, or why it is none."""
-    items: list[T | RequestValidationError] = []
-    for index, value in enumerate(values):
-        outcome = _read(item, value, (*place, index))
-        items.append(outcome)
-    return items
+
+    def validated(value: object, index: int) -> T | RequestValidationError:
+        if isinstance(value, RequestValidationError):
+            return value
+        try:
+            return item.validate_python(value)
+        except ValidationError as error:
+            return invalid(error, *place, index)
+
+    return [validated(value, index) for index, value in enumerate(values)]
 
 
 def each(items: Iterable[T | Refusal], work: Callable[[T], R]) -> Iterator[R | Refusal]:
@@ -78,7 +85,7 @@ def each(items: Iterable[T | Refusal], work: Callable[[T], R]) -> Iterator[R | R
     """
     gone: ServiceUnavailableError | None = None
     for item in items:
-        if isinstance(item, LedgerError | RequestValidationError):
+        if isinstance(item, Refusal):
             yield item
         elif gone is not None:
             yield gone
@@ -95,9 +102,9 @@ def untried(error: ServiceUnavailableError) -> ServiceUnavailableError:
 
 def together(items: Sequence[T | Refusal], work: Callable[[list[T]], Iterable[R | Refusal]]) -> Iterator[R | Refusal]:
     """Do the work on all the items at once that were not refused before; the outcomes in the order of the items."""
-    outcomes = iter(work([item for item in items if not isinstance(item, LedgerError | RequestValidationError)]))
+    outcomes = iter(work([item for item in items if not isinstance(item, Refusal)]))
     for item in items:
-        yield item if isinstance(item, LedgerError | RequestValidationError) else next(outcomes)
+        yield item if isinstance(item, Refusal) else next(outcomes)
 
 
 def attempt(work: Callable[[T], R], item: T) -> R | Refusal:
@@ -106,15 +113,6 @@ def attempt(work: Callable[[T], R], item: T) -> R | Refusal:
         return work(item)
     except (LedgerError, RequestValidationError) as refusal:
         return refusal
-
-
-def _read(item: TypeAdapter[T], value: object, place: tuple[str | int, ...]) -> T | RequestValidationError:
-    if isinstance(value, RequestValidationError):
-        return value
-    try:
-        return item.validate_python(value)
-    except ValidationError as error:
-        return invalid(error, *place)
 
 
 def _some(values: object) -> list[Any]:

@@ -7,7 +7,6 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, Self
 from urllib.parse import quote
@@ -18,17 +17,10 @@ from fastapi.sse import format_sse_event
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from api.application.slots import ShareOwner, Slots
+from api.application.slots import ShareOwner, Slot, Slots
 from api.http.problems import UnauthenticatedError
-from api.http.schemas.optional import is_none
-from domain.errors import (
-    BeyondHeadError,
-    CorruptEntryError,
-    KeyUnavailableError,
-    LogWentBackError,
-    ServiceUnavailableError,
-    UnknownTopicError,
-)
+from api.http.schemas.optional import optional
+from domain import errors
 from domain.event import Recorded, to_parts
 from domain.json_documents import JsonObject
 from domain.model import example
@@ -83,19 +75,13 @@ class CloudEvent(BaseModel):
     schemaversion: int = Field(description="Which version of the topic's fields `data` has.")
     recordedtime: UtcTime = Field(description="The server's clock when it was decided.")
     actor: str = Field(description="Who acted, written `type:id`; `%` and control characters percent-encoded.")
-    authenticatedkey: UUID | None = Field(
-        default=None,
-        exclude_if=is_none,
-        description="The id of the key that acted; absent for the ledger, an operator, and events from before.",
+    authenticatedkey: UUID | None = optional(
+        "The id of the key that acted; absent for the ledger, an operator, and events from before."
     )
-    authenticatedholder: str | None = Field(
-        default=None, exclude_if=is_none, description="To whom that key was issued, written as the actor is."
-    )
-    datasubject: str | None = Field(
-        default=None, exclude_if=is_none, description="The person whose data it holds, encoded as the actor is."
-    )
+    authenticatedholder: str | None = optional("To whom that key was issued, written as the actor is.")
+    datasubject: str | None = optional("The person whose data it holds, encoded as the actor is.")
     correlationid: str = Field(description="The request id it came with.")
-    causationid: str | None = Field(default=None, exclude_if=is_none, description="What led to that request.")
+    causationid: str | None = optional("What led to that request.")
 
     @classmethod
     def of(cls, recorded: Recorded) -> Self:
@@ -127,27 +113,18 @@ def attribute(text: str) -> str:
     return _NOT_IN_ATTRIBUTES.sub(lambda match: quote(match[0]), text)
 
 
-@dataclass
-class Listeners:
+class Listeners(Slots):
     """Everyone who waits for events: counted, capped, and sent away when the service stops."""
 
-    most: int = MOST_LISTENING
-    heartbeat: float = HEARTBEAT_SECONDS
-    dismissed: bool = False
+    def __init__(self, most: int = MOST_LISTENING, heartbeat: float = HEARTBEAT_SECONDS) -> None:
+        super().__init__(most, "wait for events")
+        self.heartbeat, self.dismissed = heartbeat, False
 
-    def __post_init__(self) -> None:
-        self._slots = Slots(self.most, "wait for events")
-
-    @property
-    def present(self) -> int:
-        """How many there are."""
-        return self._slots.present
-
-    def slot(self, *owners: ShareOwner) -> AbstractContextManager[None]:
-        """A slot among them. ServiceUnavailableError if none is left, ShareUsedUpError if an owner has its share."""
+    def slot(self, *share_owners: ShareOwner, size: int = 1) -> Slot:
+        """A place among them, as for other slots. ServiceUnavailableError also while the service stops."""
         if self.dismissed:
-            raise ServiceUnavailableError("The service is stopping.")
-        return self._slots.slot(*owners)
+            raise errors.ServiceUnavailableError("The service is stopping.")
+        return super().slot(*share_owners, size=size)
 
     def dismiss(self) -> None:
         """Let every stream and every wait end, within a quarter of a second."""
@@ -201,7 +178,7 @@ class Feed:
         """The next events after a position. BeyondHeadError if the log does not reach that far."""
         head = self.log.head()
         if after > head:
-            raise BeyondHeadError(f"The log ends at position {head}; there is no position {after} yet.")
+            raise errors.BeyondHeadError(f"The log ends at position {head}; there is no position {after} yet.")
         recorded = self.log.page(after, head, self.limit, self.topics) if after < head else []
         events = tuple(_rendered(recorded))
         full = len(recorded) == self.limit or len(events) < len(recorded)
@@ -250,10 +227,10 @@ class Feed:
                 if not page.more:
                     await asyncio.sleep(pause)
                 page = await run_in_threadpool(self.read, page.reached)
-            except LogWentBackError:
+            except errors.LogWentBackError:
                 return
-            except (ServiceUnavailableError, KeyUnavailableError):
+            except (errors.ServiceUnavailableError, errors.KeyUnavailableError):
                 page = FeedPage((), page.reached, more=False)
-            except (CorruptEntryError, UnknownTopicError) as error:
+            except (errors.CorruptEntryError, errors.UnknownTopicError) as error:
                 _LOG.warning("stream ended", tenant_id=str(self.log.tenant_id), reason=str(error))
                 return  # who asks again from here is told

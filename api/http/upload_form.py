@@ -33,7 +33,7 @@ class UploadForm:
         if kind != b"multipart/form-data" or b"boundary" not in options:
             raise _refused("must be a form, multipart/form-data with a boundary")
         self._fields: dict[str, bytearray] = {}
-        self._seen: deque[_Part | bytes | None] = deque()
+        self._seen: deque[_Part | bytes] = deque()
         self._header: list[bytes] = [b"", b""]
         self._headers: dict[bytes, bytes] = {}
         try:
@@ -41,24 +41,15 @@ class UploadForm:
         except FormParserError as error:
             raise _refused(f"is no form: {error}") from None
         self._events = self._parsed(chunks, parser)
-        self._file = self._read_fields()
-
-    @property
-    def file_name(self) -> str | None:
-        """The file's name as the client has it."""
-        return self._file.file_name
-
-    @property
-    def content_type(self) -> str | None:
-        """The file's media type as the client declares it."""
-        return self._file.content_type
+        _, self.file_name, self.content_type = self._read_fields()
+        """The file's name and media type as the client has them."""
 
     def file(self) -> Iterator[bytes]:
         """The file's bytes, once."""
         for event in self._events:
             if isinstance(event, bytes):
                 yield event
-            elif event is not None:
+            else:
                 raise _refused("put `file` last, after every other field")
 
     def _read_fields(self) -> _Part:
@@ -73,13 +64,10 @@ class UploadForm:
                         raise _refused(f"has more than {MOST_FIELDS} fields")
                     self._fields[current] = bytearray()
                 case bytes() if current is not None:
-                    self._add(current, event)
+                    self._fields[current] += event
+                    if len(self._fields[current]) > MOST_FIELD:
+                        raise _refused(f"{current} has more than {MOST_FIELD:,} bytes")
         raise _refused("has no part `file`")
-
-    def _add(self, name: str, data: bytes) -> None:
-        self._fields[name] += data
-        if len(self._fields[name]) > MOST_FIELD:
-            raise _refused(f"{name} has more than {MOST_FIELD:,} bytes")
 
     def field(self, name: str) -> str | None:
         """A field's text. RequestValidationError unless it is UTF-8."""
@@ -88,7 +76,7 @@ class UploadForm:
         except UnicodeDecodeError:
             raise _refused(f"{name} is not UTF-8") from None
 
-    def _parsed(self, chunks: Iterable[bytes], parser: MultipartParser) -> Iterator[_Part | bytes | None]:
+    def _parsed(self, chunks: Iterable[bytes], parser: MultipartParser) -> Iterator[_Part | bytes]:
         try:
             for chunk in chunks:
                 for start in range(0, len(chunk), _BLOCK):
@@ -122,7 +110,6 @@ class UploadForm:
             "on_header_end": header_end,
             "on_headers_finished": headers_finished,
             "on_part_data": lambda data, start, end: self._seen.append(data[start:end]),
-            "on_part_end": lambda: self._seen.append(None),
         }
 
 

@@ -30,10 +30,8 @@ def read(root: Path) -> Iterator[Item | Unreadable]:
                 waiting.extend(_shown(path))
             else:
                 yield _item(place, path, status)
-        except OSError as error:
-            yield Unreadable(place, one_line(error.strerror))
-        except ValueError as error:
-            yield Unreadable(place, one_line(error))
+        except (OSError, ValueError) as error:
+            yield Unreadable(place, one_line(error.strerror if isinstance(error, OSError) else error))
 
 
 def _shown(folder: Path) -> list[str]:

@@ -5,10 +5,9 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from api.application.imports.items import Item, JobItem, SourceUnreadableError, Unreadable, one_line
-from api.importers.nodetool_rows import Row, asset_of, id_of, is_folder, job_of, made_at, suffix_of
+from api.importers.nodetool_rows import Row, asset_of, id_of, is_folder, job_of, suffix_of, time_of
 
 JOBS = "SELECT * FROM nodetool_jobs ORDER BY id"
 JOB = "SELECT * FROM nodetool_jobs WHERE id = ?"
@@ -20,19 +19,6 @@ SELECT name FROM content_files WHERE name = ?1 OR stem = ?1 ORDER BY name = ?1 D
 """
 
 
-class Counts(NamedTuple):
-    """How many there are: jobs, assets, and folders, which are not imported."""
-
-    jobs: int
-    assets: int
-    folders: int
-
-    @property
-    def imported(self) -> int:
-        """How much of it is read."""
-        return self.jobs + self.assets
-
-
 def read(database: Path, files: Path | None = None) -> Iterator[JobItem | Item | Unreadable]:
     """Every job (`job:<id>`), then every asset (`asset:<id>`) with the job that made it, each in the order of ids.
 
@@ -42,18 +28,7 @@ def read(database: Path, files: Path | None = None) -> Iterator[JobItem | Item |
     when the first is asked for, if database or folder cannot be read.
     """
     with _opened(database) as connection:
-        source = _Source(connection, files)
-        yield from source.jobs()
-        yield from source.assets()
-
-
-def count(database: Path) -> Counts:
-    """How much there is to read. SourceUnreadableError."""
-    with _opened(database) as connection:
-        source = _Source(connection, None)
-        folders = [is_folder(row) for row in source.rows(ASSETS)]
-        jobs = sum(1 for _ in source.jobs())
-        return Counts(jobs, len(folders) - sum(folders), sum(folders))
+        yield from _Source(connection, files).items()
 
 
 @contextmanager
@@ -80,14 +55,13 @@ class _Source:
         if files:
             self._note(files)
 
-    def rows(self, query: str, *parameters: object) -> Iterator[Row]:
+    def _rows(self, query: str, *parameters: object) -> Iterator[Row]:
         return (dict(row) for row in self._connection.execute(query, parameters))
 
-    def jobs(self) -> Iterator[JobItem | Unreadable]:
-        return map(_job, self.rows(JOBS)) if self._has_jobs else iter(())
-
-    def assets(self) -> Iterator[Item | Unreadable]:
-        return (self._asset(row) for row in self.rows(ASSETS) if not is_folder(row))
+    def items(self) -> Iterator[JobItem | Item | Unreadable]:
+        """Every job, then every asset."""
+        yield from map(_job, self._rows(JOBS) if self._has_jobs else ())
+        yield from (self._asset(row) for row in self._rows(ASSETS) if not is_folder(row))
 
     def _note(self, files: Path) -> None:
         """Note the files' names in a temporary table, which moves to disk by itself if they are many."""
@@ -109,17 +83,18 @@ class _Source:
         content = self._content(id_, suffix_of(row))
         if self._files and content is None:
             return Unreadable(f"asset:{id_}", "there is no file with its content")
-        return Item(f"asset:{id_}", new, content, made_at(row), self._job(new.run))
+        return Item(f"asset:{id_}", new, content, time_of(row, "created_at"), self._job(new.run))
 
     def _job(self, id_: str | None) -> JobItem | None:
         """The job with this id; None if there is none, or it is Unreadable."""
-        jobs = map(_job, self.rows(JOB, id_)) if id_ and self._has_jobs else ()
+        jobs = map(_job, self._rows(JOB, id_)) if id_ and self._has_jobs else ()
         return next((job for job in jobs if isinstance(job, JobItem)), None)
 
     def _content(self, id_: str, suffix: str) -> Path | None:
         """The file with the content; of several, the one whose name ends as the asset's does is preferred."""
-        rows = self.rows(NOTED, id_, f"{id_}{suffix}") if self._files else ()
-        return next((self._files / row["name"] for row in rows if self._files), None)
+        if self._files is None:
+            return None
+        return next((self._files / row["name"] for row in self._rows(NOTED, id_, f"{id_}{suffix}")), None)
 
 
 def _job(row: Row) -> JobItem | Unreadable:

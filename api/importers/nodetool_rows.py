@@ -45,11 +45,6 @@ def suffix_of(row: Row) -> str:
     return PurePath(_text(row, "name") or "").suffix
 
 
-def made_at(row: Row) -> datetime | None:
-    """When the asset was made, as far as it is known."""
-    return _time(row, "created_at")
-
-
 def asset_of(row: Row) -> NewAsset:
     """What to record of an asset; ValueError if the ledger would refuse it.
 
@@ -82,8 +77,8 @@ def job_of(row: Row) -> JobItem:
         id_,
         workflow=_short(row, "workflow_id"),
         status=_short(row, "status"),
-        started_at=_time(row, "started_at"),
-        finished_at=_time(row, "finished_at"),
+        started_at=time_of(row, "started_at"),
+        finished_at=time_of(row, "finished_at"),
         error=written_out(_text(row, "error") or "") or None,
         cost=cost,
         subject=_short(row, "user_id"),
@@ -108,7 +103,7 @@ def _short(row: Row, column: str) -> str | None:
         raise ValueError(f"{column}: {error}") from error
 
 
-def _time(row: Row, column: str) -> datetime | None:
+def time_of(row: Row, column: str) -> datetime | None:
     """The time in the column; what is none is unknown, and no reason to leave out the rest."""
     try:
         return moment(row.get(column))

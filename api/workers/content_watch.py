@@ -1,25 +1,19 @@
 """Sweeps what uploads left behind, and purges what is due, in a thread."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
 from itertools import count
 from uuid import UUID
-
-import psycopg
-import structlog
 
 from api.application.content.purges import Purges
 from api.application.content.retention import Retention
 from api.application.content.sweeper import Sweeper
 from api.composition import Services
-from api.workers.worker import Worker, own_session
-from domain.errors import ClockApartError, LedgerError, TenantNotFoundError
+from api.workers.worker import Worker, logged, own_session
+from domain.errors import ClockApartError, TenantNotFoundError
 from infra.content.store_clock import store_time
 from infra.content.upload_table import landed_keys, tenants_with_due_content
 from projections.queries.contents import tenants_with_old_content
-
-_LOG = structlog.get_logger()
 
 PAUSE = 2.0
 ROUNDS_BETWEEN_RETENTION = 30
@@ -39,10 +33,7 @@ class ContentWatch(Worker):
     def round(self) -> float:
         """Look around every two seconds; for what was deleted long ago, once a minute; in the store, once an hour."""
         number = next(self._rounds)
-        self.look(
-            retention=number % ROUNDS_BETWEEN_RETENTION == 0,
-            store=number % ROUNDS_BETWEEN_SWEEPS == 0,
-        )
+        self.look(retention=number % ROUNDS_BETWEEN_RETENTION == 0, store=number % ROUNDS_BETWEEN_SWEEPS == 0)
         return PAUSE
 
     def look(self, *, retention: bool = True, store: bool = True) -> None:
@@ -60,7 +51,7 @@ class ContentWatch(Worker):
             self._look_after_store()
 
     def _may_decide(self) -> bool:
-        with _logged("content not looked after"), suppress(ClockApartError):
+        with logged("content not looked after"), suppress(ClockApartError):
             self._services.database_clock.ask()
             return True
         return False
@@ -68,7 +59,7 @@ class ContentWatch(Worker):
     def _tenants(self, *, retention: bool) -> set[UUID]:
         """Whose content is to be looked after."""
         services, tenants = self._services, set[UUID]()
-        with _logged("content not looked after"):
+        with logged("content not looked after"):
             tenants.update(tenants_with_due_content(services.projector))
             if retention:
                 tenants.update(tenants_with_old_content(services.projector, self._retention))
@@ -77,10 +68,10 @@ class ContentWatch(Worker):
     def _look_after_store(self) -> None:
         """Remove what writers that died have left of objects, and what landed when its upload was over."""
         services = self._services
-        with _logged("store not swept"):
+        with logged("store not swept"):
             now = store_time(services.store, services.database_clock)
             services.store.remove_unfinished(now - services.rules.upload_time - MARGIN)
-        with _logged("what landed late not swept"):
+        with logged("what landed late not swept"):
             for tenant_id, keys in landed_keys(services.store).items():
                 with suppress(TenantNotFoundError):  # another ledger's, which keeps its content in the same place
                     services.tenants.find(str(tenant_id))
@@ -89,20 +80,11 @@ class ContentWatch(Worker):
     def _look_after(self, tenant_id: UUID, *, retention: bool) -> None:
         session = own_session(self._services, tenant_id)
         sweeper = Sweeper(session)
-        with _logged("uploads not swept", tenant_id=str(tenant_id)):
+        with logged("uploads not swept", tenant_id=str(tenant_id)):
             while sweeper.sweep():
                 pass
         if retention:
-            with _logged("retention not looked after", tenant_id=str(tenant_id)):
+            with logged("retention not looked after", tenant_id=str(tenant_id)):
                 Retention(session).request_due(self._retention)
-        with _logged("purges not carried out", tenant_id=str(tenant_id)):
+        with logged("purges not carried out", tenant_id=str(tenant_id)):
             Purges(session).carry_out()
-
-
-@contextmanager
-def _logged(failure: str, **ids: str) -> Iterator[None]:
-    """A failure is logged and stops nothing else."""
-    try:
-        yield
-    except (LedgerError, psycopg.Error) as error:
-        _LOG.warning(failure, **ids, reason=str(error))

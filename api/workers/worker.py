@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from typing import Self
 from uuid import UUID
 
+import psycopg
 import structlog
 
 from api.application.session import Session
 from api.composition import Services
+from domain.errors import LedgerError
 from domain.event import LEDGER
 from infra.supervision import PAUSE_AFTER_FAILURE, SupervisedThread
 
@@ -61,6 +63,15 @@ class Worker(ABC):
     @abstractmethod
     def round(self) -> float:
         """Look around once; returns how many seconds to wait until the next time."""
+
+
+@contextmanager
+def logged(failure: str, **ids: str) -> Iterator[None]:
+    """A failure of the ledger or a database is logged and ends the block, but stops nothing else."""
+    try:
+        yield
+    except (LedgerError, psycopg.Error) as error:
+        _LOG.warning(failure, **ids, reason=str(error))
 
 
 def own_session(services: Services, tenant_id: UUID) -> Session:

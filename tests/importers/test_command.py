@@ -11,7 +11,7 @@ from rich.console import Console
 
 from api.application.imports.importer import Importer, SourceItem
 from api.application.imports.items import SourceUnreadableError
-from api.cli.imports import kind_of, read_by, run_import
+from api.cli.imports import kind_of, run_import
 from api.importers import folder, jsonl
 from api.importers.nodetool import read
 from tests.http.content_requests import SAMPLES
@@ -24,7 +24,7 @@ def printed_import(importing: Callable[..., Importer]) -> Callable[..., tuple[li
 
     def run(source: Callable[[], Iterator[SourceItem]]) -> tuple[list[str], int]:
         printed = io.StringIO()
-        listed = run_import(importing(), read_by(source), Console(file=printed, width=60))
+        listed = run_import(importing(), source, Console(file=printed, width=60))
         return printed.getvalue().split("\n")[:-1], listed
 
     return run
@@ -89,6 +89,6 @@ def test_whoever_watches_sees_how_much_is_done_and_read(importing: Callable[...,
     (tmp_path / "a.txt").write_text("a" * 1_500)
     printed = io.StringIO()
     watched = Console(file=printed, width=100, force_terminal=True, color_system=None)
-    assert run_import(importing(), read_by(lambda: folder.read(tmp_path)), watched) == 0
+    assert run_import(importing(), lambda: folder.read(tmp_path), watched) == 0
     assert "1/1" in printed.getvalue()
     assert "3.0 kB read" in printed.getvalue()

@@ -37,10 +37,6 @@ class BulkPurge:
 
     session: Session
 
-    @property
-    def purges(self) -> Purges:
-        return Purges(self.session)
-
     def request(self, selected: AssetFilter, reason: str | None, *, dry_run: bool) -> Selection:
         """Decide that the content goes of every asset that the filter finds, deleted or not.
 
@@ -83,11 +79,11 @@ class BulkPurge:
         return [row for row in every if row.stored]
 
     def _request_one(self, selected: AssetFilter, row: AssetRow, reason: str | None) -> None:
-        before = _deleted_before(selected)
+        purges, before = Purges(self.session), _deleted_before(selected)
         if selected.status == "deleted" or before:
-            self.purges.request_deleted(row.asset_id, reason, before, row.revision)
+            purges.request_deleted(row.asset_id, reason, before, row.revision)
         else:
-            self.purges.request(row.asset_id, reason, row.revision)
+            purges.request(row.asset_id, reason, row.revision)
 
 
 def _deleted_before(selected: AssetFilter) -> datetime | None:

@@ -14,13 +14,11 @@ from uuid_utils.compat import uuid7
 from api.application.assets import Assets
 from api.application.content.intake import REFUSALS, Intake
 from api.application.content.verified_stream import VerifiedStream
-from api.application.session import Session
 from domain.asset.events import Content
 from domain.errors import ContentMismatchError, UploadNotFoundError
 from infra.content.inspect_stream import exhaust
-from infra.content.limits import ContentRules
-from infra.content.store import ContentStore, ObjectNotFoundError, Part
-from infra.content.upload_table import Upload, UploadTable, landing_key
+from infra.content.store import ObjectNotFoundError, Part
+from infra.content.upload_table import Upload, landing_key
 from projections.assets.fold import AssetRow
 
 _MOVES = BoundedSemaphore(4)
@@ -28,30 +26,15 @@ _MOVES = BoundedSemaphore(4)
 
 
 @dataclass(frozen=True)
-class DirectUploads:
-    """Raises the domain's errors, and StoreUnavailableError."""
-
-    session: Session
-    rules: ContentRules
-
-    @property
-    def store(self) -> ContentStore:
-        return self.session.store
-
-    @property
-    def uploads(self) -> UploadTable:
-        return self.intake.uploads
-
-    @property
-    def intake(self) -> Intake:
-        return Intake(self.session, self.rules)
+class DirectUploads(Intake):
+    """Takes content in that goes to the store by signed URLs. Raises the domain's errors, and StoreUnavailableError."""
 
     def begin(self, asset_id: UUID, announced: Content, part_size: int | None) -> Upload:
         """Begin an upload; in parts if their size is given."""
         Assets(self.session).live(asset_id)
         self.rules.check(announced)
         content_id = uuid7()
-        parts = self.store.begin(self.intake.key(asset_id, content_id)) if part_size else None
+        parts = self.store.begin(self.key(asset_id, content_id)) if part_size else None
         seconds = self.rules.upload_time.total_seconds()
         return self.uploads.begin(content_id, asset_id, announced, seconds, parts, part_size)
 
@@ -94,10 +77,6 @@ class DirectUploads:
                 raise
             return assets.shown(state.row)
 
-    def abort(self, upload: Upload) -> None:
-        """Forget an upload and what has arrived of it. UploadNotFoundError if it is over already."""
-        self.intake.abort(upload)
-
     def _confirm(self, upload: Upload, file_name: str | None, revision: int | None) -> AssetRow:
         key, move_count = self._key(upload), upload.move_count
         try:
@@ -106,13 +85,13 @@ class DirectUploads:
             verified = self.store.stat(key)
             with self.store.open(key) as chunks:
                 stream = VerifiedStream(chunks, upload.announced, self.rules)
-                arrived = self.intake.inspected_stream(key, upload, stream, exhaust, file_name)
+                arrived = self.inspected_stream(key, upload, stream, exhaust, file_name)
         except ObjectNotFoundError:
             raise UploadNotFoundError("Nothing has arrived under the upload's URL yet.") from None
         except REFUSALS:
             self._refuse(upload, move_count)
             raise
-        return self.intake.record(upload.asset_id, arrived, revision, move_count, verified)
+        return self.record(upload.asset_id, arrived, revision, move_count, verified)
 
     def _check_landed(self, upload: Upload) -> None:
         """Refuse what has landed for its size alone, before it is moved, joined or read."""
@@ -179,10 +158,10 @@ class DirectUploads:
             return self.uploads.revoke(upload.content_id)
 
         if self.session.in_transaction(work):
-            self.intake.discard(upload)
+            self.discard(upload)
 
     def _key(self, upload: Upload) -> str:
-        return self.intake.key(upload.asset_id, upload.content_id)
+        return self.key(upload.asset_id, upload.content_id)
 
 
 def _in_parts(upload: Upload) -> str:

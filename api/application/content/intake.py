@@ -14,8 +14,8 @@ from uuid_utils.compat import uuid7
 from api.application.asset_creation import AssetCreation
 from api.application.assets import Assets
 from api.application.content.lookup import EMBEDDED
+from api.application.content.tenant_content import TenantContent
 from api.application.content.verified_stream import VerifiedStream
-from api.application.session import Session
 from domain.asset.events import Content
 from domain.asset.inputs import NewAsset, NewContent
 from domain.errors import (
@@ -31,8 +31,8 @@ from domain.media import Media, media_type
 from infra.content.fetching import fetch
 from infra.content.inspect_stream import inspect_in_passing
 from infra.content.limits import ContentRules
-from infra.content.store import ContentStore, ObjectNotFoundError, Stat
-from infra.content.upload_table import Upload, UploadTable, discard, object_key
+from infra.content.store import ObjectNotFoundError, Stat
+from infra.content.upload_table import Upload, discard
 from infra.media.file_metadata import Inspection
 from infra.media.inspection import inspect
 from projections.assets.fold import AssetRow
@@ -45,19 +45,10 @@ REFUSALS = (ContentMismatchError, ContentTooLargeError, ContentTypeRefusedError)
 
 
 @dataclass(frozen=True)
-class Intake:
+class Intake(TenantContent):
     """Takes content in. Raises the domain's errors, and StoreUnavailableError."""
 
-    session: Session
     rules: ContentRules
-
-    @property
-    def store(self) -> ContentStore:
-        return self.session.store
-
-    @property
-    def uploads(self) -> UploadTable:
-        return UploadTable(self.session.database, self.session.tenant_id)
 
     def create(
         self,
@@ -210,10 +201,6 @@ class Intake:
             return assets.change(asset_id, lambda asset, context: asset.store_content(context, arrived), None, revision)
 
         return assets.shown(self.session.in_transaction(work))
-
-    def key(self, asset_id: UUID, content_id: UUID) -> str:
-        """Where in the store the content is."""
-        return object_key(self.session.tenant_id, asset_id, content_id)
 
     def _must_still_be(self, verified: Stat, key: str) -> None:
         """UploadNotFoundError if the object is gone, ContentMismatchError if another is in its place."""

@@ -8,11 +8,10 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 from api.application.assets import Assets
-from api.application.session import Session
+from api.application.content.tenant_content import TenantContent
 from domain.asset.events import AssetContentStored
 from domain.errors import ContentMissingError, ContentNotFoundError, ContentPurgedError
 from infra.content.store import ContentStore, ObjectNotFoundError
-from infra.content.upload_table import object_key
 from infra.media.decodable import HAVE_THUMBNAIL, HAVE_WAVEFORM
 from infra.media.thumbnails import CONTENT_TYPE, thumbnail, waveform
 from projections.states import AssetState, StoredContent
@@ -23,13 +22,15 @@ EMBEDDED: Final = "embedded.json"
 NO_PICTURE: Final = timedelta(days=1)
 """For how long it is remembered that content has no picture. After that it is looked at again."""
 
+Drawing = Callable[[Path, str], bytes | None]
+"""Draws a picture of the file with content of a type; None if there is none."""
+
 
 @dataclass(frozen=True)
 class ContentObject:
     """An object of the store that is content, or is derived from it."""
 
     key: str
-    version: int
     content_type: str
     etag: str
     file_name: str
@@ -48,14 +49,8 @@ class ContentObject:
 
 
 @dataclass(frozen=True)
-class StoredContents:
+class StoredContents(TenantContent):
     """Finds content. Raises the domain's errors, and StoreUnavailableError."""
-
-    session: Session
-
-    @property
-    def store(self) -> ContentStore:
-        return self.session.store
 
     def find(self, asset_id: UUID, version: int | None) -> ContentObject:
         """Content of a live asset, the newest unless a version is given, that is in the store."""
@@ -71,14 +66,8 @@ class StoredContents:
         content = self._content(state, stored[number])
         kind = content["content_type"] or "application/octet-stream"
         name = row.file_name or row.name or ""
-        return ContentObject(
-            object_key(self.session.tenant_id, asset_id, stored[number].id),
-            number,
-            kind,
-            content["sha256"] or "",
-            name,
-            row.updated_at,
-        )
+        key = self.key(asset_id, stored[number].id)
+        return ContentObject(key, kind, content["sha256"] or "", name, row.updated_at)
 
     def _content(self, state: AssetState, stored: StoredContent) -> Mapping[str, Any]:
         """What is recorded of a content version: the newest by the asset itself, an older one by its event."""
@@ -90,8 +79,8 @@ class StoredContents:
 
     def thumbnail(self, asset_id: UUID, size: int) -> ContentObject:
         """A small picture of the newest content, made when first asked for. ContentNotFoundError if there is none."""
-        content = self._of_type(asset_id, HAVE_THUMBNAIL)
-        return self._picture(content, f"thumbnail-{size}", lambda path: thumbnail(path, content.content_type, size))
+        name = f"thumbnail-{size}"
+        return self._picture(asset_id, HAVE_THUMBNAIL, name, lambda path, kind: thumbnail(path, kind, size))
 
     def embedded(self, asset_id: UUID) -> ContentObject:
         """What was found inside the newest content, where that is too large for an event. ContentNotFoundError."""
@@ -104,24 +93,17 @@ class StoredContents:
 
     def waveform(self, asset_id: UUID) -> ContentObject:
         """A picture of the newest content's sound, made when first asked for. ContentNotFoundError if it has none."""
-        content = self._of_type(asset_id, HAVE_WAVEFORM)
-        return self._picture(content, "waveform", lambda path: waveform(path, *WAVEFORM))
+        return self._picture(asset_id, HAVE_WAVEFORM, "waveform", lambda path, _: waveform(path, *WAVEFORM))
 
-    def _of_type(self, asset_id: UUID, types: Collection[str]) -> ContentObject:
-        """The newest content, if it is of one of the types. ContentNotFoundError."""
+    def _picture(self, asset_id: UUID, types: Collection[str], name: str, draw: Drawing) -> ContentObject:
+        """The picture beside content of some types; an empty one says that there is none. ContentNotFoundError."""
         content = self.find(asset_id, None)
-        if content.content_type not in types:
-            raise _no_picture()
-        return content
-
-    def _picture(self, content: ContentObject, name: str, draw: Callable[[Path], bytes | None]) -> ContentObject:
-        """The picture beside the content; an empty one says that there is none. ContentNotFoundError."""
         picture = content.derived(f"{name}.webp", CONTENT_TYPE)
-        size = self._known_size(picture)
+        size = self._known_size(picture) if content.content_type in types else 0
         if size is None:
             size = self._drawn(content, picture, draw)
         if size == 0:
-            raise _no_picture()
+            raise ContentNotFoundError("There is no picture of this content.")
         return picture
 
     def _known_size(self, picture: ContentObject) -> int | None:
@@ -133,28 +115,20 @@ class StoredContents:
         too_old = known.size == 0 and known.modified_at < self.session.database_clock.now() - NO_PICTURE
         return None if too_old else known.size
 
-    def _drawn(self, content: ContentObject, picture: ContentObject, draw: Callable[[Path], bytes | None]) -> int:
+    def _drawn(self, content: ContentObject, picture: ContentObject, draw: Drawing) -> int:
         """Draw the picture, and return of how many bytes it is. ContentMissingError."""
         try:
             with self.store.local(content.key) as path:
-                picture_bytes = draw(path) or b""
+                picture_bytes = draw(path, content.content_type) or b""
         except ObjectNotFoundError:
             raise ContentMissingError from None
         self.store.write(picture.key, [picture_bytes])
-        self._check_there(content, picture)
-        return len(picture_bytes)
-
-    def _check_there(self, content: ContentObject, picture: ContentObject) -> None:
-        """Remove the picture again if its content was purged while it was drawn. ContentMissingError."""
         try:
-            self.store.stat(content.key)
-        except ObjectNotFoundError:
+            size_of(self.store, content.key)
+        except ContentMissingError:  # purged while the picture was drawn
             self.store.delete(picture.key)
-            raise ContentMissingError from None
-
-
-def _no_picture() -> ContentNotFoundError:
-    return ContentNotFoundError("There is no picture of this content.")
+            raise
+        return len(picture_bytes)
 
 
 def size_of(store: ContentStore, key: str) -> int:

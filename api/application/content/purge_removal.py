@@ -9,6 +9,7 @@ from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError
 
+from api.application.content.tenant_content import TenantContent
 from api.application.session import Session
 from domain.asset import asset as aggregate
 from domain.asset.asset import Asset, ContentVersion
@@ -16,8 +17,8 @@ from domain.asset.events import AssetEvent, PurgeBasis
 from domain.errors import AssetNotFoundError, LedgerError
 from domain.event import LEDGER, Context, Recorded
 from infra.content.encrypted_objects import seal, unseal
-from infra.content.purge_table import Purge, PurgeTable
-from infra.content.upload_table import object_key, remove
+from infra.content.purge_table import Purge
+from infra.content.upload_table import remove
 
 MOST_FAILURES = 3
 """After so many in a row the store is taken to be down."""
@@ -26,14 +27,8 @@ LONGEST = 10.0
 
 
 @dataclass(frozen=True)
-class Removal:
+class Removal(TenantContent):
     """One tenant's purges that were decided. Raises StoreUnavailableError and ClockApartError."""
-
-    session: Session
-
-    @property
-    def queue(self) -> PurgeTable:
-        return PurgeTable(self.session.database, self.session.tenant_id)
 
     def carry_out(self, seconds: float = LONGEST) -> int:
         """Remove what is due now, each asset's once; returns of how many assets.
@@ -56,7 +51,7 @@ class Removal:
 
     def _carry_out(self, purge: Purge) -> None:
         for version in self._on_record(purge):
-            remove(self.session.store, object_key(self.session.tenant_id, purge.asset_id, version.id))
+            remove(self.store, self.key(purge.asset_id, version.id))
         self._record(purge)
 
     def _next(self, until: datetime) -> Purge | None:

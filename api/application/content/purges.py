@@ -11,15 +11,13 @@ from typing import cast
 from uuid import UUID
 
 from api.application.content.purge_removal import LONGEST, Removal, folded, history_of, sealed
-from api.application.session import Session
+from api.application.content.tenant_content import TenantContent
 from domain.asset import asset as aggregate
 from domain.asset.asset import Asset, ContentVersion
 from domain.asset.events import AssetContentPurged, AssetPurgeRequested, PurgeBasis
 from domain.asset.retention import deleted_since
 from domain.errors import ContentInUseError
 from domain.event import Recorded
-from infra.content.purge_table import PurgeTable
-from infra.content.store import ContentStore
 from infra.event_log.conflicts import check_expected_revision
 
 TOPICS = (AssetPurgeRequested.TOPIC, AssetContentPurged.TOPIC)
@@ -39,21 +37,11 @@ Choice = Callable[[Subject], Collection[ContentVersion]]
 
 
 @dataclass(frozen=True)
-class Purges:
+class Purges(TenantContent):
     """One tenant's purges of single assets. Raises StoreUnavailableError where it cannot go on, and ClockApartError.
 
     Nothing is decided where this process's clock and the database's are apart.
     """
-
-    session: Session
-
-    @property
-    def store(self) -> ContentStore:
-        return self.session.store
-
-    @property
-    def queue(self) -> PurgeTable:
-        return PurgeTable(self.session.database, self.session.tenant_id)
 
     def request(self, asset_id: UUID, reason: str | None = None, revision: int | None = None) -> int:
         """Decide that all content of an asset goes; a live asset is deleted first. Returns how many versions.

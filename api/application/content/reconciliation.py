@@ -1,6 +1,6 @@
 """Compares the store with the log: objects that nobody knows, and what is recorded but gone."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -11,15 +11,13 @@ from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError
 
-from api.application.session import Session
+from api.application.content.tenant_content import TenantContent
 from domain.asset.events import AssetContentPurged, AssetContentStored, AssetPurgeRequested
 from domain.event import Recorded
 from domain.identity import uuid_or_none
 from domain.large_documents import kept_for
-from infra.content.purge_table import PurgeTable
-from infra.content.store import Stat
 from infra.content.store_clock import store_time
-from infra.content.upload_table import UploadTable, landing_key, object_key
+from infra.content.upload_table import landing_key, object_key
 
 YOUNG = timedelta(hours=1)
 """An object that nobody knows is left alone for so long: what is written right now may be recorded yet."""
@@ -88,24 +86,23 @@ class Inventory:
 
 
 @dataclass(frozen=True)
-class Reconciliation:
+class Reconciliation(TenantContent):
     """One tenant's store and log, compared. Raises StoreUnavailableError.
 
     What is in the log is read from the log itself, for a read model may be behind or be made anew just now.
     """
 
-    session: Session
     young: timedelta = YOUNG
 
     def compare(self) -> Mismatch:
         """What is in the store but not in the log, and the other way round. Reads both from end to end."""
         log = self.session.log
         # In this order, so that whatever becomes known or goes meanwhile is seen by one of the reads after it did.
-        store, prefix = self.session.store, f"{self.session.tenant_id}/"
+        store, prefix = self.store, f"{self.session.tenant_id}/"
         begun = store_time(store, self.session.database_clock)
-        under_way, head = self._uploads.under_way(), log.head()
+        under_way, head = self.uploads.under_way(), log.head()
         stats = dict(chain(store.objects(prefix), store.objects(landing_key(prefix))))
-        inventory = Inventory(going=PurgeTable(self.session.database, self.session.tenant_id).pending())
+        inventory = Inventory(going=self.queue.pending())
         inventory.note(log.of_topics(TOPICS))
         inventory.note(log.with_documents())
         known, contents = inventory.known, inventory.contents.items()
@@ -123,7 +120,7 @@ class Reconciliation:
             [
                 Damage(*id_, expected.size, stats[expected.key].size)
                 for id_, expected in contents
-                if _is_damaged(expected, stats)
+                if expected.key in stats and expected.size not in (None, stats[expected.key].size)
             ],
             [id_ for id_, expected in inventory.documents.items() if is_gone(expected)],
         )
@@ -136,13 +133,9 @@ class Reconciliation:
         removed = 0
         for key in orphans:
             if not self._is_known(ObjectName.of(key)):
-                self.session.store.delete(key)
+                self.store.delete(key)
                 removed += 1
         return removed
-
-    @property
-    def _uploads(self) -> UploadTable:
-        return UploadTable(self.session.database, self.session.tenant_id)
 
     def _is_known(self, name: "ObjectName") -> bool:
         """Whether the log or an upload knows it, as neither can change while this looks at them."""
@@ -151,7 +144,7 @@ class Reconciliation:
             self.session.database_clock.ask()
             if name.content_id is None or name.originator_id is None:
                 return False
-            return name.content_id in self._uploads.under_way() or name.whole in self._recorded(name.originator_id)
+            return name.content_id in self.uploads.under_way() or name.whole in self._recorded(name.originator_id)
 
     def _recorded(self, originator_id: UUID) -> set[str]:
         """The keys of what the log says is in the store of an asset or a job."""
@@ -174,14 +167,3 @@ class ObjectName(NamedTuple):
         above, _, last = key.rpartition("/")
         name = last.partition(".")[0]
         return cls(f"{above}/{name}", uuid_or_none(above.rpartition("/")[2]), uuid_or_none(name))
-
-
-def _is_damaged(expected: ExpectedObject, stats: Mapping[str, Stat]) -> bool:
-    return expected.key in stats and expected.size not in (None, stats[expected.key].size)
-
-
-def _id(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

@@ -36,10 +36,6 @@ class Retention:
 
     session: Session
 
-    @property
-    def purges(self) -> Purges:
-        return Purges(self.session)
-
     def request_due(self, retention: timedelta, most: int = MOST_DUE) -> int:
         """Decide the purges of assets deleted, and of content superseded, longer ago than the retention time.
 
@@ -48,19 +44,17 @@ class Retention:
         self.session.database_clock.ask()
         database, tenant_id = self.session.database, self.session.tenant_id
         requested = 0
+
+        def choose(subject: Subject) -> Collection[ContentVersion]:
+            return all_of_deleted(subject, before=subject.now - retention)
+
         for asset_id in due_for_purge(database, tenant_id, retention, most):
             with self._isolated(asset_id):
-                requested += self._request_deleted_due(asset_id, retention) > 0
+                requested += Purges(self.session).decide(asset_id, RETENTION, "retention", choose) > 0
         for asset_id in superseded(database, tenant_id, retention, most):
             with self._isolated(asset_id):
                 requested += self.request_superseded(asset_id, retention) > 0
         return requested
-
-    def _request_deleted_due(self, asset_id: UUID, retention: timedelta) -> int:
-        def choose(subject: Subject) -> Collection[ContentVersion]:
-            return all_of_deleted(subject, before=subject.now - retention)
-
-        return self.purges.decide(asset_id, RETENTION, "retention", choose)
 
     def request_superseded(self, asset_id: UUID, retention: timedelta) -> int:
         """Decide the purge of content that newer content replaced longer ago than the retention time.
@@ -72,7 +66,7 @@ class Retention:
             since, before = superseded_since(subject.history), subject.now - retention
             return subject.asset.superseded([number for number, at in since.items() if at < before])
 
-        return self.purges.decide(asset_id, RETENTION, "superseded", choose)
+        return Purges(self.session).decide(asset_id, RETENTION, "superseded", choose)
 
     @contextmanager
     def _isolated(self, asset_id: UUID) -> Iterator[None]:

@@ -8,13 +8,12 @@ from uuid import UUID
 import structlog
 from eventsourcing.application import AggregateNotFoundError
 
-from api.application.session import Session
+from api.application.content.tenant_content import TenantContent
 from domain.asset.events import AssetContentStored
 from domain.errors import LedgerError
 from domain.event import Event
 from domain.large_documents import kept_for
-from infra.content.store import ContentStore
-from infra.content.upload_table import Upload, UploadTable, discard
+from infra.content.upload_table import Upload, discard
 
 _LOG = structlog.get_logger()
 
@@ -22,18 +21,8 @@ MOST_SWEPT = 100
 
 
 @dataclass(frozen=True)
-class Sweeper:
+class Sweeper(TenantContent):
     """One tenant's sweeps. Raises ClockApartError where no time can be trusted."""
-
-    session: Session
-
-    @property
-    def store(self) -> ContentStore:
-        return self.session.store
-
-    @property
-    def uploads(self) -> UploadTable:
-        return UploadTable(self.session.database, self.session.tenant_id)
 
     def sweep(self) -> int:
         """Remove what uploads have left behind whose time is over, documents among them; returns how many.

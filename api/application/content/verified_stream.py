@@ -27,27 +27,20 @@ class VerifiedStream:
         self.size = 0
 
     def __iter__(self) -> Iterator[bytes]:
+        announced = self._announced
         for chunk in self._chunks:
             self.size += len(chunk)
-            self._check_size()
+            self._rules.check_size(self.size)
+            if announced.size is not None and self.size > announced.size:
+                raise ContentMismatchError(f"{announced.size:,} bytes were announced, but more arrived.")
             self._digest.update(chunk)
             yield chunk
-        self._check_whole()
+        if announced.size not in (None, self.size):
+            raise ContentMismatchError(f"{announced.size:,} bytes were announced, but {self.size:,} arrived.")
+        if announced.sha256 not in (None, self.sha256):
+            raise ContentMismatchError(f"The SHA-256 {announced.sha256} was announced, but {self.sha256} arrived.")
 
     @property
     def sha256(self) -> str:
         """The digest of what has passed, in hex."""
         return self._digest.hexdigest()
-
-    def _check_size(self) -> None:
-        self._rules.check_size(self.size)
-        announced = self._announced.size
-        if announced is not None and self.size > announced:
-            raise ContentMismatchError(f"{announced:,} bytes were announced, but more arrived.")
-
-    def _check_whole(self) -> None:
-        announced = self._announced
-        if announced.size is not None and self.size != announced.size:
-            raise ContentMismatchError(f"{announced.size:,} bytes were announced, but {self.size:,} arrived.")
-        if announced.sha256 is not None and self.sha256 != announced.sha256:
-            raise ContentMismatchError(f"The SHA-256 {announced.sha256} was announced, but {self.sha256} arrived.")

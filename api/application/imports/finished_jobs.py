@@ -1,9 +1,9 @@
 """Records the jobs that an import finds: how each of them ended, and what was imported of what it made."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Self, TypeVar
+from typing import Self
 from uuid import UUID
 
 import orjson
@@ -33,8 +33,6 @@ _ENDED: dict[str, Ending] = {
     "canceled": "cancelled",
 }
 _UNDER_WAY = frozenset("scheduled pending queued starting running suspended paused recovering".split())
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +83,8 @@ class FinishedJobs:
 
         A job that is not over is for a later run: then it is recorded as it ended.
         """
-        for group in _in_groups(self._items.values()):
+        waiting = iter(self._items.values())
+        while group := list(islice(waiting, GROUP)):
             for item in group:
                 if not _is_over(item):
                     yield Outcome(item.place, "unfinished", f"its status is {one_line(item.status)}")
@@ -173,9 +172,3 @@ def beginning(text: str) -> str:
     while len(orjson.dumps(text)) > MOST_ERROR_JSON:
         text = text[: len(text) // 2]
     return text
-
-
-def _in_groups(items: Iterable[T]) -> Iterator[list[T]]:
-    waiting = iter(items)
-    while group := list(islice(waiting, GROUP)):
-        yield group

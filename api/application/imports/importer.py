@@ -1,12 +1,12 @@
 """Brings in what importers read: bytes into the store, assets and past jobs into the log, each once."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
-from typing import IO, TypeVar
+from typing import IO
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -17,7 +17,6 @@ from api.application.imports.finished_jobs import GROUP, FinishedJobs
 from api.application.imports.items import Item, JobItem, Unreadable
 from api.application.imports.outcomes import Outcome, refused
 from api.application.policies import Policies
-from api.application.session import Session
 from domain.asset import asset as aggregate
 from domain.asset import creation
 from domain.asset.events import Content
@@ -27,7 +26,7 @@ from domain.event import Event
 from domain.identity import derived_id
 from domain.media import File
 from domain.provenance import Imported
-from infra.content.upload_table import Upload, object_key
+from infra.content.upload_table import Upload
 from infra.regular_files import open_regular
 
 GROUP_BYTES = 64 * 1024 * 1024
@@ -37,8 +36,6 @@ SIDE_BY_SIDE = 2
 THREADS = 4
 """Files that are read and stored at once: enough to wait for the disk together; more only wait for each other."""
 
-S = TypeVar("S")
-T = TypeVar("T")
 SourceItem = Item | JobItem | Unreadable
 
 
@@ -70,7 +67,7 @@ class Importer:
     """
 
     def __init__(self, intake: Intake, source: str, currency: str, reason: str | None = None) -> None:
-        self._intake = intake
+        self._intake, self._session = intake, intake.session
         self._source = source
         self._reason = reason
         self._places: set[str] = set()
@@ -107,17 +104,13 @@ class Importer:
         self._places.add(item.place)
         return item
 
-    @property
-    def _session(self) -> Session:
-        return self._intake.session
-
     def _bring(self, pool: ThreadPoolExecutor, items: Sequence[Item]) -> Iterator[Outcome]:
-        identified = _each(pool, self._identified, items)
+        identified = list(pool.map(self._identified, items))
         yield from (outcome for outcome in identified if isinstance(outcome, Outcome))
         candidates = [candidate for candidate in identified if isinstance(candidate, _Candidate)]
         known = self._session.log.known(candidate.asset_id for candidate in candidates)
         fresh = [candidate for candidate in candidates if candidate.asset_id not in known]
-        stored = _each(pool, self._stored, self._begun(fresh))
+        stored = list(pool.map(self._stored, self._begun(fresh)))
         yield from (outcome for outcome in stored if isinstance(outcome, Outcome))
         yield from self._record([candidate for candidate in stored if isinstance(candidate, _Candidate)])
         for candidate in candidates:
@@ -166,7 +159,7 @@ class Importer:
         if candidate.upload is None or candidate.item.path is None or candidate.content is None:
             return candidate
         intake, path = self._intake, candidate.item.path
-        key = object_key(self._session.tenant_id, candidate.asset_id, candidate.upload.content_id)
+        key = intake.key(candidate.asset_id, candidate.upload.content_id)
         try:
             with open_regular(path) as file:
                 stream = VerifiedStream(self._blocks(file), candidate.content, intake.rules)
@@ -274,7 +267,3 @@ def _differences(content: Content, announced: Content) -> str | None:
     if announced.sha256 not in (None, content.sha256):
         return f"content: the file has the SHA-256 {content.sha256}, not {announced.sha256}"
     return None
-
-
-def _each(pool: ThreadPoolExecutor, work: Callable[[S], T], items: Iterable[S]) -> list[T]:
-    return list(pool.map(work, items))

@@ -4,6 +4,7 @@ import logging
 import socket
 from contextlib import nullcontext
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -22,7 +23,7 @@ from api.cli.context import operated, operator
 from api.cli.demo.content_story import ContentStory
 from api.cli.demo.narrator import SAMPLES
 from api.cli.demo.story import Story
-from api.cli.imports import read_by, run_import
+from api.cli.imports import run_import
 from api.cli.output import console, say
 from api.cli.projections import rebuild_with_bar
 from api.cli.stop_deadline import heed_stop_signals
@@ -90,7 +91,7 @@ def _import_samples(services: Services, tenant_id: UUID, on: Console) -> None:
     on.print()
     say("asset-ledger content import docs/samples", on, "bold")
     intake = Intake(operated(services, tenant_id), services.rules)
-    run_import(Importer(intake, "samples", "USD"), read_by(lambda: folder.read(SAMPLES)), on)
+    run_import(Importer(intake, "samples", "USD"), partial(folder.read, SAMPLES), on)
 
 
 def _reconcile(services: Services, tenant_id: UUID, on: Console) -> None:

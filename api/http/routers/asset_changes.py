@@ -13,33 +13,21 @@ from api.http.problems import documented
 from api.http.query_parameters import queried
 from api.http.rendered_routes import RenderedRoute
 from api.http.schemas.assets import Asset, LinkRequest, UnlinkQuery
+from domain import errors
 from domain.asset.asset import Asset as Aggregate
 from domain.asset.inputs import NewDescription, Reason, Reasoned
-from domain.errors import (
-    AssetDeletedError,
-    AssetNotFoundError,
-    ContentBeingPurgedError,
-    DocumentTooLargeError,
-    HoldNotFoundError,
-    OriginIsPermanentError,
-    StaleRevisionError,
-    TagNotAllowedError,
-    TooManyConflictsError,
-    TooManyHoldsError,
-    TooManyReferencesError,
-)
 from domain.text import OutsideId
 
 router = APIRouter(route_class=RenderedRoute, prefix="/v1/assets/{asset_id}", tags=["assets"])
 
 NOTHING: Any = {"status_code": 204, "response_class": Response}
-ALWAYS = (AssetNotFoundError, StaleRevisionError, TooManyConflictsError)
-ANY_CHANGE = (*ALWAYS, AssetDeletedError)
+ALWAYS = (errors.AssetNotFoundError, errors.StaleRevisionError, errors.TooManyConflictsError)
+ANY_CHANGE = (*ALWAYS, errors.AssetDeletedError)
 WhyQuery = Annotated[Reason | None, Query(description="Why; kept with the event and shown in the audit trail.")]
 HoldName = Annotated[OutsideId, Path(description="The hold's name, such as `case-17`.")]
 
 
-@router.patch("", responses=documented(*ANY_CHANGE, DocumentTooLargeError, TagNotAllowedError))
+@router.patch("", responses=documented(*ANY_CHANGE, errors.DocumentTooLargeError, errors.TagNotAllowedError))
 def describe_asset(
     asset_id: UUID, new: NewDescription, assets: CallerAssets, if_match: IfMatch, response: Response
 ) -> Asset:
@@ -48,7 +36,7 @@ def describe_asset(
     return seen(response, Asset.of(assets.shown(row)))
 
 
-@router.post("/links", responses=documented(*ANY_CHANGE, TooManyReferencesError, *REFERRING))
+@router.post("/links", responses=documented(*ANY_CHANGE, errors.TooManyReferencesError, *REFERRING))
 def link_asset(
     asset_id: UUID, request: LinkRequest, assets: CallerAssets, if_match: IfMatch, response: Response
 ) -> Asset:
@@ -59,7 +47,7 @@ def link_asset(
     return seen(response, Asset.of(assets.shown(row)))
 
 
-@router.delete("/links", responses=documented(*ANY_CHANGE, OriginIsPermanentError))
+@router.delete("/links", responses=documented(*ANY_CHANGE, errors.OriginIsPermanentError))
 def unlink_asset(
     asset_id: UUID,
     assets: CallerAssets,
@@ -80,20 +68,19 @@ def soft_delete_asset(
     seen(response, Asset.of(assets.change(asset_id, Aggregate.soft_delete, reason, if_match)))
 
 
-@router.post("/restore", responses=documented(*ALWAYS, ContentBeingPurgedError))
+@router.post("/restore", responses=documented(*ALWAYS, errors.ContentBeingPurgedError))
 def restore_asset(
     asset_id: UUID, assets: CallerAssets, if_match: IfMatch, response: Response, why: Reasoned | None = None
 ) -> Asset:
     """Restore a deleted asset, unless its content is about to be purged. Restoring a live asset changes nothing."""
-    row = assets.restore(asset_id, why.reason if why else None, if_match)
+    row = assets.change_unless_purged(asset_id, Aggregate.restore, why.reason if why else None, if_match)
     return seen(response, Asset.of(assets.shown(row)))
 
 
 @router.put(
     "/holds/{hold:path}",
-    status_code=204,
-    response_class=Response,
-    responses=documented(*ALWAYS, ContentBeingPurgedError, TooManyHoldsError),
+    **NOTHING,
+    responses=documented(*ALWAYS, errors.ContentBeingPurgedError, errors.TooManyHoldsError),
 )
 def hold_asset(
     asset_id: UUID,
@@ -105,15 +92,11 @@ def hold_asset(
 ) -> None:
     """Put a legal hold on a live or deleted asset. Until its release, nothing of the asset may be purged or erased."""
     reason = why.reason if why else None
-    seen(response, Asset.of(assets.hold(asset_id, hold, reason, if_match)))
+    row = assets.change_unless_purged(asset_id, lambda asset, context: asset.put_hold(context, hold), reason, if_match)
+    seen(response, Asset.of(row))
 
 
-@router.delete(
-    "/holds/{hold:path}",
-    status_code=204,
-    response_class=Response,
-    responses=documented(*ALWAYS, HoldNotFoundError),
-)
+@router.delete("/holds/{hold:path}", **NOTHING, responses=documented(*ALWAYS, errors.HoldNotFoundError))
 def release_hold(
     asset_id: UUID,
     hold: HoldName,

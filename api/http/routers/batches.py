@@ -1,6 +1,5 @@
 """Many requests in one. Each item stands alone: one that fails says why, and the others are carried out."""
 
-from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from typing import Final
@@ -10,10 +9,10 @@ from fastapi import APIRouter, Response
 from pydantic import TypeAdapter
 
 from api.application.assets import Assets
-from api.http.batch_bodies import MAX_BATCH_BODY, CallerBatch, described, each, read, together, untried
+from api.http.batch_bodies import MAX_BATCH_BODY, CallerBatch, Refusal, described, each, read, together
 from api.http.dependencies import CallerAssetCreation, CallerAssets, CallerJobs
 from api.http.job_operations import OPERATION, carry_out
-from api.http.problems import documented, problem_of
+from api.http.problems import documented
 from api.http.rendered_routes import RenderedRoute
 from api.http.schemas.batch_results import AssetResults, JobResults, Linked, LinkResults, LinksRequest
 from domain.asset.inputs import NewAsset
@@ -25,9 +24,7 @@ JOBS_PATH = "/v1/jobs/batch"
 LIMITS: Final = {ASSETS_PATH: MAX_BATCH_BODY, JOBS_PATH: MAX_BATCH_BODY}
 """The largest body of each route here that takes more than others, in bytes."""
 
-router = APIRouter(
-    route_class=RenderedRoute,
-)
+router = APIRouter(route_class=RenderedRoute)
 
 _NEW_ASSET = TypeAdapter(NewAsset)
 _ASSET_ID = TypeAdapter(UUID)
@@ -55,7 +52,7 @@ def create_assets(batch: CallerBatch, creation: CallerAssetCreation, response: R
     """
     items = batch.read(_NEW_ASSET)
     outcomes = together(items, creation.create_each)
-    results = AssetResults.of(outcomes, batch.problem)
+    results = AssetResults.of(outcomes, batch.request_id)
     positions = (result.asset.position for result in results.results if result.asset)
     response.headers["Ledger-Position"] = str(max(positions, default=0))
     return results
@@ -68,11 +65,10 @@ def link_assets(request: LinksRequest, assets: CallerAssets, response: Response)
     At most 1,000 pairs. Each pair fails alone. Linking again changes nothing.
     """
     ids = read(_ASSET_ID, request.asset_ids, ("body", "asset_ids"))
-    outcomes = each(ids, lambda asset_id: list(_linked(assets, asset_id, request.references, request.reason)))
+    outcomes = each(ids, lambda asset_id: _linked(assets, asset_id, request.references, request.reason))
     width = len(request.references)
     each_pair = (o for outcome in outcomes for o in (outcome if isinstance(outcome, list) else [outcome] * width))
-    tell = partial(problem_of, request_id=assets.session.correlation_id)
-    results = LinkResults.of(request.pairs(), each_pair, tell)
+    results = LinkResults.of(request.pairs(), each_pair, assets.session.correlation_id)
     with suppress(ServiceUnavailableError):  # what is recorded is told, even if nothing can be read now
         response.headers["Ledger-Position"] = str(assets.session.reached(()))
     return results
@@ -86,7 +82,7 @@ def change_jobs(batch: CallerBatch, jobs: CallerJobs, response: Response) -> Job
     """
     operations = batch.read(OPERATION)
     outcomes = each(operations, partial(carry_out, jobs))
-    results = JobResults.of(outcomes, batch.problem)
+    results = JobResults.of(outcomes, batch.request_id)
     positions = (result.job.position for result in results.results if result.job)
     response.headers["Ledger-Position"] = str(max(positions, default=0))
     return results
@@ -94,34 +90,21 @@ def change_jobs(batch: CallerBatch, jobs: CallerJobs, response: Response) -> Job
 
 def _linked(
     assets: Assets, asset_id: UUID, references: tuple[Reference, ...], reason: str | None
-) -> Iterator[Linked | LedgerError]:
+) -> list[Linked | Refusal]:
     """What became of each reference: all in one event, but if one is refused, each in its own."""
+
+    def link(*some: Reference) -> list[Linked | Refusal]:
+        new, outcomes = assets.link(asset_id, some, reason), list[Linked | Refusal]()
+        for reference in some:
+            outcomes.append("linked" if reference in new else "already_linked")
+            new.discard(reference)
+        return outcomes
+
     try:
-        new = assets.link(asset_id, references, reason)
+        return link(*references)
     except ServiceUnavailableError:
         raise
     except LedgerError as refusal:
         if len(references) == 1:
-            yield refusal
-            return
-        yield from _linked_each(assets, asset_id, references, reason)
-        return
-    for reference in references:
-        yield "linked" if reference in new else "already_linked"
-        new.discard(reference)
-
-
-def _linked_each(
-    assets: Assets, asset_id: UUID, references: tuple[Reference, ...], reason: str | None
-) -> Iterator[Linked | LedgerError]:
-    """What became of each reference in an event of its own. Once the ledger cannot answer, no other is tried."""
-    gone: ServiceUnavailableError | None = None
-    for reference in references:
-        if gone is not None:
-            yield gone
-            continue
-        try:
-            yield from _linked(assets, asset_id, (reference,), reason)
-        except ServiceUnavailableError as error:
-            yield error
-            gone = untried(error)
+            return [refusal]
+        return list(each(references, lambda reference: link(reference)[0]))

@@ -24,18 +24,10 @@ from api.http.schemas.assets import Asset
 from api.http.streamed_body import Body, announced_content, content_digest, receive
 from api.http.strict_json import parse
 from api.http.upload_form import UploadForm
+from domain import errors
 from domain.asset.inputs import Name, NewAsset
-from domain.errors import (
-    ContentMissingError,
-    ContentNotFoundError,
-    ContentPurgedError,
-    KeyOfDeletedAssetError,
-    OtherRequestError,
-    StaleRevisionError,
-)
 
 router = APIRouter(route_class=RenderedRoute, prefix="/v1", tags=["content"])
-
 
 BYTES: Any = {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}
 FORM: Any = {
@@ -51,7 +43,7 @@ ANSWERED: Any = {
     304: {"description": "The caller has this content already (If-None-Match)."},
     307: {"description": "A redirect to a signed URL, which expires."},
 }
-_GONE = (ContentNotFoundError, ContentMissingError, ContentPurgedError)
+_GONE = (errors.ContentNotFoundError, errors.ContentMissingError, errors.ContentPurgedError)
 CONTENT_ANSWERS: Any = documented(*OF_AN_ASSET, *_GONE, RangeRefusedError) | ANSWERED
 HEADERS: Any = documented(*OF_AN_ASSET, *_GONE) | {200: {"description": "The headers."}, 304: ANSWERED[304]}
 Streamed = Annotated[bool, Query(description="Stream the bytes instead of redirecting to a signed URL.")]
@@ -63,8 +55,8 @@ _FILE_NAME: TypeAdapter[str | None] = TypeAdapter(Name | None)
     "/assets/upload",
     status_code=201,
     openapi_extra=FORM,
-    responses=documented(*TAKING, BodyStalledError, OtherRequestError, KeyOfDeletedAssetError, *CREATING)
-    | {200: {"model": Asset, "description": "The request was sent before; this is the asset as it is now."}},
+    responses=documented(*TAKING, BodyStalledError, errors.OtherRequestError, errors.KeyOfDeletedAssetError, *CREATING)
+    | {200: {"model": Asset, "description": "The same key and body came before: this is the asset as it is now."}},
 )
 async def upload_asset(request: Request, intake: CallerIntake, response: Response, key: IdempotencyKey) -> Asset:
     """Record an asset together with its content, from a form: `asset` (JSON, optional), then `file`.
@@ -87,7 +79,7 @@ async def upload_asset(request: Request, intake: CallerIntake, response: Respons
 @router.put(
     "/assets/{asset_id}/content",
     openapi_extra=RAW,
-    responses=documented(*OF_AN_ASSET, *TAKING, BodyStalledError, StaleRevisionError),
+    responses=documented(*OF_AN_ASSET, *TAKING, BodyStalledError, errors.StaleRevisionError),
 )
 async def put_content(
     request: Request, asset_id: UUID, intake: CallerIntake, if_match: IfMatch, response: Response
@@ -104,11 +96,7 @@ async def put_content(
     return seen(response, Asset.of(row))
 
 
-@router.get(
-    "/assets/{asset_id}/content",
-    response_class=Response,
-    responses=CONTENT_ANSWERS,
-)
+@router.get("/assets/{asset_id}/content", response_class=Response, responses=CONTENT_ANSWERS)
 @router.head(
     "/assets/{asset_id}/content",
     name="head_content",

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.sse import EventSourceResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from api.http.authentication import key_is_valid, share_owners
@@ -48,8 +48,6 @@ AS_STREAM: dict[int | str, dict[str, Any]] = {
 
 class FeedQuery(BaseModel):
     """Which events to read."""
-
-    model_config = ConfigDict(extra="forbid")
 
     after: Position = Field(default=0, description="Only events after this position: the last `Ledger-Position`.")
     limit: int = Field(

@@ -17,9 +17,7 @@ from api.http.schemas.assets import ASSET, Asset
 from api.http.schemas.problems import Problem
 from api.http.thread_limit import Threads
 from domain.asset.inputs import NewAsset
-from domain.errors import (
-    ServiceUnavailableError,
-)
+from domain.errors import ServiceUnavailableError
 from domain.model import Frozen, example
 from domain.text import Text
 

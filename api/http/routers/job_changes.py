@@ -11,34 +11,21 @@ from api.http.dependencies import CallerJobs
 from api.http.problems import documented
 from api.http.rendered_routes import RenderedRoute
 from api.http.schemas.jobs import ClaimedJobs, ClaimRequest, HeartbeatRequest, Job, Lease
-from domain.errors import (
-    AssetDeletedError,
-    AssetNotFoundError,
-    ForeignAssetError,
-    IllegalTransitionError,
-    JobNotFoundError,
-    LeaseLostError,
-    OtherCompletionError,
-    OtherRequestError,
-    StaleRevisionError,
-    TooManyConflictsError,
-    TooManyReferencesError,
-    WrongAttemptError,
-)
+from domain import errors
 from domain.job.inputs import AttemptCommand, Cancellation, Completion, Failure
 
 router = APIRouter(route_class=RenderedRoute, prefix="/v1/jobs", tags=["jobs"])
 
 ANY_CHANGE = (
-    JobNotFoundError,
-    IllegalTransitionError,
-    WrongAttemptError,
-    StaleRevisionError,
-    TooManyConflictsError,
+    errors.JobNotFoundError,
+    errors.IllegalTransitionError,
+    errors.WrongAttemptError,
+    errors.StaleRevisionError,
+    errors.TooManyConflictsError,
 )
 
 
-@router.post("/claim", responses=documented(TooManyConflictsError, OtherRequestError))
+@router.post("/claim", responses=documented(errors.TooManyConflictsError, errors.OtherRequestError))
 def claim_jobs(request: ClaimRequest, jobs: CallerJobs, response: Response, key: IdempotencyKey) -> ClaimedJobs:
     """Claim waiting jobs, the most urgent and then the oldest first. Each job starts, under a lease of the worker.
 
@@ -52,7 +39,7 @@ def claim_jobs(request: ClaimRequest, jobs: CallerJobs, response: Response, key:
     return ClaimedJobs(items=claimed)
 
 
-@router.post("/{job_id}/heartbeat", responses=documented(JobNotFoundError, LeaseLostError))
+@router.post("/{job_id}/heartbeat", responses=documented(errors.JobNotFoundError, errors.LeaseLostError))
 def heartbeat(job_id: UUID, request: HeartbeatRequest, jobs: CallerJobs) -> Lease:
     """Extend the lease of an attempt. 409 means that the lease is lost: stop working on the attempt."""
     return Lease(lease_until=jobs.heartbeat(job_id, request.attempt, request.lease_seconds))
@@ -69,11 +56,11 @@ def start_job(job_id: UUID, command: AttemptCommand, jobs: CallerJobs, if_match:
     "/{job_id}/succeed",
     responses=documented(
         *ANY_CHANGE,
-        OtherCompletionError,
-        ForeignAssetError,
-        AssetNotFoundError,
-        AssetDeletedError,
-        TooManyReferencesError,
+        errors.OtherCompletionError,
+        errors.ForeignAssetError,
+        errors.AssetNotFoundError,
+        errors.AssetDeletedError,
+        errors.TooManyReferencesError,
         *CREATING,
     ),
 )

@@ -18,11 +18,7 @@ router = APIRouter(route_class=RenderedRoute, prefix="/v1/assets/{asset_id}/uplo
 OF_AN_UPLOAD = (*OF_AN_ASSET, UploadNotFoundError)
 
 
-@router.post(
-    "",
-    status_code=201,
-    responses=documented(*OF_AN_ASSET, ContentTooLargeError, ContentTypeRefusedError),
-)
+@router.post("", status_code=201, responses=documented(*OF_AN_ASSET, ContentTooLargeError, ContentTypeRefusedError))
 def begin_upload(request: Request, asset_id: UUID, new: NewUpload, uploads: CallerUploads) -> PendingUpload:
     """Begin an upload to a signed URL of the store, whole or in parts. Complete it once the bytes are sent."""
     upload = uploads.begin(asset_id, new.content(), new.part_size)
@@ -50,10 +46,7 @@ def sign_parts(
     return PartUrls(items=[PartUrl(number=number, url=reachable(request, url)) for number, url in urls])
 
 
-@router.post(
-    "/{upload_id}/complete",
-    responses=documented(*OF_AN_UPLOAD, *TAKING, StaleRevisionError),
-)
+@router.post("/{upload_id}/complete", responses=documented(*OF_AN_UPLOAD, *TAKING, StaleRevisionError))
 def complete_upload(
     asset_id: UUID,
     upload_id: UUID,
@@ -70,12 +63,7 @@ def complete_upload(
     return seen(response, Asset.of(row))
 
 
-@router.delete(
-    "/{upload_id}",
-    status_code=204,
-    response_class=Response,
-    responses=documented(*OF_AN_UPLOAD),
-)
+@router.delete("/{upload_id}", status_code=204, response_class=Response, responses=documented(*OF_AN_UPLOAD))
 def abort_upload(asset_id: UUID, upload_id: UUID, uploads: CallerUploads) -> None:
     """Abort an upload, and remove the bytes that have arrived."""
     uploads.abort(uploads.under_way(asset_id, upload_id))

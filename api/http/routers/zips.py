@@ -16,14 +16,7 @@ from api.http.dependencies import CallerContents
 from api.http.problems import documented
 from api.http.query_parameters import queried
 from api.http.rendered_routes import RenderedRoute
-from domain.errors import (
-    AssetDeletedError,
-    AssetNotFoundError,
-    ContentNotFoundError,
-    ContentPurgedError,
-    FilterMissingError,
-    FilterTooWideError,
-)
+from domain import errors
 from projections.asset_references.fold import ASSET_REFERENCES
 from projections.assets.fold import ASSETS, AssetRow
 from projections.queries.assets import every_asset
@@ -33,7 +26,7 @@ from projections.select import SearchTooShortError
 router = APIRouter(route_class=RenderedRoute, prefix="/v1/assets", tags=["content"])
 
 MOST_ENTRIES: Final = 10_000
-_GONE = (AssetNotFoundError, AssetDeletedError, ContentNotFoundError, ContentPurgedError)
+_GONE = (errors.AssetNotFoundError, errors.AssetDeletedError, errors.ContentNotFoundError, errors.ContentPurgedError)
 
 
 class ZipQuery(AssetFilter):
@@ -45,7 +38,7 @@ class ZipQuery(AssetFilter):
 @router.get(
     "/zip",
     response_class=Response,
-    responses=documented(*_GONE, FilterMissingError, FilterTooWideError, SearchTooShortError)
+    responses=documented(*_GONE, errors.FilterMissingError, errors.FilterTooWideError, SearchTooShortError)
     | {
         200: {
             "description": "The zip.",
@@ -60,15 +53,12 @@ def zip_assets(contents: CallerContents, query: Annotated[ZipQuery, Depends(quer
     `missing.txt` in the zip lists the assets that were deleted or purged meanwhile.
     """
     if not query.id and not query.criteria(AssetFilter):
-        raise FilterMissingError
-    files = _named(contents, query.id) if query.id else _listed(contents, query)
+        raise errors.FilterMissingError
+    # One that is named and not there is told before the answer begins.
+    named = [_entry(contents, asset_id) for asset_id in dict.fromkeys(query.id)]
+    files = named or _listed(contents, query)
     headers = SAFE | {"Content-Disposition": 'attachment; filename="assets.zip"'}
     return BlocksResponse(zip_blocks(contents.store, files), 200, headers, "application/zip")
-
-
-def _named(contents: StoredContents, ids: list[UUID]) -> list[ZipEntry]:
-    """The assets of the ids. A missing one is an error before the answer begins."""
-    return [_entry(contents, asset_id) for asset_id in dict.fromkeys(ids)]
 
 
 def _listed(contents: StoredContents, selected: AssetFilter) -> Iterator[ZipEntry]:
@@ -76,7 +66,9 @@ def _listed(contents: StoredContents, selected: AssetFilter) -> Iterator[ZipEntr
     session = contents.session
     count = Assets(session).count(selected)
     if count > MOST_ENTRIES:
-        raise FilterTooWideError(f"The filter finds {count:,} assets, and a zip takes {MOST_ENTRIES:,}. Narrow it.")
+        raise errors.FilterTooWideError(
+            f"The filter finds {count:,} assets, and a zip takes {MOST_ENTRIES:,}. Narrow it."
+        )
     rows = every_asset(session.database, session.tenant_id, selected)
     return (_entry_or_gone(contents, row) for row in rows if row.stored)
 

@@ -1,12 +1,13 @@
 """Assets in answers, and the requests about links. New assets are inputs of the domain."""
 
 from collections.abc import Callable
+from operator import not_
 from typing import Annotated, Self, cast
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
-from api.http.schemas.optional import is_false, is_none
+from api.http.schemas.optional import optional
 from domain.asset.events import AssetStatus
 from domain.asset.inputs import Reasoned, References
 from domain.json_documents import JsonObject
@@ -23,7 +24,6 @@ WHOLE = (
     "Whole in the answer to one asset or one job. In lists, a document that is too large for an event is a reference, "
     '`{"$document": {"id": …, "sha256": …, "size": …}}`; so is a lost document in every answer.'
 )
-
 
 ASSET = {
     "id": "0193483c-5a5e-7d1c-9a30-0d7c41f5c6b1",
@@ -45,20 +45,10 @@ class AssetContent(BaseModel):
     content_type: str | None
     size: int | None
     sha256: str | None
-    version: int | None = Field(
-        default=None,
-        exclude_if=is_none,
-        description="The content version. Absent: the content is described, but not stored here.",
-    )
-    purged: bool = Field(default=False, exclude_if=is_false, description="Whether the bytes were removed for good.")
-    problem: str | None = Field(
-        default=None,
-        exclude_if=is_none,
-        description="Why the bytes could not be inspected, or contradict the declared media.",
-    )
-    embedded: JsonObject | None = Field(
-        default=None, exclude_if=is_none, description="Metadata found inside the file: prompts, EXIF, and the like."
-    )
+    version: int | None = optional("The content version. Absent: the content is described, but not stored here.")
+    purged: bool = Field(default=False, exclude_if=not_, description="Whether the bytes were removed for good.")
+    problem: str | None = optional("Why the bytes could not be inspected, or contradict the declared media.")
+    embedded: JsonObject | None = optional("Metadata found inside the file: prompts, EXIF, and the like.")
 
 
 class Asset(BaseModel):
@@ -134,11 +124,7 @@ class AssetPage(BaseModel):
 
     items: list[Asset]
     next: str | None = Field(description="The `cursor` of the next page; null at the end.")
-    total: int | None = Field(
-        default=None,
-        exclude_if=is_none,
-        description="The number of all matching assets, if requested with `total=true`.",
-    )
+    total: int | None = optional("The number of all matching assets, if requested with `total=true`.")
 
 
 class LinkRequest(Reasoned):

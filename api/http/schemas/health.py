@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from api.http.schemas.optional import is_none
+from api.http.schemas.optional import optional
 from domain.model import example
 
 
@@ -45,7 +45,7 @@ class Readiness(BaseModel):
 
     status: Literal["ok", "failing"]
     problems: list[str] = Field(
-        description="The reasons if not, such as `database` or `schema`. The service's log has details.",
+        description="The reasons if not, such as `database` or `schema`. The service's log has details."
     )
 
 
@@ -63,9 +63,5 @@ class ProjectionFailure(BaseModel):
     projection: str
     version: int
     tenants: int = Field(description="The number of tenants for which it has stopped.")
-    tenant_id: UUID | None = Field(
-        default=None, exclude_if=is_none, description="The tenant of the request's key, if it is among them."
-    )
-    position: int | None = Field(
-        default=None, exclude_if=is_none, description="The position of the event in that tenant's log."
-    )
+    tenant_id: UUID | None = optional("The tenant of the request's key, if it is among them.")
+    position: int | None = optional("The position of the event in that tenant's log.")

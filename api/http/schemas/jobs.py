@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.schemas.assets import WHOLE
-from api.http.schemas.optional import is_none
+from api.http.schemas.optional import optional
 from domain.job.events import JobStatus
 from domain.job.inputs import Attempt
 from domain.json_documents import JsonObject
@@ -93,11 +93,7 @@ class JobPage(BaseModel):
 
     items: list[Job]
     next: str | None = Field(description="The `cursor` of the next page; null at the end.")
-    total: int | None = Field(
-        default=None,
-        exclude_if=is_none,
-        description="The number of all matching jobs, if requested with `total=true`.",
-    )
+    total: int | None = optional("The number of all matching jobs, if requested with `total=true`.")
 
 
 class ClaimRequest(Frozen):

@@ -1,9 +1,10 @@
-"""Conditions for leaving a member out of an answer."""
+"""Members of answers that are left out where they have no value."""
+
+from typing import Any
+
+from pydantic import Field
 
 
-def is_none(value: object) -> bool:
-    return value is None
-
-
-def is_false(value: object) -> bool:
-    return value is False
+def optional(description: str) -> Any:  # noqa: ANN401 - what pydantic's Field returns, so that it fits every member
+    """A member that is left out of the answer where it is None."""
+    return Field(default=None, exclude_if=lambda value: value is None, description=description)

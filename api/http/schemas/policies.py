@@ -1,24 +1,21 @@
 """Policies and declared references in answers. Requests are inputs of the domain."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from typing import Self, cast
+from collections.abc import Iterable
+from typing import Any, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, Field
 
 from api.application.policies import Outcome
-from api.http.batch_bodies import Refusal, Result
-from api.http.schemas.optional import is_none
-from api.http.schemas.problems import Problem
+from api.http.batch_bodies import Refusal, Result, result_members
+from api.http.schemas.optional import optional
 from domain.event import Recorded
+from domain.model import example
 from domain.reference import Reference
 from domain.tenant.events import PolicySet, ReferenceDeclared
 from domain.utc_time import UtcTime
 
-Tell = Callable[[Refusal], Problem]
-"""Turns a refusal into a problem."""
-
-_DECLARED: dict[str, JsonValue] = {
+_DECLARED = {
     "reference": "claim:c7",
     "scope": "world:w1",
     "declared_at": "2026-11-20T12:00:00.000000Z",
@@ -30,25 +27,18 @@ _DECLARED: dict[str, JsonValue] = {
 class TenantPolicy(BaseModel):
     """The policy, now or at the requested moment. All members are empty if none was set."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "required_references": ["client"],
-                    "allowed_tags": {"image": ["concept", "final"]},
-                    "closed_kinds": ["claim", "client"],
-                    "set_at": "2026-11-20T12:00:00.000000Z",
-                    "set_by": "user:u_42",
-                    "revision": 3,
-                    "position": 17,
-                }
-            ]
-        }
+    model_config = example(
+        required_references=["client"],
+        allowed_tags={"image": ["concept", "final"]},
+        closed_kinds=["claim", "client"],
+        set_at="2026-11-20T12:00:00.000000Z",
+        set_by="user:u_42",
+        revision=3,
+        position=17,
     )
 
     required_references: list[str] = Field(
-        default=[],
-        description="Kinds of which every new asset and job must have a reference.",
+        default=[], description="Kinds of which every new asset and job must have a reference."
     )
     allowed_tags: dict[str, list[str]] = Field(default={}, description="The tags that each media kind may have.")
     closed_kinds: list[str] = Field(default=[], description="Kinds of which only declared references may be used.")
@@ -75,7 +65,7 @@ class TenantPolicy(BaseModel):
 class DeclaredReference(BaseModel):
     """A declared reference."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_DECLARED]})
+    model_config = example(**_DECLARED)
 
     reference: str = Field(description="The reference, written `kind:id`.")
     scope: str | None = Field(
@@ -101,18 +91,12 @@ class DeclaredReference(BaseModel):
 class DeclareResult(Result):
     """The result for one reference: 201 declared, 200 declared before, else the problem."""
 
-    declared: DeclaredReference | None = Field(
-        default=None, exclude_if=is_none, description="The reference as declared. Absent if it failed."
-    )
+    declared: DeclaredReference | None = optional("The reference as declared. Absent if it failed.")
 
-    @classmethod
-    def of(cls, index: int, outcome: Outcome | Refusal, tell: Tell) -> Self:
-        """The result for a declared reference or a refusal."""
-        if isinstance(outcome, tuple):
-            recorded, is_new = outcome
-            return cls(index=index, status=201 if is_new else 200, declared=DeclaredReference.of(recorded))
-        problem = tell(outcome)
-        return cls(index=index, status=problem.status, problem=problem)
+
+def _declared(outcome: tuple[Recorded, bool]) -> dict[str, Any]:
+    recorded, is_new = outcome
+    return {"status": 201 if is_new else 200, "declared": DeclaredReference.of(recorded)}
 
 
 class DeclareSummary(BaseModel):
@@ -127,24 +111,19 @@ class DeclareSummary(BaseModel):
 class DeclareResults(BaseModel):
     """The result for each reference, in the order of the request."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "results": [{"index": 0, "status": 201, "declared": _DECLARED}],
-                    "summary": {"total": 1, "declared": 1, "declared_before": 0, "failed": 0},
-                }
-            ]
-        }
+    model_config = example(
+        results=[{"index": 0, "status": 201, "declared": _DECLARED}],
+        summary={"total": 1, "declared": 1, "declared_before": 0, "failed": 0},
     )
 
     results: list[DeclareResult]
     summary: DeclareSummary
 
     @classmethod
-    def of(cls, outcomes: Iterable[Outcome | Refusal], tell: Tell) -> Self:
+    def of(cls, outcomes: Iterable[Outcome | Refusal], request_id: str) -> Self:
         """The results and their summary."""
-        results = [DeclareResult.of(index, outcome, tell) for index, outcome in enumerate(outcomes)]
+        members = (result_members(outcome, _declared, request_id) for outcome in outcomes)
+        results = [DeclareResult(index=index, **own) for index, own in enumerate(members)]
         counts = Counter(result.status for result in results)
         failed = len(results) - counts[201] - counts[200]
         summary = DeclareSummary(total=len(results), declared=counts[201], declared_before=counts[200], failed=failed)

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-from api.http.schemas.optional import is_none
+from api.http.schemas.optional import optional
 from domain.model import example
 
 
@@ -22,9 +22,7 @@ class Problem(BaseModel):
     status: int
     detail: str = Field(description="An explanation of this occurrence, for people.")
     request_id: str
-    errors: list["FieldProblem"] | None = Field(
-        default=None, exclude_if=is_none, description="For 422: the invalid fields, each with a message."
-    )
+    errors: list["FieldProblem"] | None = optional("For 422: the invalid fields, each with a message.")
 
 
 class FieldProblem(BaseModel):

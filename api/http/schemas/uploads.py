@@ -87,18 +87,13 @@ class PendingUpload(BaseModel):
     @classmethod
     def of(cls, upload: Upload, *, url: str | None = None, parts: list[Part] | None = None) -> Self:
         """The upload, with the URL to send its bytes to, or with the received parts."""
-        return cls(
-            id=upload.content_id,
-            asset_id=upload.asset_id,
-            size=upload.size,
-            sha256=upload.sha256,
-            content_type=upload.content_type,
-            part_size=upload.part_size,
-            expires_at=upload.expires_at,
-            url=url,
-            headers={"Content-Type": upload.content_type} if url and upload.content_type else {},
-            parts=None if parts is None else [ArrivedPart(number=part.number, size=part.size) for part in parts],
-        )
+        own = {
+            "id": upload.content_id,
+            "url": url,
+            "headers": {"Content-Type": upload.content_type} if url and upload.content_type else {},
+            "parts": None if parts is None else [{"number": part.number, "size": part.size} for part in parts],
+        }
+        return cls(**upload._asdict() | own)
 
 
 class PartsWanted(Frozen):

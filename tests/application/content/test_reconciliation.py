@@ -74,7 +74,7 @@ def test_what_has_become_known_since_it_was_found_is_not_removed(
     put(client, asset_id, b"the second")
     kept = objects(services, client)
     under_way = object_key(client.tenant_id, UUID(int=5), UUID(int=6))
-    reconciling._uploads.begin(UUID(int=6), UUID(int=5), Content(), 60)
+    reconciling.uploads.begin(UUID(int=6), UUID(int=5), Content(), 60)
     orphan = object_key(client.tenant_id, UUID(int=5), UUID(int=7))
     for key in (under_way, orphan):
         services.store.write(key, [b"bytes"])

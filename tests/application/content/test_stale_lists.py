@@ -113,7 +113,7 @@ def test_a_purge_of_what_was_deleted_before_a_time_goes_by_the_deletion(tenant: 
     changed = tenant.asset()
     tenant.delete(changed)
     before = utc_now()
-    tenant.at(utc_now).hold(changed, "case-17", None, None)
+    tenant.at(utc_now).change(changed, lambda a, context: a.put_hold(context, "case-17"), None, None)
     tenant.at(utc_now).change(changed, lambda a, context: a.release_hold(context, "case-17"), None, None)
     tenant.delete(restored)
     tenant.fold()

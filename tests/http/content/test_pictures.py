@@ -81,13 +81,17 @@ class Tomorrow(DatabaseClock):
 
 def test_a_picture_that_cannot_be_drawn_is_tried_once_a_day(client: Client, stored: StoredContents) -> None:
     tried: list[Path] = []
-    content = stored.find(UUID(with_content(client)), None)
+    asset_id = UUID(with_content(client))
+    content_type = stored.find(asset_id, None).content_type
     session = stored.session
     tomorrow = StoredContents(replace(session, database_clock=Tomorrow(session.database, utc_now)))
 
+    def draw(path: Path, _: str) -> None:
+        tried.append(path)
+
     for contents in (stored, stored, tomorrow):
         with pytest.raises(ContentNotFoundError):
-            contents._picture(content, "thumbnail", tried.append)
+            contents._picture(asset_id, {content_type}, "thumbnail", draw)
 
     assert len(tried) == 2
 

@@ -159,15 +159,16 @@ def test_a_long_purge_is_gone_on_with_later(client: Client, purging: Purges) -> 
 def test_a_picture_that_is_drawn_while_its_content_is_purged_does_not_stay(
     client: Client, services: Services, purging: Purges
 ) -> None:
-    asset_id = with_content(client, node_id="n1")
+    asset_id = UUID(with_content(client, node_id="n1"))
     stored = StoredContents(purging.session)
+    content = stored.find(asset_id, None)
 
-    def draw(_: Path) -> bytes:
+    def draw(_: Path, __: str) -> bytes:
         purge(client, node_id="n1")
         return b"a picture"
 
     with pytest.raises(ContentMissingError):
-        stored._picture(stored.find(UUID(asset_id), None), "thumbnail", draw)
+        stored._picture(asset_id, {content.content_type}, "thumbnail", draw)
     assert objects(services, client) == []
 
 
