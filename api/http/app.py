@@ -49,7 +49,7 @@ from domain.json_documents import MAX_SAFE_INTEGER
 MOST_BODIES = 64
 MOST_FETCHING = 16
 MOST_PAGES = 64
-"""Files of the description's pages that are sent at once: nobody needs a key for them, and each holds a descriptor."""
+"""Of the description and its pages, sent at once: nobody needs a key for them, and most hold a descriptor."""
 MOST_WAITING = 256
 MOST_OF_A_URL = 32
 
@@ -114,6 +114,7 @@ def create_app(
         lifespan=lifespan,
         generate_unique_id_function=attrgetter("name"),
         redirect_slashes=False,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         separate_input_output_schemas=False,
@@ -125,6 +126,7 @@ def create_app(
     for part in parts:
         app.include_router(part.router)
     _describe_the_rest(app)
+    app.state.openapi_document = description_pages.OpenApiDocument(app.openapi)
     routes = (*(route for part in parts for route in part.router.routes), *app.routes)
     app.state.description = Description(app, tuple(route for route in routes if isinstance(route, Route)))
     return app

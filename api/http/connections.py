@@ -7,13 +7,13 @@ needs room.
 
 import asyncio
 import fcntl
-import logging
 import resource
 import sys
 import termios
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -22,6 +22,8 @@ import structlog
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from api.http.early_refusals import FULL, NO_HTTP, TOO_LARGE
+from api.http.lingering_close import LingeringClose
+from api.http.request_arrival import AWAITS_CONTINUE, BODY_CUT, HALF_CLOSED
 
 READ_OF_BODY: Final = 1 << 20
 """How much of a body is read at once: a large body takes fewer turns of the loop than with asyncio's 256 KiB."""
@@ -146,8 +148,10 @@ class Connection(H11Protocol):
         self.silent_since = self._progress_at = time.monotonic()
         self._late_at = float("inf")
         self._left = 0
-        self._is_broken = False
-        """Whether the parser has given up on what arrives."""
+        self._has_ended = False
+        """Whether the caller has shut down its side."""
+        self._is_deaf = False
+        """Whether what still arrives is dropped."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
@@ -162,33 +166,62 @@ class Connection(H11Protocol):
         if self.refused:
             self.transport.write(FULL)
             self.transport.close()
-        elif not self._is_broken:
+        elif not self._is_deaf:
             super().data_received(data)
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn closes
+        """Whether the connection stays open: the caller sends no more, but may still wait for answers."""
+        self._has_ended = True
+        self._end_what_is_half()
+        return not self.transport.is_closing()
 
     def handle_events(self) -> None:
         super().handle_events()
-        if self.cycle is not None and not self.cycle.response_complete:
+        if self._is_answering:
             self._all.is_asking(self)
+            if self.cycle.more_body:
+                self._watch_body()
+            else:
+                self.cycle.waiting_for_100_continue = False
         self._read_at_once(READ_OF_BODY if self.conn.their_state is h11.SEND_BODY else READ_OF_HEAD)
+        if self._has_ended:
+            self._end_what_is_half()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - as uvicorn has it
         """Refuse what the parser gave up on. A request that the application has is answered by the application.
 
         It may have recorded something already, though the rest of the body is none.
         """
-        self._is_broken = True
-        if self.cycle is not None and not self.cycle.response_complete:
+        self._is_deaf = True
+        if self._is_answering:
             self.cycle.keep_alive = False
+            if self.cycle.more_body:
+                self._cut_body()
             return
         if self.conn.our_state is h11.IDLE:
             status = getattr(sys.exc_info()[1], "error_status_hint", HTTPStatus.BAD_REQUEST)
             self.transport.write(TOO_LARGE if status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE else NO_HTTP)
-        self.transport.close()
+        self.finish()
 
     def on_response_complete(self) -> None:
         self.silent_since = self._progress_at = time.monotonic()
         self._all.is_silent(self)
         super().on_response_complete()
+        if self._is_deaf:
+            self._unset_keepalive_if_required()
+        if self._has_ended:
+            self._end_what_is_half()
+
+    def finish(self) -> None:
+        """Close the connection once all is sent.
+
+        What still arrives is dropped meanwhile: a reset could take the answer from the caller (RFC 9112, section 9.6).
+        """
+        if self._has_ended or self.conn.their_state not in {h11.SEND_BODY, h11.ERROR}:
+            self.transport.close()
+        else:
+            self._is_deaf = True
+            self.transport.write_eof()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -219,6 +252,36 @@ class Connection(H11Protocol):
         self.connections.discard(self)
         self.transport.abort()
 
+    @property
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _watch_body(self) -> None:
+        cycle = self.cycle
+        if cycle.transport is self.transport:
+            cycle.transport = LingeringClose(self.transport, self.finish)
+            if cycle.waiting_for_100_continue:
+                cycle.scope["state"][AWAITS_CONTINUE] = partial(getattr, cycle, "waiting_for_100_continue")
+
+    def _cut_body(self) -> None:
+        """Tell the application that no more of the body comes."""
+        self.cycle.waiting_for_100_continue = False
+        self.cycle.scope["state"][BODY_CUT] = True
+        self.cycle.message_event.set()
+
+    def _end_what_is_half(self) -> None:
+        """Nothing more arrives: end what is not whole, and close the connection where no answer is due."""
+        if self.transport.is_closing():
+            return
+        if self._is_answering:
+            self.cycle.scope["state"][HALF_CLOSED] = True
+            if self.cycle.more_body:
+                self._cut_body()
+        elif self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
+            self.send_400_response("")
+        else:
+            self.transport.close()
+
     def _in_kernel(self) -> int:
         """How many bytes the kernel holds that the other side has not got: a megabyte may go before it takes more."""
         with suppress(OSError, ValueError):
@@ -228,19 +291,3 @@ class Connection(H11Protocol):
 
     def _read_at_once(self, size: int) -> None:
         self.transport.max_size = size  # type: ignore[attr-defined]  # of asyncio's own transports
-
-
-class OnceASecond(logging.Filter):
-    """Lets a message of a logger through once a second: callers can cause it as often as they like."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._last: dict[str, float] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the message was not logged within the last second."""
-        now, text = time.monotonic(), record.msg.split("\n")[0]
-        if now - self._last.get(text, -1.0) < 1.0:
-            return False
-        self._last = {known: at for known, at in self._last.items() if now - at < 1.0} | {text: now}
-        return True

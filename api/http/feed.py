@@ -33,6 +33,11 @@ MOST_LISTENING = 256
 HEARTBEAT_SECONDS = 15.0
 KEY_CHECK_SECONDS = 0.5
 """How often the key is looked up of a caller who waits: it may have been revoked."""
+HALF_CLOSED_SECONDS = 1.0
+"""How long a caller waits, and how often a stream shows that it is there, once the caller has shut down its side.
+
+It may be gone altogether, which only sending to it tells.
+"""
 
 RECONNECT_MILLISECONDS = 1_000
 SHORTEST_PAUSE = 0.005
@@ -186,7 +191,13 @@ class Feed:
         return FeedPage(events, reached, reached < head)
 
     async def next_page(
-        self, page: FeedPage, seconds: float, listeners: Listeners, gone: Callable[[], Awaitable[bool]], key: KeyWatch
+        self,
+        page: FeedPage,
+        seconds: float,
+        listeners: Listeners,
+        gone: Callable[[], Awaitable[bool]],
+        key: KeyWatch,
+        half_closed: Callable[[], bool] = bool,
     ) -> FeedPage:
         """The batch, or if it is empty, the first one that is not; an empty one when the time is up.
 
@@ -195,6 +206,8 @@ class Feed:
         deadline = time.monotonic() + seconds
         pause = SHORTEST_PAUSE
         while not page.events and not await gone():
+            if half_closed():
+                deadline = min(deadline, time.monotonic() + HALF_CLOSED_SECONDS)
             if not page.more:
                 left = deadline - time.monotonic()
                 if left <= 0 or listeners.dismissed:
@@ -206,7 +219,9 @@ class Feed:
             page = await run_in_threadpool(self.read, page.reached)
         return page
 
-    async def stream(self, page: FeedPage, listeners: Listeners, key: KeyWatch) -> AsyncIterator[bytes]:
+    async def stream(
+        self, page: FeedPage, listeners: Listeners, key: KeyWatch, half_closed: Callable[[], bool]
+    ) -> AsyncIterator[bytes]:
         """The batch and all that follows as server-sent events, until the key is revoked or the service stops.
 
         What makes the ledger unavailable for a while only delays it. It ends before an entry that cannot be read, and
@@ -221,6 +236,8 @@ class Feed:
             try:
                 if not await key.is_valid():
                     return
+                if half_closed():
+                    beat = min(beat, time.monotonic() + HALF_CLOSED_SECONDS)
                 if time.monotonic() >= beat:
                     yield format_sse_event(comment="still here", id=str(page.reached))
                     beat = time.monotonic() + listeners.heartbeat

@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid4
 from api.application.session import Session
 from api.http.authentication import REQUEST_ID
 from api.http.problems import answered
+from api.http.request_arrival import must_close
 
 _LOG = structlog.get_logger()
 
@@ -67,6 +68,8 @@ def _added(scope: Scope, message: Message, request_id: str) -> list[tuple[bytes,
     """The headers that every answer has, and those of answers that only the holder of a key may see."""
     names = {name for name, _ in message["headers"]}
     added = [] if b"x-request-id" in names else [(b"x-request-id", request_id.encode())]
+    if must_close(scope) and b"connection" not in names:
+        added.append((b"connection", b"close"))
     if scope["path"].startswith("/v1/") and message["status"] != 304:
         if b"cache-control" not in names:
             added.append((b"cache-control", b"no-store"))

@@ -33,7 +33,7 @@ class BadHeaderError(LedgerError):
 
 
 class BodyCutShortError(LedgerError):
-    """The connection was lost before the whole body had arrived. Nothing was recorded."""
+    """The body broke off before all of it had arrived. Nothing was recorded."""
 
 
 class BodyStalledError(LedgerError):

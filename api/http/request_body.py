@@ -5,11 +5,13 @@ from typing import Any, Final
 
 from fastapi import HTTPException, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.types import Receive, Scope
 
 from api.application.content.verified_stream import BLOCK, SLOWEST
 from api.application.slots import Slots
 from api.http.authentication import services, share_owners
 from api.http.problems import BodyCutShortError, BodyStalledError
+from api.http.request_arrival import until_cut
 from api.http.strict_json import BYTES_A_VALUE, MOST_VALUES, most_values, parse
 
 MAX_BODY: Final = 1024 * 1024
@@ -21,6 +23,9 @@ class WholeBodyRequest(Request):
     """A request that reads its body itself. Raises BodyStalledError, BodyCutShortError, ServiceUnavailableError,
     ShareUsedUpError, HTTPException (413), RequestValidationError.
     """
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        super().__init__(scope, until_cut(scope, receive))
 
     async def body(self) -> bytes:
         """The body, whole."""

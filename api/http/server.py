@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -12,7 +13,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from api.http.connections import READ_OF_HEAD, Bounds, Connection, Connections, OnceASecond
+from api.http.connections import READ_OF_HEAD, Bounds, Connection, Connections
 
 START_SECONDS = 60
 STOP_SECONDS = 5
@@ -30,6 +31,22 @@ _LOGGERS = ("uvicorn.error", "asyncio")
 
 class ServingError(Exception):
     """The service cannot be reached over HTTP. Says why, and what to do."""
+
+
+class _OnceASecond(logging.Filter):
+    """Lets a message of a logger through once a second: callers can cause it as often as they like."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the message was not logged within the last second."""
+        now, text = time.monotonic(), record.msg.split("\n")[0]
+        if now - self._last.get(text, -1.0) < 1.0:
+            return False
+        self._last = {known: at for known, at in self._last.items() if now - at < 1.0} | {text: now}
+        return True
 
 
 class _Server(uvicorn.Server):
@@ -56,11 +73,11 @@ class _Server(uvicorn.Server):
         self._begun = started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        loop, seldom = asyncio.get_running_loop(), OnceASecond()
+        loop, seldom = asyncio.get_running_loop(), _OnceASecond()
         loop.set_exception_handler(self._report)
         for name in _LOGGERS:
             logger = logging.getLogger(name)
-            logger.filters = [kept for kept in logger.filters if not isinstance(kept, OnceASecond)] + [seldom]
+            logger.filters = [kept for kept in logger.filters if not isinstance(kept, _OnceASecond)] + [seldom]
         await super().startup(sockets)
         for listener in sockets or []:
             listener.listen(BACKLOG)  # more may wait than are accepted at once

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from api.application.content.verified_stream import BLOCK, SLOWEST
 from api.application.slots import ShareOwner
 from api.http.problems import BadHeaderError, BodyCutShortError, BodyStalledError, invalid
+from api.http.request_arrival import until_cut
 from api.http.thread_limit import Threads
 from domain.asset.events import Content
 from domain.media import media_type
@@ -33,7 +34,7 @@ class Body:
     def __init__(self, request: Request, idle: timedelta) -> None:
         self._idle = idle.total_seconds()
         self._loop = asyncio.get_running_loop()
-        self._stream: AsyncIterator[bytes] = request.stream()
+        self._stream: AsyncIterator[bytes] = Request(request.scope, until_cut(request.scope, request.receive)).stream()
 
     def __iter__(self) -> Iterator[bytes]:
         coming = self._receive()
@@ -67,7 +68,7 @@ class Body:
 
 
 async def receive(request: Request, work: Callable[[], T], *owners: ShareOwner) -> T:
-    """The result of work that reads the request's body, done in a thread. BodyCutShortError if the connection is lost.
+    """The result of work that reads the request's body, done in a thread. BodyCutShortError if that breaks off.
 
     ServiceUnavailableError if no thread is free, ShareUsedUpError if an owner has its share of them.
     """

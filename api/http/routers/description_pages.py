@@ -1,11 +1,18 @@
-"""Pages that show the API's description in a browser. Everything they load comes from this service."""
+"""The API's description, and pages that show it in a browser. Everything they load comes from this service."""
 
+import hashlib
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
-from typing import Final
+from threading import Lock
+from typing import Final, NamedTuple
 
 from fastapi import APIRouter, HTTPException, Request, Response
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.types import Receive, Scope, Send
+
+from api.http.byte_responses import unchanged
 
 router = APIRouter(include_in_schema=False)
 
@@ -39,6 +46,58 @@ _REDOC: Final = _PAGE.format(
     head="",
     body='<redoc spec-url="openapi.json" disable-google-font></redoc><script src="docs/redoc.standalone.js"></script>',
 )
+_BLOCK: Final = 64 * 1024
+
+
+class Rendered(NamedTuple):
+    """The OpenAPI document as it is sent."""
+
+    body: bytes
+    etag: str
+
+
+class OpenApiDocument:
+    """The OpenAPI document, rendered once, when it is first asked for: that takes a second."""
+
+    def __init__(self, describe: Callable[[], dict[str, object]]) -> None:
+        self._describe = describe
+        self._one_at_a_time = Lock()
+        self._rendered: Rendered | None = None
+
+    async def rendered(self) -> Rendered:
+        """The document's bytes; rendered in a thread if they are not yet."""
+        return await run_in_threadpool(self._render) if self._rendered is None else self._rendered
+
+    def _render(self) -> Rendered:
+        with self._one_at_a_time:
+            if self._rendered is not None:
+                return self._rendered
+            body = bytes(JSONResponse(self._describe()).body)
+            self._rendered = rendered = Rendered(body, f'"{hashlib.sha256(body).hexdigest()}"')
+            return rendered
+
+
+class _BytesResponse(Response):
+    """Bytes that all answers share, sent block by block: who reads slowly makes the service hold no copy of them."""
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        for first in range(0, len(self.body), _BLOCK):
+            end = first + _BLOCK
+            block = bytes(self.body[first:end])
+            await send({"type": "http.response.body", "body": block, "more_body": end < len(self.body)})
+
+
+@router.api_route("/openapi.json", methods=["GET", "HEAD"])
+async def openapi_document(request: Request) -> Response:
+    """The description as an OpenAPI document. ServiceUnavailableError while too many are being loaded."""
+    request.state.held.enter_context(request.app.state.pages.place())
+    document: OpenApiDocument = request.app.state.openapi_document
+    body, etag = await document.rendered()
+    headers = {"ETag": etag, "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+    if unchanged(request, etag):
+        return Response(status_code=304, headers=headers)
+    return _BytesResponse(body, headers=headers, media_type="application/json")
 
 
 @router.get("/docs")

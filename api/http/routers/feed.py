@@ -1,6 +1,7 @@
 """The feed: every event of the tenant in order, page by page, or as a stream."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
@@ -16,6 +17,7 @@ from api.http.feed import CloudEvent, Feed, KeyWatch, Listeners
 from api.http.problems import documented
 from api.http.query_parameters import queried
 from api.http.rendered_routes import RenderedRoute
+from api.http.request_arrival import has_half_closed
 from domain.errors import BeyondHeadError
 from projections.queries.filters import Topic
 
@@ -105,12 +107,12 @@ async def read_feed(
     streamed = wants_stream(request.headers.get("Accept", ""))
     if streamed or query.wait:
         request.state.slots.enter_context(listeners.slot(*share_owners(request)))
-    key = KeyWatch(key_is_valid)
+    key, half_closed = KeyWatch(key_is_valid), partial(has_half_closed, request.scope)
     if streamed:
         page = await run_in_threadpool(feed.read, query.after if last_event_id is None else last_event_id)
-        return EventSourceResponse(feed.stream(page, listeners, key), headers=STREAM_HEADERS)
+        return EventSourceResponse(feed.stream(page, listeners, key, half_closed), headers=STREAM_HEADERS)
     page = await run_in_threadpool(feed.read, query.after)
-    page = await feed.next_page(page, query.wait, listeners, request.is_disconnected, key)
+    page = await feed.next_page(page, query.wait, listeners, request.is_disconnected, key, half_closed)
     body = b"[" + b",".join(event for _, event in page.events) + b"]"
     return CloudEventBatch(body, headers={"Ledger-Position": str(page.reached), "Vary": "Accept"})
 
