@@ -56,7 +56,7 @@ _FILE_NAME: TypeAdapter[str | None] = TypeAdapter(Name | None)
     status_code=201,
     openapi_extra=FORM,
     responses=documented(*TAKING, BodyStalledError, errors.OtherRequestError, errors.KeyOfDeletedAssetError, *CREATING)
-    | {200: {"model": Asset, "description": "The same key and body came before: this is the asset as it is now."}},
+    | {200: {"model": Asset, "description": "The request was sent before; this is the asset as it is now."}},
 )
 async def upload_asset(request: Request, intake: CallerIntake, response: Response, key: IdempotencyKey) -> Asset:
     """Record an asset together with its content, from a form: `asset` (JSON, optional), then `file`.

@@ -65,7 +65,7 @@ def set_policy(new: NewPolicy, policies: CallerPolicies, if_match: IfMatch, resp
     "/v1/references",
     status_code=201,
     responses=documented(errors.OtherScopeError, errors.TooManyConflictsError)
-    | {200: {"model": DeclaredReference, "description": "It was declared before: this is how."}},
+    | {200: {"model": DeclaredReference, "description": "The reference was declared before."}},
 )
 def declare_reference(new: NewReference, policies: CallerPolicies, response: Response) -> DeclaredReference:
     """Declare a reference, so that it may be used where the policy closes its kind.
