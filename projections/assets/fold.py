@@ -25,7 +25,7 @@ from domain.asset.events import (
 from domain.event import Event, Recorded
 from domain.provenance import imported_from
 from domain.text import searchable
-from projections.projection import OF_ASSETS, OF_JOBS, OF_TENANTS, Changes, Key, Projection, with_values
+from projections.projection import OF_ASSETS, OF_JOBS, OF_TENANTS, Changes, Key, Projection, classes, with_values
 
 Values = dict[str, Any]
 
@@ -211,6 +211,18 @@ ASSETS = Projection(
     keys=keys,
     fold=fold,
     folder=Path(__file__).parent,
-    folds=OF_ASSETS,
+    folds=classes(
+        AssetCreated
+        | AssetContentStored
+        | AssetPurgeRequested
+        | AssetContentPurged
+        | AssetDescribed
+        | AssetLinked
+        | AssetUnlinked
+        | AssetSoftDeleted
+        | AssetRestored
+        | AssetHeld
+        | AssetHoldReleased
+    ),
     leaves_out=OF_JOBS | OF_TENANTS,
 )

@@ -20,7 +20,7 @@ from domain.job.events import (
 )
 from domain.provenance import imported_from
 from domain.text import searchable
-from projections.projection import OF_ASSETS, OF_JOBS, OF_TENANTS, Changes, Key, Projection
+from projections.projection import OF_ASSETS, OF_JOBS, OF_TENANTS, Changes, Key, Projection, classes
 
 Values = dict[str, Any]
 
@@ -170,6 +170,6 @@ JOBS = Projection(
     keys=keys,
     fold=fold,
     folder=Path(__file__).parent,
-    folds=OF_JOBS,
+    folds=classes(JobRequested | JobStarted | JobSucceeded | JobFailed | JobCancelled | JobRequeued),
     leaves_out=OF_ASSETS | OF_TENANTS,
 )

@@ -91,7 +91,7 @@ class _BytesResponse(Response):
 @router.api_route("/openapi.json", methods=["GET", "HEAD"])
 async def openapi_document(request: Request) -> Response:
     """The description as an OpenAPI document. ServiceUnavailableError while too many are being loaded."""
-    request.state.held.enter_context(request.app.state.pages.place())
+    request.state.slots.enter_context(request.app.state.pages.slot())
     document: OpenApiDocument = request.app.state.openapi_document
     body, etag = await document.rendered()
     headers = {"ETag": etag, "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
