@@ -25,7 +25,9 @@ from domain.event import Recorded, to_parts
 from domain.json_documents import JsonObject
 from domain.model import example
 from domain.utc_time import UtcTime
+from infra.database import Database
 from infra.event_log.log import TenantLog
+from projections.queries.audit_trail import page_of_topics
 
 _LOG = structlog.get_logger()
 
@@ -175,6 +177,7 @@ class KeyWatch:
 class Feed:
     """One tenant's events, of some topics or of all."""
 
+    database: Database
     log: TenantLog
     topics: tuple[str, ...]
     limit: int
@@ -184,11 +187,16 @@ class Feed:
         head = self.log.head()
         if after > head:
             raise errors.BeyondHeadError(f"The log ends at position {head}; there is no position {after} yet.")
-        recorded = self.log.page(after, head, self.limit, self.topics) if after < head else []
+        recorded = self._page(after, head) if after < head else []
         events = tuple(_rendered(recorded))
         full = len(recorded) == self.limit or len(events) < len(recorded)
         reached = events[-1][0] if full else head
         return FeedPage(events, reached, reached < head)
+
+    def _page(self, after: int, head: int) -> list[Recorded]:
+        if not self.topics:
+            return self.log.page(after, head, self.limit)
+        return page_of_topics(self.database, self.log, self.topics, after, head, self.limit)
 
     async def next_page(
         self,

@@ -34,6 +34,9 @@ class Head(NamedTuple):
     entry_digest: bytes = b""
 
 
+UNKNOWN = Head(0)
+
+
 class KnownHeads:
     """The heads that a process knows, by tenant."""
 
@@ -41,7 +44,8 @@ class KnownHeads:
 
     def __init__(self, most: int = MOST_KNOWN) -> None:
         self._most = most
-        self._heads: dict[UUID, Head] = {}
+        self._heads: dict[int, Head] = {}
+        """By the number that a tenant's id is: a UUID is hashed in Python, and every append looks here."""
         self._gone_back: dict[UUID, str] = {}
         self._reset()
         after_fork(self._reset)
@@ -51,15 +55,18 @@ class KnownHeads:
 
     def note(self, tenant_id: UUID, position: int) -> None:
         """Note a position that the tenant's log has reached, before it is answered."""
-        head = self._heads.get(tenant_id)
-        if head is None or head.position < position:
-            self._put(tenant_id, Head(position))
+        with self._lock:
+            head = self._heads.get(tenant_id.int, UNKNOWN)
+            if head.position < position:
+                self._put(tenant_id, head._replace(position=position))
 
     def note_entry(self, tenant_id: UUID, position: int, entry: bytes) -> None:
         """The same, and the entry at that position."""
-        head = self._heads.get(tenant_id)
-        if head is None or head.entry_position < position:
-            self._put(tenant_id, Head(position, position, hashlib.sha256(entry).digest()))
+        digest = hashlib.sha256(entry).digest()
+        with self._lock:
+            head = self._heads.get(tenant_id.int, UNKNOWN)
+            if head.entry_position < position:
+                self._put(tenant_id, Head(max(position, head.position), position, digest))
 
     @property
     def some_went_back(self) -> bool:
@@ -87,24 +94,21 @@ class KnownHeads:
         with self._lock:
             heads = dict(self._heads)
         positions = [head.entry_position or head.position for head in heads.values()]
-        parameters = {"tenant_ids": list(heads), "positions": positions}
+        parameters = {"tenant_ids": [UUID(int=number) for number in heads], "positions": positions}
         rows = connection.execute(_SQL["heads_at"], parameters).fetchall() if heads else []
         self._gone_back = dict(_gone_back(heads, rows))
         for tenant_id, reason in self._gone_back.items():
             _LOG.error("log went back", tenant_id=str(tenant_id), timeline=identity.timeline, reason=reason)
 
     def _put(self, tenant_id: UUID, head: Head) -> None:
-        with self._lock:
-            previous = self._heads.get(tenant_id, head)
-            entry = max(previous[1:], head[1:])
-            self._heads[tenant_id] = Head(max(previous.position, head.position), *entry)
-            if len(self._heads) > self._most:
-                del self._heads[next(iter(self._heads))]
+        self._heads[tenant_id.int] = head
+        if len(self._heads) > self._most:
+            del self._heads[next(iter(self._heads))]
 
 
-def _gone_back(heads: dict[UUID, Head], rows: Iterable[tuple[Any, ...]]) -> Iterable[tuple[UUID, str]]:
+def _gone_back(heads: dict[int, Head], rows: Iterable[tuple[Any, ...]]) -> Iterable[tuple[UUID, str]]:
     for tenant_id, position, digest in rows:
-        head, ends = heads[tenant_id], position or 0
+        head, ends = heads[tenant_id.int], position or 0
         if ends < head.position:
             yield tenant_id, f"The log ends at position {ends}, and had reached position {head.position} before."
         elif head.entry_digest and digest != head.entry_digest:

@@ -237,6 +237,10 @@ class TenantLog(Application[UUID]):
             raise missing_position(self.tenant_id, after + len(entries) + 1)
         return list(self._decode(entries))
 
+    def at(self, positions: Sequence[int]) -> list[Recorded]:
+        """The events at some positions, in their order. CorruptEntryError if one is damaged or missing."""
+        return list(self._decode(self.recorder.select_at(positions)))
+
     def position_at(self, moment: int | datetime) -> int:
         """The position a moment stands for. BeyondHeadError for a position that is not there yet."""
         return self.recorder.position_at(moment)

@@ -28,20 +28,16 @@ SELECT originator_id, originator_version, topic, entry, position, effective_at F
  WHERE tenant_id = %(tenant_id)s AND position BETWEEN %(start)s AND %(stop)s
  ORDER BY position
 
--- page_of_topics: those of some topics: of each the next ones, by its index, and of all these the first
-SELECT e.originator_id, e.originator_version, e.topic, e.entry, e.position, e.effective_at
-  FROM (
-    SELECT next.position FROM unnest(%(topics)s::text[]) AS requested (topic)
-     CROSS JOIN LATERAL (
-        SELECT n.position FROM ledger.events AS n
-         WHERE n.tenant_id = %(tenant_id)s AND n.topic = requested.topic AND n.topic <> '' -- the index's own condition
-           AND n.position >= %(start)s AND n.position <= coalesce(%(stop)s, 9223372036854775807)
-         ORDER BY n.position LIMIT %(limit)s
-     ) AS next
-     ORDER BY next.position LIMIT %(limit)s
-  ) AS first
-  JOIN ledger.events AS e ON e.tenant_id = %(tenant_id)s AND e.position = first.position
- ORDER BY e.position
+-- page_of_topics: the same, of some topics; read from end to end, so `stop` should not be far
+SELECT originator_id, originator_version, topic, entry, position, effective_at FROM ledger.events
+ WHERE tenant_id = %(tenant_id)s AND position >= %(start)s AND position <= coalesce(%(stop)s, 9223372036854775807)
+   AND topic = ANY (%(topics)s)
+ ORDER BY position LIMIT %(limit)s
+
+-- at_positions: the events at some positions
+SELECT originator_id, originator_version, topic, entry, position, effective_at FROM ledger.events
+ WHERE tenant_id = %(tenant_id)s AND position = ANY (%(positions)s)
+ ORDER BY position
 
 -- with_documents: the events of a span of positions that refer to documents in the store
 SELECT originator_id, originator_version, topic, entry, position, effective_at FROM ledger.events

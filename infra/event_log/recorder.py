@@ -174,8 +174,7 @@ class LogRecorder(TenantTable, ApplicationRecorder):
         """
         first = (start or 0) + (not inclusive_of_start)
         if topics:
-            distinct = list(dict.fromkeys(topics))
-            entries = self._select("page_of_topics", start=first, stop=stop, topics=distinct, limit=limit)
+            entries = self._select("page_of_topics", start=first, stop=stop, topics=list(topics), limit=limit)
         else:
             last = max(first, 1) + limit - 1  # positions have no gaps
             entries = self._select("page", start=first, stop=last if stop is None else min(stop, last))
@@ -186,6 +185,14 @@ class LogRecorder(TenantTable, ApplicationRecorder):
                     raise missing_position(self.tenant_id, position)
         if entries and not self._database.is_in_transaction:
             self._heads.note_entry(self.tenant_id, entries[-1].id, entries[-1].state)
+        return entries
+
+    def select_at(self, positions: Sequence[int]) -> list[LogEntry]:
+        """The entries at some positions, in their order. LogWentBackError; CorruptEntryError if one is missing."""
+        entries = self._select("at_positions", positions=list(positions)) if positions else []
+        self._heads.check(self.tenant_id)
+        if missing := set(positions) - {entry.id for entry in entries}:
+            raise missing_position(self.tenant_id, min(missing))
         return entries
 
     def select_with_documents(self, after: int, until: int) -> list[LogEntry]:

@@ -1,13 +1,14 @@
 """Reads of `audit_trail`: who did what, when, on whose request."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+from domain.event import Recorded
 from infra.database import Database
 from infra.event_log.fold import Fold
-from infra.event_log.log import TenantLog
+from infra.event_log.log import SPAN, TenantLog
 from infra.event_log.recorder import missing_position
 from infra.event_log.snapshots import EVERY
 from infra.sql import load_statements
@@ -39,6 +40,33 @@ def list_trail(
     if missing := {position for position, *_ in rows.items} - entries_by_position.keys():
         raise missing_position(log.tenant_id, min(missing))
     return Page([entries_by_position[position] for position, *_ in rows.items], rows.next, rebuilding)
+
+
+def page_of_topics(
+    database: Database, log: TenantLog, topics: Sequence[str], after: int, until: int, limit: int
+) -> list[Recorded]:
+    """At most `limit` events of some topics after one position and up to another, which the log must reach.
+
+    They are looked up in the trail as far as it goes; from there on the log itself is read, in short statements.
+    CorruptEntryError if one of them is damaged or missing.
+    """
+    ends, positions = positions_of_topics(database, log.tenant_id, topics, after, until, limit)
+    recorded = log.at(positions)
+    for start in range(max(ends, after), until, SPAN):
+        if len(recorded) < limit:
+            recorded += log.page(start, min(start + SPAN, until), limit - len(recorded), topics)
+    return recorded
+
+
+def positions_of_topics(
+    database: Database, tenant_id: UUID, topics: Sequence[str], after: int, until: int, limit: int
+) -> tuple[int, list[int]]:
+    """How far the trail goes, and at most `limit` positions of events of the topics in it."""
+    bounds = {"after": after, "until": until, "limit": limit}
+    parameters = {"version": AUDIT_TRAIL.version, "topics": list(dict.fromkeys(topics))}
+    with database.reading(tenant_id) as connection:
+        ((ends, positions),) = connection.execute(_SQL["positions_of_topics"], parameters | bounds).fetchall()
+    return ends, positions
 
 
 class _RevisionRange(NamedTuple):

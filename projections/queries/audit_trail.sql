@@ -41,3 +41,19 @@ t.position <= %(until)s
 
 -- correlation_id: what one request did
 t.correlation_id = %(correlation_id)s
+
+-- positions_of_topics: how far the trail goes, and the next positions of some topics in it: of each by the trail's index
+WITH trail AS MATERIALIZED (
+    SELECT coalesce(max(position), 0) AS ends FROM queries.progress
+     WHERE projection = 'audit_trail' AND version = %(version)s
+)
+SELECT trail.ends, ARRAY(
+           SELECT next.position FROM unnest(%(topics)s::text[]) AS requested (topic)
+            CROSS JOIN LATERAL (
+               SELECT t.position FROM queries.{audit_trail} AS t
+                WHERE t.topic = requested.topic AND t.position > %(after)s AND t.position <= least(trail.ends, %(until)s)
+                ORDER BY t.position LIMIT %(limit)s
+            ) AS next
+            ORDER BY next.position LIMIT %(limit)s
+       )
+  FROM trail

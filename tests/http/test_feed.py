@@ -125,7 +125,7 @@ def test_a_log_longer_than_one_batch_is_read_to_the_end(client: Client, services
     live_a_little(client)
     log = everything(client)
     for topics in (("job.requested",), ("asset.held",), ()):
-        feed = Feed(services.log.of(client.tenant_id), topics, 2)
+        feed = Feed(services.database, services.log.of(client.tenant_id), topics, 2)
         read_positions, reached, more = [], 0, True
         while more:
             part = feed.read(reached)
@@ -143,7 +143,7 @@ def test_a_batch_is_empty_only_at_the_end_of_the_log(client: Client, services: S
     async def stays() -> bool:
         return False
 
-    feed = Feed(services.log.of(client.tenant_id), ("asset.held",), 2)
+    feed = Feed(services.database, services.log.of(client.tenant_id), ("asset.held",), 2)
     page = asyncio.run(feed.next_page(FeedPage((), 0, more=True), 0, Listeners(), stays, KeyWatch(lambda: True)))
     assert [position for position, _ in page.events] == [client.head() - 1]
     empty = FeedPage((), page.reached, more=True)

@@ -103,7 +103,7 @@ async def read_feed(
     With `Accept: text/event-stream` the events are sent as server-sent events, and the stream stays open. Resume an
     interrupted stream with `Last-Event-ID`: no event is skipped or repeated.
     """
-    feed = Feed(session.log, tuple(query.topics), query.limit)
+    feed = Feed(session.database, session.log, tuple(query.topics), query.limit)
     streamed = wants_stream(request.headers.get("Accept", ""))
     if streamed or query.wait:
         request.state.slots.enter_context(listeners.slot(*share_owners(request)))

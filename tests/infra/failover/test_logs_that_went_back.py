@@ -73,8 +73,8 @@ def test_a_log_that_went_back_is_noticed_without_any_traffic_and_takes_nothing_m
         log = services.log.of(tenant)
         for refused in (
             lambda: log.recorder.append([entry(tenant)]),
-            lambda: Feed(log, (), 10).read(0),
-            lambda: Feed(log, (), 10).read(8),
+            lambda: Feed(services.database, log, (), 10).read(0),
+            lambda: Feed(services.database, log, (), 10).read(8),
         ):
             with pytest.raises(LogWentBackError):
                 refused()
