@@ -11,7 +11,7 @@ from domain.errors import LedgerError
 
 _LOG = structlog.get_logger()
 
-PAUSE = 4.0
+PAUSE = 6.0
 
 
 class ClockMonitor(Worker):
@@ -22,7 +22,7 @@ class ClockMonitor(Worker):
         self._problem: str | None = None
 
     def round(self) -> float:
-        """Compare the clocks every four seconds."""
+        """Compare the clocks every six seconds."""
         clock = self._services.database_clock
         with suppress(LedgerError, psycopg.Error):
             clock.ask()
