@@ -13,6 +13,7 @@ JOBS = DOCS / "how-to" / "run-work-through-jobs.md"
 FEED = DOCS / "how-to" / "follow-the-feed.md"
 BYTES = DOCS / "how-to" / "keep-the-bytes.md"
 WORLDS = DOCS / "how-to" / "keep-worlds-apart.md"
+PAST = DOCS / "how-to" / "see-the-catalogue-as-it-was.md"
 
 
 def test_work_runs_through_jobs_as_shown(
@@ -60,3 +61,7 @@ def test_the_bytes_are_kept_as_shown(shell: dict[str, str], client: Client, tmp_
     (castle,) = client.page(status="deleted")["items"]
     assert sound["content"]["content_type"] == "audio/wav"
     assert castle["content"]["purged"]
+
+
+def test_the_catalogue_is_seen_as_it_was_as_shown(shell: dict[str, str], tmp_path: Path) -> None:
+    follow(PAST, shell, tmp_path)
