@@ -32,9 +32,9 @@ class Page(Generic[Item]):
 
 
 class Moment(NamedTuple):
-    """A moment that a list looks back to: as it was asked for, and the position that stands for it."""
+    """A moment that a list looks back to: as it was asked for (None: now), and the position that stands for it."""
 
-    asked: int | datetime
+    asked: int | datetime | None
     position: int
 
 

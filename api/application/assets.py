@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError
@@ -19,6 +20,7 @@ from projections.assets.fold import AssetRow
 from projections.history import Entry, page_of_entries
 from projections.paging import NEWEST_FIRST, Keyset, Moment, Order, Page
 from projections.queries.assets import count_assets, list_assets
+from projections.queries.differences import Difference, list_differences
 from projections.queries.filters import AssetFilter
 from projections.states import ASSET, AssetState
 
@@ -116,6 +118,18 @@ class Assets:
     def count(self, selected: AssetFilter, as_of: Moment | None = None) -> int:
         """How many assets the filter finds."""
         return count_assets(self.session.database, self.session.tenant_id, selected, as_of)
+
+    def differences(
+        self,
+        selected: AssetFilter,
+        limit: int,
+        cursor: str | None,
+        order: Literal["desc", "asc"],
+        moments: tuple[Moment, Moment],
+    ) -> Page[Difference]:
+        """A page of the assets that differ between two moments."""
+        page = list_differences(self.session.database, self.session.tenant_id, selected, limit, cursor, order, moments)
+        return replace(page, items=[item._replace(row=self._complete(item.row)) for item in page.items])
 
     def _complete(self, row: AssetRow) -> AssetRow:
         """The row with the links and holds that its version is too long to have."""

@@ -52,16 +52,21 @@ async def if_match(request: Request) -> int | None:
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(UtcTime)
 
 
-MomentText = Annotated[
-    str | None,
-    Query(
-        alias="as_of",
-        description="A position of the log, or a time with its zone (RFC 3339): answer as of then.",
+def moment_parameter(name: str, description: str) -> Any:  # noqa: ANN401 - what FastAPI's Query returns
+    """The description of a parameter that names a moment."""
+    return Query(
+        alias=name,
+        description=description,
         examples=["17", "2026-11-20T12:00:00Z"],
         json_schema_extra={
             "anyOf": [{"type": "string", "pattern": "^[0-9]{1,18}$"}, {"type": "string", "format": "date-time"}]
         },
-    ),
+    )
+
+
+MomentText = Annotated[
+    str | None,
+    moment_parameter("as_of", "A position of the log, or a time with its zone (RFC 3339): answer as of then."),
 ]
 
 
@@ -89,7 +94,7 @@ def asked_moment(request: Request, name: str = "as_of") -> int | datetime | None
     try:
         return int(moment) if re.fullmatch(r"[0-9]{1,18}", moment) else _MOMENT.validate_python(moment)
     except ValidationError:
-        raise BadMomentError from None
+        raise BadMomentError(str(BadMomentError()).replace("as_of", name)) from None
 
 
 _POSITION: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=0, le=MAX_POSITION)])

@@ -5,12 +5,22 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
+from pydantic import TypeAdapter
 from starlette.concurrency import run_in_threadpool
 
 from api.application.session import Session
 from api.http.authentication import session
-from api.http.conditions import MinPosition, MomentText, asked_moment, at_least, until_recorded, wait_for
-from api.http.query_parameters import declares
+from api.http.conditions import (
+    MinPosition,
+    MomentText,
+    asked_moment,
+    at_least,
+    moment_parameter,
+    until_recorded,
+    wait_for,
+)
+from api.http.problems import BadMomentError
+from api.http.query_parameters import checked, declares
 from domain.errors import BeyondHeadError
 from infra.clock import TOLERANCE
 from projections.asset_references.fold import ASSET_REFERENCES
@@ -21,6 +31,7 @@ from projections.job_versions.fold import JOB_VERSIONS
 from projections.jobs.fold import JOBS
 from projections.paging import Moment, positions_of_moments
 from projections.projection import Projection
+from projections.queries.differences import READ
 
 
 def _looking_back(moment: MomentText = None, min_position: MinPosition = None) -> None:
@@ -52,10 +63,36 @@ def looking_back(
     return moment
 
 
-async def _moments(request: Request, asked: Sequence[int | datetime]) -> list[Moment]:
-    """The moments of a list. Of a time, the first page finds the position, and its cursor carries it. CursorError."""
+def _between(
+    since: Annotated[str, moment_parameter("from", "The first moment: a position, or a time with its zone.")],
+    until: Annotated[str | None, moment_parameter("to", "The second moment, not before it; absent: now.")] = None,
+    min_position: MinPosition = None,
+) -> None:
+    pass
+
+
+@declares(_between)
+async def between(request: Request) -> tuple[Moment, Moment]:
+    """The two moments that the request compares, once all of the second is visible. BadMomentError, BeyondHeadError."""
+    checked(_TEXT, request.query_params.get("from"), "query", "from")
+    await until_recorded(request)
+    since, until = await _moments(request, [asked_moment(request, "from"), asked_moment(request, "to")])
+    if since.position > until.position:
+        raise BadMomentError(f"from is position {since.position}, which is after to, position {until.position}.")
+    await wait_for(request, READ, until.position)
+    return since, until
+
+
+_TEXT: TypeAdapter[str] = TypeAdapter(str)
+
+
+async def _moments(request: Request, asked: Sequence[int | datetime | None]) -> list[Moment]:
+    """The moments of a list; None: now. Of a time, the first page finds the position, and its cursor carries it.
+
+    CursorError, BeyondHeadError.
+    """
     cursor = request.query_params.get("cursor")
-    positions: Sequence[int | datetime] = asked
+    positions: Sequence[int | datetime | None] = asked
     if cursor is not None and not all(isinstance(moment, int) for moment in asked):
         positions = positions_of_moments(cursor, len(asked))
     caller = await session(request)
@@ -65,8 +102,10 @@ async def _moments(request: Request, asked: Sequence[int | datetime]) -> list[Mo
     ]
 
 
-def _position_at(caller: Session, moment: int | datetime) -> int:
-    """The position of a moment. BeyondHeadError."""
+def _position_at(caller: Session, moment: int | datetime | None) -> int:
+    """The position of a moment; None: now. BeyondHeadError."""
+    if moment is None:
+        return caller.log.head()
     if isinstance(moment, datetime) and moment > caller.database_clock.now() + TOLERANCE:
         raise BeyondHeadError("This time has not come yet. A list looks back to a position or a time that is past.")
     return caller.log.position_at(moment)
@@ -76,3 +115,4 @@ AssetsAsOf = Annotated[
     Moment | None, Depends(looking_back((ASSETS, ASSET_REFERENCES), (ASSET_VERSIONS, ASSET_REFERENCES)))
 ]
 JobsAsOf = Annotated[Moment | None, Depends(looking_back((JOBS, JOB_REFERENCES), (JOB_VERSIONS, JOB_REFERENCES)))]
+Between = Annotated[tuple[Moment, Moment], Depends(between)]

@@ -10,7 +10,7 @@ from projections.assets.fold import ASSETS, AssetRow
 from projections.list_transaction import refuse_rebuilding, require_whole
 from projections.paging import NEWEST_FIRST, Order
 from projections.queries.filters import AssetFilter, PurgeFilter
-from projections.queries.row_list import RowList, list_statements
+from projections.queries.row_list import RowList, Statements, list_statements
 from projections.select import Pointer, Select, pointers, prefix_pattern, search_pattern
 
 _SQL = list_statements(__file__, "assets.sql")
@@ -43,11 +43,29 @@ def asset_select(selected: AssetFilter, order: Order = NEWEST_FIRST, as_of: int 
     deleted_before = selected.deleted_before if isinstance(selected, PurgeFilter) else None
     if selected.status is None and deleted_before is None:
         select.where(sql["live"])
+    select.where_present(sql["deleted_before"], "deleted_before", deleted_before)
+    _where_all(select, sql, selected)
+    return select
+
+
+def differing_assets(selected: AssetFilter, order: Order, since: int, until: int, after: int | None) -> Select:
+    """The assets with events after one position up to another, as they are asked of the database. SearchTooShortError.
+
+    They go on after the position of a cursor, if there is one.
+    """
+    sql, select = _SQL.at(until), _SQL.select("differences", order, until)
+    select.where(sql["changed_since"], since=since)
+    select.where_present(sql[f"after_{order.name}"], "after", after)
+    _where_all(select, sql, selected)
+    return select
+
+
+def _where_all(select: Select, sql: Statements, selected: AssetFilter) -> None:
+    """List only what meets the criteria that the filter names."""
     for name in ("status", "media_kind", "creator", "subject", "sha256"):
         select.where_present(sql[name], name, getattr(selected, name))
     for name in ("created_after", "created_before", "updated_after", "updated_before"):
         select.where_moment(sql[name], name, getattr(selected, name), exclusive=name.endswith("before"))
-    select.where_present(sql["deleted_before"], "deleted_before", deleted_before)
     if selected.content_type is not None:
         select.where(sql["content_type"], content_type=prefix_pattern(selected.content_type.lower()))
     if selected.tag:
@@ -56,7 +74,6 @@ def asset_select(selected: AssetFilter, order: Order = NEWEST_FIRST, as_of: int 
         select.where(sql["name"], name=search_pattern(selected.name))
     jobs = [Pointer(("job", "run"), name) for name in selected.job_id]
     select.where_references(sql, [*jobs, *pointers(selected.references())])
-    return select
 
 
 _LIST: RowList[AssetRow, AssetFilter] = RowList(

@@ -20,6 +20,15 @@ SELECT * FROM {listed} AS a
 -- count: how many of them
 SELECT count(*) FROM {listed} AS a
 
+-- differences: the assets of the list, and what each was at an earlier moment
+SELECT a.*, before.revision_before, before.status_before FROM {listed} AS a LEFT JOIN (
+    SELECT asset_id AS id_before, revision AS revision_before, status AS status_before FROM queries.{asset_versions}
+     WHERE position <= %(since)s::bigint AND coalesce(next_position, 9223372036854775807) > %(since)s::bigint
+) AS before ON before.id_before = a.asset_id
+
+-- changed_since: with an event after an earlier moment
+a.position > %(since)s::bigint
+
 -- live: all but deleted ones
 a.status <> 'deleted'
 
