@@ -13,24 +13,25 @@ MOST_HELD: Final = 200
 
 
 def versions_of(
-    listed: Projection[Any], name: str, version: int, folder: Path, growing: Iterable[str]
+    listed: Projection[Any], name: str, generation: int, folder: Path, growing: Iterable[str]
 ) -> Projection[Any]:
     """The projection of every version of the rows of `listed`, which its own fold makes.
 
     A version is the row after one event. It is valid from its `position` up to, but without, its `next_position`, and
     valid still if that is None. A list that is `growing` and once had more than MOST_HELD items is None from then on:
-    the log has it.
+    the log has it. With each version of the rows' projection this one has a new version too, and with each generation.
     """
     row = version_row(listed.row)
     return Projection(
         name=name,
-        version=version,
+        version=listed.version + generation,
         row=row,
         key={**listed.key, "revision": "integer"},
         json=listed.json,
         keys=partial(_keys, listed),
         fold=partial(_fold, listed, row, frozenset(growing)),
         folder=folder,
+        derived_from=listed,
         folds=listed.folds,
         leaves_out=listed.leaves_out,
     )

@@ -6,5 +6,5 @@ from projections.assets.fold import ASSETS
 from projections.row_versions import versions_of
 
 ASSET_VERSIONS = versions_of(
-    ASSETS, name="asset_versions", version=1, folder=Path(__file__).parent, growing=("links", "holds")
+    ASSETS, name="asset_versions", generation=0, folder=Path(__file__).parent, growing=("links", "holds")
 )

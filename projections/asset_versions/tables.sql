@@ -1,40 +1,11 @@
--- Every version of every asset: the columns of the assets, and how long they were so.
--- What is null in `links` or `holds` has grown too long to be held once more: the log has it.
+-- Every version of every asset: the columns of the assets, and until when they were so.
 CREATE TABLE read_models.{table} (
-    tenant_id        uuid NOT NULL,
-    asset_id         uuid NOT NULL,
-    revision         integer NOT NULL,
-    position         bigint NOT NULL, -- of the event that made the version
-    created_position bigint NOT NULL,
-    status           text NOT NULL,
-    live_status      text NOT NULL,   -- what the status is again once a deleted asset is restored
-    media_kind       text NOT NULL,
-    media            json NOT NULL,
-    content          json,
-    content_type     text,            -- in lower case: media types have no other (RFC 6838, section 4.2)
-    sha256           text,
-    name             text,
-    name_search      text,            -- the name case-folded, so that search is the same on any server's locale
-    file_name        text,
-    description      text,
-    tags             text[] NOT NULL,
-    metadata         json,
-    prompt_spec      json,
-    source_url       text,
-    imported         json,            -- where an importer found it, with the times it had there
-    subject          text,
-    scope            text,
-    origin           text[] NOT NULL,
-    links            text[],
-    holds            text[],
-    created_at       timestamptz NOT NULL,
-    created_by       text NOT NULL,
-    updated_at       timestamptz NOT NULL,
-    updated_by       text NOT NULL,
-    deleted_at       timestamptz,
-    next_position    bigint,          -- of the event that ended it; null: it is valid still
+    LIKE read_models.{listed},
+    next_position bigint, -- of the event that ended the version; null: it is valid still
     PRIMARY KEY (tenant_id, asset_id, revision)
 );
+-- Null: there are too many to be held once more, and the log has them.
+ALTER TABLE read_models.{table} ALTER links DROP NOT NULL, ALTER holds DROP NOT NULL;
 
 CREATE VIEW queries.{table} AS
     SELECT * FROM read_models.{table} WHERE tenant_id = ledger.current_tenant();

@@ -5,4 +5,4 @@ from pathlib import Path
 from projections.jobs.fold import JOBS
 from projections.row_versions import versions_of
 
-JOB_VERSIONS = versions_of(JOBS, name="job_versions", version=1, folder=Path(__file__).parent, growing=("costs",))
+JOB_VERSIONS = versions_of(JOBS, name="job_versions", generation=0, folder=Path(__file__).parent, growing=("costs",))

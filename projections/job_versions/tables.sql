@@ -1,38 +1,11 @@
--- Every version of every job: the columns of the jobs, and how long they were so.
--- Costs that are null have grown too many to be held once more: the log has them.
+-- Every version of every job: the columns of the jobs, and until when they were so.
 CREATE TABLE read_models.{table} (
-    tenant_id        uuid NOT NULL,
-    job_id           uuid NOT NULL,
-    revision         integer NOT NULL,
-    position         bigint NOT NULL, -- of the event that made the version
-    created_position bigint NOT NULL,
-    status           text NOT NULL,
-    attempt          integer NOT NULL,
-    media_kind       text NOT NULL,
-    provider         text,
-    model            text,
-    scope            text,
-    refs             text[] NOT NULL,
-    run              text,
-    priority         integer NOT NULL,
-    prompt_spec      json,
-    snapshot         json,
-    imported         json,            -- where an importer found it, with the times it had there
-    subject          text,
-    assets           text[] NOT NULL,
-    error_code       text,
-    error_message    text,
-    error_search     text,            -- the message case-folded, for search
-    costs            json,            -- one entry per attempt that said what it cost
-    created_at       timestamptz NOT NULL,
-    created_by       text NOT NULL,
-    started_at       timestamptz,
-    finished_at      timestamptz,
-    updated_at       timestamptz NOT NULL,
-    updated_by       text NOT NULL,
-    next_position    bigint,          -- of the event that ended it; null: it is valid still
+    LIKE read_models.{listed},
+    next_position bigint, -- of the event that ended the version; null: it is valid still
     PRIMARY KEY (tenant_id, job_id, revision)
 );
+-- Null: there are too many to be held once more, and the log has them.
+ALTER TABLE read_models.{table} ALTER costs DROP NOT NULL;
 
 CREATE VIEW queries.{table} AS
     SELECT * FROM read_models.{table} WHERE tenant_id = ledger.current_tenant();
