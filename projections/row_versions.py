@@ -74,7 +74,8 @@ def _fold(
         before[_key(event)] = with_values(row, {name: [] for name in left_out})
     (after,) = listed.fold(before, recorded).values()
     left_out |= {name for name in growing if len(getattr(after, name)) > MOST_HELD}
-    changes[_key(event, revision)] = version(*with_values(after, dict.fromkeys(left_out)), None)
+    held: Any = with_values(after, dict.fromkeys(left_out))
+    changes[_key(event, revision)] = version(*held, None)
     return changes
 
 

@@ -24,7 +24,7 @@ class AssetDifference(BaseModel):
     @classmethod
     def of(cls, difference: Difference) -> Self:
         """The difference as answers show it."""
-        return cls.model_construct(
+        return cls(
             difference=difference.kind,
             revision_before=difference.revision_before,
             asset=Asset.of(difference.row),
