@@ -60,11 +60,14 @@ class Projection(Generic[Row]):
     key: Mapping[str, str]
     fold: Callable[[Mapping[Key, Row], Recorded], Changes[Row]]
     folder: Path
-    """Where `tables.sql` and `indexes.sql` are, in which `{table}` stands for the table's name."""
+    """Where `tables.sql` and `indexes.sql` are, in which `{table}` stands for the table's name, `{listed}` for the one
+    of the projection that it is `derived_from`."""
     keys: Callable[[Event], Iterable[Key]] = lambda _event: ()
     json: frozenset[str] = frozenset()
     folds: frozenset[type[Event]] = frozenset()
     leaves_out: frozenset[type[Event]] = frozenset()
+    derived_from: "Projection[Any] | None" = None
+    """The projection whose fold makes the rows, if there is another one. Its table is created first."""
 
     @cached_property
     def table(self) -> Table[Row]:

@@ -28,9 +28,10 @@ def copy_in(table: Table[Any]) -> sql.Composed:
 
 
 def drop(table_name: str) -> sql.Composed:
-    """Drops the table and the view over it, if they are there."""
-    view, table = sql.Identifier("queries", table_name), sql.Identifier("read_models", table_name)
-    return sql.SQL("DROP VIEW IF EXISTS {}; DROP TABLE IF EXISTS {}").format(view, table)
+    """Drops the table and the views over it, if they are there."""
+    views = [sql.Identifier("queries", name) for name in (table_name, f"{table_name}_history")]
+    table = sql.Identifier("read_models", table_name)
+    return sql.SQL("DROP VIEW IF EXISTS {}; DROP TABLE IF EXISTS {}").format(sql.SQL(", ").join(views), table)
 
 
 def analyze(table: Table[Any]) -> sql.Composed:

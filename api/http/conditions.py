@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 
@@ -52,68 +52,80 @@ async def if_match(request: Request) -> int | None:
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(UtcTime)
 
 
-_Moment = Annotated[
-    str | None,
-    Query(
-        alias="as_of",
-        description="A position of the log, or a time with its zone (RFC 3339): answer as of then.",
+def moment_parameter(name: str, description: str) -> Any:  # noqa: ANN401 - what FastAPI's Query returns
+    """The description of a parameter that names a moment."""
+    return Query(
+        alias=name,
+        description=description,
         examples=["17", "2026-11-20T12:00:00Z"],
         json_schema_extra={
             "anyOf": [{"type": "string", "pattern": "^[0-9]{1,18}$"}, {"type": "string", "format": "date-time"}]
         },
-    ),
+    )
+
+
+MomentText = Annotated[
+    str | None,
+    moment_parameter("as_of", "A position of the log, or a time with its zone (RFC 3339): answer as of then."),
 ]
 
 
-def _as_of(moment: _Moment = None) -> None:
+def _as_of(moment: MomentText = None) -> None:
     pass
 
 
 @declares(_as_of)
 async def as_of(request: Request, response: Response) -> int | None:
     """The position to answer for, named in the answer as `Ledger-As-Of`; None for now. BadMomentError."""
-    moment = request.query_params.get("as_of")
+    moment = asked_moment(request)
     if moment is None:
         return None
-    try:
-        asked = int(moment) if re.fullmatch(r"[0-9]{1,18}", moment) else _MOMENT.validate_python(moment)
-    except ValidationError:
-        raise BadMomentError from None
     log = (await session(request)).log
-    position = await run_in_threadpool(log.position_at, asked)
+    position = await run_in_threadpool(log.position_at, moment)
     response.headers["Ledger-As-Of"] = str(position)
     return position
 
 
+def asked_moment(request: Request, name: str = "as_of") -> int | datetime | None:
+    """The position or the time that a parameter of the request names. BadMomentError."""
+    moment = request.query_params.get(name)
+    if moment is None:
+        return None
+    try:
+        return int(moment) if re.fullmatch(r"[0-9]{1,18}", moment) else _MOMENT.validate_python(moment)
+    except ValidationError:
+        raise BadMomentError(str(BadMomentError()).replace("as_of", name)) from None
+
+
 _POSITION: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=0, le=MAX_POSITION)])
-_MinPosition = Annotated[
+MinPosition = Annotated[
     int | None, Query(ge=0, le=MAX_POSITION, description="Wait (at most 5 s) until this position is visible.")
 ]
 
 
-def _min_position(min_position: _MinPosition = None) -> None:
+def _min_position(min_position: MinPosition = None) -> None:
     pass
 
 
 def at_least(*projections: Projection[Any]) -> Callable[..., Awaitable[None]]:
-    """A dependency that waits until the projections have reached the position the request asks for.
-
-    A position that is reached needs no slot among those who wait.
-    """
+    """A dependency that waits until the projections have reached the position the request asks for."""
 
     @declares(_min_position)
     async def wait(request: Request) -> None:
         text = request.query_params.get("min_position")
-        if text is None:
-            return
-        caller = await session(request)
-        position = checked(_POSITION, text, "query", "min_position")
-        if await run_in_threadpool(caller.reached, projections) < position:
-            waiting: Slots = request.app.state.waiting
-            with waiting.slot(*share_owners(request)):
-                await _until(lambda: caller.reached(projections), position)
+        if text is not None:
+            await wait_for(request, projections, checked(_POSITION, text, "query", "min_position"))
 
     return wait
+
+
+async def wait_for(request: Request, projections: Sequence[Projection[Any]], position: int) -> None:
+    """Wait until the projections have reached the position. One that is reached needs no slot among those who wait."""
+    caller = await session(request)
+    if await run_in_threadpool(caller.reached, projections) < position:
+        waiting: Slots = request.app.state.waiting
+        with waiting.slot(*share_owners(request)):
+            await _until(lambda: caller.reached(projections), position)
 
 
 class Version(NamedTuple):
@@ -125,13 +137,14 @@ class Version(NamedTuple):
 
 NOW = Version()
 _REVISION: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1, lt=2**31)])
-_recorded = at_least()
+until_recorded = at_least()
+"""Waits until the position that the request asks for is in the log."""
 
 
 def _version(
-    moment: _Moment = None,
+    moment: MomentText = None,
     revision: Annotated[int | None, Query(ge=1, lt=2**31, description="As it was at this revision.")] = None,
-    min_position: _MinPosition = None,
+    min_position: MinPosition = None,
 ) -> None:
     pass
 
@@ -142,7 +155,7 @@ async def version(request: Request, response: Response) -> Version:
     asked = request.query_params
     if not asked:
         return NOW
-    await _recorded(request)
+    await until_recorded(request)
     revision = asked.get("revision")
     return Version(
         revision=None if revision is None else checked(_REVISION, revision, "query", "revision"),

@@ -14,6 +14,7 @@ FEED = DOCS / "how-to" / "follow-the-feed.md"
 BYTES = DOCS / "how-to" / "keep-the-bytes.md"
 LISTS = DOCS / "how-to" / "export-lists.md"
 WORLDS = DOCS / "how-to" / "keep-worlds-apart.md"
+PAST = DOCS / "how-to" / "see-the-catalogue-as-it-was.md"
 
 
 def test_work_runs_through_jobs_as_shown(
@@ -69,3 +70,7 @@ def test_lists_are_exported_as_shown(shell: dict[str, str], tmp_path: Path) -> N
     (reader,) = blocks(LISTS, "python")
     _, shown, _ = blocks(LISTS, "text", "output")
     assert run([sys.executable, "-c", reader], shell, tmp_path) == shown
+
+
+def test_the_catalogue_is_seen_as_it_was_as_shown(shell: dict[str, str], tmp_path: Path) -> None:
+    follow(PAST, shell, tmp_path)

@@ -29,6 +29,17 @@ SELECT %(tenant_id)s, md5('asset ' || n)::uuid, 1 + (n %% 10 = 0)::integer,
   FROM generate_series(1, %(assets)s) AS n,
        LATERAL (SELECT timestamptz '2025-01-01 00:00Z' + n * (interval '365 days' / (%(assets)s * 1.1)) AS at) AS t
 
+-- earlier_versions: what every tenth asset was before its second event
+INSERT INTO read_models.{asset_versions}
+SELECT a.*, a.position FROM read_models.{assets} AS a WHERE a.tenant_id = %(tenant_id)s AND a.revision = 2
+
+-- first_revisions: which they were of
+UPDATE read_models.{asset_versions} SET revision = 1, position = created_position WHERE tenant_id = %(tenant_id)s
+
+-- versions: what the assets are
+INSERT INTO read_models.{asset_versions}
+SELECT a.*, NULL FROM read_models.{assets} AS a WHERE a.tenant_id = %(tenant_id)s
+
 -- references: six of each asset, of which some are everywhere and some nowhere else
 INSERT INTO read_models.{asset_references} (tenant_id, kind, id, asset_id, role, position)
 SELECT %(tenant_id)s, kind, id, md5('asset ' || n)::uuid, 'link', n
@@ -47,6 +58,10 @@ SELECT %(tenant_id)s, md5('job ' || n)::uuid, 1, n * 10, n * 10, CASE n %% 100 W
        'worker:busy'
   FROM generate_series(1, %(assets)s / 10) AS n,
        LATERAL (SELECT timestamptz '2025-01-01 00:00Z' + n * 10 * (interval '365 days' / (%(assets)s * 1.1)) AS at) AS t
+
+-- job_versions: each is what it was from the start
+INSERT INTO read_models.{job_versions}
+SELECT j.*, NULL FROM read_models.{jobs} AS j WHERE j.tenant_id = %(tenant_id)s
 
 -- job_references: two of each job
 INSERT INTO read_models.{job_references} (tenant_id, kind, id, job_id)
