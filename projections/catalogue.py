@@ -11,8 +11,9 @@ from projections.contents.fold import CONTENTS
 from projections.job_references.fold import JOB_REFERENCES
 from projections.jobs.fold import JOBS
 from projections.projection import Projection
+from projections.statistics.fold import STATISTICS
 
-CATALOGUE = (ASSETS, ASSET_REFERENCES, CONTENTS, JOBS, JOB_REFERENCES, AUDIT_TRAIL)
+CATALOGUE = (ASSETS, ASSET_REFERENCES, CONTENTS, JOBS, JOB_REFERENCES, AUDIT_TRAIL, STATISTICS)
 PROJECTIONS: dict[str, Projection[Any]] = {p.name: p for p in CATALOGUE}
 
 
