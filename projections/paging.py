@@ -39,18 +39,32 @@ class Keyset:
 
     def encode(self, position: int) -> str:
         """The cursor that continues after a position."""
-        return base64.urlsafe_b64encode(f"{position}.{self._digest()}".encode()).decode().rstrip("=")
+        return self.encode_text(str(position))
 
     def decode(self, cursor: str) -> int:
         """The position to continue after. CursorError for a cursor of another list, or text that is no cursor."""
+        position = self.decode_text(cursor)
         try:
-            text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
-            position, _, digest = text.partition(".")
-            if digest == self._digest() and len(position) < 20:
+            if len(position) < 20:
                 return int(position)
         except ValueError:
             pass
         raise CursorError
+
+    def encode_text(self, place: str) -> str:
+        """The cursor that continues after a place in a list that no position tells."""
+        return base64.urlsafe_b64encode(f"{place}.{self._digest()}".encode()).decode().rstrip("=")
+
+    def decode_text(self, cursor: str) -> str:
+        """The place to continue after. CursorError as of `decode`."""
+        try:
+            text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+        except ValueError:
+            raise CursorError from None
+        place, _, digest = text.rpartition(".")
+        if digest != self._digest():
+            raise CursorError
+        return place
 
     def _digest(self) -> str:
         scope = json.dumps([str(self.tenant_id), self.filters], sort_keys=True, default=str)

@@ -37,6 +37,7 @@ from api.http.routers import (
     purges,
     references,
     signed_urls,
+    statistics,
     uploads,
     zips,
 )
@@ -67,6 +68,7 @@ PARTS = (
     references,
     policies,
     audit,
+    statistics,
     feed,
     health,
 )

@@ -12,6 +12,7 @@ from tests.docs.executing import DOCS, blocks, follow, run
 JOBS = DOCS / "how-to" / "run-work-through-jobs.md"
 FEED = DOCS / "how-to" / "follow-the-feed.md"
 BYTES = DOCS / "how-to" / "keep-the-bytes.md"
+COUNTS = DOCS / "how-to" / "count-what-there-is.md"
 WORLDS = DOCS / "how-to" / "keep-worlds-apart.md"
 
 
@@ -60,3 +61,8 @@ def test_the_bytes_are_kept_as_shown(shell: dict[str, str], client: Client, tmp_
     (castle,) = client.page(status="deleted")["items"]
     assert sound["content"]["content_type"] == "audio/wav"
     assert castle["content"]["purged"]
+
+
+def test_everything_is_counted_as_shown(shell: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "docs").symlink_to(DOCS)
+    follow(COUNTS, shell, tmp_path)
