@@ -13,8 +13,19 @@ from projections.job_references.fold import JOB_REFERENCES
 from projections.job_versions.fold import JOB_VERSIONS
 from projections.jobs.fold import JOBS
 from projections.projection import Projection
+from projections.statistics.fold import STATISTICS
 
-CATALOGUE = (ASSETS, ASSET_REFERENCES, CONTENTS, JOBS, JOB_REFERENCES, AUDIT_TRAIL, ASSET_VERSIONS, JOB_VERSIONS)
+CATALOGUE = (
+    ASSETS,
+    ASSET_REFERENCES,
+    CONTENTS,
+    JOBS,
+    JOB_REFERENCES,
+    AUDIT_TRAIL,
+    ASSET_VERSIONS,
+    JOB_VERSIONS,
+    STATISTICS,
+)
 PROJECTIONS: dict[str, Projection[Any]] = {p.name: p for p in CATALOGUE}
 
 

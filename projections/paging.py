@@ -66,6 +66,21 @@ class Keyset:
     def _positions(self) -> list[str]:
         return [str(moment.position) for moment in self.moments]
 
+    def encode_text(self, place: str) -> str:
+        """The cursor that continues after a place in a list that no position tells."""
+        return base64.urlsafe_b64encode(f"{place}.{self._digest()}".encode()).decode().rstrip("=")
+
+    def decode_text(self, cursor: str) -> str:
+        """The place to continue after. CursorError as of `decode`."""
+        try:
+            text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+        except ValueError:
+            raise CursorError from None
+        place, _, digest = text.rpartition(".")
+        if digest != self._digest():
+            raise CursorError
+        return place
+
     def _digest(self) -> str:
         scope = [str(self.tenant_id), self.filters, *(moment.asked for moment in self.moments)]
         return hashlib.sha256(json.dumps(scope, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -63,6 +63,8 @@ class Projection(Generic[Row]):
     """Where `tables.sql` and `indexes.sql` are, in which `{table}` stands for the table's name, `{listed}` for the one
     of the projection that it is `derived_from`."""
     keys: Callable[[Event], Iterable[Key]] = lambda _event: ()
+    related: Callable[[Mapping[Key, Row], Iterable[Recorded]], Iterable[Key]] = lambda _rows, _history: ()
+    """Further rows that events of one tenant may touch, which follow from the rows of `keys` alone."""
     json: frozenset[str] = frozenset()
     folds: frozenset[type[Event]] = frozenset()
     leaves_out: frozenset[type[Event]] = frozenset()

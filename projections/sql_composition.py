@@ -65,6 +65,21 @@ def conditioned(statement: LiteralString, conditions: Sequence[sql.Composable]) 
     return sql.SQL("{} WHERE {}").format(sql.SQL(statement), where)
 
 
+def named(text: LiteralString, **names: str) -> sql.Composed:
+    """A fragment with identifiers of ours in it."""
+    return sql.SQL(text).format(**{place: sql.Identifier(name) for place, name in names.items()})
+
+
+def joined(separator: LiteralString, parts: Sequence[sql.Composable]) -> sql.Composed:
+    """The parts one after the other."""
+    return sql.SQL(separator).join(parts)
+
+
+def composed(text: LiteralString, **parts: sql.Composable) -> sql.Composed:
+    """A statement with parts in it, `{name}` each."""
+    return sql.SQL(text).format(**parts)
+
+
 def _table(table: Table[Any]) -> sql.Identifier:
     return sql.Identifier("read_models", table.name)
 

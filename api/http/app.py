@@ -39,6 +39,7 @@ from api.http.routers import (
     purges,
     references,
     signed_urls,
+    statistics,
     uploads,
     zips,
 )
@@ -73,6 +74,7 @@ PARTS = (
     policies,
     audit,
     exports,
+    statistics,
     feed,
     health,
 )

@@ -13,6 +13,7 @@ JOBS = DOCS / "how-to" / "run-work-through-jobs.md"
 FEED = DOCS / "how-to" / "follow-the-feed.md"
 BYTES = DOCS / "how-to" / "keep-the-bytes.md"
 LISTS = DOCS / "how-to" / "export-lists.md"
+COUNTS = DOCS / "how-to" / "count-what-there-is.md"
 WORLDS = DOCS / "how-to" / "keep-worlds-apart.md"
 PAST = DOCS / "how-to" / "see-the-catalogue-as-it-was.md"
 
@@ -74,3 +75,8 @@ def test_lists_are_exported_as_shown(shell: dict[str, str], tmp_path: Path) -> N
 
 def test_the_catalogue_is_seen_as_it_was_as_shown(shell: dict[str, str], tmp_path: Path) -> None:
     follow(PAST, shell, tmp_path)
+
+
+def test_everything_is_counted_as_shown(shell: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "docs").symlink_to(DOCS)
+    follow(COUNTS, shell, tmp_path)

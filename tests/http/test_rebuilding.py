@@ -20,6 +20,7 @@ from projections.job_references.fold import JOB_REFERENCES
 from projections.job_versions.fold import JOB_VERSIONS
 from projections.jobs.fold import JOBS
 from projections.projection import Projection
+from projections.statistics.fold import STATISTICS
 from tests.conftest import Client, context, new_tenant
 
 HEADER = "Ledger-Rebuilding"
@@ -30,6 +31,7 @@ LISTS = {
     "/v1/jobs": (JOBS, JOB_REFERENCES),
     "/v1/references/client/jobs?id=c1": (JOB_REFERENCES,),
     "/v1/audit": (AUDIT_TRAIL,),
+    "/v1/statistics": (STATISTICS,),
 }
 
 REFUSED = {

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from psycopg import sql
 from uuid_utils.compat import uuid7
 
 from api.application.asset_creation import AssetCreation
@@ -35,9 +36,12 @@ from projections.engine.rebuild import rebuild
 from projections.jobs.fold import JOBS, JobRow
 from projections.queries.filters import JobFilter
 from projections.states import ASSET
+from projections.statistics.fold import STATISTICS
+from projections.statistics.rows import StatisticsRow
 from tests.conftest import new_tenant
 from tests.domain import strategies as some
 from tests.http.job_requests import LONG_AGO, queue
+from tests.projections.recount import measured, recount
 from tests.projections.tables import all_contents, catch_up, fold_all
 
 LEGAL = {
@@ -254,6 +258,15 @@ class Everything(RuleBasedStateMachine):
         entries = log.recorder.select_notifications(1, 10_000)
         return [Recorded(log.mapper.to_domain_event(entry), entry.id, entry.effective_at) for entry in entries]
 
+    def statistics(self, tenant: int) -> list[StatisticsRow]:
+        """What is kept of the tenant's statistics."""
+        query = sql.SQL("SELECT * FROM {} WHERE tenant_id = %s").format(
+            sql.Identifier("read_models", STATISTICS.table.name)
+        )
+        with self.services.projector.connection() as connection:
+            rows = connection.execute(query, [self.sessions[tenant].tenant_id]).fetchall()
+        return [StatisticsRow(*row) for row in rows]
+
     def of(self, tenant: int) -> Jobs:
         """The jobs of a tenant."""
         return Jobs(self.sessions[tenant])
@@ -269,6 +282,7 @@ class Everything(RuleBasedStateMachine):
             folded = fold_all(JOBS, self.history(tenant))
             assert listed == {job_id: row for (_, job_id), row in folded.items()}
             assert all(row.tenant_id == session.tenant_id for row in listed.values())
+            assert measured(self.statistics(tenant)) == recount(self.history(tenant))
             self.check_documents(tenant)
             self.check_states(tenant)
         live = all_contents(self.services)
