@@ -213,4 +213,5 @@ ASSETS = Projection(
     folder=Path(__file__).parent,
     folds=OF_ASSETS,
     leaves_out=OF_JOBS | OF_TENANTS,
+    sliced_by="originator",
 )
