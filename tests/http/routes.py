@@ -33,6 +33,8 @@ QUERIES: dict[str, dict[str, Any]] = {
     "list_assets_with_references": {"id": "m1"},
     "list_jobs_with_references": {"id": "m1"},
     "list_changed_assets": {"from": 0},
+    "compare_asset": {"from": "0"},
+    "compare_job": {"from": "0"},
 }
 
 
