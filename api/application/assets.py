@@ -17,7 +17,7 @@ from domain.reference import Reference
 from infra.content.purge_table import PurgeTable
 from infra.event_log.log import Changed
 from projections.assets.fold import AssetRow
-from projections.comparison import Comparison, Moment, RevisionNotReachedError, compare
+from projections.comparison import ComparedMoment, Comparison, RevisionNotReachedError, compare
 from projections.history import Entry, page_of_entries
 from projections.paging import FULL_PAGE, NEWEST_FIRST, Keyset, Moment, Order, Page, every_page
 from projections.queries.assets import count_assets, list_assets
@@ -98,7 +98,7 @@ class Assets:
         except AggregateNotFoundError:
             raise AssetNotFoundError from None
 
-    def diff(self, asset_id: UUID, start: Moment, end: Moment) -> Comparison:
+    def diff(self, asset_id: UUID, start: ComparedMoment, end: ComparedMoment) -> Comparison:
         """What changed in an asset between two moments, deleted or not. AssetNotFoundError, MomentsReversedError."""
         try:
             return compare(self.session.log, asset_id, ASSET, start, end)

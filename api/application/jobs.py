@@ -19,7 +19,7 @@ from domain.job.inputs import Completion, NewJob
 from domain.job.job import Job
 from infra.event_log.conflicts import check_expected_revision
 from infra.job_queue import Claim, JobQueue
-from projections.comparison import Comparison, Moment, RevisionNotReachedError, compare
+from projections.comparison import ComparedMoment, Comparison, RevisionNotReachedError, compare
 from projections.history import Entry, page_of_entries
 from projections.jobs.fold import JobRow
 from projections.paging import FULL_PAGE, NEWEST_FIRST, Keyset, Moment, Order, Page, every_page
@@ -183,7 +183,7 @@ class Jobs:
         except AggregateNotFoundError:
             raise JobNotFoundError from None
 
-    def diff(self, job_id: UUID, start: Moment, end: Moment) -> Comparison:
+    def diff(self, job_id: UUID, start: ComparedMoment, end: ComparedMoment) -> Comparison:
         """What changed in a job between two moments. JobNotFoundError, MomentsReversedError."""
         try:
             return compare(self.session.log, job_id, JOB, start, end)

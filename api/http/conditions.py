@@ -19,7 +19,7 @@ from api.http.query_parameters import checked, declares
 from domain.errors import MomentsReversedError, ProjectionLagError
 from domain.text import OutsideId
 from domain.utc_time import UtcTime
-from projections.comparison import Moment
+from projections.comparison import ComparedMoment
 from projections.projection import Projection
 
 MAX_POSITION = 2**63 - 1
@@ -188,28 +188,28 @@ def _span(
         str | None,
         Query(alias="to", description="The later moment, likewise; absent: now.", json_schema_extra=_DIFF_MOMENT),
     ] = None,
-    min_position: _MinPosition = None,
+    min_position: MinPosition = None,
 ) -> None:
     pass
 
 
 @declares(_span)
-async def span(request: Request) -> tuple[Moment, Moment]:
+async def span(request: Request) -> tuple[ComparedMoment, ComparedMoment]:
     """The two moments to compare. BadMomentError, BeyondHeadError, MomentsReversedError."""
     asked = request.query_params
     if "from" not in asked:
         raise RequestValidationError([{"type": "missing", "loc": ("query", "from"), "msg": "Field required"}])
-    await _recorded(request)
+    await until_recorded(request)
     start, end = _moment("from", asked["from"]), _moment("to", asked["to"]) if "to" in asked else None
     if isinstance(start, datetime) and isinstance(end, datetime) and start > end:
         raise MomentsReversedError
     return await _resolved(request, start), await _resolved(request, end)
 
 
-def _moment(name: str, text: str) -> int | datetime | Moment:
+def _moment(name: str, text: str) -> int | datetime | ComparedMoment:
     """The moment that a parameter names. BadMomentError."""
     if revision := re.fullmatch(r"revision:([1-9][0-9]{0,8})", text, re.ASCII):
-        return Moment(revision=int(revision[1]))
+        return ComparedMoment(revision=int(revision[1]))
     try:
         return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else _MOMENT.validate_python(text)
     except ValidationError:
@@ -219,14 +219,14 @@ def _moment(name: str, text: str) -> int | datetime | Moment:
         ) from None
 
 
-async def _resolved(request: Request, moment: int | datetime | Moment | None) -> Moment:
+async def _resolved(request: Request, moment: int | datetime | ComparedMoment | None) -> ComparedMoment:
     """The moment with the position that a time stands for; the head of the log for None. BeyondHeadError."""
-    if isinstance(moment, Moment):
+    if isinstance(moment, ComparedMoment):
         return moment
     log = (await session(request)).log
     if moment is None:
-        return Moment(await run_in_threadpool(log.head))
-    return Moment(await run_in_threadpool(log.position_at, moment))
+        return ComparedMoment(await run_in_threadpool(log.head))
+    return ComparedMoment(await run_in_threadpool(log.position_at, moment))
 
 
 async def _until(reached: Callable[[], int], position: int) -> None:
@@ -264,4 +264,4 @@ async def idempotency_key(request: Request) -> str | None:
 IdempotencyKey = Annotated[str | None, Depends(idempotency_key)]
 AsOf = Annotated[int | None, Depends(as_of)]
 AskedVersion = Annotated[Version, Depends(version)]
-Span = Annotated[tuple[Moment, Moment], Depends(span)]
+Span = Annotated[tuple[ComparedMoment, ComparedMoment], Depends(span)]
