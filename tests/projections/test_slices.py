@@ -22,6 +22,7 @@ from projections.catalogue import CATALOGUE
 from projections.engine.engine import REBUILD_BATCH, Engine
 from projections.engine.follower import Follower
 from projections.engine.rebuild import ProjectionStoppedError, fold_until, help_rebuild, rebuild
+from projections.jobs.fold import JOBS
 from projections.projection import OF_TENANTS, Projection
 from projections.states import ASSET
 from tests.conftest import KEK, context, new_tenant
@@ -229,3 +230,22 @@ def test_a_key_that_cannot_be_had_holds_back_its_tenant_only_until_it_is_there(
         engine.step(ASSETS)
     assert positions(quiet, ASSETS) == {tenant: 31, other: 31}
     assert contents(quiet, ASSETS).count(b"\n") == 60
+
+
+def test_what_a_read_model_leaves_out_needs_no_key_but_is_where_it_was_appended(
+    quiet: Services, databases: Databases
+) -> None:
+    tenant = new_tenant(quiet)
+    record(quiet, tenant, 30)
+    with psycopg.connect(str(databases.keys_owner), autocommit=True) as owner, Database(databases.keys) as keys:
+        owner.execute("ALTER TABLE keys.subject_keys NO FORCE ROW LEVEL SECURITY")
+        owner.execute("UPDATE keys.subject_keys SET subject = 'away' WHERE tenant_id = %s", (tenant,))
+        engine = Engine(quiet.projector, SealingMapper(KeyStore(keys, KEK)), CATALOGUE)
+        engine.slices.events_per_slice = 10
+        assert rebuild(engine, JOBS) == 31
+    with psycopg.connect(make_conninfo(str(databases.owner), user="postgres"), autocommit=True) as superuser:
+        superuser.execute("SET session_replication_role = replica")  # no triggers
+        superuser.execute("UPDATE ledger.events SET originator_version = 2 WHERE position = 17")
+    begin(quiet, JOBS, 10)
+    with pytest.raises(ProjectionStoppedError, match="position 17"):
+        rebuild(quiet.engine, JOBS)
