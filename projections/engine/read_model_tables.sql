@@ -24,7 +24,7 @@ SELECT FROM read_models.progress WHERE projection = %(projection)s AND version =
 -- index_build_settings: memory and time to build indexes
 SELECT set_config('maintenance_work_mem', '256MB', true), set_config('statement_timeout', '6h', true)
 
--- delete_progress: start over from the beginning of every log
+-- delete_progress: start over from the beginning of every log, with no event in quarantine
 DELETE FROM read_models.progress WHERE projection = %(projection)s AND version = %(version)s
 
 -- any_event: whether any tenant has events
