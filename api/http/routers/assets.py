@@ -23,6 +23,7 @@ from domain.errors import (
     DocumentTooLargeError,
     KeyOfDeletedAssetError,
     OtherRequestError,
+    SourceNotFoundError,
     TooManyConflictsError,
 )
 from projections.asset_references.fold import ASSET_REFERENCES
@@ -42,7 +43,12 @@ class AssetQuery(SortedQuery, AssetFilter):
     "",
     status_code=201,
     responses=documented(
-        DocumentTooLargeError, OtherRequestError, KeyOfDeletedAssetError, TooManyConflictsError, *CREATING
+        DocumentTooLargeError,
+        OtherRequestError,
+        KeyOfDeletedAssetError,
+        SourceNotFoundError,
+        TooManyConflictsError,
+        *CREATING,
     )
     | {200: {"model": Asset, "description": "The request was sent before; this is the asset as it is now."}},
 )

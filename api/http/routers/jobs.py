@@ -15,7 +15,13 @@ from api.http.query_parameters import queried
 from api.http.rendered_routes import RenderedRoute
 from api.http.schemas.events import EventEntry, EventPage
 from api.http.schemas.jobs import Job, JobPage
-from domain.errors import BeyondHeadError, DocumentTooLargeError, JobNotFoundError, TooManyConflictsError
+from domain.errors import (
+    BeyondHeadError,
+    DocumentTooLargeError,
+    JobNotFoundError,
+    SourceNotFoundError,
+    TooManyConflictsError,
+)
 from domain.job.inputs import NewJob
 from projections.job_references.fold import JOB_REFERENCES
 from projections.jobs.fold import JOBS
@@ -33,7 +39,7 @@ class JobQuery(SortedQuery, JobFilter):
 @router.post(
     "",
     status_code=201,
-    responses=documented(DocumentTooLargeError, TooManyConflictsError, *ASKING)
+    responses=documented(DocumentTooLargeError, SourceNotFoundError, TooManyConflictsError, *ASKING)
     | {200: {"model": Job, "description": "The same job was requested before."}},
 )
 def request_job(new: NewJob, jobs: CallerJobs, response: Response, key: IdempotencyKey) -> Job:
