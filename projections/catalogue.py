@@ -10,9 +10,10 @@ from projections.audit_trail.fold import AUDIT_TRAIL
 from projections.contents.fold import CONTENTS
 from projections.job_references.fold import JOB_REFERENCES
 from projections.jobs.fold import JOBS
+from projections.lineage.fold import LINEAGE
 from projections.projection import Projection
 
-CATALOGUE = (ASSETS, ASSET_REFERENCES, CONTENTS, JOBS, JOB_REFERENCES, AUDIT_TRAIL)
+CATALOGUE = (ASSETS, ASSET_REFERENCES, CONTENTS, JOBS, JOB_REFERENCES, LINEAGE, AUDIT_TRAIL)
 PROJECTIONS: dict[str, Projection[Any]] = {p.name: p for p in CATALOGUE}
 
 

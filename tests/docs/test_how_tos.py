@@ -13,6 +13,7 @@ JOBS = DOCS / "how-to" / "run-work-through-jobs.md"
 FEED = DOCS / "how-to" / "follow-the-feed.md"
 BYTES = DOCS / "how-to" / "keep-the-bytes.md"
 WORLDS = DOCS / "how-to" / "keep-worlds-apart.md"
+LINEAGE = DOCS / "how-to" / "where-did-this-come-from.md"
 
 
 def test_work_runs_through_jobs_as_shown(
@@ -44,6 +45,12 @@ def test_the_stream_is_followed_as_shown(exports: dict[str, str]) -> None:
     (follower,) = blocks(FEED, "python")
     (shown,) = blocks(FEED, "text", "output")[-1:]
     assert run([sys.executable, "-c", follower], exports) == shown
+
+
+def test_where_it_came_from_is_shown(shell: dict[str, str], client: Client, tmp_path: Path) -> None:
+    follow(LINEAGE, shell, tmp_path)
+
+    assert [len(asset["sources"]) for asset in client.page()["items"]] == [1, 1, 0]
 
 
 def test_worlds_are_kept_apart_as_shown(shell: dict[str, str], client: Client, tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ QUERIES: dict[str, dict[str, Any]] = {
     "unlink_asset": {"ref": "message:m1"},
     "list_assets_with_references": {"id": "m1"},
     "list_jobs_with_references": {"id": "m1"},
+    "get_lineage_from_reference": {"ref": "claim:c7"},
 }
 
 

@@ -17,6 +17,7 @@ from projections.contents.fold import CONTENTS
 from projections.engine.rebuild import rebuild
 from projections.job_references.fold import JOB_REFERENCES
 from projections.jobs.fold import JOBS
+from projections.lineage.fold import LINEAGE
 from projections.projection import Projection
 from tests.conftest import Client, context, new_tenant
 
@@ -28,6 +29,7 @@ LISTS = {
     "/v1/jobs": (JOBS, JOB_REFERENCES),
     "/v1/references/client/jobs?id=c1": (JOB_REFERENCES,),
     "/v1/audit": (AUDIT_TRAIL,),
+    "/v1/lineage?ref=client:c1": (LINEAGE, ASSETS, ASSET_REFERENCES, JOBS, JOB_REFERENCES),
 }
 
 
@@ -55,6 +57,25 @@ def test_a_list_names_the_read_models_that_are_being_made_anew(
         assert (answer.status_code, answer.headers[HEADER]) == (200, projection.name)
         rebuild(quiet.engine, projection)
         assert HEADER not in quiet_client.call("GET", path).headers
+
+
+def test_a_lineage_tells_nothing_of_what_no_list_shows_yet(quiet: Services, quiet_client: Client) -> None:
+    asset = quiet_client.create(name="Castle")
+    job = quiet_client.call("POST", "/v1/jobs", json={"media_kind": "image", "sources": [asset["id"]]}).json()
+    path, id_ = f"/v1/assets/{asset['id']}/lineage", f"asset:{asset['id']}"
+    alone = {"id": id_, "type": "asset", "asset_id": asset["id"], "status": None}
+    assert quiet_client.get(path).json()["nodes"] == [alone]
+
+    quiet.engine.progress.enrol()
+    quiet.engine.step(LINEAGE, 500)
+    shown = quiet_client.get(path).json()
+    assert shown["nodes"] == [
+        alone,
+        {"id": f"job:{job['id']}", "type": "job", "job_id": job["id"], "status": None},
+    ]
+    assert [(edge["position"], edge["time"]) for edge in shown["edges"]] == [(job["position"], job["created_at"])]
+    for form, text in {"mermaid": asset["id"], "graphviz": job["id"], "openlineage": '"eventType":"OTHER"'}.items():
+        assert text in quiet_client.get(path, format=form).text
 
 
 @pytest.mark.parametrize("projection", [ASSETS, ASSET_REFERENCES, CONTENTS], ids=lambda p: p.name)
