@@ -12,6 +12,7 @@ from projections.contents.fold import CONTENTS
 from projections.job_references.fold import JOB_REFERENCES
 from projections.job_versions.fold import JOB_VERSIONS
 from projections.jobs.fold import JOBS
+from projections.lineage.fold import LINEAGE
 from projections.projection import Projection
 from projections.statistics.fold import STATISTICS
 
@@ -21,6 +22,7 @@ CATALOGUE = (
     CONTENTS,
     JOBS,
     JOB_REFERENCES,
+    LINEAGE,
     AUDIT_TRAIL,
     ASSET_VERSIONS,
     JOB_VERSIONS,

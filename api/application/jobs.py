@@ -10,6 +10,7 @@ from eventsourcing.application import AggregateNotFoundError
 
 from api.application.policies import Policies
 from api.application.session import Session
+from api.application.sources import check_sources
 from domain.asset.asset import Asset
 from domain.errors import AssetNotFoundError, JobNotFoundError, LeaseLostError
 from domain.event import LEDGER, Context, Event, Recorded
@@ -203,6 +204,7 @@ class Jobs:
         """
         if not events:
             return []
+        check_sources(self.session.log, events)
         policy_revision = Policies(self.session).admit(events, job)
         self._queue.apply(job, cast("JobEvent", events[-1]))
         return self.session.record(*events, policy_revision=policy_revision)

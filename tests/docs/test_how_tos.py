@@ -16,6 +16,7 @@ LISTS = DOCS / "how-to" / "export-lists.md"
 COUNTS = DOCS / "how-to" / "count-what-there-is.md"
 WORLDS = DOCS / "how-to" / "keep-worlds-apart.md"
 PAST = DOCS / "how-to" / "see-the-catalogue-as-it-was.md"
+LINEAGE = DOCS / "how-to" / "where-did-this-come-from.md"
 
 
 def test_work_runs_through_jobs_as_shown(
@@ -47,6 +48,12 @@ def test_the_stream_is_followed_as_shown(exports: dict[str, str]) -> None:
     (follower,) = blocks(FEED, "python")
     (shown,) = blocks(FEED, "text", "output")[-1:]
     assert run([sys.executable, "-c", follower], exports) == shown
+
+
+def test_where_it_came_from_is_shown(shell: dict[str, str], client: Client, tmp_path: Path) -> None:
+    follow(LINEAGE, shell, tmp_path)
+
+    assert [len(asset["sources"]) for asset in client.page()["items"]] == [1, 1, 0]
 
 
 def test_worlds_are_kept_apart_as_shown(shell: dict[str, str], client: Client, tmp_path: Path) -> None:

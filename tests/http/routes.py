@@ -35,6 +35,7 @@ QUERIES: dict[str, dict[str, Any]] = {
     "list_changed_assets": {"from": 0},
     "compare_asset": {"from": "0"},
     "compare_job": {"from": "0"},
+    "get_lineage_from_reference": {"ref": "claim:c7"},
 }
 
 

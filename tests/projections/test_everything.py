@@ -96,6 +96,11 @@ COMMANDS: dict[str, Callable[[int], Decision]] = {
 IMAGE, JOB = {"media": {"media_kind": "image"}}, NewJob(media_kind="image")
 
 
+def sources(place: Place | None) -> tuple[UUID, ...]:
+    """What is made from an asset, whosever it is, or from none."""
+    return (place[1],) if place else ()
+
+
 class Everything(RuleBasedStateMachine):
     """Random commands on a few assets and jobs of two tenants, folded in batches of random size."""
 
@@ -112,9 +117,15 @@ class Everything(RuleBasedStateMachine):
         self.requests[first] = JOB
         return first
 
-    @rule(target=assets, tenant=tenants, new=new_assets | st.just(NewAsset.model_validate(IMAGE)))
-    def create(self, tenant: int, new: NewAsset) -> Place:
+    @rule(
+        target=assets,
+        tenant=tenants,
+        new=new_assets | st.just(NewAsset.model_validate(IMAGE)),
+        source=st.none() | assets,
+    )
+    def create(self, tenant: int, new: NewAsset, source: Place | None) -> Place:
         with suppress(LedgerError):
+            new = new.model_copy(update={"sources": sources(source)})
             return tenant, AssetCreation(self.sessions[tenant]).create(new)[0].asset_id
         return tenant, UUID(int=0)
 
@@ -140,8 +151,9 @@ class Everything(RuleBasedStateMachine):
         self.change(asset, lambda state, context: state.store_content(context, inspected))
         self.change(asset, lambda state, context: state.purge_content(context, numbers))
 
-    @rule(target=jobs, tenant=tenants, new=new_jobs, key=keys)
-    def request(self, tenant: int, new: NewJob, key: str | None) -> Place:
+    @rule(target=jobs, tenant=tenants, new=new_jobs, key=keys, source=st.none() | assets)
+    def request(self, tenant: int, new: NewJob, key: str | None, source: Place | None) -> Place:
+        new = new.model_copy(update={"sources": sources(source)})
         with suppress(LedgerError):
             place = tenant, self.of(tenant).request(new, key)[0].job_id
             self.requests[place] = new

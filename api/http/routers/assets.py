@@ -26,6 +26,7 @@ from domain.errors import (
     KeyOfDeletedAssetError,
     MomentsReversedError,
     OtherRequestError,
+    SourceNotFoundError,
     TooManyConflictsError,
 )
 from projections.paging import CursorError
@@ -43,7 +44,12 @@ class AssetQuery(SortedQuery, AssetFilter):
     "",
     status_code=201,
     responses=documented(
-        DocumentTooLargeError, OtherRequestError, KeyOfDeletedAssetError, TooManyConflictsError, *CREATING
+        DocumentTooLargeError,
+        OtherRequestError,
+        KeyOfDeletedAssetError,
+        SourceNotFoundError,
+        TooManyConflictsError,
+        *CREATING,
     )
     | {200: {"model": Asset, "description": "The request was sent before; this is the asset as it is now."}},
 )

@@ -22,6 +22,7 @@ from domain.errors import (
     DocumentTooLargeError,
     JobNotFoundError,
     MomentsReversedError,
+    SourceNotFoundError,
     TooManyConflictsError,
 )
 from domain.job.inputs import NewJob
@@ -39,7 +40,7 @@ class JobQuery(SortedQuery, JobFilter):
 @router.post(
     "",
     status_code=201,
-    responses=documented(DocumentTooLargeError, TooManyConflictsError, *ASKING)
+    responses=documented(DocumentTooLargeError, SourceNotFoundError, TooManyConflictsError, *ASKING)
     | {200: {"model": Job, "description": "The same job was requested before."}},
 )
 def request_job(new: NewJob, jobs: CallerJobs, response: Response, key: IdempotencyKey) -> Job:
