@@ -33,6 +33,7 @@ from projections.assets.fold import ASSETS
 from projections.audit_trail.fold import AUDIT_TRAIL
 from projections.job_references.fold import JOB_REFERENCES
 from projections.jobs.fold import JOBS
+from projections.list_transaction import require_whole
 from projections.paging import FULL_PAGE, every_page
 from projections.projection import Projection
 from projections.queries.audit_trail import list_trail
@@ -120,12 +121,21 @@ def _begun(pages: Iterator[Item]) -> Iterator[Item]:
     return chain([next(pages)], pages)
 
 
-def _while_valid(pages: Iterator[Sequence[BaseModel]], key_is_valid: Callable[[], bool]) -> Pages:
-    """The pages, until the key is revoked. UnauthenticatedError then."""
+def _to_the_end(
+    pages: Iterator[Sequence[BaseModel]],
+    is_valid: Callable[[], bool],
+    session: Session,
+    read: Sequence[Projection[Any]],
+) -> Pages:
+    """The pages, until the key is revoked: UnauthenticatedError. ReadModelRebuildingError if rows may be missing.
+
+    A rebuild that begins while a page is read leaves that page short, as the last one is.
+    """
     for page in pages:
         yield page
-        if not key_is_valid():
+        if not is_valid():
             raise UnauthenticatedError
+    require_whole(session.database, session.tenant_id, read)
 
 
 def _exporter(exported: ExportedList, file_format: ExportFormat) -> Callable[..., Response]:
@@ -135,7 +145,7 @@ def _exporter(exported: ExportedList, file_format: ExportFormat) -> Callable[...
         key_is_valid: Annotated[Callable[[], bool], Depends(key_is_valid)],
     ) -> Response:
         position = session.reached(exported.read)
-        pages = _while_valid(_begun(exported.pages(session, query, position)), key_is_valid)
+        pages = _to_the_end(_begun(exported.pages(session, query, position)), key_is_valid, session, exported.read)
         headers = {
             "Content-Disposition": f'attachment; filename="{exported.name}-{position}.{file_format.name}"',
             "Ledger-Position": str(position),
