@@ -11,14 +11,16 @@ from domain.asset.events import (
     AssetContentStored,
     AssetCreated,
     AssetLinked,
+    AssetPurgeRequested,
     AssetRestored,
     AssetSoftDeleted,
+    AssetStateChange,
     AssetUnlinked,
 )
 from domain.event import Event, Recorded
 from domain.job.events import JobCancelled, JobFailed, JobRequested, JobRequeued, JobStarted, JobSucceeded
 from domain.reference import Reference
-from projections.projection import OF_ASSETS, OF_JOBS, OF_TENANTS, Changes, Key, Projection, classes
+from projections.projection import OF_TENANTS, Changes, Key, Projection, classes
 from projections.statistics.durations import bucket_of
 from projections.statistics.rows import KINDS, StatisticsRow, of_each_grain, summed, written
 
@@ -26,6 +28,7 @@ Values = dict[str, Any]
 AssetMeasure = AssetContentStored | AssetContentPurged | AssetSoftDeleted | AssetRestored
 JobMeasure = JobStarted | JobSucceeded | JobFailed | JobCancelled | JobRequeued
 _MEASURED: Final = classes(AssetMeasure, JobMeasure)
+_FOLDED: Final = _MEASURED | classes(AssetCreated | AssetLinked | AssetUnlinked, JobRequested)
 
 
 class Change(NamedTuple):
@@ -176,6 +179,6 @@ STATISTICS = Projection(
     related=related,
     fold=fold,
     folder=Path(__file__).parent,
-    folds=OF_ASSETS | OF_JOBS,
-    leaves_out=OF_TENANTS,
+    folds=_FOLDED,
+    leaves_out=(classes(AssetStateChange) - _FOLDED) | classes(AssetPurgeRequested) | OF_TENANTS,
 )
