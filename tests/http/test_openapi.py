@@ -29,6 +29,7 @@ LISTS = {
     "list_job_events",
     "list_assets_with_references",
     "list_jobs_with_references",
+    "list_changed_assets",
 }
 
 
