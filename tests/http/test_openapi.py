@@ -30,6 +30,7 @@ LISTS = {
     "list_assets_with_references",
     "list_jobs_with_references",
     "get_statistics",
+    "list_changed_assets",
 }
 
 

@@ -178,8 +178,8 @@ def test_what_is_rare_is_found_by_its_index(full: tuple[Services, UUID], name: s
 
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-BY_CREATION = "asset_versions_tenant_id_created_position_position_coalesc_idx"
-BY_CHANGE = "asset_versions_tenant_id_position_coalesce_idx"
+BY_CREATION = "asset_versions_by_creation"
+BY_CHANGE = "asset_versions_by_change"
 IN_ORDER = {
     "newest first": (asset_select(AssetFilter()), "assets_tenant_id_created_position_idx"),
     "oldest first": (asset_select(AssetFilter(), Order(order="asc")), "assets_tenant_id_created_position_idx"),
