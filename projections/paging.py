@@ -1,17 +1,21 @@
-"""Pages of lists: cursors, orders, and the rows of one page."""
+"""Pages of lists: cursors, orders, the rows of one page, and all pages one after the other."""
 
 import base64
 import hashlib
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 from uuid import UUID
 
 from domain.errors import LedgerError
 from infra.connections import Connection
+from projections.list_transaction import refuse_rebuilding
 from projections.select import Select
 
 Item = TypeVar("Item")
+FULL_PAGE: Final = 200
+"""How many items are read at once by whoever reads all of them."""
 
 
 class CursorError(LedgerError):
@@ -85,3 +89,19 @@ def page(
     rows = select.rows(connection, limit + 1)
     more = len(rows) > limit
     return Page(rows[:limit], keyset.encode(rows[limit - 1][position_column]) if more else None)
+
+
+def every_page(page_after: Callable[[str | None], Page[Item]]) -> Iterator[list[Item]]:
+    """The items of all pages of a list, page by page as they are taken; an empty list has one page.
+
+    The function reads the page after a cursor, in a transaction of its own. ReadModelRebuildingError where a page would
+    not show everything.
+    """
+    cursor = None
+    while True:
+        listed = page_after(cursor)
+        refuse_rebuilding(listed.rebuilding)
+        yield listed.items
+        cursor = listed.next
+        if cursor is None:
+            return

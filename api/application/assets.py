@@ -1,6 +1,6 @@
 """One tenant's assets on behalf of one caller: changed, read and listed. New ones: `asset_creation`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from infra.content.purge_table import PurgeTable
 from infra.event_log.log import Changed
 from projections.assets.fold import AssetRow
 from projections.history import Entry, page_of_entries
-from projections.paging import NEWEST_FIRST, Keyset, Order, Page
+from projections.paging import FULL_PAGE, NEWEST_FIRST, Keyset, Order, Page, every_page
 from projections.queries.assets import count_assets, list_assets
 from projections.queries.filters import AssetFilter
 from projections.states import ASSET, AssetState
@@ -106,6 +106,15 @@ class Assets:
     ) -> Page[AssetRow]:
         """A page of the list of assets."""
         return list_assets(self.session.database, self.session.tenant_id, selected, limit, cursor, order)
+
+    def pages(self, selected: AssetFilter, order: Order, recorded_by: int) -> Iterator[list[AssetRow]]:
+        """All pages of the list of assets, of those that were recorded up to a position."""
+        session = self.session
+        return every_page(
+            lambda cursor: list_assets(
+                session.database, session.tenant_id, selected, FULL_PAGE, cursor, order, recorded_by
+            )
+        )
 
     def count(self, selected: AssetFilter) -> int:
         """How many assets the filter finds."""

@@ -1,6 +1,6 @@
 """One tenant's jobs on behalf of one caller: what the job routes call."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -21,7 +21,7 @@ from infra.event_log.conflicts import check_expected_revision
 from infra.job_queue import Claim, JobQueue
 from projections.history import Entry, page_of_entries
 from projections.jobs.fold import JobRow
-from projections.paging import NEWEST_FIRST, Keyset, Order, Page
+from projections.paging import FULL_PAGE, NEWEST_FIRST, Keyset, Order, Page, every_page
 from projections.queries.filters import JobFilter
 from projections.queries.jobs import count_jobs, list_jobs
 from projections.states import ASSET, JOB, JobState
@@ -148,6 +148,15 @@ class Jobs:
     def find(self, selected: JobFilter, limit: int, cursor: str | None, order: Order = NEWEST_FIRST) -> Page[JobRow]:
         """A page of the list of jobs."""
         return list_jobs(self.session.database, self.session.tenant_id, selected, limit, cursor, order)
+
+    def pages(self, selected: JobFilter, order: Order, recorded_by: int) -> Iterator[list[JobRow]]:
+        """All pages of the list of jobs, of those that were requested up to a position."""
+        session = self.session
+        return every_page(
+            lambda cursor: list_jobs(
+                session.database, session.tenant_id, selected, FULL_PAGE, cursor, order, recorded_by
+            )
+        )
 
     def count(self, selected: JobFilter) -> int:
         """How many jobs the filter finds."""

@@ -28,6 +28,7 @@ from api.http.routers import (
     batches,
     content,
     description_pages,
+    exports,
     feed,
     from_urls,
     health,
@@ -48,6 +49,8 @@ from domain.json_documents import MAX_SAFE_INTEGER
 
 MOST_BODIES = 64
 MOST_FETCHING = 16
+MOST_EXPORTS = 12
+"""Written at once: each works nearly all the time, and holds a page and a row group."""
 MOST_PAGES = 64
 """Of the description and its pages, sent at once: nobody needs a key for them, and most hold a descriptor."""
 MOST_WAITING = 256
@@ -67,6 +70,7 @@ PARTS = (
     references,
     policies,
     audit,
+    exports,
     feed,
     health,
 )
@@ -137,6 +141,7 @@ def _set_slots(app: FastAPI) -> None:
     connections = most_connections()
     app.state.asking = Slots(connections, "are under way")
     app.state.downloading = Slots(connections, "read content", url=MOST_OF_A_URL)
+    app.state.exporting = Slots(MOST_EXPORTS, "export lists")
     app.state.memory = Slots(MOST_MEMORY, "bring bodies")
     app.state.pages = Slots(MOST_PAGES, "load the pages of the description")
     app.state.waiting = Slots(MOST_WAITING, "wait for a position")

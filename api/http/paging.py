@@ -28,8 +28,8 @@ class PageQuery(BaseModel):
 Paged = Annotated[PageQuery, Depends(queried(PageQuery))]
 
 
-class SortedQuery(TimesFilter, PageQuery):
-    """What lists of assets and of jobs take besides."""
+class OrderedQuery(TimesFilter):
+    """The order of assets and of jobs, in lists and exports."""
 
     sort: Literal["created", "updated"] = Field(
         default="created",
@@ -37,8 +37,13 @@ class SortedQuery(TimesFilter, PageQuery):
         "`updated` moves: with `order=asc` it comes again, with `order=desc` it may be missed.",
     )
     order: Literal["desc", "asc"] = Field(default="desc", description="The last ones first, or the first ones.")
-    total: bool = Field(default=False, description="Whether to count all that there are.")
 
     def in_order(self) -> Order:
         """The order asked for."""
         return Order(self.sort, self.order)
+
+
+class SortedQuery(OrderedQuery, PageQuery):
+    """What lists of assets and of jobs take besides."""
+
+    total: bool = Field(default=False, description="Whether to count all that there are.")

@@ -74,11 +74,15 @@ lag a few milliseconds behind. Give the position as `min_position` to a list, an
 after {wait:g} seconds the answer is 503 with `Retry-After`. Reading an asset, a job or the policy is always current.
 
 **Ledger-Rebuilding** in the answer to a list names read models that are being rebuilt: until they are complete, items
-may be missing and the total too small. Purges and zips by a filter answer 503 meanwhile.
+may be missing and the total too small. Purges and zips by a filter, and exports, answer 503 meanwhile.
 
 **Paging.** A list takes `limit` (1 to 200, 50 if absent) and answers `items` and `next`. Give `next` as `cursor` for
 the next page; null is the end. Items that are added or deleted meanwhile make no other item repeat or disappear. A
 cursor belongs to one tenant and one set of filters; with others it is 400.
+
+**Exports.** Assets, jobs and the audit trail can be downloaded whole, with the filters of their lists, as CSV, Apache
+Parquet or JSON Lines. `Ledger-Position` is the position that the export began at. An export that cannot be completed is
+cut before its end. See [Export lists](../how-to/export-lists.md).
 
 **as_of** asks for an earlier moment: a position of the log, or a time with its zone (RFC 3339). A time stands for the
 last position whose effective time is not after it. The answer's `Ledger-As-Of` names the position. In a URL, write the

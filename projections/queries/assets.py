@@ -6,14 +6,13 @@ from uuid import UUID
 from infra.database import Database
 from projections.asset_references.fold import ASSET_REFERENCES
 from projections.assets.fold import ASSETS, AssetRow
-from projections.list_transaction import refuse_rebuilding, require_whole
-from projections.paging import NEWEST_FIRST, Order
+from projections.list_transaction import require_whole
+from projections.paging import FULL_PAGE, NEWEST_FIRST, Order, every_page
 from projections.queries.filters import AssetFilter, PurgeFilter
 from projections.queries.row_list import RowList, list_statements
 from projections.select import Pointer, Select, pointers, prefix_pattern, search_pattern
 
 _SQL = list_statements(__file__, "assets.sql")
-_PAGE = 200
 
 
 def every_asset(database: Database, tenant_id: UUID, selected: AssetFilter) -> Iterator[AssetRow]:
@@ -22,18 +21,8 @@ def every_asset(database: Database, tenant_id: UUID, selected: AssetFilter) -> I
     ReadModelRebuildingError at once, or where a later page would not show everything; SearchTooShortError.
     """
     require_whole(database, tenant_id, _LIST.read)
-    return _every(database, tenant_id, selected)
-
-
-def _every(database: Database, tenant_id: UUID, selected: AssetFilter) -> Iterator[AssetRow]:
-    cursor = None
-    while True:
-        listed = list_assets(database, tenant_id, selected, _PAGE, cursor)
-        refuse_rebuilding(listed.rebuilding)
-        yield from listed.items
-        cursor = listed.next
-        if cursor is None:
-            return
+    pages = every_page(lambda cursor: list_assets(database, tenant_id, selected, FULL_PAGE, cursor))
+    return (row for rows in pages for row in rows)
 
 
 def asset_select(selected: AssetFilter, order: Order = NEWEST_FIRST) -> Select:

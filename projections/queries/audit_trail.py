@@ -27,11 +27,20 @@ _FOLDS: Final[dict[str, Fold[Any, Any]]] = {"asset": ASSET, "job": JOB}
 
 
 def list_trail(
-    database: Database, log: TenantLog, selected: AuditFilter, limit: int, cursor: str | None = None
+    database: Database,
+    log: TenantLog,
+    selected: AuditFilter,
+    limit: int,
+    cursor: str | None = None,
+    recorded_by: int | None = None,
 ) -> Page[Entry]:
-    """A page of the audit trail, the newest first, with what each event changed. CursorError, SearchTooShortError."""
+    """A page of the audit trail, the newest first, with what each event changed. CursorError, SearchTooShortError.
+
+    With a position, only what was recorded by then.
+    """
     keyset = Keyset(log.tenant_id, selected.criteria(AuditFilter))
     select = trail_select(selected)
+    select.where_present(_SQL["recorded_by"], "recorded_by", recorded_by)
     if cursor is not None:
         select.where(_SQL["after_cursor"], after=keyset.decode(cursor))
     with list_transaction(database, log.tenant_id, select, (AUDIT_TRAIL,)) as (connection, rebuilding):

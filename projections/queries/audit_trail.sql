@@ -7,6 +7,9 @@ ORDER BY t.position DESC
 -- after_cursor: what comes after the last page
 t.position < %(after)s
 
+-- recorded_by: recorded up to a position
+t.position <= %(recorded_by)s
+
 -- actor: what one actor did
 t.actor = %(actor)s
 

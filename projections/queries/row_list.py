@@ -49,10 +49,15 @@ class RowList(Generic[Row, AnyFilter]):
         limit: int,
         cursor: str | None = None,
         order: Order = NEWEST_FIRST,
+        recorded_by: int | None = None,
     ) -> Page[Row]:
-        """A page of what is selected; its cursors hold for this filter and order alone. CursorError."""
+        """A page of what is selected; its cursors hold for this filter and order alone. CursorError.
+
+        With a position, only what was recorded by then, as it is now.
+        """
         keyset = Keyset(tenant_id, selected.criteria(self.criteria) | asdict(order))
         select = self.select(selected, order)
+        select.where_present(self.statements["recorded_by"], "recorded_by", recorded_by)
         if cursor is not None:
             select.where(self.statements[f"after_{order.name}"], after=keyset.decode(cursor))
         table = self.listed.table

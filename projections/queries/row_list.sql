@@ -33,3 +33,6 @@ position > %(updated_after)s
 
 -- updated_before: last changed before a time
 position <= %(updated_before)s
+
+-- recorded_by: recorded up to a position
+created_position <= %(recorded_by)s

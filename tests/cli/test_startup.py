@@ -8,7 +8,7 @@ import pytest
 from api.cli.lazy_commands import LazyCommand
 from api.cli.main import COMMANDS
 
-HEAVY = ("PIL", "av", "fastapi", "httpx", "minio", "psycopg", "pydantic", "starlette", "structlog", "uvicorn")
+HEAVY = "PIL av fastapi httpx minio psycopg pyarrow pydantic starlette structlog uvicorn".split()
 HELP = """
 import sys
 from api.cli.main import main
@@ -25,6 +25,12 @@ def test_help_loads_nothing_that_is_slow_to_import() -> None:
     help_, _, loaded = printed.partition("LOADED ")
     assert [command.name for command in COMMANDS if f" {command.name} " not in help_] == []
     assert set(loaded.split()) & set(HEAVY) == set()
+
+
+def test_the_library_that_writes_parquet_is_loaded_by_the_first_export() -> None:
+    script = "import sys, api.http.app; print('pyarrow' in sys.modules)"
+    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert printed == "False\n"
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)

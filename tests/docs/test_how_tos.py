@@ -12,6 +12,7 @@ from tests.docs.executing import DOCS, blocks, follow, run
 JOBS = DOCS / "how-to" / "run-work-through-jobs.md"
 FEED = DOCS / "how-to" / "follow-the-feed.md"
 BYTES = DOCS / "how-to" / "keep-the-bytes.md"
+LISTS = DOCS / "how-to" / "export-lists.md"
 WORLDS = DOCS / "how-to" / "keep-worlds-apart.md"
 
 
@@ -60,3 +61,11 @@ def test_the_bytes_are_kept_as_shown(shell: dict[str, str], client: Client, tmp_
     (castle,) = client.page(status="deleted")["items"]
     assert sound["content"]["content_type"] == "audio/wav"
     assert castle["content"]["purged"]
+
+
+def test_lists_are_exported_as_shown(shell: dict[str, str], tmp_path: Path) -> None:
+    follow(LISTS, shell, tmp_path)
+
+    (reader,) = blocks(LISTS, "python")
+    _, shown, _ = blocks(LISTS, "text", "output")
+    assert run([sys.executable, "-c", reader], shell, tmp_path) == shown

@@ -1,0 +1,175 @@
+"""Lists without their pages, each as a file that is sent while the list is read."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Annotated, Any, Final, TypeVar
+
+import structlog
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel
+from starlette.types import Receive, Scope, Send
+
+from api.application.assets import Assets
+from api.application.jobs import Jobs
+from api.application.session import Session
+from api.application.slots import Slots
+from api.http.authentication import key_is_valid, session, share_owners
+from api.http.byte_responses import BlocksResponse
+from api.http.conditions import at_least
+from api.http.dependencies import CallerSession
+from api.http.export_columns import columns_of
+from api.http.export_formats import FORMATS, ExportFormat, Pages
+from api.http.paging import OrderedQuery
+from api.http.problems import UnauthenticatedError, documented
+from api.http.query_parameters import queried
+from api.http.rendered_routes import RenderedRoute
+from api.http.schemas.assets import Asset
+from api.http.schemas.events import EventEntry
+from api.http.schemas.jobs import Job
+from domain.errors import LedgerError, ReadModelRebuildingError
+from projections.asset_references.fold import ASSET_REFERENCES
+from projections.assets.fold import ASSETS
+from projections.audit_trail.fold import AUDIT_TRAIL
+from projections.job_references.fold import JOB_REFERENCES
+from projections.jobs.fold import JOBS
+from projections.list_transaction import require_whole
+from projections.paging import FULL_PAGE, every_page
+from projections.projection import Projection
+from projections.queries.audit_trail import list_trail
+from projections.queries.filters import AssetFilter, AuditFilter, Filter, JobFilter
+from projections.select import SearchTooShortError
+
+_LOG = structlog.get_logger()
+router = APIRouter(route_class=RenderedRoute, prefix="/v1", tags=["exports"])
+Item = TypeVar("Item")
+
+DESCRIPTION: Final = """\
+Download {title}, all pages of the list at once, as {format}. It is sent while the list is read.
+
+`Ledger-Position` is the position that the export began at: nothing that was recorded later is in it. The connection is
+cut if the export cannot be completed.
+"""
+NAMES: Final = {"csv": "CSV, with a header row", "parquet": "Apache Parquet", "jsonl": "JSON Lines"}
+
+
+class AssetExportQuery(OrderedQuery, AssetFilter):
+    """Which assets to export, and in which order."""
+
+
+class JobExportQuery(OrderedQuery, JobFilter):
+    """Which jobs to export, and in which order."""
+
+
+@dataclass(frozen=True)
+class ExportedList:
+    """A list that can be exported: its filters, what each item is answered as, and how its pages are read.
+
+    The pages are those of what was recorded up to a position.
+    """
+
+    name: str
+    title: str
+    query: type[Filter]
+    answer: type[BaseModel]
+    read: tuple[Projection[Any], ...]
+    pages: Callable[[Session, Any, int], Iterator[Sequence[BaseModel]]]
+
+
+def _asset_pages(session: Session, query: AssetExportQuery, position: int) -> Iterator[list[Asset]]:
+    pages = Assets(session).pages(query, query.in_order(), position)
+    return ([Asset.of(row) for row in rows] for rows in pages)
+
+
+def _job_pages(session: Session, query: JobExportQuery, position: int) -> Iterator[list[Job]]:
+    pages = Jobs(session).pages(query, query.in_order(), position)
+    return ([Job.of(row) for row in rows] for rows in pages)
+
+
+def _audit_pages(session: Session, query: AuditFilter, position: int) -> Iterator[list[EventEntry]]:
+    pages = every_page(lambda cursor: list_trail(session.database, session.log, query, FULL_PAGE, cursor, position))
+    return ([EventEntry.of(entry) for entry in entries] for entries in pages)
+
+
+LISTS: Final = (
+    ExportedList("assets", "assets", AssetExportQuery, Asset, (ASSETS, ASSET_REFERENCES), _asset_pages),
+    ExportedList("jobs", "jobs", JobExportQuery, Job, (JOBS, JOB_REFERENCES), _job_pages),
+    ExportedList("audit", "the audit trail", AuditFilter, EventEntry, (AUDIT_TRAIL,), _audit_pages),
+)
+
+
+class ExportResponse(BlocksResponse):
+    """An export. Where it cannot be completed, it ends without its end: the server cuts the connection."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it. The log has the reason for which it broke off."""
+        try:
+            await super().__call__(scope, receive, send)
+        except LedgerError as error:
+            _LOG.warning("export broken off", request_id=scope["state"]["request_id"], reason=str(error))
+
+
+async def exporting(request: Request) -> None:
+    """Take a slot until the export is sent. ServiceUnavailableError, ShareUsedUpError."""
+    await session(request)
+    slots: Slots = request.app.state.exporting
+    request.scope["state"]["slots"].enter_context(slots.slot(*share_owners(request)))
+
+
+def _begun(pages: Iterator[Item]) -> Iterator[Item]:
+    """The pages, the first of which is read at once: a refusal is answered as long as nothing is sent."""
+    return chain([next(pages)], pages)
+
+
+def _to_the_end(
+    pages: Iterator[Sequence[BaseModel]],
+    is_valid: Callable[[], bool],
+    session: Session,
+    read: Sequence[Projection[Any]],
+) -> Pages:
+    """The pages, until the key is revoked: UnauthenticatedError. ReadModelRebuildingError if rows may be missing.
+
+    A rebuild that begins while a page is read leaves that page short, as the last one is.
+    """
+    for page in pages:
+        yield page
+        if not is_valid():
+            raise UnauthenticatedError
+    require_whole(session.database, session.tenant_id, read)
+
+
+def _exporter(exported: ExportedList, file_format: ExportFormat) -> Callable[..., Response]:
+    def export(
+        session: CallerSession,
+        query: Annotated[Filter, Depends(queried(exported.query))],
+        key_is_valid: Annotated[Callable[[], bool], Depends(key_is_valid)],
+    ) -> Response:
+        position = session.reached(exported.read)
+        pages = _to_the_end(_begun(exported.pages(session, query, position)), key_is_valid, session, exported.read)
+        headers = {
+            "Content-Disposition": f'attachment; filename="{exported.name}-{position}.{file_format.name}"',
+            "Ledger-Position": str(position),
+        }
+        blocks = file_format.blocks(columns_of(exported.answer), pages)
+        return ExportResponse(blocks, 200, headers, file_format.media_type)
+
+    return export
+
+
+def _add(exported: ExportedList, file_format: ExportFormat) -> None:
+    media_type = file_format.media_type.partition(";")[0]
+    file = {"description": "The file.", "content": {media_type: {"schema": file_format.schema}}}
+    router.add_api_route(
+        f"/{exported.name}.{file_format.name}",
+        _exporter(exported, file_format),
+        name=f"export_{exported.name}_as_{file_format.name}",
+        description=DESCRIPTION.format(title=exported.title, format=NAMES[file_format.name]),
+        response_class=Response,
+        responses=documented(SearchTooShortError, ReadModelRebuildingError) | {200: file},
+        dependencies=[Depends(at_least(*exported.read)), Depends(exporting)],
+    )
+
+
+for exported_list in LISTS:
+    for export_format in FORMATS:
+        _add(exported_list, export_format)
