@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast, get_args
+from typing import Any, Generic, Literal, TypeVar, cast, get_args
 
 from domain.asset.events import AssetEvent
 from domain.errors import LedgerError
@@ -17,6 +17,8 @@ from projections.engine.copy_format import Lines
 Row = TypeVar("Row")
 Key = tuple[Any, ...]
 Changes = Mapping[Key, Row | None]
+SliceOrder = Literal["originator", "position"]
+"""The order in which the entries of a slice are folded."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,9 @@ class Projection(Generic[Row]):
     json: frozenset[str] = frozenset()
     folds: frozenset[type[Event]] = frozenset()
     leaves_out: frozenset[type[Event]] = frozenset()
+    sliced_by: SliceOrder | None = None
+    """How a rebuild may cut a log into slices: by originator if each row follows from the events of one originator
+    alone, by position if it follows from one event alone. None: it folds the log in order."""
 
     @cached_property
     def table(self) -> Table[Row]:

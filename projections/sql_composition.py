@@ -22,6 +22,11 @@ def delete(table: Table[Any]) -> sql.Composed:
     return sql.SQL("DELETE FROM {} AS t USING {} WHERE {}").format(_table(table), _keys(table), same)
 
 
+def delete_tenant(table: Table[Any]) -> sql.Composed:
+    """Deletes every row of the tenant that the parameter `tenant_id` names."""
+    return sql.SQL("DELETE FROM {} WHERE tenant_id = %(tenant_id)s").format(_table(table))
+
+
 def copy_in(table: Table[Any]) -> sql.Composed:
     """Copies whole rows in."""
     return sql.SQL("COPY {} ({}) FROM STDIN").format(_table(table), _names(table.columns))

@@ -1,6 +1,8 @@
 """Follow the logs, and rebuild, inspect and retry read models."""
 
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from operator import attrgetter
 from typing import Annotated, Any
 
@@ -10,7 +12,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from api.cli.context import opened
 from api.cli.output import console, say, table
+from api.cli.rebuild_helpers import Helpers, processors
 from api.cli.stop_deadline import heed_stop_signals
+from api.composition import connected
+from infra.databases import open_databases
+from infra.settings import Settings
 from projections.catalogue import PROJECTIONS
 from projections.engine.engine import Engine
 from projections.engine.follower import Follower
@@ -37,17 +43,32 @@ def rebuild_(
     restart: Annotated[
         bool, typer.Option("--restart", help="Start over instead of resuming an interrupted rebuild.")
     ] = False,
+    processes: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="How many processes fold at once. Default: the number of processors."),
+    ] = None,
 ) -> None:
     """Rebuild a read model from the log, in place. Until it is done, lists show the part that is folded so far.
 
     Writes continue and are included. An interrupted rebuild is resumed by this command or wherever projections run.
     """
-    projection = _projection(name)
-    with opened() as services:
-        rebuild_with_bar(services.engine, projection, console(), restart=restart)
+    projection, settings = _projection(name), Settings(follow=False)
+    with (
+        open_databases(settings) as databases,
+        Helpers(settings, databases, projection, (processes or processors()) - 1) as helpers,
+        connected(settings, databases) as services,
+    ):
+        rebuild_with_bar(services.engine, projection, console(), restart=restart, helped=helpers.helping)
 
 
-def rebuild_with_bar(engine: Engine, projection: Projection[Any], on: Console, *, restart: bool = False) -> None:
+def rebuild_with_bar(
+    engine: Engine,
+    projection: Projection[Any],
+    on: Console,
+    *,
+    restart: bool = False,
+    helped: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> None:
     """Rebuild with a progress bar, and print the rate."""
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -67,7 +88,7 @@ def rebuild_with_bar(engine: Engine, projection: Projection[Any], on: Console, *
             begun.append(done)
             bar.update(task, completed=done, total=total, rate=done / (time.perf_counter() - started))
 
-        folded = rebuild(engine, projection, show_progress, restart=restart)
+        folded = rebuild(engine, projection, show_progress, restart=restart, helped=helped)
     seconds = time.perf_counter() - started
     rate = (folded - begun[0]) / seconds
     say(f"rebuilt {projection.name}: {folded:,} events in {seconds:.2f} s, {rate:,.0f} events/s", on)

@@ -103,16 +103,8 @@ class SealingMapper(Mapper[UUID]):
         missing or does not open, or no version of the software ever wrote it. UnknownTopicError if a newer version
         did, KeyUnavailableError if it cannot be opened now.
         """
-        try:
-            clear_bytes, box = _split(stored.state)
-            clear: dict[str, Any] = orjson.loads(clear_bytes)
-            _compare(tenant_id, stored, clear, box)
-            subject: str | None = clear.get("subject")
-            if subject is not None:
-                storable(subject)
-        except Exception as error:  # noqa: BLE001 - whatever the bytes do to us, they are what is wrong
-            raise _corrupt(tenant_id, stored, error) from None
-        key = None if box is None else self._keys.opening(tenant_id, subject)
+        clear, clear_bytes, box = compared(tenant_id, stored)
+        key = None if box is None else self._keys.opening(tenant_id, clear.get("subject"))
         try:
             event = from_parts(clear, {} if box is None or key is None else _opened(key, box, clear_bytes))
         except UnknownTopicError:
@@ -122,6 +114,23 @@ class SealingMapper(Mapper[UUID]):
         if event.envelope.recorded_at > stored.effective_at:
             raise _corrupt(tenant_id, stored, CorruptEntryError("it took effect before it was recorded"))
         return event
+
+
+def compared(tenant_id: UUID, stored: Stored) -> tuple[dict[str, Any], bytes, bytes | None]:
+    """The part of an entry that is in the clear, as JSON and as bytes, and what is sealed.
+
+    Raises CorruptEntryError if the entry belongs to another log or place, or its seal is missing.
+    """
+    try:
+        clear_bytes, box = _split(stored.state)
+        clear: dict[str, Any] = orjson.loads(clear_bytes)
+        _compare(tenant_id, stored, clear, box)
+        subject: str | None = clear.get("subject")
+        if subject is not None:
+            storable(subject)
+    except Exception as error:  # noqa: BLE001 - whatever the bytes do to us, they are what is wrong
+        raise _corrupt(tenant_id, stored, error) from None
+    return clear, clear_bytes, box
 
 
 def _split(entry: bytes) -> tuple[bytes, bytes | None]:

@@ -69,4 +69,5 @@ ASSET_REFERENCES = Projection(
     folder=Path(__file__).parent,
     folds=classes(AssetCreated | AssetLinked | AssetUnlinked),
     leaves_out=classes(AssetContentChange | AssetStateChange) | OF_JOBS | OF_TENANTS,
+    sliced_by="originator",
 )

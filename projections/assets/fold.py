@@ -225,4 +225,5 @@ ASSETS = Projection(
         | AssetHoldReleased
     ),
     leaves_out=OF_JOBS | OF_TENANTS,
+    sliced_by="originator",
 )

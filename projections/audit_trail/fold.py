@@ -79,4 +79,5 @@ AUDIT_TRAIL = Projection(
     fold=fold,
     folder=Path(__file__).parent,
     folds=OF_ASSETS | OF_JOBS | OF_TENANTS,
+    sliced_by="position",
 )

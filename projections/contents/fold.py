@@ -83,4 +83,5 @@ CONTENTS = Projection(
     leaves_out=classes(AssetCreated | AssetPurgeRequested | AssetReferenceChange | AssetStateChange)
     | OF_JOBS
     | OF_TENANTS,
+    sliced_by="originator",
 )

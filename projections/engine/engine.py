@@ -17,6 +17,7 @@ from projections.engine.poison_events import PoisonBatchError, isolate, refused_
 from projections.engine.progress import Progress
 from projections.engine.read_model_tables import ReadModelTables
 from projections.engine.row_buffer import RowBuffer
+from projections.engine.slices import Slices
 from projections.projection import Projection
 
 FOLLOW_BATCH = 500
@@ -44,6 +45,8 @@ class Engine:
         """The checkpoints of the projections."""
         self.tables = ReadModelTables(database, self.progress)
         """The tables that the projections fill."""
+        self.slices = Slices(database, mapper.read, on_stage)
+        """The slices of logs that rebuilds fold by themselves."""
         self._decode = mapper.read
         self._decode_once = lru_cache(DECODED_EVENTS_KEPT)(mapper.read)
         self._on_stage = on_stage
@@ -58,8 +61,11 @@ class Engine:
     ) -> int:
         """Fold one batch of about `limit` events of any tenants, or `only` of one; returns the number of events folded.
 
+        Beyond what one follows live, slices come first, whatever `limit` says.
         A poison event stops its tenant: one that cannot be folded, or whose row the database refuses for good.
         """
+        if limit > FOLLOW_BATCH and (folded := self.slices.fold_next(projection, only)):
+            return folded
         try:
             return self._fold_batch(projection, limit, waiting=waiting, only=only)
         except PoisonBatchError as poison:

@@ -25,6 +25,7 @@ def _drop(projector: Database, table_name: str, names: dict[str, Any]) -> bool:
         if connection.execute(_SQL["tables_present"], {"tables": [table_name]}).fetchone() is None:
             return False
         connection.execute(_SQL["lock_progress_rows"], names)
+        connection.execute(_SQL["delete_slices"], names)
         connection.execute(sql_composition.drop(table_name))
         connection.execute(_SQL["delete_progress"], names)
         connection.execute(_SQL["end_rebuild"], names)

@@ -20,7 +20,8 @@ SELECT coalesce(sum(h.position), 0)::bigint, count(*),
 
 -- pending: for each projection: events to fold, tenants to enrol, a rebuild to end
 SELECT w.projection, w.version,
-       bool_or(p.position < h.position AND p.failed_position IS NULL AND (%(waiting)s OR p.failure IS NULL)),
+       bool_or(p.position < h.position AND p.failed_position IS NULL AND (%(waiting)s OR p.failure IS NULL))
+       OR EXISTS (SELECT FROM read_models.slices AS s WHERE (s.projection, s.version) = (w.projection, w.version)),
        bool_or(p.tenant_id IS NULL),
        EXISTS (SELECT FROM read_models.rebuilds AS r WHERE (r.projection, r.version) = (w.projection, w.version))
   FROM unnest(%(projections)s::text[], %(versions)s::integer[]) AS w (projection, version)
@@ -35,8 +36,11 @@ SELECT coalesce(sum(h.position - p.position), 0)::bigint
  WHERE p.projection = %(projection)s AND p.version = %(version)s AND p.failure IS NULL
 
 -- totals: the number of events folded, of events recorded, and of tenants that have stopped or wait for a key
-SELECT coalesce(sum(p.position), 0)::bigint, coalesce(sum(h.position), 0)::bigint,
-       count(*) FILTER (WHERE p.failure IS NOT NULL)
+SELECT coalesce(sum(p.position), 0)::bigint + (
+           SELECT coalesce(sum(s.folded), 0)::bigint FROM read_models.slices AS s
+            WHERE s.projection = %(projection)s AND s.version = %(version)s
+       ),
+       coalesce(sum(h.position), 0)::bigint, count(*) FILTER (WHERE p.failure IS NOT NULL)
   FROM ledger.log_heads AS h LEFT JOIN read_models.progress AS p
     ON p.tenant_id = h.tenant_id AND p.projection = %(projection)s AND p.version = %(version)s
 
@@ -71,6 +75,6 @@ SELECT (SELECT coalesce(sum(position), 0) FROM place)::bigint,
   FROM (SELECT DISTINCT tenant_id, position FROM place WHERE position < head AND NOT held_back LIMIT 100) AS behind
   JOIN ledger.events AS e ON e.tenant_id = behind.tenant_id AND e.position = behind.position + 1
 
--- retry: let stopped projections try again
+-- retry: let stopped projections try again; a log that is cut into slices waits for those
 UPDATE read_models.progress SET failed_position = NULL, failure = NULL
- WHERE projection = %(projection)s AND version = %(version)s AND failed_position IS NOT NULL
+ WHERE projection = %(projection)s AND version = %(version)s AND failed_position > 0

@@ -50,6 +50,7 @@ class ReadModelTables:
             connection.execute(_SQL["block_enrolment"])
             connection.execute(_SQL["begin_rebuild"], version)
             connection.execute(_SQL["lock_progress_rows"], version)
+            connection.execute(_SQL["delete_slices"], version)
             connection.execute(sql_composition.drop(projection.table.name))
             if indexed:
                 _create(connection, projection)

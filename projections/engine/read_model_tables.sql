@@ -11,8 +11,10 @@ INSERT INTO read_models.rebuilds (projection, version) VALUES (%(projection)s, %
 -- rebuilding: whether a read model is being rebuilt
 SELECT FROM read_models.rebuilds WHERE projection = %(projection)s AND version = %(version)s
 
--- claim_rebuild: lock a rebuild to end it, unless another process has locked it
-SELECT FROM read_models.rebuilds WHERE projection = %(projection)s AND version = %(version)s FOR UPDATE SKIP LOCKED
+-- claim_rebuild: lock a rebuild to end it, unless another process has locked it or slices are left
+SELECT FROM read_models.rebuilds WHERE projection = %(projection)s AND version = %(version)s
+   AND NOT EXISTS (SELECT FROM read_models.slices WHERE projection = %(projection)s AND version = %(version)s)
+   FOR UPDATE SKIP LOCKED
 
 -- end_rebuild: record that a read model is whole
 DELETE FROM read_models.rebuilds WHERE projection = %(projection)s AND version = %(version)s
@@ -23,6 +25,9 @@ SELECT FROM read_models.progress WHERE projection = %(projection)s AND version =
 
 -- index_build_settings: memory and time to build indexes
 SELECT set_config('maintenance_work_mem', '256MB', true), set_config('statement_timeout', '6h', true)
+
+-- delete_slices: give up every slice; whoever folds one is waited for
+DELETE FROM read_models.slices WHERE projection = %(projection)s AND version = %(version)s
 
 -- delete_progress: start over from the beginning of every log
 DELETE FROM read_models.progress WHERE projection = %(projection)s AND version = %(version)s

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -27,19 +28,28 @@ def rebuild(
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     *,
     restart: bool = False,
+    helped: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> int:
     """Fold every log into a new table of the read model; returns the number of events in it.
 
     A rebuild that was killed is resumed, unless `restart`. Calls `on_progress` with the number of events folded and
-    their total, first before any is folded. Other processes may help. Raises ProjectionStoppedError at the end if an
-    event could not be folded.
+    their total, first before any is folded. Other processes may help: `helped` is entered once they may begin. Raises
+    ProjectionStoppedError at the end if an event could not be folded.
     """
     if restart or not engine.tables.rebuilding(projection):
-        engine.tables.reset(projection)
-    with gc_paused():
+        engine.slices.begin_rebuild(projection, engine.tables)
+    with gc_paused(), helped():
         folded = _carry_on(engine, projection, on_progress)
     _check(engine, projection)
     return folded
+
+
+def help_rebuild(engine: Engine, projection: Projection[Any], goes_on: Callable[[], bool]) -> None:
+    """Fold parts of a rebuild that another process has begun, until it has its indexes or no help is wanted."""
+    with gc_paused():
+        while goes_on() and engine.tables.rebuilding(projection):
+            if not engine.step(projection, REBUILD_BATCH):
+                time.sleep(PAUSE_FOR_OTHERS)
 
 
 def fold_until(

@@ -39,4 +39,5 @@ JOB_REFERENCES = Projection(
     folder=Path(__file__).parent,
     folds=classes(JobRequested),
     leaves_out=classes(JobChange) | OF_ASSETS | OF_TENANTS,
+    sliced_by="originator",
 )

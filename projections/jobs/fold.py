@@ -172,4 +172,5 @@ JOBS = Projection(
     folder=Path(__file__).parent,
     folds=classes(JobRequested | JobStarted | JobSucceeded | JobFailed | JobCancelled | JobRequeued),
     leaves_out=OF_ASSETS | OF_TENANTS,
+    sliced_by="originator",
 )

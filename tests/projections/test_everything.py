@@ -32,6 +32,7 @@ from infra.tenants import TENANT
 from projections import states as states_of
 from projections.catalogue import PROJECTIONS
 from projections.engine.rebuild import rebuild
+from projections.engine.slices import EVENTS_PER_SLICE
 from projections.jobs.fold import JOBS, JobRow
 from projections.queries.filters import JobFilter
 from projections.states import ASSET
@@ -272,9 +273,11 @@ class Everything(RuleBasedStateMachine):
             self.check_documents(tenant)
             self.check_states(tenant)
         live = all_contents(self.services)
-        for projection in PROJECTIONS.values():
-            rebuild(self.services.engine, projection)
-        assert all_contents(self.services) == live
+        for events_per_slice in (4, EVENTS_PER_SLICE):
+            self.services.engine.slices.events_per_slice = events_per_slice
+            for projection in PROJECTIONS.values():
+                rebuild(self.services.engine, projection)
+            assert all_contents(self.services) == live
         assert not self.services.engine.progress.failures()
 
 

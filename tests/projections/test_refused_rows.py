@@ -50,13 +50,13 @@ def fold(_rows: Mapping[Key, NameRow], recorded: Recorded) -> Changes[NameRow]:
     return {(tenant_id, position): NameRow(tenant_id, position, event.description or "", size)}
 
 
-@pytest.fixture
-def names(tmp_path: Path) -> Projection[NameRow]:
+@pytest.fixture(params=[None, "position"], ids=["in order", "in slices"])
+def names(tmp_path: Path, request: pytest.FixtureRequest) -> Projection[NameRow]:
     """A read model that has no room for some assets."""
     (tmp_path / "tables.sql").write_text(TABLES)
     (tmp_path / "indexes.sql").write_text(INDEXES)
     key = {"tenant_id": "uuid", "position": "bigint"}
-    return Projection("names", 1, NameRow, key, fold, tmp_path, keys)
+    return Projection("names", 1, NameRow, key, fold, tmp_path, keys, sliced_by=request.param)
 
 
 def record(services: Services, tenant_id: UUID, *members: dict[str, str]) -> None:
@@ -82,6 +82,7 @@ def poison(request: pytest.FixtureRequest) -> dict[str, str]:
 def engine(quiet: Services, names: Projection[NameRow]) -> Engine:
     """An engine with that read model alone."""
     engine = Engine(quiet.projector, quiet.log.of(uuid7()).mapper, [names])
+    engine.slices.events_per_slice = 5
     engine.tables.install()
     return engine
 
