@@ -184,6 +184,10 @@ class BeyondHeadError(UnfitError):
     """The position is beyond the head of the log."""
 
 
+class MomentsReversedError(UnfitError):
+    """`from` is a later moment than `to`. Exchange them."""
+
+
 class UnknownTopicError(UnavailableError):
     """The log has an event of a newer release. Upgrade this service."""
 

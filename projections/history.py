@@ -62,7 +62,7 @@ def entries(history: Iterable[Recorded]) -> Iterator[Entry]:
     for recorded in history:
         after = {**ASSETS.fold(rows, recorded), **JOBS.fold(rows, recorded)}
         if after:
-            changes = [change for key, row in after.items() for change in _differences(rows.get(key), row)]
+            changes = [change for key, row in after.items() for change in differences(rows.get(key), row)]
         else:  # what the event says stands for what it changes
             changes = [Change(name, None, value) for name, value in to_parts(recorded.event).clear["data"].items()]
         yield _entry(recorded, tuple(changes))
@@ -89,7 +89,7 @@ def entries_after(
         if following is None:
             break
         if recorded.position > (after or 0) and recorded.event.originator_version > (at or 0):
-            yield _entry(recorded, tuple(_differences(state.row if state else None, following.row)))
+            yield _entry(recorded, tuple(differences(state.row if state else None, following.row)))
         state = following
     if state is None:
         raise AggregateNotFoundError(originator_id)
@@ -108,7 +108,8 @@ def page_of_entries(
     return Page(page[:limit], keyset.encode(page[limit - 1].position) if more else None)
 
 
-def _differences(before: Any, after: Any) -> Iterator[Change]:  # noqa: ANN401 - rows of either kind
+def differences(before: Any, after: Any) -> Iterator[Change]:  # noqa: ANN401 - rows of either kind
+    """The fields that differ between two rows of an asset or a job; before there is a row, all of them were null."""
     old = before._asdict() if before else {}
     for name, value in after._asdict().items():
         if name not in _BOOKKEEPING and not same_json(old.get(name), value) and not (before is None and value == []):

@@ -16,6 +16,7 @@ from domain.reference import Reference
 from infra.content.purge_table import PurgeTable
 from infra.event_log.log import Changed
 from projections.assets.fold import AssetRow
+from projections.comparison import Comparison, Moment, RevisionNotReachedError, compare
 from projections.history import Entry, page_of_entries
 from projections.paging import FULL_PAGE, NEWEST_FIRST, Keyset, Order, Page, every_page
 from projections.queries.assets import count_assets, list_assets
@@ -94,6 +95,15 @@ class Assets:
             return page_of_entries(self.session.log, asset_id, ASSET, keyset, limit, cursor)
         except AggregateNotFoundError:
             raise AssetNotFoundError from None
+
+    def diff(self, asset_id: UUID, start: Moment, end: Moment) -> Comparison:
+        """What changed in an asset between two moments, deleted or not. AssetNotFoundError, MomentsReversedError."""
+        try:
+            return compare(self.session.log, asset_id, ASSET, start, end)
+        except AggregateNotFoundError:
+            raise AssetNotFoundError("There is no such asset, or `to` is before it was recorded.") from None
+        except RevisionNotReachedError as error:
+            raise AssetNotFoundError(f"The asset has no revision {error.revision} yet.") from None
 
     def live(self, asset_id: UUID) -> AssetState:
         """The asset now. AssetNotFoundError, AssetDeletedError."""

@@ -5,18 +5,20 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
+from uuid import UUID
 
 import structlog
 
 from domain.errors import LedgerError
-from infra.api_keys import Caller, look_up
+from infra.api_keys import look_up
 from infra.content.store import ContentStore
 from infra.database import Database
 from infra.migrations import MigrationError, check_history
 from infra.supervision import SupervisedThread
+from projections.checkpoints import lags
 from projections.engine.engine import Engine
-from projections.engine.progress import Failure
+from projections.engine.progress import Failure, Lag
 
 CACHED_SECONDS = 1.0
 ANSWER_SECONDS = 1.0
@@ -57,6 +59,13 @@ class Report:
     """Where projections have stopped, or wait for a key."""
 
 
+class Own(NamedTuple):
+    """How far the projections are in the log of one tenant."""
+
+    tenant_id: UUID
+    lags: list[Lag]
+
+
 NEVER = Report(float("-inf"))
 SILENT = Report(0, unfit={"database": "The database does not answer within a second."})
 
@@ -95,13 +104,18 @@ class HealthProbe:
             await asyncio.sleep(LOOK_SECONDS)
         return self._latest
 
-    def caller(self, token: str) -> Caller | None:
-        """Who the token speaks for; None if that cannot be told just now."""
+    def own(self, token: str, tenant_id: UUID | None) -> Own | None:
+        """What the token's tenant may know, its id being known already or not; None if it cannot be told just now."""
         if self._looking_up:
             return None
         self._looking_up = True
         try:
-            return look_up(self._service, token)
+            if tenant_id is None:
+                caller = look_up(self._service, token)
+                if caller is None:
+                    return None
+                tenant_id = caller.tenant_id
+            return Own(tenant_id, lags(self._service, tenant_id, self._engine.projections))
         except LedgerError:
             return None
         finally:
@@ -130,6 +144,8 @@ class HealthProbe:
             stopped = tuple(self._engine.progress.failures())
             if standstill := self._standstill():
                 problems["following"] = standstill
+            if miscounts := self._engine.progress.miscounted():
+                problems["checkpoints"] = " ".join(map(str, miscounts))
         except MigrationError as error:
             return Report(time.monotonic(), {"schema": str(error)}, problems)
         except LedgerError as error:

@@ -19,6 +19,7 @@ from domain.job.inputs import Completion, NewJob
 from domain.job.job import Job
 from infra.event_log.conflicts import check_expected_revision
 from infra.job_queue import Claim, JobQueue
+from projections.comparison import Comparison, Moment, RevisionNotReachedError, compare
 from projections.history import Entry, page_of_entries
 from projections.jobs.fold import JobRow
 from projections.paging import FULL_PAGE, NEWEST_FIRST, Keyset, Order, Page, every_page
@@ -169,6 +170,15 @@ class Jobs:
             return page_of_entries(self.session.log, job_id, JOB, keyset, limit, cursor)
         except AggregateNotFoundError:
             raise JobNotFoundError from None
+
+    def diff(self, job_id: UUID, start: Moment, end: Moment) -> Comparison:
+        """What changed in a job between two moments. JobNotFoundError, MomentsReversedError."""
+        try:
+            return compare(self.session.log, job_id, JOB, start, end)
+        except AggregateNotFoundError:
+            raise JobNotFoundError("There is no such job, or `to` is before it was requested.") from None
+        except RevisionNotReachedError as error:
+            raise JobNotFoundError(f"The job has no revision {error.revision} yet.") from None
 
     @property
     def _queue(self) -> JobQueue:

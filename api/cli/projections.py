@@ -3,24 +3,26 @@
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from operator import attrgetter
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from api.cli.context import opened
-from api.cli.output import console, say, table
+from api.application.quarantine import Quarantine
+from api.cli.context import in_doubt, opened, operated
+from api.cli.output import console, say, table, warn
 from api.cli.rebuild_helpers import Helpers, processors
 from api.cli.stop_deadline import heed_stop_signals
 from api.composition import connected
+from domain.text import storable
 from infra.databases import open_databases
 from infra.settings import Settings
 from projections.catalogue import PROJECTIONS
 from projections.engine.engine import Engine
 from projections.engine.follower import Follower
 from projections.engine.old_versions import drop_old
+from projections.engine.progress import Lag
 from projections.engine.rebuild import rebuild
 from projections.projection import Projection
 
@@ -96,11 +98,25 @@ def rebuild_with_bar(
 
 @app.command()
 def lag() -> None:
-    """Show the lag of each projection for each tenant, and where a projection has stopped."""
-    headings = ["projection", "version", "tenant", "position", "head", "behind", "state"]
+    """Show the lag of each projection for each tenant, and where a projection has stopped.
+
+    `position` is the number of events that were folded plus those that are quarantined; `seconds` is the age of the
+    oldest event after it.
+    """
     with opened() as services:
-        lags = [attrgetter(*headings)(lag) for lag in services.engine.progress.lag()]
-    table(headings, [[f"{cell:,}" if isinstance(cell, int) else cell for cell in lag] for lag in lags])
+        lags, miscounts = services.engine.progress.lag(), services.engine.progress.miscounted()
+    table(
+        ["projection", "version", "tenant", "position", "quarantined", "head", "seconds", "behind", "state"],
+        [_cells(lag) for lag in lags],
+    )
+    for miscount in miscounts:
+        warn(str(miscount))
+
+
+def _cells(lag: Lag) -> list[str]:
+    seconds = "" if lag.seconds is None else f"{lag.seconds:,.1f}"
+    numbers = (f"{number:,}" for number in (lag.position, lag.quarantined, lag.head))
+    return [lag.projection, f"{lag.version}", lag.tenant, *numbers, seconds, f"{lag.behind:,}", lag.state]
 
 
 @app.command()
@@ -109,6 +125,48 @@ def retry(name: NameArgument) -> None:
     with opened() as services:
         services.engine.progress.retry(_projection(name))
     say(f"{name} tries again wherever projections run")
+
+
+@app.command()
+def quarantine(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help=f"One of: {', '.join(PROJECTIONS)}.")] = None,
+    tenant: Annotated[str | None, typer.Argument(metavar="TENANT", help="The tenant's name or id.")] = None,
+    position: Annotated[
+        int | None,
+        typer.Argument(
+            metavar="POSITION", min=1, max=2**63 - 1, help="The position that the projection has stopped at."
+        ),
+    ] = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="The reason, kept in the log. Required.")] = None,
+    show: Annotated[bool, typer.Option("--list", help="List the quarantined events instead.")] = False,
+) -> None:
+    """Set aside the poison event that a projection has stopped at, so that it goes on without this event.
+
+    The tenant's log records it, with the reason: `projection.event_quarantined`. A rebuild tries the event again.
+    """
+    if show:
+        _list_quarantined()
+        return
+    if name is None or tenant is None or position is None or not reason:
+        raise typer.BadParameter("give NAME, TENANT, POSITION and --reason, or --list")
+    projection = _projection(name)
+    try:
+        storable(reason)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--reason") from None
+    with opened() as services, in_doubt("See `asset-ledger projections quarantine --list`."):
+        session = operated(services, services.tenants.find(tenant))
+        recorded = Quarantine(session).set_aside(projection, position, reason)
+    say(f"{name} goes on after position {position} wherever projections run; recorded at position {recorded.position}")
+
+
+def _list_quarantined() -> None:
+    with opened() as services:
+        events = services.engine.progress.quarantined()
+    rows = [
+        (e.projection, f"{e.version}", e.tenant, f"{e.position:,}", f"{e.at:%Y-%m-%d %H:%M}", e.failure) for e in events
+    ]
+    table(["projection", "version", "tenant", "position", "quarantined at", "failure"], rows)
 
 
 @app.command("drop-old")

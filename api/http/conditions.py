@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 
 from fastapi import Depends, Header, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from pydantic import Field, TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
 
@@ -15,9 +16,10 @@ from api.application.slots import Slots
 from api.http.authentication import session, share_owners
 from api.http.problems import BadHeaderError, BadMomentError
 from api.http.query_parameters import checked, declares
-from domain.errors import ProjectionLagError
+from domain.errors import MomentsReversedError, ProjectionLagError
 from domain.text import OutsideId
 from domain.utc_time import UtcTime
+from projections.comparison import Moment
 from projections.projection import Projection
 
 MAX_POSITION = 2**63 - 1
@@ -150,6 +152,70 @@ async def version(request: Request, response: Response) -> Version:
     )
 
 
+_DIFF_MOMENT: dict[str, Any] = {
+    "anyOf": [
+        {"type": "string", "pattern": "^[0-9]{1,18}$"},
+        {"type": "string", "pattern": "^revision:[1-9][0-9]{0,8}$"},
+        {"type": "string", "format": "date-time"},
+    ]
+}
+
+
+def _span(
+    start: Annotated[
+        str,
+        Query(
+            alias="from",
+            description="The earlier moment: a position of the log, a time with its zone (RFC 3339), or a revision.",
+            examples=["17", "2026-11-20T12:00:00Z", "revision:3"],
+            json_schema_extra=_DIFF_MOMENT,
+        ),
+    ],
+    end: Annotated[
+        str | None,
+        Query(alias="to", description="The later moment, likewise; absent: now.", json_schema_extra=_DIFF_MOMENT),
+    ] = None,
+    min_position: _MinPosition = None,
+) -> None:
+    pass
+
+
+@declares(_span)
+async def span(request: Request) -> tuple[Moment, Moment]:
+    """The two moments to compare. BadMomentError, BeyondHeadError, MomentsReversedError."""
+    asked = request.query_params
+    if "from" not in asked:
+        raise RequestValidationError([{"type": "missing", "loc": ("query", "from"), "msg": "Field required"}])
+    await _recorded(request)
+    start, end = _moment("from", asked["from"]), _moment("to", asked["to"]) if "to" in asked else None
+    if isinstance(start, datetime) and isinstance(end, datetime) and start > end:
+        raise MomentsReversedError
+    return await _resolved(request, start), await _resolved(request, end)
+
+
+def _moment(name: str, text: str) -> int | datetime | Moment:
+    """The moment that a parameter names. BadMomentError."""
+    if revision := re.fullmatch(r"revision:([1-9][0-9]{0,8})", text, re.ASCII):
+        return Moment(revision=int(revision[1]))
+    try:
+        return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else _MOMENT.validate_python(text)
+    except ValidationError:
+        raise BadMomentError(
+            f"{name} takes a position, such as 17, a time with its zone, such as 2026-11-20T12:00:00Z, or a revision, "
+            "such as revision:3."
+        ) from None
+
+
+async def _resolved(request: Request, moment: int | datetime | Moment | None) -> Moment:
+    """The moment with the position that a time stands for; the head of the log for None. BeyondHeadError."""
+    if isinstance(moment, Moment):
+        return moment
+    log = (await session(request)).log
+    if moment is None:
+        return Moment(await run_in_threadpool(log.head))
+    return Moment(await run_in_threadpool(log.position_at, moment))
+
+
 async def _until(reached: Callable[[], int], position: int) -> None:
     deadline = time.monotonic() + WAIT_SECONDS
     pause = 0.005
@@ -185,3 +251,4 @@ async def idempotency_key(request: Request) -> str | None:
 IdempotencyKey = Annotated[str | None, Depends(idempotency_key)]
 AsOf = Annotated[int | None, Depends(as_of)]
 AskedVersion = Annotated[Version, Depends(version)]
+Span = Annotated[tuple[Moment, Moment], Depends(span)]

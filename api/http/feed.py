@@ -95,11 +95,12 @@ class CloudEvent(BaseModel):
         """The event of the log."""
         event, envelope = recorded.event, recorded.event.envelope
         parts, key = to_parts(event), envelope.authenticated
+        of_tenant = envelope.originator_id == envelope.tenant_id
         return cls(
             id=str(recorded.position),
             source=f"urn:asset-ledger:tenant:{envelope.tenant_id}",
             type=event.TOPIC,
-            subject=f"{event.TOPIC.partition('.')[0]}:{envelope.originator_id}",
+            subject=f"{'tenant' if of_tenant else event.TOPIC.partition('.')[0]}:{envelope.originator_id}",
             time=recorded.effective_at,
             data=parts.clear["data"] | parts.personal,
             position=str(recorded.position),

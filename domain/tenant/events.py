@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from domain.event import Actor, Event
+from domain.model import Personal
 from domain.reference import Reference
 
 
@@ -44,6 +45,17 @@ class PolicySet(Event):
     closed_kinds: tuple[str, ...] = ()
 
 
+class ProjectionEventQuarantined(Event):
+    """A poison event was set aside: a projection of this version goes on after its position without it."""
+
+    TOPIC: ClassVar[str] = "projection.event_quarantined"
+
+    projection: str
+    version: int
+    position: int
+    error: Personal[str]
+
+
 class ReferenceDeclared(Event):
     """A reference was declared, with its scope if it has one."""
 
@@ -54,4 +66,4 @@ class ReferenceDeclared(Event):
     scope: Reference | None = None
 
 
-TenantEvent = TenantCreated | KeyIssued | KeyRevoked | PolicySet
+TenantEvent = TenantCreated | KeyIssued | KeyRevoked | PolicySet | ProjectionEventQuarantined

@@ -7,7 +7,14 @@ from uuid import UUID
 
 from domain.errors import KeyNotFoundError
 from domain.event import Actor, Context, Envelope, check_unreserved
-from domain.tenant.events import KeyIssued, KeyRevoked, PolicySet, TenantCreated, TenantEvent
+from domain.tenant.events import (
+    KeyIssued,
+    KeyRevoked,
+    PolicySet,
+    ProjectionEventQuarantined,
+    TenantCreated,
+    TenantEvent,
+)
 from domain.tenant.policy import NO_POLICY, Policy
 
 
@@ -40,6 +47,17 @@ class Tenant:
             return ()
         return (PolicySet(envelope=self._next(context), **dict(policy)),)
 
+    def quarantine_event(
+        self, context: Context, projection: str, version: int, position: int, error: str
+    ) -> tuple[ProjectionEventQuarantined, ...]:
+        """Set aside the event at which a projection has stopped with this error."""
+        envelope = self._next(context)
+        return (
+            ProjectionEventQuarantined(
+                envelope=envelope, projection=projection, version=version, position=position, error=error
+            ),
+        )
+
     def _next(self, context: Context) -> Envelope:
         return Envelope.of(context, self.id, self.id, self.version + 1, subject=None)
 
@@ -66,6 +84,8 @@ def evolve(tenant: Tenant, event: TenantEvent) -> Tenant:
             return replace(tenant, keys=tenant.keys - {event.key_id}, revoked=tenant.revoked | {event.key_id})
         case PolicySet():
             return replace(tenant, policy=Policy.of(event), policy_revision=event.originator_version)
+        case ProjectionEventQuarantined():
+            return tenant
         case _:
             assert_never(event)
 

@@ -72,11 +72,15 @@ def position_ranges(claims: Collection[Claim], limit: int) -> list[PositionRange
 
 
 def advance(connection: Connection, projection: Projection[Any], claims: Iterable[Claim]) -> None:
-    """Move the checkpoints to where the folds ended. ServiceUnavailableError if a rebuild has dropped them."""
+    """Move the checkpoints to where the folds ended. ServiceUnavailableError if they are not where they were claimed.
+
+    A rebuild may have dropped them. Whoever lost its claim, and does not know it yet, folds nothing twice.
+    """
     columns: dict[str, list[Any]] = defaultdict(list)
     for tenant in claims:
         columns["tenant_ids"].append(tenant.tenant_id)
-        columns["positions"].append(tenant.position + tenant.folded)
+        columns["positions"].append(tenant.position)
+        columns["folded"].append(tenant.folded)
         columns["failed"].append(tenant.failed_position)
         columns["failures"].append(tenant.failure)
     if connection.execute(_SQL["advance"], version_of(projection) | columns).rowcount != len(columns["tenant_ids"]):

@@ -6,9 +6,12 @@ SELECT p.tenant_id, p.position, h.position FROM read_models.progress AS p JOIN l
  ORDER BY p.failure IS NOT NULL, random()
  LIMIT %(tenants)s FOR UPDATE OF p SKIP LOCKED
 
--- advance: move the checkpoints of tenants, and record where a fold stopped
+-- advance: move the checkpoints of tenants from where they were claimed, count, and record where a fold stopped
 UPDATE read_models.progress AS p
-   SET position = n.position, failed_position = n.failed_position, failure = n.failure
-  FROM unnest(%(tenant_ids)s::uuid[], %(positions)s::bigint[], %(failed)s::bigint[], %(failures)s::text[])
-       AS n (tenant_id, position, failed_position, failure)
+   SET position = n.position + n.folded, counted_to = n.position + n.folded,
+       applied = CASE WHEN p.counted_to = p.position THEN p.applied ELSE p.position - p.quarantined END + n.folded,
+       failed_position = n.failed_position, failure = n.failure
+  FROM unnest(%(tenant_ids)s::uuid[], %(positions)s::bigint[], %(folded)s::bigint[], %(failed)s::bigint[],
+              %(failures)s::text[]) AS n (tenant_id, position, folded, failed_position, failure)
  WHERE p.projection = %(projection)s AND p.version = %(version)s AND p.tenant_id = n.tenant_id
+   AND p.position = n.position

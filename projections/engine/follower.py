@@ -11,6 +11,7 @@ from domain.errors import LedgerError
 from infra.connections import OWNER
 from infra.supervision import SupervisedThread
 from projections.engine.engine import FOLLOW_BATCH, Engine
+from projections.engine.lag_log import LagLog
 from projections.engine.progress import Activity, Pending
 
 _LOG = structlog.get_logger()
@@ -42,6 +43,7 @@ class Follower:
         self._stopped = threading.Event()
         self._woken = threading.Event()
         self.thread = SupervisedThread("follower", self.run, overdue=OVERDUE_SECONDS, pause=self._stopped.wait)
+        self._lag_log = LagLog(engine.progress)
         self._next_key_retry = 0.0
         self._idle: Activity | None = None
         """The activity when nothing was pending; None while something may be."""
@@ -90,6 +92,7 @@ class Follower:
     def _round(self) -> int:
         """Fold one batch of each projection; returns the number of events folded."""
         activity, now = self._engine.progress.activity(), time.monotonic()
+        self._lag_log.look(activity.failures)
         waiting = now >= self._next_key_retry
         if activity == self._idle and not (activity.waiting and waiting) and now < self._next_full_check:
             return 0

@@ -1,6 +1,7 @@
 """Checkpoints: how far each projection has folded each tenant's log, and where it has stopped."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -40,16 +41,22 @@ class Totals(NamedTuple):
 
 
 class Lag(NamedTuple):
-    """The checkpoint of one projection in one tenant's log, and the log's head."""
+    """The checkpoint of one projection in one tenant's log, and the log's head.
+
+    The checkpoint is the number of events that were folded plus those that are quarantined.
+    """
 
     projection: str
     version: int
-    tenant: str
     tenant_id: UUID
+    tenant: str
     position: int
     head: int
+    quarantined: int
     failed_position: int | None
     failure: str | None
+    seconds: float | None
+    """The age of the first event after the checkpoint; None at the head."""
 
     @property
     def behind(self) -> int:
@@ -57,9 +64,43 @@ class Lag(NamedTuple):
         return self.head - self.position
 
     @property
+    def cause(self) -> str | None:
+        """The first line of the failure: those after it may repeat whole rows."""
+        return None if self.failure is None else self.failure.partition("\n")[0]
+
+    @property
     def state(self) -> str:
         """How the projection is doing, in words."""
         return f"stopped at {self.failed_position}: {self.failure}" if self.failed_position else self.failure or "ok"
+
+
+class Miscount(NamedTuple):
+    """A checkpoint that is not the sum of its parts; `listed` is the number of events in quarantine."""
+
+    projection: str
+    version: int
+    tenant_id: UUID
+    position: int
+    applied: int
+    quarantined: int
+    listed: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.projection} of tenant {self.tenant_id} stands at {self.position}, but {self.applied} events were "
+            f"folded and {self.quarantined} quarantined, of which {self.listed} are listed: rebuild {self.projection}."
+        )
+
+
+class Quarantined(NamedTuple):
+    """A poison event that was set aside, when, and why it could not be folded."""
+
+    projection: str
+    version: int
+    tenant: str
+    position: int
+    at: datetime
+    failure: str
 
 
 class Failure(NamedTuple):
@@ -113,6 +154,18 @@ class Progress:
     def lag(self) -> list[Lag]:
         """Every checkpoint, by projection and tenant's name."""
         return [Lag(*row) for row in self._rows("lag", self._versions())]
+
+    def late(self, seconds: float, most: int) -> list[Lag]:
+        """The checkpoints that have stopped, wait for a key or are late by so much, the worst first; no rebuilds."""
+        return [Lag(*row) for row in self._rows("late", {**self._versions(), "seconds": seconds, "most": most})]
+
+    def miscounted(self) -> list[Miscount]:
+        """The first checkpoints that are not the sum of the events folded and quarantined: there must be none."""
+        return [Miscount(*row) for row in self._rows("miscounted", self._versions())]
+
+    def quarantined(self) -> list[Quarantined]:
+        """The events that were set aside, of every version of every projection."""
+        return [Quarantined(*row) for row in self._rows("quarantined", {})]
 
     def failures(self) -> list[Failure]:
         """The tenants whose projections have stopped or wait for a key."""

@@ -44,14 +44,54 @@ SELECT coalesce(sum(p.position), 0)::bigint + (
   FROM ledger.log_heads AS h LEFT JOIN read_models.progress AS p
     ON p.tenant_id = h.tenant_id AND p.projection = %(projection)s AND p.version = %(version)s
 
--- lag: how far each projection is behind each log
-SELECT asked.projection, asked.version, t.name, t.tenant_id, coalesce(p.position, 0), h.position,
-       p.failed_position, p.failure
+-- lag: how far each projection is behind each log, and the age in seconds of the first event after its checkpoint; a
+-- join could make the planner read all events, where this probes an index
+SELECT asked.projection, asked.version, t.tenant_id, t.name, coalesce(p.position, 0), h.position,
+       coalesce(p.quarantined, 0), p.failed_position, p.failure,
+       CASE WHEN coalesce(p.position, 0) < h.position THEN (
+           SELECT greatest(0, extract(epoch FROM clock_timestamp() - e.effective_at))::float8 FROM ledger.events AS e
+            WHERE e.tenant_id = h.tenant_id AND e.position = coalesce(p.position, 0) + 1
+       ) END
   FROM unnest(%(projections)s::text[], %(versions)s::integer[]) AS asked (projection, version)
  CROSS JOIN ledger.log_heads AS h JOIN ledger.tenants AS t USING (tenant_id)
   LEFT JOIN read_models.progress AS p
     ON (p.projection, p.version, p.tenant_id) = (asked.projection, asked.version, h.tenant_id)
  ORDER BY asked.projection, t.name
+
+-- late: the tenants whose projections have stopped, wait for a key or have not folded an event of that age, those that
+-- have stopped first; without rebuilds
+WITH behind AS MATERIALIZED (
+    SELECT asked.projection, asked.version, t.tenant_id, t.name, p.position, h.position AS head, p.quarantined,
+           p.failed_position, p.failure,
+           CASE WHEN p.position < h.position THEN (
+               SELECT greatest(0, extract(epoch FROM clock_timestamp() - e.effective_at))::float8 FROM ledger.events AS e
+                WHERE e.tenant_id = h.tenant_id AND e.position = p.position + 1
+           ) END AS seconds
+      FROM unnest(%(projections)s::text[], %(versions)s::integer[]) AS asked (projection, version)
+      JOIN read_models.progress AS p USING (projection, version)
+      JOIN ledger.log_heads AS h ON h.tenant_id = p.tenant_id JOIN ledger.tenants AS t ON t.tenant_id = p.tenant_id
+     WHERE p.position < h.position AND NOT EXISTS (
+               SELECT FROM read_models.rebuilds AS r
+                WHERE (r.projection, r.version) = (asked.projection, asked.version)
+           )
+)
+SELECT * FROM behind WHERE failure IS NOT NULL OR seconds >= %(seconds)s
+ ORDER BY failure IS NULL, seconds DESC LIMIT %(most)s
+
+-- miscounted: checkpoints that are not the sum of what was folded and what was set aside; a release before does not count
+SELECT p.projection, p.version, p.tenant_id, p.position, p.applied, p.quarantined, coalesce(q.events, 0)
+  FROM unnest(%(projections)s::text[], %(versions)s::integer[]) AS asked (projection, version)
+  JOIN read_models.progress AS p USING (projection, version)
+  LEFT JOIN (
+      SELECT projection, version, tenant_id, count(*) AS events FROM read_models.quarantine GROUP BY 1, 2, 3
+  ) AS q ON (q.projection, q.version, q.tenant_id) = (p.projection, p.version, p.tenant_id)
+ WHERE p.applied + p.quarantined <> p.position AND p.counted_to = p.position OR p.quarantined <> coalesce(q.events, 0)
+ ORDER BY p.projection, p.tenant_id LIMIT 20
+
+-- quarantined: the events that were set aside, by projection, tenant's name and position
+SELECT q.projection, q.version, t.name, q.position, q.quarantined_at, q.failure
+  FROM read_models.quarantine AS q JOIN ledger.tenants AS t USING (tenant_id)
+ ORDER BY q.projection, q.version, t.name, q.position
 
 -- failures: the tenants whose projections have stopped or wait for a key
 SELECT p.projection, p.version, p.tenant_id, p.position, p.failure

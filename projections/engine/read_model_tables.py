@@ -43,7 +43,7 @@ class ReadModelTables:
     def reset(self, projection: Projection[Any], *, indexed: bool = False) -> None:
         """Begin a rebuild with new tables; those of other versions stay as they are.
 
-        The indexes that only lists need are created at its end, unless `indexed`.
+        The indexes that only lists need are created at its end, unless `indexed`. Quarantined events are tried again.
         """
         version = version_of(projection)
         with self._database.transaction() as connection:

@@ -29,7 +29,7 @@ SELECT set_config('maintenance_work_mem', '256MB', true), set_config('statement_
 -- delete_slices: give up every slice; whoever folds one is waited for
 DELETE FROM read_models.slices WHERE projection = %(projection)s AND version = %(version)s
 
--- delete_progress: start over from the beginning of every log
+-- delete_progress: start over from the beginning of every log, with no event in quarantine
 DELETE FROM read_models.progress WHERE projection = %(projection)s AND version = %(version)s
 
 -- any_event: whether any tenant has events

@@ -19,6 +19,7 @@ from tests.program import PROGRAM, environment_of, run
 
 OUTCOME_UNKNOWN = 3
 KEYS, POLICIES, TENANTS = b"ledger.api_keys", b"ledger.policies", b"ledger.open_log"
+QUARANTINE = b"queries.quarantine_event"
 """Stand in the transactions that change them."""
 
 losing = pytest.mark.parametrize("when", [When.BEFORE, When.ANSWERED], ids=lambda when: when.name.lower())
@@ -86,6 +87,21 @@ def test_a_key_is_revoked_and_a_policy_is_set_once(
     assert '"world"' in done(cutter, through, "tenant", "policy", "acme", "--set", str(policy))
     topics = [entry.topic for entry in quiet.log.of(acme).recorder.select_notifications(1, 10)]
     assert topics == ["tenant.created", "tenant.key_issued", "tenant.key_revoked", "tenant.policy_set"]
+
+
+@losing
+def test_a_poison_event_is_set_aside_once(
+    quiet: Services, cutter: Cutter, through: dict[str, str], acme: UUID, when: When
+) -> None:
+    quiet.engine.progress.enrol()
+    with quiet.projector.connection() as connection:
+        connection.execute("UPDATE read_models.progress SET failed_position = 1, failure = 'KeyError: 7'")
+    cutter.cut_commit(QUARANTINE, when)
+    command = ("projections", "quarantine", "assets", "acme", "1", "--reason", "torn")
+    assert "recorded at position 2" in done(cutter, through, *command)
+    assert quiet.log.of(acme).head() == 2
+    assert [each.position for each in quiet.engine.progress.quarantined()] == [1]
+    assert quiet.engine.progress.miscounted() == []
 
 
 def test_a_key_of_which_nobody_knows_whether_it_was_issued_is_named_and_can_be_revoked(

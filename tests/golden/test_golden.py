@@ -86,7 +86,7 @@ def test_every_event_of_every_version_changes_what_it_happens_to(path: Path) -> 
             state: Any = assets.project(None, events)
         case "job":
             state = jobs.project(None, events)
-        case "tenant":
+        case "tenant" | "projection":
             state = tenants.project(None, events)
         case "reference":
             nothing = declarations.Declarations(last.envelope.tenant_id, {})
@@ -105,7 +105,12 @@ def until(path: Path) -> list[Recorded]:
     return [Recorded(each, position, each.envelope.recorded_at) for position, each in enumerate(events, 1)]
 
 
-FIRST = {"asset": "asset.created.v2.json", "job": "job.requested.v2.json", "tenant": "tenant.created.v2.json"}
+FIRST = {
+    "asset": "asset.created.v2.json",
+    "job": "job.requested.v2.json",
+    "tenant": "tenant.created.v2.json",
+    "projection": "tenant.created.v2.json",
+}
 """What comes before the later events of a stream."""
 BEFORE = {"asset.content_purged": ["asset.content_stored.v2.json"]}
 """What has to be there besides."""

@@ -32,6 +32,8 @@ QUERIES: dict[str, dict[str, Any]] = {
     "unlink_asset": {"ref": "message:m1"},
     "list_assets_with_references": {"id": "m1"},
     "list_jobs_with_references": {"id": "m1"},
+    "compare_asset": {"from": "0"},
+    "compare_job": {"from": "0"},
 }
 
 

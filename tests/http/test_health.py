@@ -33,6 +33,7 @@ from tests.chaos.cutting import Cutter
 from tests.conftest import context, new_tenant
 from tests.infra.embedding import eventually
 from tests.infra.grouping import an_append, held
+from tests.projections.tables import catch_up
 
 HASTY = Bounds(5, SERVICE.settings)
 AT_ONCE = 5
@@ -90,6 +91,47 @@ def test_a_damaged_entry_of_one_tenant_is_told_without_its_name_and_keeps_nobody
     assert (answers["live"]["status"], answers["ready"]) == ("ok", {"status": "ok", "problems": []})
     assert states(url, others)["health"]["failures"] == [place]
     assert states(url, own)["health"]["failures"] == [place | {"tenant_id": str(sick), "position": 3}]
+
+
+def lag_of_assets(url: str, headers: dict[str, str]) -> dict[str, Any]:
+    """How far the read model of assets is, as a key's own tenant is told."""
+    (lag,) = (lag for lag in states(url, headers)["health"]["lags"] if lag["projection"] == "assets")
+    return {name: value for name, value in lag.items() if name not in {"projection", "version"}}
+
+
+def test_how_far_projections_are_is_told_to_a_key_of_the_tenant_alone(quiet: Services, url: str) -> None:
+    sick, other = new_tenant(quiet), new_tenant(quiet)
+    own, others = key(quiet, sick), key(quiet, other)
+    quiet.writer.append(an_append(sick))
+    quiet.engine.progress.enrol()
+    while quiet.engine.step(ASSETS):
+        pass
+
+    lag = lag_of_assets(url, own)
+    assert lag.pop("seconds") >= 0
+    assert lag.pop("failure").partition(":")[0] in {"UnknownTopicError", "CorruptEntryError"}
+    assert lag == {"position": 2, "quarantined": 0, "head": 3, "stopped_at": 3}
+    assert lag_of_assets(url, others) == {
+        "position": 2,
+        "quarantined": 0,
+        "head": 2,
+        "seconds": None,
+        "stopped_at": None,
+        "failure": None,
+    }
+    for headers in ({}, {"Authorization": "Bearer nobody"}):
+        assert "lags" not in states(url, headers)["health"]
+        assert str(sick) not in str(states(url, headers))
+
+
+def test_checkpoints_that_do_not_add_up_are_told(quiet: Services, url: str) -> None:
+    new_tenant(quiet)
+    catch_up(quiet)
+    assert statuses(url) == ("ok", "ok", "ok")
+    with quiet.projector.connection() as connection:
+        connection.execute("UPDATE read_models.progress SET applied = applied + 1 WHERE projection = 'assets'")
+    eventually(lambda: states(url)["health"]["problems"] == ["checkpoints"])
+    assert statuses(url) == ("failing", "ok", "ok")
 
 
 @pytest.fixture

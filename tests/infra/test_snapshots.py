@@ -22,6 +22,7 @@ from infra.event_log.replay import PAGE
 from infra.event_log.snapshots import EVERY, SnapshotWriter
 from infra.tenants import TENANT
 from projections.audit_trail.fold import AUDIT_TRAIL
+from projections.comparison import Moment
 from projections.queries.audit_trail import list_trail
 from projections.queries.filters import AuditFilter
 from projections.states import ASSET, JOB
@@ -98,6 +99,17 @@ def test_every_page_of_a_history_opens_about_as_many_entries(counting: tuple[Ses
         cursor = page.next
 
     assert names == ["Castle", *(f"Name {number}" for number in range(CHANGES))]
+
+
+def test_a_comparison_opens_few_entries_however_many_lie_between(counting: tuple[Session, Counting]) -> None:
+    session, mapper = counting
+    assets, asset_id = Assets(session), changed(session)
+
+    with mapper.at_most(2 * EVERY + 1):
+        comparison = assets.diff(asset_id, Moment(revision=40), Moment(revision=CHANGES - 40))
+
+    assert (comparison.before.revision, comparison.after.revision) == (40, CHANGES - 40)
+    assert [(change.before, change.after) for change in comparison.changes] == [("Name 38", f"Name {CHANGES - 42}")]
 
 
 def test_a_page_of_the_audit_trail_does_not_open_whole_histories(counting: tuple[Session, Counting]) -> None:

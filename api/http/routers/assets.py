@@ -7,13 +7,14 @@ from fastapi import APIRouter, Depends, Response
 
 from api.application.policies import CREATING
 from api.http.answers import recorded, seen
-from api.http.conditions import AskedVersion, IdempotencyKey, at_least
+from api.http.conditions import AskedVersion, IdempotencyKey, Span, at_least
 from api.http.dependencies import CallerAssetCreation, CallerAssets
 from api.http.paging import Paged, SortedQuery, tell_rebuilding
 from api.http.problems import documented
 from api.http.query_parameters import queried
 from api.http.rendered_routes import RenderedRoute
 from api.http.schemas.assets import Asset, AssetPage
+from api.http.schemas.diffs import Diff
 from api.http.schemas.events import EventEntry, EventPage
 from domain.asset.inputs import NewAsset
 from domain.errors import (
@@ -22,6 +23,7 @@ from domain.errors import (
     BeyondHeadError,
     DocumentTooLargeError,
     KeyOfDeletedAssetError,
+    MomentsReversedError,
     OtherRequestError,
     TooManyConflictsError,
 )
@@ -87,3 +89,17 @@ def list_asset_events(asset_id: UUID, assets: CallerAssets, query: Paged) -> Eve
     """List the events of an asset, the oldest first, with the values before and after. Works for deleted assets too."""
     page = assets.events(asset_id, query.limit, query.cursor)
     return EventPage(items=[EventEntry.of(entry) for entry in page.items], next=page.next)
+
+
+@router.get(
+    "/{asset_id}/diff",
+    responses=documented(AssetNotFoundError, BeyondHeadError, MomentsReversedError),
+)
+def compare_asset(asset_id: UUID, assets: CallerAssets, span: Span) -> Diff:
+    """Compare the asset at two moments: each field that differs, before and after, and the events between.
+
+    A moment is a position, a time or a revision, such as `revision:3`. Where `from` is before the first event, every
+    field was null. Works for deleted assets too.
+    """
+    start, end = span
+    return Diff.of(assets.diff(asset_id, start, end), asset_id=asset_id)

@@ -1,17 +1,18 @@
 """Whether the service works. Answered from the event loop: no thread and no connection that others could hold."""
 
 from collections import Counter
+from functools import partial
 from typing import Literal
 from uuid import UUID
 
 from anyio import CapacityLimiter, move_on_after, to_thread
 from fastapi import APIRouter, Request, Response
 
-from api.application.health import Report
+from api.application.health import Own, Report
 from api.composition import Services
 from api.http.authentication import bearer_token, services
 from api.http.rendered_routes import RenderedRoute
-from api.http.schemas.health import Health, Liveness, ProjectionFailure, Readiness, ThreadHealth
+from api.http.schemas.health import Health, Liveness, ProjectionFailure, ProjectionLag, Readiness, ThreadHealth
 
 router = APIRouter(route_class=RenderedRoute, tags=["health"])
 
@@ -22,16 +23,18 @@ KEY_SECONDS = 1.0
 async def health(request: Request, response: Response) -> Health:
     """Report whether the database answers, every projection follows, and the background threads work.
 
-    Needs no key, and shows no tenant's data. With a key, it shows where projections have stopped in that tenant's log.
+    Needs no key, and shows no tenant's data. With a key, it shows how far each projection is in that tenant's log, and
+    where it has stopped.
     """
     made_of = services(request)
     report = await made_of.probe.report()
     threads = _threads(made_of)
-    failures = _failures(report, await _tenant(made_of, request))
+    tenant_id, lags = await _own(made_of, request)
+    failures = _failures(report, tenant_id)
     watches = [thread.name for thread in threads if not thread.works]
     problems = [*_unfit(made_of, report), *report.problems]
     status = _status(response, failing=bool(failures or watches or problems))
-    return Health(status=status, failures=failures, watches=watches, problems=problems, threads=threads)
+    return Health(status=status, failures=failures, watches=watches, problems=problems, threads=threads, lags=lags)
 
 
 @router.get("/health/live", responses={503: {"model": Liveness, "description": "This process has to be restarted."}})
@@ -90,14 +93,16 @@ def _failures(report: Report, tenant_id: UUID | None) -> list[ProjectionFailure]
     ]
 
 
-async def _tenant(services: Services, request: Request) -> UUID | None:
-    """The tenant whose key the request brings, if that can be told in time."""
+async def _own(services: Services, request: Request) -> tuple[UUID | None, list[ProjectionLag] | None]:
+    """The tenant whose key the request brings, and how far its projections are, as far as it can be told in time."""
     token = bearer_token(request)
     if token is None:
-        return None
+        return None, None
     caller = services.api_keys.known_caller(token)
-    if caller is None:
-        with move_on_after(KEY_SECONDS):
-            limiter = CapacityLimiter(1)  # or it would wait for one of the threads that all else shares
-            caller = await to_thread.run_sync(services.probe.caller, token, limiter=limiter, abandon_on_cancel=True)
-    return None if caller is None else caller.tenant_id
+    tenant_id = caller.tenant_id if caller else None
+    own: Own | None = None
+    with move_on_after(KEY_SECONDS):
+        limiter = CapacityLimiter(1)  # or it would wait for one of the threads that all else shares
+        look = partial(services.probe.own, token, tenant_id)
+        own = await to_thread.run_sync(look, limiter=limiter, abandon_on_cancel=True)
+    return (own.tenant_id, [ProjectionLag.of(lag) for lag in own.lags]) if own else (tenant_id, None)

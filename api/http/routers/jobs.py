@@ -7,15 +7,22 @@ from fastapi import APIRouter, Depends, Response
 
 from api.application.policies import ASKING
 from api.http.answers import recorded, seen
-from api.http.conditions import AskedVersion, IdempotencyKey, at_least
+from api.http.conditions import AskedVersion, IdempotencyKey, Span, at_least
 from api.http.dependencies import CallerJobs
 from api.http.paging import Paged, SortedQuery, tell_rebuilding
 from api.http.problems import documented
 from api.http.query_parameters import queried
 from api.http.rendered_routes import RenderedRoute
+from api.http.schemas.diffs import Diff
 from api.http.schemas.events import EventEntry, EventPage
 from api.http.schemas.jobs import Job, JobPage
-from domain.errors import BeyondHeadError, DocumentTooLargeError, JobNotFoundError, TooManyConflictsError
+from domain.errors import (
+    BeyondHeadError,
+    DocumentTooLargeError,
+    JobNotFoundError,
+    MomentsReversedError,
+    TooManyConflictsError,
+)
 from domain.job.inputs import NewJob
 from projections.job_references.fold import JOB_REFERENCES
 from projections.jobs.fold import JOBS
@@ -70,3 +77,17 @@ def list_job_events(job_id: UUID, jobs: CallerJobs, query: Paged) -> EventPage:
     """List the events of a job, the oldest first, with the values before and after."""
     page = jobs.job_events(job_id, query.limit, query.cursor)
     return EventPage(items=[EventEntry.of(entry) for entry in page.items], next=page.next)
+
+
+@router.get(
+    "/{job_id}/diff",
+    responses=documented(JobNotFoundError, BeyondHeadError, MomentsReversedError),
+)
+def compare_job(job_id: UUID, jobs: CallerJobs, span: Span) -> Diff:
+    """Compare the job at two moments: each field that differs, before and after, and the events between.
+
+    A moment is a position, a time or a revision, such as `revision:3`. Where `from` is before the first event, every
+    field was null.
+    """
+    start, end = span
+    return Diff.of(jobs.diff(job_id, start, end), job_id=job_id)

@@ -1,12 +1,13 @@
 """The state of the service."""
 
-from typing import Literal
+from typing import Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from api.http.schemas.optional import optional
 from domain.model import example
+from projections.engine.progress import Lag
 
 
 class Health(BaseModel):
@@ -24,9 +25,13 @@ class Health(BaseModel):
     )
     problems: list[str] = Field(
         description="Other problems that need an operator, such as `database`, `following` (no process folds new "
-        "events) or `content-disk`. The service's log has details.",
+        "events), `checkpoints` (one is not the sum of the events folded and quarantined) or `content-disk`. The "
+        "service's log has details.",
     )
     threads: list["ThreadHealth"] = Field(description="The background threads of this process.")
+    lags: list["ProjectionLag"] | None = optional(
+        "How far each projection is in the log of the request's key. Absent without a key, or if it could not be read."
+    )
 
 
 class Liveness(BaseModel):
@@ -65,3 +70,30 @@ class ProjectionFailure(BaseModel):
     tenants: int = Field(description="The number of tenants for which it has stopped.")
     tenant_id: UUID | None = optional("The tenant of the request's key, if it is among them.")
     position: int | None = optional("The position of the event in that tenant's log.")
+
+
+class ProjectionLag(BaseModel):
+    """How far a projection is in one tenant's log."""
+
+    projection: str
+    version: int
+    position: int = Field(description="The number of events that were folded plus those that are quarantined.")
+    quarantined: int = Field(description="Events that an operator has set aside.")
+    head: int = Field(description="The last position of the log.")
+    seconds: float | None = Field(description="The age of the oldest event after `position`. Null: there is none.")
+    stopped_at: int | None = Field(description="The position of the poison event at which it has stopped.")
+    failure: str | None = Field(description="The reason why it has stopped, or waits for a key.")
+
+    @classmethod
+    def of(cls, lag: Lag) -> Self:
+        """The lag of a checkpoint."""
+        return cls(
+            projection=lag.projection,
+            version=lag.version,
+            position=lag.position,
+            quarantined=lag.quarantined,
+            head=lag.head,
+            seconds=None if lag.seconds is None else round(lag.seconds, 3),
+            stopped_at=lag.failed_position,
+            failure=lag.cause,
+        )
