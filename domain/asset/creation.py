@@ -39,5 +39,4 @@ def create(
         source_url=new.source_url,
         request_digest=request_digest,
         imported=imported,
-        sources=new.sources or None,
     )

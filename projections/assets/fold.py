@@ -63,7 +63,6 @@ class AssetRow(NamedTuple):
     scope: str | None
     origin: list[str]
     links: list[str]
-    sources: list[str]
     holds: list[str]
     created_at: datetime
     created_by: str
@@ -128,7 +127,6 @@ def _created(event: AssetCreated, recorded: Recorded) -> AssetRow:
         scope=str(event.scope) if event.scope else None,
         origin=[str(r) for r in event.origin],
         links=[str(r) for r in event.references],
-        sources=[str(id_) for id_ in event.sources or ()],
         holds=[],
         created_at=recorded.effective_at,
         created_by=actor,
@@ -206,7 +204,7 @@ def _stored(event: AssetContentStored) -> Values:
 
 ASSETS = Projection(
     name="assets",
-    version=3,
+    version=2,
     row=AssetRow,
     key={"tenant_id": "uuid", "asset_id": "uuid"},
     json=frozenset({"media", "content", "metadata", "prompt_spec", "imported"}),

@@ -22,7 +22,6 @@ BY_STATE = {
     "foreign-asset",
     "foreign-reference",
     "missing-reference",
-    "source-not-found",
     "stale-revision",
     "tag-not-allowed",
     "upload-not-found",
