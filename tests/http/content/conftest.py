@@ -1,18 +1,5 @@
-"""Every test of content that uses a service runs on each of the two stores: a directory, and a bucket."""
+"""Every test of content that is asked by HTTP runs on each of the two stores, as those of its use cases do."""
 
-import pytest
+from tests.application.content.conftest import services, url
 
-from api.composition import Services
-from tests.conftest import Served
-
-
-@pytest.fixture
-def services(served: Served) -> Services:
-    """What it is served with."""
-    return served.services
-
-
-@pytest.fixture
-def url(served: Served) -> str:
-    """Where it is served."""
-    return served.url
+__all__ = ("services", "url")
