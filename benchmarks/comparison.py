@@ -1,4 +1,4 @@
-"""`make bench AGAINST=COMMIT`: the last commit and an older one, row by row in turns, each by its own benchmarks."""
+"""`make bench AGAINST=COMMIT`: the last commit and an older one, which measure the rows in turns of about a second."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -18,14 +18,15 @@ from benchmarks.results import LESS_IS_BETTER
 from benchmarks.suite import selected
 
 HERE = Path(__file__).parents[1]
-ROUNDS = 3
+TURNS = Path(__file__).with_name("turns.py")
 WORSE = 0.95
 """A build that reaches less than this share of the older one is marked."""
 WIDTH = 100
+WAITING = "\n"
 
 
 class Comparison(NamedTuple):
-    """One row of both builds: a value for each round."""
+    """One row of both builds: a value for each turn."""
 
     name: str
     unit: str
@@ -34,9 +35,49 @@ class Comparison(NamedTuple):
 
     @property
     def ratio(self) -> float:
-        """The median of the rounds' ratios, above 1 where today's build is better."""
+        """The median of the turns' ratios, above 1 where today's build is better."""
         pairs = zip(self.today, self.older, strict=True)
         return median(old / new if self.name in LESS_IS_BETTER else new / old for new, old in pairs)
+
+
+class Build:
+    """A process that measures one row of a build, by the build's own benchmarks, whenever it is its turn."""
+
+    def __init__(self, tree: Path, row: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", TURNS, row],
+            cwd=tree,
+            env={**os.environ, "PYTHONPATH": str(tree)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._printed = self._next_line()
+
+    @property
+    def waits(self) -> bool:
+        """Whether the process waits for another turn."""
+        return self._printed == WAITING
+
+    @property
+    def values(self) -> dict[str, tuple[str, list[float]]]:
+        """By name, the units and values of all turns; none if the build has no such row, or could not measure it."""
+        measured = json.loads(self._printed or "[]")
+        return {row["name"]: (row["unit"], row["values"]) for row in measured}
+
+    def take_turn(self) -> None:
+        """Let the process measure until it waits again or has measured all."""
+        if self._process.stdin:
+            self._process.stdin.write(WAITING)
+            self._process.stdin.flush()
+        self._printed = self._next_line()
+
+    def end(self) -> None:
+        """End the process, which removes what it has made."""
+        self._process.communicate()
+
+    def _next_line(self) -> str:
+        return self._process.stdout.readline() if self._process.stdout else ""
 
 
 @contextmanager
@@ -51,30 +92,26 @@ def checked_out(commit: str) -> Iterator[Path]:
             _git("worktree", "remove", "--force", str(tree))
 
 
-def measure(tree: Path, row: str) -> dict[str, tuple[float, str]]:
-    """The values and units of a row and of those measured with it; empty where the tree has no such row."""
-    results = tree / "benchmarks" / "results.json"
-    results.unlink(missing_ok=True)
-    environment = {**os.environ, "ROWS": row, "AGAINST": ""}
-    subprocess.run([sys.executable, "-m", "benchmarks"], cwd=tree, env=environment, stdout=sys.stderr, check=False)
-    values = json.loads(results.read_text()) if results.exists() else []
-    return {value["name"]: (value["value"], value["unit"]) for value in values}
-
-
-def compare(commit: str, rows: Sequence[str], rounds: int) -> Iterator[Comparison]:
-    """Each row in so many turns; rows that only one of the builds could measure are left out."""
-    with checked_out("HEAD") as newer, checked_out(commit) as older:
-        for row in rows:
-            turns = [(measure(newer, row), measure(older, row)) for _ in range(rounds)]
-            for name, (_, unit) in turns[0][0].items():
-                if all(name in today and name in past for today, past in turns):
-                    today, past = ([turn[side][name][0] for turn in turns] for side in (0, 1))
-                    yield Comparison(name, unit, today, past)
+def compare(newer: Path, older: Path, row: str) -> Iterator[Comparison]:
+    """A row, and those that are measured with it, of two trees; nothing if one of them could not measure it."""
+    with ExitStack() as stack:
+        builds = [Build(tree, row) for tree in (newer, older)]
+        for build in builds:
+            stack.callback(build.end)
+        order = builds
+        while any(build.waits for build in builds):
+            for build in order:
+                if build.waits:
+                    build.take_turn()
+            order = order[::-1]
+    today, past = (build.values for build in builds)
+    for name in today.keys() & past.keys():
+        yield Comparison(name, today[name][0], today[name][1], past[name][1])
 
 
 def table(comparisons: Sequence[Comparison], commit: str) -> Table:
     """The comparisons, with those marked that are worse by more than a twentieth."""
-    shown = Table("row", "today", commit[:10], "unit", "ratio", "")
+    shown = Table("row", "today", commit[:10], "unit", "turns", "ratio", "")
     for comparison in comparisons:
         mark = "[yellow]worse[/]" if comparison.ratio < WORSE else "[green]ok[/]"
         shown.add_row(
@@ -82,6 +119,7 @@ def table(comparisons: Sequence[Comparison], commit: str) -> Table:
             f"{median(comparison.today):,.4g}",
             f"{median(comparison.older):,.4g}",
             comparison.unit,
+            str(len(comparison.today)),
             f"{comparison.ratio:.2f}",
             mark,
         )
@@ -93,14 +131,16 @@ def _git(*arguments: str) -> None:
 
 
 def main() -> int:
-    """Compare the rows that ROWS selects with the commit AGAINST; returns 1 if one is worse."""
+    """Compare the rows that ROWS selects with the commit AGAINST; returns 1 if one is worse or none is compared."""
     console = Console(soft_wrap=True)
     console.width = max(console.width, WIDTH)
-    commit, rounds = os.environ["AGAINST"], int(os.environ.get("ROUNDS") or ROUNDS)
-    rows = [row.names[0] for row in selected(os.environ.get("ROWS", "").split())]
-    compared = list(compare(commit, rows, rounds))
+    commit, compared = os.environ["AGAINST"], list[Comparison]()
+    with checked_out("HEAD") as newer, checked_out(commit) as older:
+        for row in selected(os.environ.get("ROWS", "").split()):
+            console.print(f"{row.names[0]} …", highlight=False)
+            compared += compare(newer, older, row.names[0])
     console.print(table(compared, commit))
-    return int(any(comparison.ratio < WORSE for comparison in compared))
+    return int(not compared or any(comparison.ratio < WORSE for comparison in compared))
 
 
 if __name__ == "__main__":

@@ -115,6 +115,8 @@ def services(cluster: EmbeddedCluster, template: Databases, settings: Settings) 
     """The ledger that the tests of this worker share, each as a tenant of its own."""
     with cloned(cluster, template) as clones, connected(settings, clones) as services:
         yield services
+        assert list(services.engine.progress.failures()) == []
+        assert [check.problem() for check in services.checks if check.name == "keys"] == [None]
 
 
 @pytest.fixture(scope="session")

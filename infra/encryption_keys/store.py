@@ -83,11 +83,16 @@ class KeyStore:
 
     def opening(self, tenant_id: UUID, subject: str | None) -> AESGCM:
         """The key that opens what was sealed for the subject. KeyUnavailableError if it cannot be had."""
-        entry = self._keys.get((tenant_id, subject or "")) or self._look_up(tenant_id, subject or "")
-        if entry is None:
+        key = self.existing(tenant_id, subject)
+        if key is None:
             self._missing.add((tenant_id, subject or ""))
             raise KeyUnavailableError
-        return entry.value
+        return key
+
+    def existing(self, tenant_id: UUID, subject: str | None) -> AESGCM | None:
+        """The subject's key; None if there is none. KeyUnavailableError if the key-encryption key does not open it."""
+        entry = self._keys.get((tenant_id, subject or "")) or self._look_up(tenant_id, subject or "")
+        return entry.value if entry else None
 
     def check(self) -> None:
         """Refuse a key-encryption key that is not the one in use here: KeyFileError."""

@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidTag
 
 from domain.errors import KeyUnavailableError
 from infra.after_fork import after_fork
-from infra.encryption_keys.store import Keys
+from infra.encryption_keys.store import Keys, KeyStore
 from infra.event_log.fold import Fold, S
 from infra.event_log.mapper import NONCE_BYTES, nonce
 from infra.supervision import SupervisedThread
@@ -52,15 +52,14 @@ class Snapshot(NamedTuple):
         return orjson.dumps(["snapshot", fold, *ids, hashlib.sha256(entry).hexdigest()])
 
 
-def seal(keys: Keys, fold: Fold[S, Any], snapshot: Snapshot, entry: bytes) -> Snapshot:
+def seal(keys: KeyStore, fold: Fold[S, Any], snapshot: Snapshot, entry: bytes) -> Snapshot:
     """The snapshot with its state sealed: it stands at the entry with these bytes.
 
     Where there is no key of its subject, nothing was sealed for it, and the tenant's own key seals the snapshot.
     """
     prefix = nonce()
-    try:
-        key = keys.opening(snapshot.tenant_id, snapshot.subject)
-    except KeyUnavailableError:
+    key = keys.existing(snapshot.tenant_id, snapshot.subject)
+    if key is None:
         snapshot = snapshot._replace(subject=None)
         key = keys.sealing(snapshot.tenant_id, None)
     box = prefix + key.encrypt(prefix, snapshot.state, snapshot.binding(fold.name, entry))
@@ -93,7 +92,7 @@ class SnapshotWriter(AbstractContextManager["SnapshotWriter"]):
     Close it, or use it as a context manager. What could not be kept is asked for again by the next reader.
     """
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: KeyStore) -> None:
         self.keys = keys
         self._reset()
         after_fork(self._reset)

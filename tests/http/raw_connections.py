@@ -1,5 +1,6 @@
 """Connections to a server on which anything may be sent, or nothing."""
 
+import re
 import socket
 import time
 from collections.abc import Callable
@@ -40,6 +41,18 @@ def drip(connection: socket.socket, sent: bytes) -> float:
                 if not connection.recv(65_536):
                     break
     return time.monotonic() - started
+
+
+def next_answer(connection: socket.socket) -> bytes:
+    """The next answer, whose length is in its head; nothing is read beyond it."""
+    received = b""
+    while not received.endswith(b"\r\n\r\n"):
+        byte = connection.recv(1)
+        assert byte, received
+        received += byte
+    length = re.search(rb"(?i)\r\ncontent-length: (\d+)\r\n", received)
+    assert length, received
+    return received + connection.recv(int(length[1]), socket.MSG_WAITALL)
 
 
 def to_the_end(connection: socket.socket) -> bytes:

@@ -13,7 +13,7 @@ from api.http.app import create_app
 from api.http.server import listening, serving
 from tests.conftest import Client
 from tests.http.assertions import nothing_written
-from tests.http.raw_connections import drip, opened, to_the_end, until
+from tests.http.raw_connections import drip, next_answer, opened, to_the_end, until
 
 ROUTES = ["POST /v1/assets", "POST /v1/assets/batch", "POST /v1/jobs", "POST /v1/references/batch", "POST /v1/links"]
 
@@ -63,4 +63,4 @@ def test_a_body_that_says_it_is_too_large_is_refused_unread(
     client: Client, hasty: tuple[FastAPI, str], asked: str
 ) -> None:
     with closing(opened(hasty[1], head(client, asked, 16 * 2**20 + 1))) as connection:
-        assert connection.recv(65_536).startswith(b"HTTP/1.1 413 ")
+        assert next_answer(connection).startswith(b"HTTP/1.1 413 ")

@@ -13,6 +13,7 @@ from api.application.assets import Assets
 from api.application.jobs import Jobs
 from api.application.session import Session
 from api.composition import Services
+from domain.asset.inputs import NewAsset
 from domain.event import Event
 from domain.job.inputs import Failure, NewJob
 from infra.event_log.group_commit import GroupWriter
@@ -142,6 +143,18 @@ def test_jobs_and_tenants_have_snapshots_too(counting: tuple[Session, Counting],
         with mapper.at_most(EVERY):
             assert session.log.state(originator_id, fold) == whole
         assert revisions(session, originator_id)[0] == EVERY
+
+
+def test_a_snapshot_of_a_subject_without_sealed_data_misses_no_key(quiet: Services) -> None:
+    session = quiet.session(new_tenant(quiet), ANN)
+    new = NewAsset.model_validate({"media": {"media_kind": "image"}, "subject": "u_43"})
+    asset_id = AssetCreation(session).create(new)[0].asset_id
+    asset = session.log.state(asset_id, ASSET).asset
+    session.log.record(*(replace(asset, version=n).put_hold(context(), f"h{n}")[0] for n in range(1, EVERY + 1)))
+    session.log.keep_snapshots(asset_id, ASSET)
+
+    assert revisions(session, asset_id) == [EVERY]
+    assert quiet.encryption_keys.problem() is None
 
 
 def test_at_every_revision_the_nearest_snapshot_and_the_rest_make_what_the_log_makes(session: Session) -> None:

@@ -1,0 +1,73 @@
+"""One build's side of a comparison: a row by the build's own benchmarks, whose measurements wait for their turns.
+
+Run in the build's tree, whatever its commit, as `PYTHONPATH=. python -P PATH/turns.py ROW`. Whenever it waits it prints
+an empty line, and goes on when it is sent one; at the end it prints the row's values as JSON.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from functools import wraps
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, ParamSpec, TypeVar
+
+SCALE = {"rounds": 20, "seconds": 1.0, "assets": 40_000, "rebuilds": 8, "upload": 256, "files": 5_000, "budget": 900.0}
+"""Turns so short that what else the machine does meets both builds."""
+OLDER_NAMES = {"schedule": "rounds", "suite": "rows", "environment": "ground"}
+"""The names that modules have in builds before version 0.2.0."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def measure(name: str) -> list[dict[str, object]]:
+    """The names, units and values of a row: a value for each turn, or one in all where the row itself reduces them."""
+    schedule, load, values = _module("schedule"), _module("load"), list[float]()
+
+    def in_turns(scale: Any, ours: Callable[[], float], _peer: object, rounds: int | None = None) -> object:  # noqa: ANN401
+        """Measure ours alone: the other build has the peer's turns."""
+        for _ in range(rounds or scale.rounds):
+            wait()
+            values.append(ours())
+        return schedule.Pairs(values, values)
+
+    schedule.in_turns, load.load = in_turns, _in_turn(load.load)
+    (row,) = _module("suite").selected([name])
+    environment = _module("environment")
+    environment.forget_settings(list(os.environ))
+    wait()
+    with environment.prepared() as ground:
+        results = list(row.measure(ground, replace(schedule.SCALES["short"], **SCALE)))
+    first = results[0]
+    return [
+        {"name": result.name, "unit": result.unit, "values": values if values and result is first else [result.value]}
+        for result in results
+    ]
+
+
+def wait() -> None:
+    """Return when it is this build's turn."""
+    print(flush=True)  # noqa: T201
+    if not sys.stdin.readline():
+        sys.exit("The comparison has ended.")
+
+
+def _module(name: str) -> Any:  # noqa: ANN401 - of whichever build
+    known = name if find_spec(f"benchmarks.{name}") else OLDER_NAMES[name]
+    return import_module(f"benchmarks.{known}")
+
+
+def _in_turn(function: Callable[P, T]) -> Callable[P, T]:
+    @wraps(function)
+    def waiting(*arguments: P.args, **options: P.kwargs) -> T:
+        wait()
+        return function(*arguments, **options)
+
+    return waiting
+
+
+if __name__ == "__main__":
+    json.dump(measure(sys.argv[1]), sys.stdout)
