@@ -19,6 +19,7 @@ SCALE = {"rounds": 20, "seconds": 1.0, "assets": 40_000, "rebuilds": 8, "upload"
 OLDER_NAMES = {"schedule": "rounds", "suite": "rows", "environment": "ground"}
 """The names that modules have in builds before version 0.2.0."""
 
+_OUTPUT = os.fdopen(os.dup(sys.stdout.fileno()), "w")
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -50,7 +51,8 @@ def measure(name: str) -> list[dict[str, object]]:
 
 def wait() -> None:
     """Return when it is this build's turn."""
-    print(flush=True)  # noqa: T201
+    _OUTPUT.write("\n")
+    _OUTPUT.flush()
     if not sys.stdin.readline():
         sys.exit("The comparison has ended.")
 
@@ -70,4 +72,5 @@ def _in_turn(function: Callable[P, T]) -> Callable[P, T]:
 
 
 if __name__ == "__main__":
-    json.dump(measure(sys.argv[1]), sys.stdout)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # where a build prints what is not for the comparison
+    json.dump(measure(sys.argv[1]), _OUTPUT)
