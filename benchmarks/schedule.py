@@ -1,5 +1,6 @@
 """Two sides measured in turns, so that what else the machine does meets both."""
 
+import gc
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -85,7 +86,12 @@ class Pairs:
 
 
 def in_turns(scale: Scale, ours: Callable[[], float], peer: Callable[[], float], rounds: int | None = None) -> Pairs:
-    """Measure ours, the peer, ours, the peer, and so on; at least one round, and none begun beyond the budget."""
+    """Measure ours, the peer, ours, the peer, and so on; at least one round, and none begun beyond the budget.
+
+    What this process has loaded is out of the garbage collector's sight, as in a process that serves.
+    """
+    gc.collect()
+    gc.freeze()
     until = time.monotonic() + scale.budget
     pairs: list[tuple[float, float]] = []
     while len(pairs) < (rounds or scale.rounds) and (not pairs or time.monotonic() < until):

@@ -4,6 +4,7 @@ Run in the build's tree, whatever its commit, as `PYTHONPATH=. python -P PATH/tu
 an empty line, and goes on when it is sent one; at the end it prints the row's values as JSON.
 """
 
+import gc
 import json
 import os
 import sys
@@ -29,7 +30,9 @@ def measure(name: str) -> list[dict[str, object]]:
     schedule, load, values = _module("schedule"), _module("load"), list[float]()
 
     def in_turns(scale: Any, ours: Callable[[], float], _peer: object, rounds: int | None = None) -> object:  # noqa: ANN401
-        """Measure ours alone: the other build has the peer's turns."""
+        """Measure ours alone: the other build has the peer's turns. No collection walks what has been loaded."""
+        gc.collect()
+        gc.freeze()
         for _ in range(rounds or scale.rounds):
             wait()
             values.append(ours())

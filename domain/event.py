@@ -10,7 +10,7 @@ from pydantic import Field
 
 from domain.errors import ReservedActorError, UnknownTopicError
 from domain.lenient_reading import reader
-from domain.model import PERSONAL, Frozen, Personal
+from domain.model import PERSONAL, Frozen, Personal, of_valid
 from domain.text import MOST_ID_CHARACTERS, OutsideId, Text, searchable
 from domain.utc_time import UtcTime
 
@@ -82,12 +82,20 @@ class Envelope(Frozen):
     @classmethod
     def of(cls, context: Context, tenant_id: UUID, originator_id: UUID, version: int, subject: str | None) -> Self:
         """The envelope of the event that is `version` in its stream, from the command's circumstances."""
-        return cls(
-            tenant_id=tenant_id,
-            originator_id=originator_id,
-            originator_version=version,
-            subject=subject,
-            **vars(context),
+        return of_valid(
+            cls,
+            {
+                "tenant_id": tenant_id,
+                "originator_id": originator_id,
+                "originator_version": version,
+                "recorded_at": context.recorded_at,
+                "actor": context.actor,
+                "authenticated": context.authenticated,
+                "subject": subject,
+                "correlation_id": context.correlation_id,
+                "causation_id": context.causation_id,
+                "reason": context.reason,
+            },
         )
 
 

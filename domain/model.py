@@ -11,6 +11,23 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+M = TypeVar("M", bound=BaseModel)
+
+
+def of_valid(model: type[M], values: dict[str, Any]) -> M:
+    """A value of all its fields, in their order, which have been validated as parts of other values.
+
+    To validate them once more costs a command more than the rest of its decision. It is what pydantic's
+    `model_construct` does, without its search for aliases and defaults.
+    """
+    value = model.__new__(model)
+    object.__setattr__(value, "__dict__", values)
+    object.__setattr__(value, "__pydantic_fields_set__", set(values))
+    object.__setattr__(value, "__pydantic_extra__", None)
+    object.__setattr__(value, "__pydantic_private__", None)
+    return value
+
+
 def example(**members: Any) -> ConfigDict:  # noqa: ANN401 - any JSON
     """The configuration of a model whose JSON Schema shows an example with these members."""
     return ConfigDict(json_schema_extra={"examples": [members]})

@@ -42,6 +42,10 @@ class Keys(Protocol):
         """The key that opens what was sealed for the subject. KeyUnavailableError if it cannot be had."""
         ...
 
+    def existing(self, tenant_id: UUID, subject: str | None) -> AESGCM | None:
+        """The subject's key; None if there is none, which is no loss."""
+        ...
+
 
 class KeyLostError(KeyUnavailableError):
     """The key database has lost a key that entries are sealed with. Restore it; no other key is made in its place."""

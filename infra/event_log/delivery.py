@@ -85,12 +85,14 @@ class Delivery:
 
     def _note(self, group: Sequence[PendingAppend], outcomes: Sequence[Outcome | Exception]) -> None:
         """Remember how far each log is now."""
-        noted_tenant = None
-        for pending, places in zip(reversed(group), reversed(outcomes), strict=True):
-            append = pending.append
-            if append.tenant_id is not noted_tenant and not isinstance(places, Exception) and places:
-                noted_tenant = append.tenant_id
-                self._heads.note_entry(noted_tenant, places[-1].position, append.entries[-1].state)
+        latest = {
+            pending.append.tenant_id.int: (pending.append, places[-1].position)
+            for pending, places in zip(group, outcomes, strict=True)
+            if not isinstance(places, Exception) and places
+        }
+        self._heads.note_entries(
+            (append.tenant_id, position, append.entries[-1].state) for append, position in latest.values()
+        )
 
     def _send(self, group: Sequence[PendingAppend], head_wait: int) -> Sequence[Outcome | Exception]:
         with self._database.connection() as connection:

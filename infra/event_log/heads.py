@@ -60,13 +60,14 @@ class KnownHeads:
             if head.position < position:
                 self._put(tenant_id, head._replace(position=position))
 
-    def note_entry(self, tenant_id: UUID, position: int, entry: bytes) -> None:
-        """The same, and the entry at that position."""
-        digest = hashlib.sha256(entry).digest()
+    def note_entries(self, entries: Iterable[tuple[UUID, int, bytes]]) -> None:
+        """The same of several logs, with the entries at the positions: many at once are far cheaper than each alone."""
         with self._lock:
-            head = self._heads.get(tenant_id.int, UNKNOWN)
-            if head.entry_position < position:
-                self._put(tenant_id, Head(max(position, head.position), position, digest))
+            for tenant_id, position, entry in entries:
+                head = self._heads.get(tenant_id.int, UNKNOWN)
+                if head.entry_position < position:
+                    digest = hashlib.sha256(entry).digest()
+                    self._put(tenant_id, Head(max(position, head.position), position, digest))
 
     @property
     def some_went_back(self) -> bool:

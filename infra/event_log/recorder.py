@@ -69,7 +69,7 @@ class LogRecorder(TenantTable, ApplicationRecorder):
             raise outcome
         if outcome:
             self._database.after_commit(
-                partial(self._heads.note_entry, self.tenant_id, outcome[-1].position, append.entries[-1].state)
+                partial(self._heads.note_entries, [(self.tenant_id, outcome[-1].position, append.entries[-1].state)])
             )
         if events := append.entries:
             self._database.proven_by(lambda: self._is_stored(events[0]))
@@ -184,7 +184,7 @@ class LogRecorder(TenantTable, ApplicationRecorder):
                 if entry.id != position:
                     raise missing_position(self.tenant_id, position)
         if entries and not self._database.is_in_transaction:
-            self._heads.note_entry(self.tenant_id, entries[-1].id, entries[-1].state)
+            self._heads.note_entries([(self.tenant_id, entries[-1].id, entries[-1].state)])
         return entries
 
     def select_at(self, positions: Sequence[int]) -> list[LogEntry]:

@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidTag
 
 from domain.errors import KeyUnavailableError
 from infra.after_fork import after_fork
-from infra.encryption_keys.store import Keys, KeyStore
+from infra.encryption_keys.store import Keys
 from infra.event_log.fold import Fold, S
 from infra.event_log.mapper import NONCE_BYTES, nonce
 from infra.supervision import SupervisedThread
@@ -52,7 +52,7 @@ class Snapshot(NamedTuple):
         return orjson.dumps(["snapshot", fold, *ids, hashlib.sha256(entry).hexdigest()])
 
 
-def seal(keys: KeyStore, fold: Fold[S, Any], snapshot: Snapshot, entry: bytes) -> Snapshot:
+def seal(keys: Keys, fold: Fold[S, Any], snapshot: Snapshot, entry: bytes) -> Snapshot:
     """The snapshot with its state sealed: it stands at the entry with these bytes.
 
     Where there is no key of its subject, nothing was sealed for it, and the tenant's own key seals the snapshot.
@@ -72,8 +72,9 @@ def unseal(keys: Keys, fold: Fold[S, Any], snapshot: Snapshot, entry: bytes) -> 
     ServiceUnavailableError if the keys cannot be reached.
     """
     try:
-        key = keys.opening(snapshot.tenant_id, snapshot.subject)
-        box = snapshot.state
+        key, box = keys.existing(snapshot.tenant_id, snapshot.subject), snapshot.state
+        if key is None:
+            raise KeyUnavailableError  # noqa: TRY301 - one warning for all reasons
         return fold.read(key.decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], snapshot.binding(fold.name, entry)))
     except (InvalidTag, ValueError, KeyUnavailableError) as error:
         _LOG.warning(
@@ -92,7 +93,7 @@ class SnapshotWriter(AbstractContextManager["SnapshotWriter"]):
     Close it, or use it as a context manager. What could not be kept is asked for again by the next reader.
     """
 
-    def __init__(self, keys: KeyStore) -> None:
+    def __init__(self, keys: Keys) -> None:
         self.keys = keys
         self._reset()
         after_fork(self._reset)

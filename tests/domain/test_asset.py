@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from domain.asset import asset as aggregate
 from domain.asset import creation
 from domain.asset.asset import MOST_HOLDS, MOST_LINKS, Asset
-from domain.asset.events import AssetContentStored, AssetEvent
+from domain.asset.events import AssetContentStored, AssetCreated, AssetEvent
 from domain.asset.inputs import NewAsset, NewContent, NewDescription
 from domain.errors import (
     AssetDeletedError,
@@ -26,7 +26,7 @@ from domain.errors import (
     TooManyHoldsError,
     TooManyReferencesError,
 )
-from domain.event import Actor, Context, from_parts, to_parts
+from domain.event import Actor, Context, Envelope, from_parts, to_parts
 from domain.reference import Reference
 from tests.domain import strategies as some
 
@@ -50,6 +50,17 @@ def after(asset: Asset, *commands: Command) -> Asset:
     for command in commands:
         asset = aggregate.project(asset, command(asset)) or asset
     return asset
+
+
+@given(new=some.new_assets, actor=some.actors)
+def test_a_decision_to_record_an_asset_is_what_validation_would_make_of_it(new: NewAsset, actor: Actor) -> None:
+    context = CONTEXT.model_copy(update={"actor": actor, "reason": new.reason})
+    event = creation.create(context, TENANT, ASSET, new, "digest")
+
+    assert event == AssetCreated.model_validate(dict(event))
+    assert event.envelope == Envelope.model_validate(dict(event.envelope))
+    assert list(dict(event)) == list(AssetCreated.model_fields)
+    assert list(dict(event.envelope)) == list(Envelope.model_fields)
 
 
 def link(*references: Reference) -> Command:

@@ -32,6 +32,8 @@ class FixedKeys:
     def opening(self, _tenant_id: UUID, _subject: str | None) -> AESGCM:
         return self.key
 
+    existing = opening
+
 
 MAPPER = SealingMapper(FixedKeys(), nonce=lambda: bytes(12))
 

@@ -26,6 +26,9 @@ class SubjectKeys:
             raise KeyUnavailableError
         return self.keys[subject]
 
+    def existing(self, _tenant_id: UUID, subject: str | None) -> AESGCM | None:
+        return self.keys.get(subject)
+
 
 def bytes_of(store: ContentStore, key: str) -> bytes:
     with store.open(key) as chunks:
