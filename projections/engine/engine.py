@@ -1,8 +1,7 @@
 """Folds logs into read models: claim, read, decode, load, fold, write and advance, in one transaction a batch."""
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
-from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -10,20 +9,19 @@ from infra.connections import Connection
 from infra.database import Database
 from infra.event_log.mapper import SealingMapper
 from projections.engine.batch_fold import fold_chunks
-from projections.engine.claims import PositionRange, advance, claim, position_ranges
+from projections.engine.claims import Claim, advance, claim
 from projections.engine.event_reader import Chunk, chunks, read_ahead, small_reads, streamed_reads
 from projections.engine.gc_pause import gc_paused
 from projections.engine.poison_events import PoisonBatchError, isolate, refused_rows
 from projections.engine.progress import Progress
 from projections.engine.read_model_tables import ReadModelTables
 from projections.engine.row_buffer import RowBuffer
+from projections.engine.segments import PositionRange, segments
 from projections.engine.slices import Slices
 from projections.projection import Projection
 
 FOLLOW_BATCH = 500
 REBUILD_BATCH = 100_000
-DECODED_EVENTS_KEPT = 1_000
-"""Events that stay decoded for a moment: every projection that follows folds the same ones, one after the other."""
 
 STAGES = ("claimed", "read", "loaded", "folded", "written", "advanced", "committed")
 """The stages of a batch, in order; reading, loading and folding may repeat."""
@@ -48,7 +46,6 @@ class Engine:
         self.slices = Slices(database, mapper.read, on_stage)
         """The slices of logs that rebuilds fold by themselves."""
         self._decode = mapper.read
-        self._decode_once = lru_cache(DECODED_EVENTS_KEPT)(mapper.read)
         self._on_stage = on_stage
 
     def step(
@@ -67,32 +64,52 @@ class Engine:
         if limit > FOLLOW_BATCH and (folded := self.slices.fold_next(projection, only)):
             return folded
         try:
-            return self._fold_batch(projection, limit, waiting=waiting, only=only)
+            return _folded(self._fold_batch([projection], limit, waiting=waiting, only=only))
         except PoisonBatchError as poison:
-            folds = {
-                tenant_id: partial(self._fold_batch, projection, only=tenant_id) for tenant_id in poison.checkpoints
-            }
-            return sum(isolate(self._database, projection, tenant_id, limit, fold) for tenant_id, fold in folds.items())
+            return sum(self._isolate(projection, tenant_id, limit) for tenant_id in poison.checkpoints)
+
+    def follow(self, projections: Sequence[Projection[Any]], *, waiting: bool = True) -> int:
+        """Fold one batch of about 500 events into all the projections at once; returns the number of events folded.
+
+        Each event counts once for each projection. Where that is not possible, each projection folds a batch by itself:
+        those that stand far behind others, and all of them if the database refuses a row of one.
+        """
+        try:
+            claims = self._fold_batch(projections, FOLLOW_BATCH, waiting=waiting)
+        except PoisonBatchError:
+            return sum(self.step(projection, waiting=waiting) for projection in projections)
+        behind = {each.projection.table.name for each in claims if not each.folded and each.failure is None}
+        return _folded(claims) + sum(self.step(p, waiting=waiting) for p in projections if p.table.name in behind)
+
+    def _isolate(self, projection: Projection[Any], tenant_id: UUID, limit: int) -> int:
+        def fold_batch(size: int) -> int:
+            return _folded(self._fold_batch([projection], size, only=tenant_id))
+
+        return isolate(self._database, projection, tenant_id, limit, fold_batch)
 
     def _fold_batch(
-        self, projection: Projection[Any], limit: int, *, waiting: bool = True, only: UUID | None = None
-    ) -> int:
+        self, projections: Sequence[Projection[Any]], limit: int, *, waiting: bool = True, only: UUID | None = None
+    ) -> list[Claim]:
+        """Fold one batch into all the projections; returns their claims, of which some may have been left alone."""
         with gc_paused(), self._database.transaction() as connection:
-            claims = claim(connection, projection, waiting=waiting, only=only)
+            claims = claim(connection, projections, waiting=waiting, only=only)
             if not claims:
-                return 0
+                return []
             self._on_stage("claimed")
-            rows = RowBuffer(connection, projection.table)
-            with closing(self._read(connection, position_ranges(claims.values(), limit))) as read:
-                decode = self._decode_once if limit <= FOLLOW_BATCH else self._decode
-                fold_chunks(projection, decode, claims, read, rows, self._on_stage)
-            with refused_rows(claims.values()):
-                rows.write()
+            parts = segments(claims, limit)
+            reached = [each for segment in parts.values() for each in segment.claims]
+            tables = {each.projection.table.name for each in reached}
+            rows = {p.table.name: RowBuffer(connection, p.table) for p in projections if p.table.name in tables}
+            with closing(self._read(connection, [segment.range for segment in parts.values()])) as read:
+                fold_chunks(self._decode, parts, read, rows, self._on_stage)
+            with refused_rows(reached):
+                for buffer in rows.values():
+                    buffer.write()
             self._on_stage("written")
-            advance(connection, projection, claims.values())
+            advance(connection, reached)
             self._on_stage("advanced")
         self._on_stage("committed")
-        return sum(tenant.folded for tenant in claims.values())
+        return claims
 
     def _read(self, connection: Connection, ranges: list[PositionRange]) -> Generator[Chunk]:
         """The ranges in chunks; if there are many, on a connection of their own, while earlier chunks are folded."""
@@ -104,3 +121,7 @@ class Engine:
     def _streamed(self, ranges: list[PositionRange]) -> Generator[Chunk]:
         with self._database.connection() as connection:
             yield from chunks(streamed_reads(connection), ranges)
+
+
+def _folded(claims: Iterable[Claim]) -> int:
+    return sum(each.folded for each in claims)

@@ -15,7 +15,7 @@ import psycopg
 
 from infra.connections import Connection, fetch_at_once
 from infra.sql import load_statements
-from projections.engine.claims import PositionRange
+from projections.engine.segments import PositionRange
 
 _SQL = load_statements(__file__, "event_reader.sql")
 

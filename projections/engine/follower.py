@@ -10,7 +10,7 @@ import structlog
 from domain.errors import LedgerError
 from infra.connections import OWNER
 from infra.supervision import SupervisedThread
-from projections.engine.engine import FOLLOW_BATCH, Engine
+from projections.engine.engine import Engine
 from projections.engine.lag_log import LagLog
 from projections.engine.progress import Activity, Pending
 
@@ -90,7 +90,7 @@ class Follower:
                 self._woken.wait(pause)
 
     def _round(self) -> int:
-        """Fold one batch of each projection; returns the number of events folded."""
+        """Fold one batch of all projections; returns the number of events folded."""
         activity, now = self._engine.progress.activity(), time.monotonic()
         self._lag_log.look(activity.failures)
         waiting = now >= self._next_key_retry
@@ -104,13 +104,16 @@ class Follower:
             self._engine.progress.enrol()
             pending = self._engine.progress.pending(waiting=waiting)
         self._idle = None if any(work.events or work.unenrolled or work.rebuilding for work in pending) else activity
-        return sum(self._do(work, waiting=waiting) for work in pending)
-
-    def _do(self, work: Pending, *, waiting: bool) -> int:
-        limit = HELPING_BATCH if work.rebuilding else FOLLOW_BATCH
+        live = [work.projection for work in pending if work.events and not work.rebuilding]
         self.thread.beat()
-        folded = self._engine.step(work.projection, limit, waiting=waiting) if work.events else 0
-        if work.rebuilding and folded < limit:
+        folded = self._engine.follow(live, waiting=waiting) if live else 0
+        return folded + sum(self._help(work, waiting=waiting) for work in pending if work.rebuilding)
+
+    def _help(self, work: Pending, *, waiting: bool) -> int:
+        """Fold a part of a rebuild, and end it once all is folded; returns the number of events folded."""
+        self.thread.beat()
+        folded = self._engine.step(work.projection, HELPING_BATCH, waiting=waiting) if work.events else 0
+        if folded < HELPING_BATCH:
             self.thread.beat(within=OWNER.answer)
             self._engine.tables.finish(work.projection)
         return folded

@@ -1,9 +1,10 @@
 """Poison events: a projection that cannot fold one stops before it, for that tenant only.
 
-An entry that is missing, or cannot be decoded or folded, is known by its position: `stop_before` ends the tenant's part
-of the batch there, and the rest of the batch is written. A row that the database refuses does not tell its event:
-`isolate` folds ever smaller batches until the event stands alone. Where only an index refuses it, at the end of a
-rebuild, `ReadModelTables.finish` starts over with the indexes in place, and its batch is refused.
+An entry that is missing, or cannot be decoded or folded, is known by its position: `stop_before` ends the projection's
+part of the batch there, for that tenant, and the rest of the batch is written. A row that the database refuses does not
+tell its event: `isolate` folds ever smaller batches, of one projection, until the event stands alone. Where only an
+index refuses it, at the end of a rebuild, `ReadModelTables.finish` starts over with the indexes in place, and its batch
+is refused.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -33,7 +34,7 @@ class PoisonBatchError(Exception):
 
 
 def stop_before(claim: Claim, position: int, error: Exception) -> None:
-    """Stop the tenant before the poison event at the position; nothing after it is folded until somebody retries."""
+    """Stop the projection before the poison event at the position, until somebody retries."""
     claim.failed_position = position
     claim.failure = _failure(error)
 

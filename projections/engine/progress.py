@@ -181,10 +181,7 @@ class Progress:
             connection.execute(_SQL["retry"], version_of(projection))
 
     def _versions(self) -> dict[str, Any]:
-        return {
-            "projections": [p.name for p in self.projections],
-            "versions": [p.version for p in self.projections],
-        }
+        return versions_of(self.projections)
 
     def _rows(self, statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
         with self._database.connection() as connection:
@@ -198,3 +195,9 @@ class Progress:
 def version_of(projection: Projection[Any]) -> dict[str, Any]:
     """The projection's name and version, as parameters."""
     return {"projection": projection.name, "version": projection.version}
+
+
+def versions_of(projections: Iterable[Projection[Any]]) -> dict[str, Any]:
+    """The names and versions of projections, as parameters."""
+    named = list(projections)
+    return {"projections": [p.name for p in named], "versions": [p.version for p in named]}

@@ -204,6 +204,11 @@ class Everything(RuleBasedStateMachine):
         for projection in PROJECTIONS.values():
             self.services.engine.step(projection, limit)
 
+    @rule()
+    def follow_together(self) -> None:
+        self.services.engine.progress.enrol()
+        self.services.engine.follow(list(PROJECTIONS.values()))
+
     @invariant()
     def log_and_queue_agree(self) -> None:
         for tenant in range(len(getattr(self, "sessions", []))):

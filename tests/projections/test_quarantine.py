@@ -168,5 +168,5 @@ def test_a_checkpoint_moves_only_from_where_it_was_claimed(
 ) -> None:
     _, healthy = poisoned
     with pytest.raises(ServiceUnavailableError), quiet.projector.transaction() as connection:
-        advance(connection, ASSETS, [Claim(healthy, claimed, 9, folded=1)])
+        advance(connection, [Claim(ASSETS, healthy, claimed, 9, folded=1)])
     assert lag_of(quiet, healthy).position == 4

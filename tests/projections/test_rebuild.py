@@ -81,6 +81,11 @@ class Commands(RuleBasedStateMachine):
         for projection in PROJECTIONS.values():
             self.services.engine.step(projection, limit)
 
+    @rule()
+    def follow_together(self) -> None:
+        self.services.engine.progress.enrol()
+        self.services.engine.follow(list(PROJECTIONS.values()))
+
     @invariant()
     def positions_are_dense(self) -> None:
         for tenant in getattr(self, "tenants", []):

@@ -34,13 +34,12 @@ def main(awaited: str, seconds: str) -> None:
     with opened() as services, Database(str(Settings().projector_database_url), bounds=bounds) as projector:
         engine = Engine(projector, services.log.of(uuid7()).mapper, CATALOGUE, on_stage)
         engine.progress.enrol()
-        for projection in CATALOGUE:
-            folded = True
-            while folded:
-                try:
-                    folded = bool(engine.step(projection))
-                except LedgerError as error:
-                    print(f"lost {projection.name}: {error}", flush=True)  # noqa: T201
+        folded = True
+        while folded:
+            try:
+                folded = bool(engine.follow(CATALOGUE))
+            except LedgerError as error:
+                print(f"lost: {error}", flush=True)  # noqa: T201
     print("done", flush=True)  # noqa: T201
 
 
