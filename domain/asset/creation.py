@@ -39,4 +39,5 @@ def create(
         source_url=new.source_url,
         request_digest=request_digest,
         imported=imported,
+        sources=new.sources or None,
     )

@@ -1,6 +1,7 @@
 """The fold of a batch: entries are decoded, the rows they touch are loaded, and the events folded into them."""
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -34,6 +35,7 @@ def fold_chunks(
         on_stage("read")
         tenants = _decode_portion(decode, claims, portion)
         rows.load({key for tenant in tenants for recorded in tenant.decoded for key in projection.keys(recorded.event)})
+        rows.load(_related_keys(projection, rows, tenants))
         on_stage("loaded")
         for tenant in tenants:
             _fold(projection, rows, tenant)
@@ -44,6 +46,14 @@ def fold_chunks(
     for tenant in claims.values():
         if tenant.failure is None and tenant.next <= tenant.until:
             stop_before(tenant, tenant.next, missing_position(tenant.tenant_id, tenant.next))
+
+
+def _related_keys(projection: Projection[Any], rows: Mapping[Key, Any], tenants: Iterable[Claim]) -> set[Key]:
+    keys: set[Key] = set()
+    for tenant in tenants:
+        with suppress(Exception):  # the fold meets it at the same event, and stops the tenant there
+            keys.update(projection.related(rows, tenant.decoded))
+    return keys
 
 
 def _decode_portion(decode: Decode, claims: Mapping[UUID, Claim], portion: Chunk) -> list[Claim]:
