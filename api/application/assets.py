@@ -120,19 +120,18 @@ class Assets:
         cursor: str | None,
         order: Order = NEWEST_FIRST,
         as_of: Moment | None = None,
+        recorded_by: int | None = None,
     ) -> Page[AssetRow]:
-        """A page of the list of assets, as of a moment or now."""
-        page = list_assets(self.session.database, self.session.tenant_id, selected, limit, cursor, order, as_of)
+        """A page of the list of assets, as of a moment or now, of those that were recorded up to a position."""
+        database, tenant_id = self.session.database, self.session.tenant_id
+        page = list_assets(database, tenant_id, selected, limit, cursor, order, as_of, recorded_by)
         return page if as_of is None else replace(page, items=list(map(self._complete, page.items)))
 
-    def pages(self, selected: AssetFilter, order: Order, recorded_by: int) -> Iterator[list[AssetRow]]:
-        """All pages of the list of assets, of those that were recorded up to a position."""
-        session = self.session
-        return every_page(
-            lambda cursor: list_assets(
-                session.database, session.tenant_id, selected, FULL_PAGE, cursor, order, recorded_by=recorded_by
-            )
-        )
+    def pages(
+        self, selected: AssetFilter, order: Order, as_of: Moment | None, recorded_by: int
+    ) -> Iterator[list[AssetRow]]:
+        """All pages of the list of assets, as of a moment or now, of those that were recorded up to a position."""
+        return every_page(lambda cursor: self.find(selected, FULL_PAGE, cursor, order, as_of, recorded_by))
 
     def count(self, selected: AssetFilter, as_of: Moment | None = None) -> int:
         """How many assets the filter finds."""

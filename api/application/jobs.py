@@ -154,19 +154,18 @@ class Jobs:
         cursor: str | None,
         order: Order = NEWEST_FIRST,
         as_of: Moment | None = None,
+        recorded_by: int | None = None,
     ) -> Page[JobRow]:
-        """A page of the list of jobs, as of a moment or now."""
-        page = list_jobs(self.session.database, self.session.tenant_id, selected, limit, cursor, order, as_of)
+        """A page of the list of jobs, as of a moment or now, of those that were requested up to a position."""
+        database, tenant_id = self.session.database, self.session.tenant_id
+        page = list_jobs(database, tenant_id, selected, limit, cursor, order, as_of, recorded_by)
         return page if as_of is None else replace(page, items=list(map(self._complete, page.items)))
 
-    def pages(self, selected: JobFilter, order: Order, recorded_by: int) -> Iterator[list[JobRow]]:
-        """All pages of the list of jobs, of those that were requested up to a position."""
-        session = self.session
-        return every_page(
-            lambda cursor: list_jobs(
-                session.database, session.tenant_id, selected, FULL_PAGE, cursor, order, recorded_by=recorded_by
-            )
-        )
+    def pages(
+        self, selected: JobFilter, order: Order, as_of: Moment | None, recorded_by: int
+    ) -> Iterator[list[JobRow]]:
+        """All pages of the list of jobs, as of a moment or now, of those that were requested up to a position."""
+        return every_page(lambda cursor: self.find(selected, FULL_PAGE, cursor, order, as_of, recorded_by))
 
     def count(self, selected: JobFilter, as_of: Moment | None = None) -> int:
         """How many jobs the filter finds."""

@@ -10,7 +10,7 @@ from typing import Final
 import orjson
 
 from domain.utc_time import iso_micros
-from projections.queries.lineage import AssetDetails, Details, JobDetails, Lineage, Node
+from projections.queries.lineage import AssetDetails, Details, JobDetails, Lineage, Node, parts_of
 
 LONGEST_LABEL: Final = 120
 """Characters of one line of a label; a longer one is cut."""
@@ -22,15 +22,14 @@ _UNSEEN = "\N{REPLACEMENT CHARACTER}"
 def to_json(lineage: Lineage) -> bytes:
     """The nodes and edges as `api.http.schemas.lineage.Lineage` describes them."""
     times = {position: iso_micros(at) for position, at in lineage.times.items()}
-    names = {node: str(node) for node in lineage.nodes}
     return orjson.dumps(
         {
-            "start": names[lineage.start],
+            "start": lineage.start,
             "nodes": [node_members(node, details) for node, details in lineage.nodes.items()],
             "edges": [
                 {
-                    "from": names[edge.start],
-                    "to": names[edge.end],
+                    "from": edge.start,
+                    "to": edge.end,
                     "kind": edge.kind,
                     "position": edge.position,
                     "time": times[edge.position],
@@ -45,18 +44,19 @@ def to_json(lineage: Lineage) -> bytes:
 
 def node_members(node: Node, details: Details) -> dict[str, str | None]:
     """The members of a node, as `api.http.schemas.lineage.LineageNode` describes them."""
-    own = {"id": str(node), "type": node.type}
+    of_type, id_ = parts_of(node)
+    own = {"id": node, "type": of_type}
     match details:
         case AssetDetails():
             about = {"name": details.name, "status": details.status, "media_kind": details.media_kind}
-            return {**own, "asset_id": node.id, **about}
+            return {**own, "asset_id": id_, **about}
         case JobDetails():
             about = {"status": details.status, "media_kind": details.media_kind}
-            return {**own, "job_id": node.id, **about, "provider": details.provider, "model": details.model}
-        case None if node.type == "reference":
-            return {**own, "ref": node.id}
+            return {**own, "job_id": id_, **about, "provider": details.provider, "model": details.model}
+        case None if of_type == "reference":
+            return {**own, "ref": id_}
         case None:
-            return {**own, f"{node.type}_id": node.id, "status": None}
+            return {**own, f"{of_type}_id": id_, "status": None}
 
 
 def to_mermaid(lineage: Lineage) -> bytes:
@@ -65,7 +65,7 @@ def to_mermaid(lineage: Lineage) -> bytes:
     numbers = {node: f"n{number}" for number, node in enumerate(lineage.nodes)}
     lines = ["flowchart LR"]
     for node, details in lineage.nodes.items():
-        opening, closing = shapes[node.type]
+        opening, closing = shapes[parts_of(node)[0]]
         label = "<br/>".join(map(_in_mermaid, _label(node, details)))
         lines.append(f"    {numbers[node]}{opening}{label}{closing}")
     lines += [f"    {numbers[edge.start]} -->|{edge.kind}| {numbers[edge.end]}" for edge in lineage.edges]
@@ -85,7 +85,7 @@ def to_graphviz(lineage: Lineage) -> bytes:
     lines = ["digraph lineage {", "    rankdir=LR;", '    charset="UTF-8";']
     for node, details in lineage.nodes.items():
         label = r"\n".join(map(_in_graphviz, _label(node, details)))
-        lines.append(f'    {numbers[node]} [shape={shapes[node.type]}, label="{label}"];')
+        lines.append(f'    {numbers[node]} [shape={shapes[parts_of(node)[0]]}, label="{label}"];')
     lines += [f'    {numbers[edge.start]} -> {numbers[edge.end]} [label="{edge.kind}"];' for edge in lineage.edges]
     lines += [f"    // {reason}" for reason in _truncation(lineage)]
     return "\n".join([*lines, "}", ""]).encode()
@@ -98,12 +98,13 @@ def _in_graphviz(text: str) -> str:
 
 def _label(node: Node, details: Details) -> Iterator[str]:
     """The lines of a node's label, without what cannot be seen."""
-    lines: Iterable[str | None] = (node.id,)
+    id_ = parts_of(node)[1]
+    lines: Iterable[str | None] = (id_,)
     match details:
         case AssetDetails():
-            lines = (details.name or node.id, f"{details.media_kind}, {details.status}")
+            lines = (details.name or id_, f"{details.media_kind}, {details.status}")
         case JobDetails():
-            lines = (f"job, {details.status}", " ".join(filter(None, (details.provider, details.model))) or node.id)
+            lines = (f"job, {details.status}", " ".join(filter(None, (details.provider, details.model))) or id_)
     for line in filter(None, lines):
         short = line if len(line) <= LONGEST_LABEL else f"{line[: LONGEST_LABEL - 1]}…"
         yield short if short.isprintable() else "".join(sign if sign.isprintable() else _UNSEEN for sign in short)

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, NamedTuple
 
 from fastapi import Depends, Request, Response
 from pydantic import TypeAdapter
@@ -34,19 +34,32 @@ from projections.projection import Projection
 from projections.queries.differences import READ
 
 
+class ListedFrom(NamedTuple):
+    """The read models of a list: those of what is there now, and those of what was there at a moment."""
+
+    now: tuple[Projection[Any], ...]
+    then: tuple[Projection[Any], ...]
+
+    def at(self, as_of: Moment | None) -> tuple[Projection[Any], ...]:
+        """Those of a moment; None: now."""
+        return self.now if as_of is None else self.then
+
+
+ASSET_LIST: Final = ListedFrom((ASSETS, ASSET_REFERENCES), (ASSET_VERSIONS, ASSET_REFERENCES))
+JOB_LIST: Final = ListedFrom((JOBS, JOB_REFERENCES), (JOB_VERSIONS, JOB_REFERENCES))
+
+
 def _looking_back(moment: MomentText = None, min_position: MinPosition = None) -> None:
     pass
 
 
-def looking_back(
-    now: Sequence[Projection[Any]], then: Sequence[Projection[Any]]
-) -> Callable[..., Awaitable[Moment | None]]:
+def looking_back(listed: ListedFrom) -> Callable[..., Awaitable[Moment | None]]:
     """A dependency of a list: the moment that it looks back to, named in the answer as `Ledger-As-Of`; None for now.
 
     It waits for what is listed now until the position that the request asks for is visible, and for what was listed
     then until all of that moment is.
     """
-    wait_now = at_least(*now)
+    wait_now = at_least(*listed.now)
 
     @declares(_looking_back)
     async def moment(request: Request, response: Response) -> Moment | None:
@@ -56,7 +69,7 @@ def looking_back(
             return None
         await until_recorded(request)
         (past,) = await _moments(request, [asked])
-        await wait_for(request, then, past.position)
+        await wait_for(request, listed.then, past.position)
         response.headers["Ledger-As-Of"] = str(past.position)
         return past
 
@@ -111,8 +124,6 @@ def _position_at(caller: Session, moment: int | datetime | None) -> int:
     return caller.log.position_at(moment)
 
 
-AssetsAsOf = Annotated[
-    Moment | None, Depends(looking_back((ASSETS, ASSET_REFERENCES), (ASSET_VERSIONS, ASSET_REFERENCES)))
-]
-JobsAsOf = Annotated[Moment | None, Depends(looking_back((JOBS, JOB_REFERENCES), (JOB_VERSIONS, JOB_REFERENCES)))]
+AssetsAsOf = Annotated[Moment | None, Depends(looking_back(ASSET_LIST))]
+JobsAsOf = Annotated[Moment | None, Depends(looking_back(JOB_LIST))]
 Between = Annotated[tuple[Moment, Moment], Depends(between)]

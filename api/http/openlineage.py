@@ -10,7 +10,7 @@ import orjson
 
 from api.http.lineage_formats import node_members
 from domain.utc_time import iso_micros
-from projections.queries.lineage import Details, Edge, JobDetails, Lineage, Node
+from projections.queries.lineage import Details, Edge, JobDetails, Lineage, Node, parts_of
 
 SPECIFICATION: Final = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/"
 PRODUCER: Final = "urn:asset-ledger:lineage"
@@ -45,17 +45,19 @@ class _RunEvents:
         """Every event, in the order of the nodes."""
         products = {edge.end for edges in self._outputs.values() for edge in edges}
         for node, details in self._lineage.nodes.items():
-            if node.type == "job":
+            of_type, _ = parts_of(node)
+            if of_type == "job":
                 yield self._event(node, details, [edge.end for edge in self._outputs[node]])
-            elif node.type == "asset" and node not in products and any(self._sources(node)):
+            elif of_type == "asset" and node not in products and any(self._sources(node)):
                 yield self._event(node, details, [node])
 
     def _event(self, node: Node, details: Details, outputs: list[Node]) -> dict[str, Any]:
+        of_type, id_ = parts_of(node)
         inputs = dict.fromkeys(source for end in (node, *outputs) for source in self._sources(end))
         return {
             "eventType": _type(node, details),
             "eventTime": iso_micros(self._time(node, details)),
-            "run": {"runId": node.id, "facets": {f"assetLedger_{node.type}": self._facet(node)}},
+            "run": {"runId": id_, "facets": {f"assetLedger_{of_type}": self._facet(node)}},
             "job": {"namespace": self._namespace, "name": _name(node, details)},
             "inputs": list(map(self._dataset, inputs)),
             "outputs": list(map(self._dataset, outputs)),
@@ -64,11 +66,13 @@ class _RunEvents:
         }
 
     def _dataset(self, node: Node) -> dict[str, Any]:
-        return {"namespace": self._namespace, "name": node.id, "facets": {"assetLedger_asset": self._facet(node)}}
+        _, id_ = parts_of(node)
+        return {"namespace": self._namespace, "name": id_, "facets": {"assetLedger_asset": self._facet(node)}}
 
     def _facet(self, node: Node) -> dict[str, Any]:
         """The node with its references. Custom facets have members as they like."""
-        references = [edge.start.id for edge in self._into[node] if edge.start.type == "reference"]
+        starts = (parts_of(edge.start) for edge in self._into[node])
+        references = [reference for of_type, reference in starts if of_type == "reference"]
         about = node_members(node, self._lineage.nodes[node])
         return {"_producer": PRODUCER, "_schemaURL": f"{SPECIFICATION}BaseFacet", **about, "references": references}
 
@@ -83,7 +87,7 @@ class _RunEvents:
 
 
 def _type(node: Node, details: Details) -> str:
-    if node.type == "asset":
+    if parts_of(node)[0] == "asset":
         return "COMPLETE"
     return EVENT_TYPES.get(details.status, "OTHER") if isinstance(details, JobDetails) else "OTHER"
 
@@ -92,4 +96,4 @@ def _name(node: Node, details: Details) -> str:
     """What the work is called: the same work has one name in each of its runs."""
     if isinstance(details, JobDetails):
         return "/".join(filter(None, (details.provider, details.model))) or details.media_kind
-    return "asset.created" if node.type == "asset" else "job"
+    return "asset.created" if parts_of(node)[0] == "asset" else "job"

@@ -1,8 +1,10 @@
 """Reads of `assets`: the list with its filters. One asset by id is folded from the log instead, so it is current."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from uuid import UUID
 
+from domain.asset.events import AssetStatus
+from infra.connections import Connection
 from infra.database import Database
 from projections.asset_references.fold import ASSET_REFERENCES
 from projections.asset_versions.fold import ASSET_VERSIONS
@@ -42,11 +44,18 @@ def differing_assets(selected: AssetFilter, order: Order, since: int, until: int
 
     They go on after the position of a cursor, if there is one.
     """
-    sql, select = _SQL.at(until), _SQL.select("differences", order, until)
+    sql, select = _SQL.at(until), _SQL.select("assets", order, until)
     select.where(sql["changed_since"], since=since)
     select.where_present(sql[f"after_{order.name}"], "after", after)
     _where_all(select, sql, selected)
     return select
+
+
+def states_before(connection: Connection, rows: Iterable[AssetRow], since: int) -> dict[UUID, tuple[int, AssetStatus]]:
+    """The revision and the status that assets had at a position; those that were there then."""
+    parameters = {"created_positions": [row.created_position for row in rows], "since": since}
+    before = connection.execute(_SQL.then["before"], parameters).fetchall()
+    return {asset_id: (revision, status) for asset_id, revision, status in before}
 
 
 def _where_all(select: Select, sql: Statements, selected: AssetFilter) -> None:

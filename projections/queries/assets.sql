@@ -3,8 +3,7 @@ queries.{assets}
 
 -- listed_then: the versions of them that were valid at a moment
 (SELECT * FROM queries.{asset_versions}
-  WHERE created_position <= %(as_of)s::bigint AND position <= %(as_of)s::bigint
-    AND coalesce(next_position, 9223372036854775807) > %(as_of)s::bigint)
+  WHERE position <= %(as_of)s::bigint AND coalesce(next_position, 9223372036854775807) > %(as_of)s::bigint)
 
 -- references_now: the references that assets have
 queries.{asset_references}
@@ -20,11 +19,14 @@ SELECT * FROM {listed} AS a
 -- count: how many of them
 SELECT count(*) FROM {listed} AS a
 
--- differences: the assets of the list, and what each was at an earlier moment
-SELECT a.*, before.revision_before, before.status_before FROM {listed} AS a LEFT JOIN (
-    SELECT asset_id AS id_before, revision AS revision_before, status AS status_before FROM queries.{asset_versions}
-     WHERE position <= %(since)s::bigint AND coalesce(next_position, 9223372036854775807) > %(since)s::bigint
-) AS before ON before.id_before = a.asset_id
+-- before: what some assets, by the positions at which they were created, were at an earlier moment
+SELECT earlier.asset_id, earlier.revision, earlier.status
+  FROM unnest(%(created_positions)s::bigint[]) AS asked (created_position)
+ CROSS JOIN LATERAL (
+    SELECT v.asset_id, v.revision, v.status FROM queries.{asset_versions} AS v
+     WHERE v.created_position = asked.created_position AND v.position <= %(since)s::bigint
+     ORDER BY v.position DESC LIMIT 1
+ ) AS earlier
 
 -- changed_since: with an event after an earlier moment
 a.position > %(since)s::bigint

@@ -3,13 +3,14 @@
 from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
+from domain.asset.events import AssetStatus
 from infra.database import Database
 from projections.asset_references.fold import ASSET_REFERENCES
 from projections.asset_versions.fold import ASSET_VERSIONS
 from projections.assets.fold import ASSETS, AssetRow
 from projections.list_transaction import list_transaction, refuse_rebuilding
 from projections.paging import Keyset, Moment, Order, Page, page
-from projections.queries.assets import differing_assets
+from projections.queries.assets import differing_assets, states_before
 from projections.queries.filters import AssetFilter
 
 Kind = Literal["created", "changed", "deleted", "restored"]
@@ -45,20 +46,18 @@ def list_differences(
     select = differing_assets(selected, Order("updated", order), since, until, after)
     with list_transaction(database, tenant_id, select, READ) as (connection, rebuilding):
         refuse_rebuilding(rebuilding)
-        rows = page(select, connection, keyset, limit, ASSETS.table.columns.index("position"))
-    return Page([_difference(*values) for values in rows.items], rows.next)
+        versions = page(select, connection, keyset, limit, ASSETS.table.columns.index("position"))
+        rows = [AssetRow._make(version[:-1]) for version in versions.items]
+        before = states_before(connection, rows, since)
+    return Page([_difference(row, *before.get(row.asset_id, (None, None))) for row in rows], versions.next)
 
 
-def _difference(*values: object) -> Difference:
-    """The difference that a row of the list tells: the asset's version, its end, and what it was before."""
-    *version, _, revision_before, status_before = values
-    row = AssetRow._make(version)
-    return Difference(row, _kind(row, status_before), revision_before)  # type: ignore[arg-type]
-
-
-def _kind(row: AssetRow, status_before: object) -> Kind:
-    if status_before is None:
-        return "created"
-    if (row.status == "deleted") == (status_before == "deleted"):
-        return "changed"
-    return "deleted" if row.status == "deleted" else "restored"
+def _difference(row: AssetRow, revision: int | None, status: AssetStatus | None) -> Difference:
+    """How the asset differs from what it was at the earlier moment; None: it was not there."""
+    if revision is None:
+        kind: Kind = "created"
+    elif (row.status == "deleted") == (status == "deleted"):
+        kind = "changed"
+    else:
+        kind = "deleted" if row.status == "deleted" else "restored"
+    return Difference(row, kind, revision)

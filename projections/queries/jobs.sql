@@ -3,8 +3,7 @@ queries.{jobs}
 
 -- listed_then: the versions of them that were valid at a moment
 (SELECT * FROM queries.{job_versions}
-  WHERE created_position <= %(as_of)s::bigint AND position <= %(as_of)s::bigint
-    AND coalesce(next_position, 9223372036854775807) > %(as_of)s::bigint)
+  WHERE position <= %(as_of)s::bigint AND coalesce(next_position, 9223372036854775807) > %(as_of)s::bigint)
 
 -- references_now: the references of jobs, which never change
 queries.{job_references}

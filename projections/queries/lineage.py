@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, NewType, cast
 from uuid import UUID
 
 from domain.reference import ORIGIN_KINDS, Reference
@@ -36,14 +36,20 @@ _STRONGER: Final = frozenset({"source", "made"})
 """What is shown where an asset also has a reference to the job that made it."""
 
 
-class Node(NamedTuple):
-    """An asset or a job by its id, or a reference as `kind:id`."""
+Node = NewType("Node", str)
+"""An asset or a job by its id, or a reference: `asset:ID`, `job:ID`, `reference:KIND:ID`. A walk of ten thousand nodes
+spends its time in making and comparing them, and nothing is quicker at that than a string."""
 
-    type: NodeType
-    id: str
 
-    def __str__(self) -> str:
-        return f"{self.type}:{self.id}"
+def node_of(of_type: NodeType, id_: str) -> Node:
+    """The node of an asset or a job by its id, or of a reference, written `kind:id`."""
+    return Node(f"{of_type}:{id_}")
+
+
+def parts_of(node: Node) -> tuple[NodeType, str]:
+    """The node's type, and its id or its reference."""
+    of_type, _, id_ = node.partition(":")
+    return cast("NodeType", of_type), id_
 
 
 class Edge(NamedTuple):
@@ -122,8 +128,9 @@ class Walk:
         if len(edges) > self.most_edges:
             self.truncated_by = "edges"
         following: list[Node] = []
+        following_end: Literal[0, 1] = 0 if direction == "up" else 1
         for edge in edges:
-            ends, node = edge[:2], edge.start if direction == "up" else edge.end
+            ends, node = edge[:2], edge[following_end]
             if ends not in self.edges and len(self.edges) >= self.most_edges:
                 self.truncated_by = "edges"
                 break
@@ -162,9 +169,9 @@ def lineage_of(
 
 def _resolved(connection: Connection, start: Node) -> Node:
     """The node itself, or the job that a reference names."""
-    kind, _, id_ = start.id.partition(":")
-    if start.type == "reference" and kind == "job" and re.fullmatch(_UUID, id_) and _rows(connection, "jobs", [id_]):
-        return Node("job", id_)
+    id_ = start.removeprefix("reference:job:")
+    if id_ != start and re.fullmatch(_UUID, id_) and _rows(connection, "jobs", [id_]):
+        return node_of("job", id_)
     return start
 
 
@@ -172,36 +179,33 @@ def _expanded(connection: Connection, direction: Direction, frontier: Sequence[N
     """The edges of one step. Nothing leads to a reference: on the way up it is an end, on the way down the start."""
     parameters: dict[str, Any] = {"limit": limit, "origin_kinds": sorted(ORIGIN_KINDS), "uuid": _UUID}
     statement: str = direction
-    if direction == "down" and frontier[0].type == "reference":
-        statement, parameters = "down_from_reference", parameters | dict(Reference.parse(frontier[0].id))
+    of_type, id_ = parts_of(frontier[0])
+    if direction == "down" and of_type == "reference":
+        statement, parameters = "down_from_reference", parameters | dict(Reference.parse(id_))
     else:
         parameters |= {"assets": _ids(frontier, "asset"), "jobs": _ids(frontier, "job")}
         if not (parameters["assets"] or parameters["jobs"]):
             return []
     rows = connection.cursor(binary=True).execute(_SQL[statement], parameters).fetchall()
-    return [
-        Edge(Node(from_type, from_id), Node(to_type, to_id), kind, position)
-        for from_type, from_id, to_type, to_id, kind, position in rows
-    ]
+    return list(map(Edge._make, rows))
 
 
 def _details(connection: Connection, nodes: Iterable[Node]) -> tuple[dict[Node, Details], dict[int, datetime]]:
     """What is told of the nodes, and when their first events took effect, by position."""
     details: dict[Node, Details] = dict.fromkeys(nodes)
     times: dict[int, datetime] = {}
-    for id_, name, media_kind, status, position, at in _rows(connection, "assets", _ids(details, "asset")):
-        details[Node("asset", id_)] = AssetDetails(name, media_kind, status)
+    for asset, position, at, *about in _rows(connection, "assets", _ids(details, "asset")):
+        details[asset] = AssetDetails._make(about)
         times[position] = at
-    for id_, status, provider, model, media_kind, position, at, updated_at in _rows(
-        connection, "jobs", _ids(details, "job")
-    ):
-        details[Node("job", id_)] = JobDetails(status, provider, model, media_kind, updated_at)
+    for job, position, at, *about in _rows(connection, "jobs", _ids(details, "job")):
+        details[job] = JobDetails._make(about)
         times[position] = at
     return details, times
 
 
 def _ids(nodes: Iterable[Node], of_type: NodeType) -> list[str]:
-    return [node.id for node in nodes if node.type == of_type]
+    prefix = f"{of_type}:"
+    return [node[len(prefix) :] for node in nodes if node.startswith(prefix)]
 
 
 def _rows(connection: Connection, statement: str, ids: Sequence[str]) -> list[tuple[Any, ...]]:

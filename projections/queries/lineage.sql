@@ -1,13 +1,12 @@
 -- up: the edges that lead to some assets and jobs. A reference to a job of the ledger is the job itself. Each part is
 -- limited by itself, so that what has very many edges is not read and sorted whole.
-SELECT e.from_type, e.from_id, e.to_type, e.to_id, e.kind, e.position FROM (
-    (SELECT l.from_type, l.from_id::text, l.to_type, l.to_id::text, l.kind, l.position
+SELECT e.start, e.node, e.kind, e.position FROM (
+    (SELECT l.from_type || ':' || l.from_id, l.to_type || ':' || l.to_id, l.kind, l.position
        FROM queries.{lineage} AS l WHERE l.to_id = ANY (%(assets)s::uuid[] || %(jobs)s::uuid[])
       LIMIT %(limit)s)
     UNION ALL
-    (SELECT CASE WHEN j.job_id IS NULL THEN 'reference' ELSE 'job' END,
-            CASE WHEN j.job_id IS NULL THEN named.reference ELSE r.id END,
-            'asset', a.asset_id::text, r.role, r.position
+    (SELECT CASE WHEN j.job_id IS NULL THEN 'reference:' || named.reference ELSE named.reference END,
+            'asset:' || a.asset_id, r.role, r.position
        FROM queries.{assets} AS a
       CROSS JOIN LATERAL unnest(a.origin || a.links || a.scope) AS named (reference)
        JOIN queries.{asset_references} AS r
@@ -18,9 +17,8 @@ SELECT e.from_type, e.from_id, e.to_type, e.to_id, e.kind, e.position FROM (
       WHERE a.asset_id = ANY (%(assets)s::uuid[])
       LIMIT %(limit)s)
     UNION ALL
-    (SELECT CASE WHEN j.job_id IS NULL THEN 'reference' ELSE 'job' END,
-            CASE WHEN j.job_id IS NULL THEN named.reference ELSE j.job_id::text END,
-            'job', asked.job_id::text,
+    (SELECT CASE WHEN j.job_id IS NULL THEN 'reference:' || named.reference ELSE named.reference END,
+            'job:' || asked.job_id,
             CASE WHEN named.reference = asked.scope THEN 'scope'
                  WHEN split_part(named.reference, ':', 1) = ANY (%(origin_kinds)s::text[]) THEN 'origin'
                  ELSE 'link' END,
@@ -32,34 +30,34 @@ SELECT e.from_type, e.from_id, e.to_type, e.to_id, e.kind, e.position FROM (
                             THEN substr(named.reference, 5)::uuid END
       WHERE asked.job_id = ANY (%(jobs)s::uuid[]) AND named.reference IS NOT NULL
       LIMIT %(limit)s)
-) AS e (from_type, from_id, to_type, to_id, kind, position)
- ORDER BY e.position, e.from_id, e.to_id LIMIT %(limit)s
+) AS e (start, node, kind, position)
+ ORDER BY e.position, e.start, e.node LIMIT %(limit)s
 
 -- down: the edges that lead from some assets and jobs
-SELECT e.from_type, e.from_id, e.to_type, e.to_id, e.kind, e.position FROM (
-    (SELECT l.from_type, l.from_id::text, l.to_type, l.to_id::text, l.kind, l.position
+SELECT e.start, e.node, e.kind, e.position FROM (
+    (SELECT l.from_type || ':' || l.from_id, l.to_type || ':' || l.to_id, l.kind, l.position
        FROM queries.{lineage} AS l WHERE l.from_id = ANY (%(assets)s::uuid[] || %(jobs)s::uuid[])
       LIMIT %(limit)s)
     UNION ALL
-    (SELECT 'job', r.id, 'asset', r.asset_id::text, r.role, r.position
+    (SELECT 'job:' || r.id, 'asset:' || r.asset_id, r.role, r.position
        FROM queries.{asset_references} AS r WHERE r.kind = 'job' AND r.id = ANY (%(jobs)s::text[])
       LIMIT %(limit)s)
     UNION ALL
-    (SELECT 'job', r.id, 'job', j.job_id::text,
+    (SELECT 'job:' || r.id, 'job:' || j.job_id,
             CASE WHEN j.scope = 'job:' || r.id THEN 'scope' ELSE 'origin' END, j.created_position
        FROM queries.{job_references} AS r JOIN queries.{jobs} AS j USING (job_id)
       WHERE r.kind = 'job' AND r.id = ANY (%(jobs)s::text[])
       LIMIT %(limit)s)
-) AS e (from_type, from_id, to_type, to_id, kind, position)
- ORDER BY e.position, e.from_id, e.to_id LIMIT %(limit)s
+) AS e (start, node, kind, position)
+ ORDER BY e.position, e.start, e.node LIMIT %(limit)s
 
 -- down_from_reference: the edges that lead from a reference
-SELECT 'reference', %(kind)s::text || ':' || %(id)s::text, e.to_type, e.to_id, e.kind, e.position FROM (
-    (SELECT 'asset', r.asset_id::text, r.role, r.position
+SELECT 'reference:' || %(kind)s::text || ':' || %(id)s::text, e.node, e.kind, e.position FROM (
+    (SELECT 'asset:' || r.asset_id, r.role, r.position
        FROM queries.{asset_references} AS r WHERE r.kind = %(kind)s AND r.id = %(id)s
       ORDER BY r.asset_id LIMIT %(limit)s)
     UNION ALL
-    (SELECT 'job', j.job_id::text,
+    (SELECT 'job:' || j.job_id,
             CASE WHEN j.scope = %(kind)s::text || ':' || %(id)s::text THEN 'scope'
                  WHEN r.kind = ANY (%(origin_kinds)s::text[]) THEN 'origin'
                  ELSE 'link' END,
@@ -67,15 +65,15 @@ SELECT 'reference', %(kind)s::text || ':' || %(id)s::text, e.to_type, e.to_id, e
        FROM queries.{job_references} AS r JOIN queries.{jobs} AS j USING (job_id)
       WHERE r.kind = %(kind)s AND r.id = %(id)s
       ORDER BY r.job_id LIMIT %(limit)s)
-) AS e (to_type, to_id, kind, position)
- ORDER BY e.position, e.to_id LIMIT %(limit)s
+) AS e (node, kind, position)
+ ORDER BY e.position, e.node LIMIT %(limit)s
 
 -- assets: what is told of some assets
-SELECT a.asset_id::text, a.name, a.media_kind, a.status, a.created_position, a.created_at
+SELECT 'asset:' || a.asset_id, a.created_position, a.created_at, a.name, a.media_kind, a.status
   FROM queries.{assets} AS a WHERE a.asset_id = ANY (%(ids)s::uuid[])
 
 -- jobs: what is told of some jobs
-SELECT j.job_id::text, j.status, j.provider, j.model, j.media_kind, j.created_position, j.created_at, j.updated_at
+SELECT 'job:' || j.job_id, j.created_position, j.created_at, j.status, j.provider, j.model, j.media_kind, j.updated_at
   FROM queries.{jobs} AS j WHERE j.job_id = ANY (%(ids)s::uuid[])
 
 -- times: when some events took effect

@@ -35,7 +35,12 @@ class ListStatements(NamedTuple):
     def select(self, name: str, order: Order, as_of: int | None) -> Select:
         """The list without conditions, as of a position; None: now."""
         statements = self.at(as_of)
-        return Select(statements[name], statements[order.name], parameters={} if as_of is None else {"as_of": as_of})
+        select = Select(statements[name], statements[order.name])
+        if as_of is not None:
+            select.parameters["as_of"] = as_of
+            if order.sort == "created":  # in the other order, the planner would expect next to nothing of both bounds
+                select.where(statements["created_by_then"])
+        return select
 
 
 def list_statements(module_file: str, name: str) -> ListStatements:

@@ -22,7 +22,7 @@ from domain.asset.inputs import NewAsset
 from domain.job.inputs import Completion, NewJob
 from domain.reference import ORIGIN_KINDS, Reference
 from projections.queries import lineage as queries
-from projections.queries.lineage import Direction, Edge, Kind, Lineage, Node, Walk, lineage_of
+from projections.queries.lineage import Direction, Edge, Kind, Lineage, Node, Walk, lineage_of, node_of, parts_of
 from projections.sql_composition import analyze
 from tests.conftest import context, new_tenant
 from tests.projections.tables import catch_up
@@ -88,9 +88,9 @@ class Model:
         """Note what a new asset or job came from."""
         self.nodes[node] = None
         for id_ in sources:
-            self.edges[Node("asset", str(id_)), node] = "source"
+            self.edges[node_of("asset", str(id_)), node] = "source"
         for reference in named:
-            self.edges[Node("reference", str(reference)), node] = role(reference)
+            self.edges[node_of("reference", str(reference)), node] = role(reference)
 
     def record_asset(self, sources: Sequence[int], named: tuple[Reference, ...]) -> None:
         ids = self.ids(sources)
@@ -98,7 +98,7 @@ class Model:
             NewAsset.model_validate({**IMAGE, "sources": ids, "references": named})
         )
         self.assets.append(row.asset_id)
-        self.add(Node("asset", str(row.asset_id)), ids, named)
+        self.add(node_of("asset", str(row.asset_id)), ids, named)
 
     def run_job(
         self, sources: Sequence[int], named: tuple[Reference, ...], makes: int, existing: Sequence[int]
@@ -111,12 +111,12 @@ class Model:
         row = work.succeed(
             job_id, Completion.model_validate({"attempt": 1, "assets": [IMAGE] * makes, "asset_ids": old})
         )
-        node = Node("job", str(job_id))
+        node = node_of("job", str(job_id))
         self.add(node, ids, (*named, run))
         for id_ in map(UUID, row.assets[:makes]):
-            self.add(Node("asset", str(id_)), ids, (*named, run))
+            self.add(node_of("asset", str(id_)), ids, (*named, run))
         for id_ in map(UUID, row.assets):
-            self.edges[node, Node("asset", str(id_))] = "made"
+            self.edges[node, node_of("asset", str(id_))] = "made"
         self.assets += map(UUID, row.assets[:makes])
 
     def check(self, start: Node, ways: tuple[Direction, ...], depth: int) -> None:
@@ -129,7 +129,7 @@ class Model:
         assert next(iter(shown.nodes)) == shown.start == start
         assert shown.truncated_by is None
         assert {edge.position for edge in shown.edges} <= shown.times.keys()
-        assert all((details is None) == (node.type == "reference") for node, details in shown.nodes.items())
+        assert all((details is None) == (parts_of(node)[0] == "reference") for node, details in shown.nodes.items())
 
 
 @settings(max_examples=15, suppress_health_check=list(HealthCheck))
@@ -145,7 +145,7 @@ def test_a_walk_shows_what_a_plain_search_finds(quiet: Services, data: st.DataOb
     starts = st.sampled_from([*model.nodes])
     for _ in range(4):
         model.check(data.draw(starts), data.draw(st.sampled_from(WAYS)), data.draw(st.integers(1, 6)))
-    for reference in {node for ends in model.edges for node in ends if node.type == "reference"}:
+    for reference in {node for ends in model.edges for node in ends if parts_of(node)[0] == "reference"}:
         model.check(reference, ("down",), data.draw(st.integers(1, 6)))
 
 
@@ -157,12 +157,12 @@ graphs = st.sets(st.tuples(numbers, numbers), max_size=30)
 def test_a_walk_that_stops_shows_a_part_and_says_so(
     graph: set[tuple[int, int]], ways: tuple[Direction, ...], depth: int, most: tuple[int, int]
 ) -> None:
-    every = [Edge(Node("asset", str(a)), Node("asset", str(b)), "source", 1) for a, b in sorted(graph)]
+    every = [Edge(node_of("asset", str(a)), node_of("asset", str(b)), "source", 1) for a, b in sorted(graph)]
 
     def expand(direction: Direction, frontier: Sequence[Node], limit: int) -> list[Edge]:
         return [edge for edge in every if (edge.end if direction == "up" else edge.start) in frontier][:limit]
 
-    start = Node("asset", "0")
+    start = node_of("asset", "0")
     walk = Walk(expand, most_nodes=most[0] + 1, most_edges=most[1])
     walk.run(start, ways, depth)
 
@@ -209,7 +209,7 @@ def test_ten_thousand_nodes_are_shown_and_not_one_more(quiet: Services, levels: 
     catch_up(quiet)
 
     def shown(depth: int) -> Lineage:
-        return lineage_of(quiet.database, tenant, Node("asset", str(levels[0][0])), ("down",), depth)
+        return lineage_of(quiet.database, tenant, node_of("asset", str(levels[0][0])), ("down",), depth)
 
     whole, cut = shown(49), shown(50)
     assert (len(whole.nodes), whole.truncated_by) == (1 + 49 * WIDTH, None)
