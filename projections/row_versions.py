@@ -34,6 +34,7 @@ def versions_of(
         derived_from=listed,
         folds=listed.folds,
         leaves_out=listed.leaves_out,
+        sliced_by=listed.sliced_by,
     )
 
 

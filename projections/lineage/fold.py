@@ -54,4 +54,5 @@ LINEAGE = Projection(
     folder=Path(__file__).parent,
     folds=classes(AssetCreated, JobRequested, JobSucceeded),
     leaves_out=classes(AssetChange) | (OF_JOBS - {JobRequested, JobSucceeded}) | OF_TENANTS,
+    sliced_by="position",
 )

@@ -93,16 +93,24 @@ class _Query:
         self.select = select
         self._group = composed(_SQL["group"], values=joined(", ", [_value(d) for d in dimensions]))
         self._each = joined(" ", [_each_value(d) for d in dimensions if d in KINDS])
+        self._columns = joined(", ", [named(_SQL["value"], column=column) for column in ("grain", *dimensions)])
+        self._bounds: list[Composable] = [fragment(_SQL["unbounded"])]
 
     def bound(self, side: str, values: Sequence[str | None]) -> None:
         """Only the groups after one, or up to one."""
-        self.select.conditions.append(composed(_SQL[f"{side}_group"], group=self._group))
+        self._bounds.append(composed(_SQL[f"{side}_group"], group=self._group))
         self.select.parameters[side] = list(values)
 
     def rows(self, connection: Connection, name: str, limit: int | None = None) -> list[tuple[Any, ...]]:
         """What a statement answers; it is planned for its values."""
-        conditions = joined(" AND ", self.select.conditions)
-        statement = composed(_SQL[name], group=self._group, each=self._each, conditions=conditions)
+        statement = composed(
+            _SQL[name],
+            group=self._group,
+            each=self._each,
+            columns=self._columns,
+            conditions=joined(" AND ", self.select.conditions),
+            bounds=joined(" AND ", self._bounds),
+        )
         parameters = {**self.select.parameters, "limit": limit}
         return connection.cursor(binary=True).execute(statement, parameters, prepare=False).fetchall()
 

@@ -1,21 +1,37 @@
--- groups: the sums of each group, in the order of their values
+-- groups: the sums of each group, in the order of their values. Lists of references are taken apart once they are summed:
+-- the same ones come again every day
 SELECT {group}, sum(t.assets)::bigint, sum(t.deleted)::bigint, sum(t.contents)::bigint, sum(t.bytes)::bigint,
        sum(t.requested)::bigint, sum(t.started)::bigint, sum(t.succeeded)::bigint, sum(t.failed)::bigint,
        sum(t.cancelled)::bigint, sum(t.requeued)::bigint
-  FROM queries.{statistics} AS t {each} WHERE {conditions} GROUP BY 1 ORDER BY 1 LIMIT %(limit)s
+  FROM (
+    SELECT {columns}, sum(t.assets) AS assets, sum(t.deleted) AS deleted, sum(t.contents) AS contents,
+           sum(t.bytes) AS bytes, sum(t.requested) AS requested, sum(t.started) AS started,
+           sum(t.succeeded) AS succeeded, sum(t.failed) AS failed, sum(t.cancelled) AS cancelled,
+           sum(t.requeued) AS requeued
+      FROM queries.{statistics} AS t WHERE {conditions} GROUP BY {columns}
+  ) AS t {each} WHERE {bounds} GROUP BY 1 ORDER BY 1 LIMIT %(limit)s
 
 -- durations: how many jobs of each group are in each bucket
-SELECT {group}, d.key::bigint, sum(d.value::bigint)::bigint
-  FROM queries.{statistics} AS t {each} CROSS JOIN LATERAL json_each_text(t.durations) AS d
- WHERE {conditions} AND t.durations IS NOT NULL GROUP BY 1, 2
+SELECT {group}, t.bucket::bigint, sum(t.jobs)::bigint
+  FROM (
+    SELECT {columns}, d.key AS bucket, sum(d.value::bigint) AS jobs
+      FROM queries.{statistics} AS t CROSS JOIN LATERAL json_each_text(t.durations) AS d
+     WHERE {conditions} AND t.durations IS NOT NULL GROUP BY {columns}, d.key
+  ) AS t {each} WHERE {bounds} GROUP BY 1, 2
 
 -- costs: what the jobs of each group cost, by currency
-SELECT {group}, c.key, sum(c.value::numeric)
-  FROM queries.{statistics} AS t {each} CROSS JOIN LATERAL json_each_text(t.costs) AS c
- WHERE {conditions} AND t.costs IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2
+SELECT {group}, t.currency, sum(t.amount)
+  FROM (
+    SELECT {columns}, c.key AS currency, sum(c.value::numeric) AS amount
+      FROM queries.{statistics} AS t CROSS JOIN LATERAL json_each_text(t.costs) AS c
+     WHERE {conditions} AND t.costs IS NOT NULL GROUP BY {columns}, c.key
+  ) AS t {each} WHERE {bounds} GROUP BY 1, 2 ORDER BY 1, 2
 
 -- group: the values of a group; they are compared as bytes, and what has none comes last
 ARRAY[{values}]::text[] COLLATE "C"
+
+-- unbounded: all groups
+true
 
 -- after_group: the groups after one
 {group} > %(after)s::text[]
