@@ -144,6 +144,10 @@ class OtherScopeError(ConflictError):
     """The reference is already declared with another scope."""
 
 
+class SourceNotFoundError(NotFoundError):
+    """There is no asset of this id to be a source."""
+
+
 class HoldNotFoundError(NotFoundError):
     """The asset has no such hold."""
 

@@ -132,6 +132,8 @@ class Event(Frozen):
 
 StoredDocuments = tuple[UUID, ...] | None
 """The ids of the documents of an event that are in the store; references stand in their places."""
+SourceIds = tuple[UUID, ...] | None
+"""The ids of the assets that something was made from; None in events of before there were any."""
 
 _TYPES: dict[str, type[Event]] = {}
 _CIRCUMSTANCES = ("recorded_at", "actor", "authenticated", "subject", "correlation_id", "causation_id")

@@ -70,8 +70,8 @@ class Settings(BaseSettings):
     pool_size: int = Field(default=16, ge=1)
     """The maximum number of database connections a process opens for each role."""
     list_seconds: float = Field(default=10, ge=0.001, le=3_600)
-    """Seconds after which a list, a total or a page of the audit trail is aborted with 503. Lists use at most half of
-    the connections."""
+    """Seconds after which a list, a total, statistics or a step of a lineage is aborted with 503. Lists use at most
+    half of the connections."""
     prepared_statements: bool = True
     """Whether to use prepared statements. Set to false behind a pooler in transaction mode."""
     resend_seconds: float = Field(default=60, gt=0)

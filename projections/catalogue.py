@@ -5,14 +5,29 @@ from typing import Any, LiteralString
 
 from infra.sql import literal
 from projections.asset_references.fold import ASSET_REFERENCES
+from projections.asset_versions.fold import ASSET_VERSIONS
 from projections.assets.fold import ASSETS
 from projections.audit_trail.fold import AUDIT_TRAIL
 from projections.contents.fold import CONTENTS
 from projections.job_references.fold import JOB_REFERENCES
+from projections.job_versions.fold import JOB_VERSIONS
 from projections.jobs.fold import JOBS
+from projections.lineage.fold import LINEAGE
 from projections.projection import Projection
+from projections.statistics.fold import STATISTICS
 
-CATALOGUE = (ASSETS, ASSET_REFERENCES, CONTENTS, JOBS, JOB_REFERENCES, AUDIT_TRAIL)
+CATALOGUE = (
+    ASSETS,
+    ASSET_REFERENCES,
+    CONTENTS,
+    JOBS,
+    JOB_REFERENCES,
+    LINEAGE,
+    AUDIT_TRAIL,
+    ASSET_VERSIONS,
+    JOB_VERSIONS,
+    STATISTICS,
+)
 PROJECTIONS: dict[str, Projection[Any]] = {p.name: p for p in CATALOGUE}
 
 

@@ -11,7 +11,7 @@ from infra.event_log.log import TenantLog
 from projections.history import Change, R, differences
 
 
-class Moment(NamedTuple):
+class ComparedMoment(NamedTuple):
     """A position of the log, or a revision of the asset or job; the other is None."""
 
     position: int | None = None
@@ -43,7 +43,9 @@ class RevisionNotReachedError(Exception):
         self.revision = revision
 
 
-def compare(log: TenantLog, originator_id: UUID, fold: Fold[R, Any], start: Moment, end: Moment) -> Comparison:
+def compare(
+    log: TenantLog, originator_id: UUID, fold: Fold[R, Any], start: ComparedMoment, end: ComparedMoment
+) -> Comparison:
     """The differences of one originator after `start` up to `end`.
 
     The library's AggregateNotFoundError if there is none at the end, or it is of another kind; MomentsReversedError;
@@ -65,7 +67,7 @@ def compare(log: TenantLog, originator_id: UUID, fold: Fold[R, Any], start: Mome
     return Comparison(before, after, first, new.row.position, changes)
 
 
-def _state(log: TenantLog, originator_id: UUID, fold: Fold[R, Any], moment: Moment) -> R | None:
+def _state(log: TenantLog, originator_id: UUID, fold: Fold[R, Any], moment: ComparedMoment) -> R | None:
     """The state at the moment; None before the first event."""
     try:
         state = log.state(originator_id, fold, moment.revision, moment.position)
@@ -76,7 +78,7 @@ def _state(log: TenantLog, originator_id: UUID, fold: Fold[R, Any], moment: Mome
     return state
 
 
-def _side(moment: Moment, state: R | None) -> Side:
+def _side(moment: ComparedMoment, state: R | None) -> Side:
     """The side that a moment is, given the state there. A revision, which has a state, stands at its event."""
     position = moment.position if moment.position is not None else (state.row.position if state else 0)
     return Side(position, state.version if state else 0)

@@ -5,7 +5,8 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Generic, Literal, TypeVar
+from datetime import datetime
+from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 from uuid import UUID
 
 from domain.errors import LedgerError
@@ -19,7 +20,7 @@ FULL_PAGE: Final = 200
 
 
 class CursorError(LedgerError):
-    """The cursor belongs to another list: other filters, or another tenant. Start again without it."""
+    """The cursor belongs to another list: other filters, another moment, or another tenant. Start again without it."""
 
 
 @dataclass(frozen=True)
@@ -34,31 +35,82 @@ class Page(Generic[Item]):
     rebuilding: tuple[str, ...] = ()
 
 
+class Moment(NamedTuple):
+    """A moment that a list looks back to: as it was asked for (None: now), and the position that stands for it."""
+
+    asked: int | datetime | None
+    position: int
+
+
 @dataclass(frozen=True)
 class Keyset:
-    """Cursors: positions to continue after, bound to one tenant's list with one set of filters."""
+    """Cursors: positions to continue after, bound to one tenant's list with one set of filters, as of some moments."""
 
     tenant_id: UUID
     filters: dict[str, Any]
+    moments: tuple[Moment, ...] = ()
 
     def encode(self, position: int) -> str:
         """The cursor that continues after a position."""
-        return base64.urlsafe_b64encode(f"{position}.{self._digest()}".encode()).decode().rstrip("=")
+        text = ".".join([str(position), *self._positions, self._digest()])
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     def decode(self, cursor: str) -> int:
         """The position to continue after. CursorError for a cursor of another list, or text that is no cursor."""
+        position, *moments, digest = _parts(cursor)
+        if moments != self._positions or digest != self._digest():
+            raise CursorError
+        return _number(position)
+
+    @property
+    def _positions(self) -> list[str]:
+        return [str(moment.position) for moment in self.moments]
+
+    def encode_text(self, place: str) -> str:
+        """The cursor that continues after a place in a list that no position tells."""
+        return base64.urlsafe_b64encode(f"{place}.{self._digest()}".encode()).decode().rstrip("=")
+
+    def decode_text(self, cursor: str) -> str:
+        """The place to continue after. CursorError as of `decode`."""
         try:
             text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
-            position, _, digest = text.partition(".")
-            if digest == self._digest() and len(position) < 20:
-                return int(position)
         except ValueError:
-            pass
-        raise CursorError
+            raise CursorError from None
+        place, _, digest = text.rpartition(".")
+        if digest != self._digest():
+            raise CursorError
+        return place
 
     def _digest(self) -> str:
-        scope = json.dumps([str(self.tenant_id), self.filters], sort_keys=True, default=str)
-        return hashlib.sha256(scope.encode()).hexdigest()[:16]
+        scope = [str(self.tenant_id), self.filters, *(moment.asked for moment in self.moments)]
+        return hashlib.sha256(json.dumps(scope, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def positions_of_moments(cursor: str, count: int) -> list[int]:
+    """The positions that stand for the moments which the cursor's list looks back to. CursorError for another count."""
+    _, *moments, _ = _parts(cursor)
+    if len(moments) != count:
+        raise CursorError
+    return [_number(moment) for moment in moments]
+
+
+def _parts(cursor: str) -> list[str]:
+    """A position, those of the moments, and a digest."""
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+    except ValueError:
+        raise CursorError from None
+    parts = text.split(".")
+    if len(parts) < 2:
+        raise CursorError
+    return parts
+
+
+def _number(text: str) -> int:
+    """The position; CursorError for text that is none."""
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise CursorError
+    return int(text)
 
 
 @dataclass(frozen=True)

@@ -62,11 +62,16 @@ class Projection(Generic[Row]):
     key: Mapping[str, str]
     fold: Callable[[Mapping[Key, Row], Recorded], Changes[Row]]
     folder: Path
-    """Where `tables.sql` and `indexes.sql` are, in which `{table}` stands for the table's name."""
+    """Where `tables.sql` and `indexes.sql` are, in which `{table}` stands for the table's name, `{listed}` for the one
+    of the projection that it is `derived_from`."""
     keys: Callable[[Event], Iterable[Key]] = lambda _event: ()
+    related: Callable[[Mapping[Key, Row], Iterable[Recorded]], Iterable[Key]] = lambda _rows, _history: ()
+    """Further rows that events of one tenant may touch, which follow from the rows of `keys` alone."""
     json: frozenset[str] = frozenset()
     folds: frozenset[type[Event]] = frozenset()
     leaves_out: frozenset[type[Event]] = frozenset()
+    derived_from: "Projection[Any] | None" = None
+    """The projection whose fold makes the rows, if there is another one. Its table is created first."""
     sliced_by: SliceOrder | None = None
     """How a rebuild may cut a log into slices: by originator if each row follows from the events of one originator
     alone, by position if it follows from one event alone. None: it folds the log in order."""

@@ -98,7 +98,7 @@ class Select:
             return
         (statements, pointers), self.pointers = self.pointers, None
         parameters = {"kinds": [",".join(p.kinds) for p in pointers], "ids": [p.id for p in pointers], "many": MANY}
-        rows = connection.execute(statements["rarest_first"], parameters).fetchall()
+        rows = connection.execute(statements["rarest_first"], self.parameters | parameters).fetchall()
         rarest, *others = ordered = [pointers[ordinal - 1] for ordinal, _ in rows]
         if rows[0][1] < MANY:
             self.where_each(statements["has_rare"], [{"kinds": list(rarest.kinds), "id": rarest.id}])

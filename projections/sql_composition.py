@@ -33,9 +33,10 @@ def copy_in(table: Table[Any]) -> sql.Composed:
 
 
 def drop(table_name: str) -> sql.Composed:
-    """Drops the table and the view over it, if they are there."""
-    view, table = sql.Identifier("queries", table_name), sql.Identifier("read_models", table_name)
-    return sql.SQL("DROP VIEW IF EXISTS {}; DROP TABLE IF EXISTS {}").format(view, table)
+    """Drops the table and the views over it, if they are there."""
+    views = [sql.Identifier("queries", name) for name in (table_name, f"{table_name}_history")]
+    table = sql.Identifier("read_models", table_name)
+    return sql.SQL("DROP VIEW IF EXISTS {}; DROP TABLE IF EXISTS {}").format(sql.SQL(", ").join(views), table)
 
 
 def analyze(table: Table[Any]) -> sql.Composed:
@@ -67,6 +68,21 @@ def conditioned(statement: LiteralString, conditions: Sequence[sql.Composable]) 
     """A select with all the conditions."""
     where = sql.SQL(" AND ").join(conditions) if conditions else sql.SQL("true")
     return sql.SQL("{} WHERE {}").format(sql.SQL(statement), where)
+
+
+def named(text: LiteralString, **names: str) -> sql.Composed:
+    """A fragment with identifiers of ours in it."""
+    return sql.SQL(text).format(**{place: sql.Identifier(name) for place, name in names.items()})
+
+
+def joined(separator: LiteralString, parts: Sequence[sql.Composable]) -> sql.Composed:
+    """The parts one after the other."""
+    return sql.SQL(separator).join(parts)
+
+
+def composed(text: LiteralString, **parts: sql.Composable) -> sql.Composed:
+    """A statement with parts in it, `{name}` each."""
+    return sql.SQL(text).format(**parts)
 
 
 def _table(table: Table[Any]) -> sql.Identifier:

@@ -10,6 +10,7 @@ from uuid_utils.compat import uuid7
 
 from api.application.policies import Policies
 from api.application.session import Session
+from api.application.sources import check_sources, source_refusals
 from domain.asset import asset as aggregate
 from domain.asset import creation
 from domain.asset.events import AssetCreated
@@ -62,6 +63,7 @@ class AssetCreation:
 
         def record() -> list[Recorded]:
             ended()
+            check_sources(self.session.log, [created])
             return self.session.record(created, *stored, policy_revision=Policies(self.session).admit([created]))
 
         row, is_new = self.session.in_transaction(lambda: self._once(asset_id, request_digest, record))
@@ -94,10 +96,17 @@ class AssetCreation:
             return refusal
 
     def _record(self, event: AssetCreated) -> list[Recorded]:
+        check_sources(self.session.log, [event])
         return self.session.record(event, policy_revision=Policies(self.session).admit([event]))
 
     def _record_each(self, events: Sequence[AssetCreated]) -> list[Recorded | LedgerError]:
-        refusals, policy_revision = Policies(self.session).admit_each(events)
+        policy_refusals, policy_revision = Policies(self.session).admit_each(events)
+        refusals = [
+            source_refusal or policy_refusal
+            for source_refusal, policy_refusal in zip(
+                source_refusals(self.session.log, events), policy_refusals, strict=True
+            )
+        ]
         admitted = [event for event, refusal in zip(events, refusals, strict=True) if refusal is None]
         outcomes = iter(self.session.record_each(admitted, policy_revision))
         return [next(outcomes) if refusal is None else refusal for refusal in refusals]

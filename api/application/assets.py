@@ -1,7 +1,8 @@
 """One tenant's assets on behalf of one caller: changed, read and listed. New ones: `asset_creation`."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError
@@ -16,10 +17,11 @@ from domain.reference import Reference
 from infra.content.purge_table import PurgeTable
 from infra.event_log.log import Changed
 from projections.assets.fold import AssetRow
-from projections.comparison import Comparison, Moment, RevisionNotReachedError, compare
+from projections.comparison import ComparedMoment, Comparison, RevisionNotReachedError, compare
 from projections.history import Entry, page_of_entries
-from projections.paging import FULL_PAGE, NEWEST_FIRST, Keyset, Order, Page, every_page
+from projections.paging import FULL_PAGE, NEWEST_FIRST, Keyset, Moment, Order, Page, every_page
 from projections.queries.assets import count_assets, list_assets
+from projections.queries.differences import Difference, list_differences
 from projections.queries.filters import AssetFilter
 from projections.states import ASSET, AssetState
 
@@ -96,7 +98,7 @@ class Assets:
         except AggregateNotFoundError:
             raise AssetNotFoundError from None
 
-    def diff(self, asset_id: UUID, start: Moment, end: Moment) -> Comparison:
+    def diff(self, asset_id: UUID, start: ComparedMoment, end: ComparedMoment) -> Comparison:
         """What changed in an asset between two moments, deleted or not. AssetNotFoundError, MomentsReversedError."""
         try:
             return compare(self.session.log, asset_id, ASSET, start, end)
@@ -112,23 +114,44 @@ class Assets:
         return state
 
     def find(
-        self, selected: AssetFilter, limit: int, cursor: str | None, order: Order = NEWEST_FIRST
+        self,
+        selected: AssetFilter,
+        limit: int,
+        cursor: str | None,
+        order: Order = NEWEST_FIRST,
+        as_of: Moment | None = None,
+        recorded_by: int | None = None,
     ) -> Page[AssetRow]:
-        """A page of the list of assets."""
-        return list_assets(self.session.database, self.session.tenant_id, selected, limit, cursor, order)
+        """A page of the list of assets, as of a moment or now, of those that were recorded up to a position."""
+        database, tenant_id = self.session.database, self.session.tenant_id
+        page = list_assets(database, tenant_id, selected, limit, cursor, order, as_of, recorded_by)
+        return page if as_of is None else replace(page, items=list(map(self._complete, page.items)))
 
-    def pages(self, selected: AssetFilter, order: Order, recorded_by: int) -> Iterator[list[AssetRow]]:
-        """All pages of the list of assets, of those that were recorded up to a position."""
-        session = self.session
-        return every_page(
-            lambda cursor: list_assets(
-                session.database, session.tenant_id, selected, FULL_PAGE, cursor, order, recorded_by
-            )
-        )
+    def pages(
+        self, selected: AssetFilter, order: Order, as_of: Moment | None, recorded_by: int
+    ) -> Iterator[list[AssetRow]]:
+        """All pages of the list of assets, as of a moment or now, of those that were recorded up to a position."""
+        return every_page(lambda cursor: self.find(selected, FULL_PAGE, cursor, order, as_of, recorded_by))
 
-    def count(self, selected: AssetFilter) -> int:
+    def count(self, selected: AssetFilter, as_of: Moment | None = None) -> int:
         """How many assets the filter finds."""
-        return count_assets(self.session.database, self.session.tenant_id, selected)
+        return count_assets(self.session.database, self.session.tenant_id, selected, as_of)
+
+    def differences(
+        self,
+        selected: AssetFilter,
+        limit: int,
+        cursor: str | None,
+        order: Literal["desc", "asc"],
+        moments: tuple[Moment, Moment],
+    ) -> Page[Difference]:
+        """A page of the assets that differ between two moments."""
+        page = list_differences(self.session.database, self.session.tenant_id, selected, limit, cursor, order, moments)
+        return replace(page, items=[item._replace(row=self._complete(item.row)) for item in page.items])
+
+    def _complete(self, row: AssetRow) -> AssetRow:
+        """The row with the links and holds that its version is too long to have."""
+        return self._state(row.asset_id, row.revision).row if None in (row.links, row.holds) else row
 
     def _change(
         self, asset_id: UUID, decide: Decision, reason: str | None, expected_revision: int | None

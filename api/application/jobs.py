@@ -1,7 +1,7 @@
 """One tenant's jobs on behalf of one caller: what the job routes call."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import cast
 from uuid import UUID
@@ -10,6 +10,7 @@ from eventsourcing.application import AggregateNotFoundError
 
 from api.application.policies import Policies
 from api.application.session import Session
+from api.application.sources import check_sources
 from domain.asset.asset import Asset
 from domain.errors import AssetNotFoundError, JobNotFoundError, LeaseLostError
 from domain.event import LEDGER, Context, Event, Recorded
@@ -19,10 +20,10 @@ from domain.job.inputs import Completion, NewJob
 from domain.job.job import Job
 from infra.event_log.conflicts import check_expected_revision
 from infra.job_queue import Claim, JobQueue
-from projections.comparison import Comparison, Moment, RevisionNotReachedError, compare
+from projections.comparison import ComparedMoment, Comparison, RevisionNotReachedError, compare
 from projections.history import Entry, page_of_entries
 from projections.jobs.fold import JobRow
-from projections.paging import FULL_PAGE, NEWEST_FIRST, Keyset, Order, Page, every_page
+from projections.paging import FULL_PAGE, NEWEST_FIRST, Keyset, Moment, Order, Page, every_page
 from projections.queries.filters import JobFilter
 from projections.queries.jobs import count_jobs, list_jobs
 from projections.states import ASSET, JOB, JobState
@@ -146,22 +147,33 @@ class Jobs:
             row = self._state(job_id, revision, as_of).row
         return self.session.documents.whole(row)
 
-    def find(self, selected: JobFilter, limit: int, cursor: str | None, order: Order = NEWEST_FIRST) -> Page[JobRow]:
-        """A page of the list of jobs."""
-        return list_jobs(self.session.database, self.session.tenant_id, selected, limit, cursor, order)
+    def find(
+        self,
+        selected: JobFilter,
+        limit: int,
+        cursor: str | None,
+        order: Order = NEWEST_FIRST,
+        as_of: Moment | None = None,
+        recorded_by: int | None = None,
+    ) -> Page[JobRow]:
+        """A page of the list of jobs, as of a moment or now, of those that were requested up to a position."""
+        database, tenant_id = self.session.database, self.session.tenant_id
+        page = list_jobs(database, tenant_id, selected, limit, cursor, order, as_of, recorded_by)
+        return page if as_of is None else replace(page, items=list(map(self._complete, page.items)))
 
-    def pages(self, selected: JobFilter, order: Order, recorded_by: int) -> Iterator[list[JobRow]]:
-        """All pages of the list of jobs, of those that were requested up to a position."""
-        session = self.session
-        return every_page(
-            lambda cursor: list_jobs(
-                session.database, session.tenant_id, selected, FULL_PAGE, cursor, order, recorded_by
-            )
-        )
+    def pages(
+        self, selected: JobFilter, order: Order, as_of: Moment | None, recorded_by: int
+    ) -> Iterator[list[JobRow]]:
+        """All pages of the list of jobs, as of a moment or now, of those that were requested up to a position."""
+        return every_page(lambda cursor: self.find(selected, FULL_PAGE, cursor, order, as_of, recorded_by))
 
-    def count(self, selected: JobFilter) -> int:
+    def count(self, selected: JobFilter, as_of: Moment | None = None) -> int:
         """How many jobs the filter finds."""
-        return count_jobs(self.session.database, self.session.tenant_id, selected)
+        return count_jobs(self.session.database, self.session.tenant_id, selected, as_of)
+
+    def _complete(self, row: JobRow) -> JobRow:
+        """The row with the costs that its version is too long to have."""
+        return self._state(row.job_id, row.revision).row if row.costs is None else row
 
     def job_events(self, job_id: UUID, limit: int, cursor: str | None) -> Page[Entry]:
         """What happened to a job, the oldest first."""
@@ -171,7 +183,7 @@ class Jobs:
         except AggregateNotFoundError:
             raise JobNotFoundError from None
 
-    def diff(self, job_id: UUID, start: Moment, end: Moment) -> Comparison:
+    def diff(self, job_id: UUID, start: ComparedMoment, end: ComparedMoment) -> Comparison:
         """What changed in a job between two moments. JobNotFoundError, MomentsReversedError."""
         try:
             return compare(self.session.log, job_id, JOB, start, end)
@@ -191,6 +203,7 @@ class Jobs:
         """
         if not events:
             return []
+        check_sources(self.session.log, events)
         policy_revision = Policies(self.session).admit(events, job)
         self._queue.apply(job, cast("JobEvent", events[-1]))
         return self.session.record(*events, policy_revision=policy_revision)

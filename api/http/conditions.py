@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 
@@ -19,7 +19,7 @@ from api.http.query_parameters import checked, declares
 from domain.errors import MomentsReversedError, ProjectionLagError
 from domain.text import OutsideId
 from domain.utc_time import UtcTime
-from projections.comparison import Moment
+from projections.comparison import ComparedMoment
 from projections.projection import Projection
 
 MAX_POSITION = 2**63 - 1
@@ -54,68 +54,80 @@ async def if_match(request: Request) -> int | None:
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(UtcTime)
 
 
-_Moment = Annotated[
-    str | None,
-    Query(
-        alias="as_of",
-        description="A position of the log, or a time with its zone (RFC 3339): answer as of then.",
+def moment_parameter(name: str, description: str) -> Any:  # noqa: ANN401 - what FastAPI's Query returns
+    """The description of a parameter that names a moment."""
+    return Query(
+        alias=name,
+        description=description,
         examples=["17", "2026-11-20T12:00:00Z"],
         json_schema_extra={
             "anyOf": [{"type": "string", "pattern": "^[0-9]{1,18}$"}, {"type": "string", "format": "date-time"}]
         },
-    ),
+    )
+
+
+MomentText = Annotated[
+    str | None,
+    moment_parameter("as_of", "A position of the log, or a time with its zone (RFC 3339): answer as of then."),
 ]
 
 
-def _as_of(moment: _Moment = None) -> None:
+def _as_of(moment: MomentText = None) -> None:
     pass
 
 
 @declares(_as_of)
 async def as_of(request: Request, response: Response) -> int | None:
     """The position to answer for, named in the answer as `Ledger-As-Of`; None for now. BadMomentError."""
-    moment = request.query_params.get("as_of")
+    moment = asked_moment(request)
     if moment is None:
         return None
-    try:
-        asked = int(moment) if re.fullmatch(r"[0-9]{1,18}", moment) else _MOMENT.validate_python(moment)
-    except ValidationError:
-        raise BadMomentError from None
     log = (await session(request)).log
-    position = await run_in_threadpool(log.position_at, asked)
+    position = await run_in_threadpool(log.position_at, moment)
     response.headers["Ledger-As-Of"] = str(position)
     return position
 
 
+def asked_moment(request: Request, name: str = "as_of") -> int | datetime | None:
+    """The position or the time that a parameter of the request names. BadMomentError."""
+    moment = request.query_params.get(name)
+    if moment is None:
+        return None
+    try:
+        return int(moment) if re.fullmatch(r"[0-9]{1,18}", moment) else _MOMENT.validate_python(moment)
+    except ValidationError:
+        raise BadMomentError(str(BadMomentError()).replace("as_of", name)) from None
+
+
 _POSITION: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=0, le=MAX_POSITION)])
-_MinPosition = Annotated[
+MinPosition = Annotated[
     int | None, Query(ge=0, le=MAX_POSITION, description="Wait (at most 5 s) until this position is visible.")
 ]
 
 
-def _min_position(min_position: _MinPosition = None) -> None:
+def _min_position(min_position: MinPosition = None) -> None:
     pass
 
 
 def at_least(*projections: Projection[Any]) -> Callable[..., Awaitable[None]]:
-    """A dependency that waits until the projections have reached the position the request asks for.
-
-    A position that is reached needs no slot among those who wait.
-    """
+    """A dependency that waits until the projections have reached the position the request asks for."""
 
     @declares(_min_position)
     async def wait(request: Request) -> None:
         text = request.query_params.get("min_position")
-        if text is None:
-            return
-        caller = await session(request)
-        position = checked(_POSITION, text, "query", "min_position")
-        if await run_in_threadpool(caller.reached, projections) < position:
-            waiting: Slots = request.app.state.waiting
-            with waiting.slot(*share_owners(request)):
-                await _until(lambda: caller.reached(projections), position)
+        if text is not None:
+            await wait_for(request, projections, checked(_POSITION, text, "query", "min_position"))
 
     return wait
+
+
+async def wait_for(request: Request, projections: Sequence[Projection[Any]], position: int) -> None:
+    """Wait until the projections have reached the position. One that is reached needs no slot among those who wait."""
+    caller = await session(request)
+    if await run_in_threadpool(caller.reached, projections) < position:
+        waiting: Slots = request.app.state.waiting
+        with waiting.slot(*share_owners(request)):
+            await _until(lambda: caller.reached(projections), position)
 
 
 class Version(NamedTuple):
@@ -127,13 +139,14 @@ class Version(NamedTuple):
 
 NOW = Version()
 _REVISION: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1, lt=2**31)])
-_recorded = at_least()
+until_recorded = at_least()
+"""Waits until the position that the request asks for is in the log."""
 
 
 def _version(
-    moment: _Moment = None,
+    moment: MomentText = None,
     revision: Annotated[int | None, Query(ge=1, lt=2**31, description="As it was at this revision.")] = None,
-    min_position: _MinPosition = None,
+    min_position: MinPosition = None,
 ) -> None:
     pass
 
@@ -144,7 +157,7 @@ async def version(request: Request, response: Response) -> Version:
     asked = request.query_params
     if not asked:
         return NOW
-    await _recorded(request)
+    await until_recorded(request)
     revision = asked.get("revision")
     return Version(
         revision=None if revision is None else checked(_REVISION, revision, "query", "revision"),
@@ -175,28 +188,28 @@ def _span(
         str | None,
         Query(alias="to", description="The later moment, likewise; absent: now.", json_schema_extra=_DIFF_MOMENT),
     ] = None,
-    min_position: _MinPosition = None,
+    min_position: MinPosition = None,
 ) -> None:
     pass
 
 
 @declares(_span)
-async def span(request: Request) -> tuple[Moment, Moment]:
+async def span(request: Request) -> tuple[ComparedMoment, ComparedMoment]:
     """The two moments to compare. BadMomentError, BeyondHeadError, MomentsReversedError."""
     asked = request.query_params
     if "from" not in asked:
         raise RequestValidationError([{"type": "missing", "loc": ("query", "from"), "msg": "Field required"}])
-    await _recorded(request)
+    await until_recorded(request)
     start, end = _moment("from", asked["from"]), _moment("to", asked["to"]) if "to" in asked else None
     if isinstance(start, datetime) and isinstance(end, datetime) and start > end:
         raise MomentsReversedError
     return await _resolved(request, start), await _resolved(request, end)
 
 
-def _moment(name: str, text: str) -> int | datetime | Moment:
+def _moment(name: str, text: str) -> int | datetime | ComparedMoment:
     """The moment that a parameter names. BadMomentError."""
     if revision := re.fullmatch(r"revision:([1-9][0-9]{0,8})", text, re.ASCII):
-        return Moment(revision=int(revision[1]))
+        return ComparedMoment(revision=int(revision[1]))
     try:
         return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else _MOMENT.validate_python(text)
     except ValidationError:
@@ -206,14 +219,14 @@ def _moment(name: str, text: str) -> int | datetime | Moment:
         ) from None
 
 
-async def _resolved(request: Request, moment: int | datetime | Moment | None) -> Moment:
+async def _resolved(request: Request, moment: int | datetime | ComparedMoment | None) -> ComparedMoment:
     """The moment with the position that a time stands for; the head of the log for None. BeyondHeadError."""
-    if isinstance(moment, Moment):
+    if isinstance(moment, ComparedMoment):
         return moment
     log = (await session(request)).log
     if moment is None:
-        return Moment(await run_in_threadpool(log.head))
-    return Moment(await run_in_threadpool(log.position_at, moment))
+        return ComparedMoment(await run_in_threadpool(log.head))
+    return ComparedMoment(await run_in_threadpool(log.position_at, moment))
 
 
 async def _until(reached: Callable[[], int], position: int) -> None:
@@ -251,4 +264,4 @@ async def idempotency_key(request: Request) -> str | None:
 IdempotencyKey = Annotated[str | None, Depends(idempotency_key)]
 AsOf = Annotated[int | None, Depends(as_of)]
 AskedVersion = Annotated[Version, Depends(version)]
-Span = Annotated[tuple[Moment, Moment], Depends(span)]
+Span = Annotated[tuple[ComparedMoment, ComparedMoment], Depends(span)]

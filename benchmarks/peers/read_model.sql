@@ -27,6 +27,7 @@ CREATE TABLE assets (
     scope            text,
     origin           text[] NOT NULL,
     links            text[] NOT NULL,
+    sources          text[] NOT NULL,
     holds            text[] NOT NULL,
     created_at       timestamptz NOT NULL,
     created_by       text NOT NULL,
@@ -49,20 +50,20 @@ CREATE INDEX ON assets USING gin (tenant_id, name_search gin_trgm_ops);
 -- load: the row that an event touches
 SELECT tenant_id, asset_id, revision, position, created_position, status, live_status, media_kind, media, content,
        content_type, sha256, name, name_search, file_name, description, tags, metadata, prompt_spec, source_url, imported,
-       subject, scope, origin, links, holds, created_at, created_by, updated_at, updated_by, deleted_at
+       subject, scope, origin, links, sources, holds, created_at, created_by, updated_at, updated_by, deleted_at
   FROM assets WHERE tenant_id = %s AND asset_id = %s
 
 -- upsert: the row as it is after the event
 INSERT INTO assets (
     tenant_id, asset_id, revision, position, created_position, status, live_status, media_kind, media, content,
     content_type, sha256, name, name_search, file_name, description, tags, metadata, prompt_spec, source_url, imported,
-    subject, scope, origin, links, holds, created_at, created_by, updated_at, updated_by, deleted_at
+    subject, scope, origin, links, sources, holds, created_at, created_by, updated_at, updated_by, deleted_at
 ) VALUES (
     %(tenant_id)s, %(asset_id)s, %(revision)s, %(position)s, %(created_position)s, %(status)s, %(live_status)s,
     %(media_kind)s, %(media)s, %(content)s, %(content_type)s, %(sha256)s, %(name)s, %(name_search)s, %(file_name)s,
     %(description)s, %(tags)s, %(metadata)s, %(prompt_spec)s, %(source_url)s, %(imported)s, %(subject)s, %(scope)s,
     %(origin)s,
-    %(links)s, %(holds)s, %(created_at)s, %(created_by)s, %(updated_at)s, %(updated_by)s, %(deleted_at)s
+    %(links)s, %(sources)s, %(holds)s, %(created_at)s, %(created_by)s, %(updated_at)s, %(updated_by)s, %(deleted_at)s
 ) ON CONFLICT (tenant_id, asset_id) DO UPDATE SET
     revision = excluded.revision, position = excluded.position, created_position = excluded.created_position,
     status = excluded.status, live_status = excluded.live_status, media_kind = excluded.media_kind,
@@ -72,5 +73,5 @@ INSERT INTO assets (
     metadata = excluded.metadata, prompt_spec = excluded.prompt_spec, source_url = excluded.source_url,
     imported = excluded.imported,
     subject = excluded.subject, scope = excluded.scope, origin = excluded.origin, links = excluded.links,
-    holds = excluded.holds, created_at = excluded.created_at, created_by = excluded.created_by,
+    sources = excluded.sources, holds = excluded.holds, created_at = excluded.created_at, created_by = excluded.created_by,
     updated_at = excluded.updated_at, updated_by = excluded.updated_by, deleted_at = excluded.deleted_at

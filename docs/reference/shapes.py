@@ -43,7 +43,7 @@ def type_(schema: Schema) -> str:
     if kind == "array":
         return f"list of {type_(schema['items'])}{limits(schema, 'Items', '')}"
     if kind == "string":
-        named = {"uuid": "UUID", "date-time": "time", "path": "path", "binary": "bytes"}.get(
+        named = {"uuid": "UUID", "date-time": "time", "date": "date", "path": "path", "binary": "bytes"}.get(
             schema.get("format", ""), "string"
         )
         return named + limits(schema, "Length", " characters")

@@ -86,7 +86,10 @@ cut before its end. See [Export lists](../how-to/export-lists.md).
 
 **as_of** asks for an earlier moment: a position of the log, or a time with its zone (RFC 3339). A time stands for the
 last position whose effective time is not after it. The answer's `Ledger-As-Of` names the position. In a URL, write the
-`+` of a zone as `%2B`, or use `Z`. `from` and `to` of a diff are such moments too, or a revision: `revision:3`.
+`+` of a zone as `%2B`, or use `Z`. Lists of assets and jobs and lookups by reference show what they would have shown
+then, with all filters; a moment that has not come is 422. Their pages are of one moment, since the cursor carries the
+position. See [See the catalogue as it was](../how-to/see-the-catalogue-as-it-was.md). `from` and `to` of a diff
+are such moments too, or a revision: `revision:3`.
 
 **Batches** take up to {items:,} items: a JSON list, or NDJSON, a line of JSON for each, sent as `Content-Type:
 application/x-ndjson`. The answer is 200 and has a result for each item, in the order given, with the status it would

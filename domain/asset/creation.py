@@ -43,5 +43,6 @@ def create(
             "source_url": new.source_url,
             "imported": imported,
             "documents": None,
+            "sources": new.sources or None,
         },
     )

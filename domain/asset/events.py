@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BeforeValidator, Field
 
-from domain.event import Event, StoredDocuments
+from domain.event import Event, SourceIds, StoredDocuments
 from domain.json_documents import JsonObject, integral
 from domain.media import Media
 from domain.model import Frozen, Personal
@@ -51,6 +51,7 @@ class AssetCreated(Event):
     source_url: Personal[str | None] = None
     imported: Personal[Imported | None] = None
     documents: StoredDocuments = None
+    sources: SourceIds = None
 
 
 class AssetContentStored(Event):

@@ -1,6 +1,6 @@
 """What a caller may say of an asset. Rules stand here, not in events: a stored fact is never refused."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
@@ -19,6 +19,16 @@ Tag = Annotated[Text, Field(min_length=1, max_length=100)]
 
 Tags = Annotated[tuple[Tag, ...], Field(fail_fast=True, max_length=100), AfterValidator(distinct)]
 References = Annotated[tuple[ReferenceInput, ...], Field(fail_fast=True, max_length=200)]
+MOST_SOURCES: Final = 100
+Sources = Annotated[
+    tuple[UUID, ...],
+    Field(
+        fail_fast=True,
+        max_length=MOST_SOURCES,
+        description="The assets it is made from, by their ids; deleted ones too. Repetitions count once.",
+    ),
+    AfterValidator(distinct),
+]
 Reason = Annotated[Text, Field(min_length=1, max_length=2_000)]
 
 
@@ -63,6 +73,7 @@ class NewAsset(Reasoned, ReferenceAliases):
         default=None, description="The one reference the asset belongs to, such as `world:w1`."
     )
     references: References = Field(default=(), description="Any references, as `kind:id` or `{kind, id}`.")
+    sources: Sources = ()
 
     def identity(self) -> dict[str, object]:
         """What makes it the same request: all that is said of the asset, but not why."""

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
-from domain.event import Event, StoredDocuments
+from domain.event import Event, SourceIds, StoredDocuments
 from domain.json_documents import JsonObject
 from domain.media import MediaKind
 from domain.model import Frozen, Personal
@@ -53,6 +53,7 @@ class JobRequested(Event):
     snapshot: Personal[JsonObject | None] = None
     imported: Personal[Imported | None] = None
     documents: StoredDocuments = None
+    sources: SourceIds = None
 
 
 class JobStarted(Event):

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from domain.asset.inputs import NewAsset, Reasoned, References
+from domain.asset.inputs import NewAsset, Reasoned, References, Sources
 from domain.job.events import Cost
 from domain.job.prompts import PromptSpec
 from domain.json_documents import Document
@@ -40,6 +40,7 @@ class NewJob(Reasoned, ReferenceAliases):
     )
     scope: ReferenceInput | None = Field(default=None, description="What the job and its assets belong to.")
     references: References = Field(default=(), description="Any references, as `kind:id` or `{kind, id}`.")
+    sources: Sources = ()
     priority: Annotated[int, Field(ge=-1000, le=1000, description="Higher is claimed first.")] = 0
     subject: OutsideId | None = Field(
         default=None, description="The requester, whose data this holds, as a pseudonymous id; absent, the tenant."
@@ -51,7 +52,8 @@ class NewJob(Reasoned, ReferenceAliases):
 
     def identity(self) -> dict[str, object]:
         """What makes it the same job: everything it is made from, in one order."""
-        return {
+        sources = {"sources": sorted(map(str, self.sources))} if self.sources else {}  # older inputs stay as they are
+        return sources | {
             "scope": str(self.scope) if self.scope else None,
             "media_kind": self.media_kind,
             "prompt_spec": self.prompt_spec,

@@ -47,6 +47,7 @@ class Job:
     assets: tuple[UUID, ...] = ()
     completion_digest: str | None = None
     keys: frozenset[str] = frozenset()
+    sources: tuple[UUID, ...] = ()
 
     def request_again(self, context: Context, key_digest: str | None) -> tuple[JobEvent, ...]:
         """Ask for the same work again: the next attempt after a failed or cancelled one, else nothing new.
@@ -117,11 +118,16 @@ class Job:
         return JobRequeued(envelope=self._next(context), attempt=self.attempt + 1, cause=cause, key_digest=key_digest)
 
     def _create_asset(self, context: Context, index: int, new: NewAsset) -> AssetCreated:
-        """The event of an asset that the attempt made: the job's references, scope and subject are its own."""
+        """The event of an asset that the attempt made: the job's references, scope, subject and sources are its own."""
         self._must_fit(new.media.media_kind, new.scope or self.scope, f"asset {index}")
         inherited = distinct((Reference(kind="job", id=str(self.id)), *self.references, *new.references))
         complete = new.model_copy(
-            update={"scope": self.scope, "references": inherited, "subject": new.subject or self.subject}
+            update={
+                "scope": self.scope,
+                "references": inherited,
+                "subject": new.subject or self.subject,
+                "sources": distinct((*self.sources, *new.sources)),
+            }
         )
         asset_id = derived_id("asset", "job", f"{self.id}:{self.attempt}:{index}")
         why = context.model_copy(update={"reason": new.reason or context.reason})
@@ -172,6 +178,7 @@ def request(context: Context, tenant_id: UUID, identity: Identity, new: NewJob, 
         key_digest=key_digest,
         prompt_spec=new.prompt_spec,
         snapshot=new.snapshot,
+        sources=new.sources or None,
     )
 
 
@@ -190,6 +197,7 @@ def requested(event: JobRequested) -> Job:
         provider=event.provider,
         priority=event.priority,
         keys=frozenset([event.key_digest] if event.key_digest else []),
+        sources=event.sources or (),
     )
 
 

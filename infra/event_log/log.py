@@ -1,6 +1,6 @@
 """One tenant's log as the library's application: load, decide, save."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from datetime import datetime
 from functools import lru_cache
@@ -193,6 +193,10 @@ class TenantLog(Application[UUID]):
         revisions = dict.fromkeys(ids, 1)
         entries = self.recorder.select_streams(revisions) if revisions else ()
         return {cast("UUID", entry.originator_id) for entry in entries}
+
+    def begun_by(self, topic: str, ids: Collection[UUID]) -> set[UUID]:
+        """Those of the originators whose first event has the topic: that is what they are, for good."""
+        return self.recorder.select_begun_by(topic, ids) if ids else set()
 
     def history(self, originator_id: UUID, revision: int | None = None) -> list[Recorded]:
         """Every event of one originator, up to a revision. AggregateNotFoundError if there is none."""

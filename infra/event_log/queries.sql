@@ -52,6 +52,12 @@ SELECT e.originator_id, e.originator_version, e.topic, e.entry, e.position, e.ef
    AND e.originator_version <= requested.revision
  ORDER BY e.position
 
+-- begun_by: those of several originators whose first event has a topic
+SELECT e.originator_id FROM unnest(%(originator_ids)s::uuid[]) AS requested (originator_id)
+  JOIN ledger.events AS e ON e.tenant_id = %(tenant_id)s AND e.originator_id = requested.originator_id
+   AND e.originator_version = 1
+ WHERE e.topic = %(topic)s
+
 -- head: the last position of a tenant's log
 SELECT position FROM ledger.log_heads WHERE tenant_id = %(tenant_id)s
 

@@ -212,6 +212,11 @@ class LogRecorder(TenantTable, ApplicationRecorder):
             self._must_follow(stream, 1)
         return entries
 
+    def select_begun_by(self, topic: str, originator_ids: Iterable[UUID]) -> set[UUID]:
+        """Those of the originators whose first event has the topic."""
+        rows = self._read("begun_by", topic=topic, originator_ids=list(originator_ids))
+        return {row[0] for row in rows}
+
     def max_notification_id(self) -> int | None:
         """The head of the log; None if it is empty."""
         return self.head() or None

@@ -1,4 +1,4 @@
-"""Folds the log into `asset_references`: one row per asset and reference."""
+"""Folds the log into `asset_references`: one row per asset and reference that it has or had."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -14,7 +14,10 @@ Role = Literal["origin", "scope", "link"]
 
 
 class AssetReferenceRow(NamedTuple):
-    """That an asset has a reference, and since which position."""
+    """That an asset has or had a reference: since `position`, until without `removed_position`; None: it has it still.
+
+    `earlier` has the positions at which it was added and removed before that, in turns.
+    """
 
     tenant_id: UUID
     kind: str
@@ -22,6 +25,8 @@ class AssetReferenceRow(NamedTuple):
     asset_id: UUID
     role: Role
     position: int
+    removed_position: int | None = None
+    earlier: list[int] | None = None
 
 
 def keys(event: Event) -> Iterable[Key]:
@@ -31,17 +36,36 @@ def keys(event: Event) -> Iterable[Key]:
     return []
 
 
-def fold(_rows: Mapping[Key, AssetReferenceRow], recorded: Recorded) -> Changes[AssetReferenceRow]:
+def fold(rows: Mapping[Key, AssetReferenceRow], recorded: Recorded) -> Changes[AssetReferenceRow]:
     """The rows of the references that the event names, as they are after it."""
     event = recorded.event
     if isinstance(event, AssetUnlinked):
-        return {_key(event, reference): None for reference in event.references}
+        present = (row for reference in event.references if (row := _present(rows, _key(event, reference))))
+        return {_key_of(row): row._replace(removed_position=recorded.position) for row in present}
     return {
         _key(event, reference): AssetReferenceRow(
-            event.envelope.tenant_id, reference.kind, reference.id, event.originator_id, role, recorded.position
+            event.envelope.tenant_id,
+            reference.kind,
+            reference.id,
+            event.originator_id,
+            role,
+            recorded.position,
+            earlier=_earlier(rows.get(_key(event, reference))),
         )
         for role, reference in _added(event)
+        if _present(rows, _key(event, reference)) is None
     }
+
+
+def _present(rows: Mapping[Key, AssetReferenceRow], key: Key) -> AssetReferenceRow | None:
+    row = rows.get(key)
+    return row if row and row.removed_position is None else None
+
+
+def _earlier(row: AssetReferenceRow | None) -> list[int] | None:
+    if row is None or row.removed_position is None:
+        return None
+    return [*(row.earlier or ()), row.position, row.removed_position]
 
 
 def _added(event: Event) -> Iterator[tuple[Role, Reference]]:
@@ -59,9 +83,13 @@ def _key(event: Event, reference: Reference) -> Key:
     return event.envelope.tenant_id, reference.kind, reference.id, event.originator_id
 
 
+def _key_of(row: AssetReferenceRow) -> Key:
+    return row.tenant_id, row.kind, row.id, row.asset_id
+
+
 ASSET_REFERENCES = Projection(
     name="asset_references",
-    version=1,
+    version=2,
     row=AssetReferenceRow,
     key={"tenant_id": "uuid", "kind": "text", "id": "text", "asset_id": "uuid"},
     keys=keys,

@@ -63,6 +63,7 @@ class AssetRow(NamedTuple):
     scope: str | None
     origin: list[str]
     links: list[str]
+    sources: list[str]
     holds: list[str]
     created_at: datetime
     created_by: str
@@ -127,6 +128,7 @@ def _created(event: AssetCreated, recorded: Recorded) -> AssetRow:
         scope=str(event.scope) if event.scope else None,
         origin=[str(r) for r in event.origin],
         links=[str(r) for r in event.references],
+        sources=[str(id_) for id_ in event.sources or ()],
         holds=[],
         created_at=recorded.effective_at,
         created_by=actor,
@@ -204,7 +206,7 @@ def _stored(event: AssetContentStored) -> Values:
 
 ASSETS = Projection(
     name="assets",
-    version=2,
+    version=3,
     row=AssetRow,
     key={"tenant_id": "uuid", "asset_id": "uuid"},
     json=frozenset({"media", "content", "metadata", "prompt_spec", "imported"}),

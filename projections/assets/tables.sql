@@ -25,6 +25,7 @@ CREATE TABLE read_models.{table} (
     scope            text,
     origin           text[] NOT NULL,
     links            text[] NOT NULL,
+    sources          text[] NOT NULL, -- the assets that it was made from
     holds            text[] NOT NULL,
     created_at       timestamptz NOT NULL,
     created_by       text NOT NULL,

@@ -129,4 +129,7 @@ def _indexes(projection: Projection[Any]) -> list[LiteralString]:
 
 
 def _filled(projection: Projection[Any], name: str) -> LiteralString:
-    return literal((projection.folder / name).read_text().replace("{table}", projection.table.name))
+    text = (projection.folder / name).read_text().replace("{table}", projection.table.name)
+    if projection.derived_from is not None:
+        text = text.replace("{listed}", projection.derived_from.table.name)
+    return literal(text)

@@ -45,6 +45,7 @@ class JobRow(NamedTuple):
     model: str | None
     scope: str | None
     refs: list[str]
+    sources: list[str]
     run: str | None
     priority: int
     prompt_spec: dict[str, Any] | None
@@ -106,6 +107,7 @@ def _requested(event: JobRequested, recorded: Recorded) -> JobRow:
         model=event.model,
         scope=str(event.scope) if event.scope else None,
         refs=[str(r) for r in event.references],
+        sources=[str(id_) for id_ in event.sources or ()],
         run=event.run,
         priority=event.priority,
         prompt_spec=event.prompt_spec,
@@ -163,7 +165,7 @@ def _costs(row: JobRow, cost: Cost | None) -> list[dict[str, Any]]:
 
 JOBS = Projection(
     name="jobs",
-    version=2,
+    version=3,
     row=JobRow,
     key={"tenant_id": "uuid", "job_id": "uuid"},
     json=frozenset({"prompt_spec", "snapshot", "imported", "costs"}),

@@ -12,6 +12,7 @@ CREATE TABLE read_models.{table} (
     model            text,
     scope            text,
     refs             text[] NOT NULL,
+    sources          text[] NOT NULL, -- the assets that it is made from
     run              text,
     priority         integer NOT NULL,
     prompt_spec      json,

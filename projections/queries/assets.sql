@@ -1,8 +1,35 @@
--- assets: the assets of the session's tenant
-SELECT * FROM queries.{assets} AS a
+-- listed_now: the assets of the session's tenant
+queries.{assets}
+
+-- listed_then: the versions of them that were valid at a moment
+(SELECT * FROM queries.{asset_versions}
+  WHERE position <= %(as_of)s::bigint AND coalesce(next_position, 9223372036854775807) > %(as_of)s::bigint)
+
+-- references_now: the references that assets have
+queries.{asset_references}
+
+-- references_then: the references that assets had at a moment
+(SELECT * FROM queries.{asset_references}_history
+  WHERE position <= %(as_of)s::bigint AND (removed_position IS NULL OR removed_position > %(as_of)s::bigint)
+     OR earlier IS NOT NULL AND width_bucket(%(as_of)s::bigint, earlier) %% 2 = 1)
+
+-- assets: the assets of the list
+SELECT * FROM {listed} AS a
 
 -- count: how many of them
-SELECT count(*) FROM queries.{assets} AS a
+SELECT count(*) FROM {listed} AS a
+
+-- before: what some assets, by the positions at which they were created, were at an earlier moment
+SELECT earlier.asset_id, earlier.revision, earlier.status
+  FROM unnest(%(created_positions)s::bigint[]) AS asked (created_position)
+ CROSS JOIN LATERAL (
+    SELECT v.asset_id, v.revision, v.status FROM queries.{asset_versions} AS v
+     WHERE v.created_position = asked.created_position AND v.position <= %(since)s::bigint
+     ORDER BY v.position DESC LIMIT 1
+ ) AS earlier
+
+-- changed_since: with an event after an earlier moment
+a.position > %(since)s::bigint
 
 -- live: all but deleted ones
 a.status <> 'deleted'
@@ -39,7 +66,7 @@ SELECT asked.ordinal, counted.assets
   FROM unnest(%(kinds)s::text[], %(ids)s::text[]) WITH ORDINALITY AS asked (kinds, id, ordinal)
  CROSS JOIN LATERAL (
     SELECT count(*) AS assets FROM (
-        SELECT FROM queries.{asset_references} AS r
+        SELECT FROM {references} AS r
          WHERE r.kind = ANY (string_to_array(asked.kinds, ',')) AND r.id = asked.id LIMIT %(many)s
     ) AS those
  ) AS counted
@@ -47,19 +74,19 @@ SELECT asked.ordinal, counted.assets
 
 -- has_rare: that have a reference which few have: those are found first
 a.asset_id = ANY (ARRAY(
-    SELECT r.asset_id FROM queries.{asset_references} AS r WHERE r.kind = ANY ({kinds}) AND r.id = {id}
+    SELECT r.asset_id FROM {references} AS r WHERE r.kind = ANY ({kinds}) AND r.id = {id}
 ))
 
 -- has: that have a reference (one condition for each of several)
-EXISTS (SELECT FROM queries.{asset_references} AS r
+EXISTS (SELECT FROM {references} AS r
          WHERE r.asset_id = a.asset_id AND r.kind = {kind} AND r.id = {id})
 
 -- has_of_kinds: that have a reference of one of several kinds
-EXISTS (SELECT FROM queries.{asset_references} AS r
+EXISTS (SELECT FROM {references} AS r
          WHERE r.asset_id = a.asset_id AND r.kind = ANY ({kinds}) AND r.id = {id})
 
 -- has_others: that have all of many references, counted for each candidate
 (SELECT count(*) FROM unnest(%(kinds)s::text[], %(ids)s::text[]) AS asked (kinds, id)
-  WHERE EXISTS (SELECT FROM queries.{asset_references} AS r
+  WHERE EXISTS (SELECT FROM {references} AS r
                  WHERE r.asset_id = a.asset_id AND r.kind = ANY (string_to_array(asked.kinds, ','))
                    AND r.id = asked.id)) = cardinality(%(kinds)s::text[])

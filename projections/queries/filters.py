@@ -1,9 +1,11 @@
 """Filters of lists, zips and purges: one model each for HTTP, the command line and SQL. All criteria must hold."""
 
-from typing import Annotated, Any, Final, Self
+import re
+from datetime import date
+from typing import Annotated, Any, Final, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
 from domain.asset.events import AssetStatus, Sha256
 from domain.asset.inputs import Tag
@@ -16,6 +18,8 @@ from domain.utc_time import UtcTime
 from projections.select import SHORTEST_SEARCH
 
 MOST_REFERENCES: Final = 200
+MOST_DIMENSIONS: Final = 3
+"""Besides days."""
 
 Ids = list[OutsideId]
 SearchText = Annotated[Text, Field(json_schema_extra={"minLength": SHORTEST_SEARCH})]
@@ -32,6 +36,16 @@ def known_topic(topic: str) -> str:
 
 
 Topic = Annotated[str, AfterValidator(known_topic), Field(json_schema_extra={"enum": sorted(event_types())})]
+
+
+def written_day(value: object) -> object:
+    """The value itself; ValueError for a text that is no date of the form YYYY-MM-DD."""
+    if isinstance(value, str) and not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        raise ValueError("must be a date, such as 2026-11-20")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(written_day)]
 
 
 class Filter(BaseModel):
@@ -151,3 +165,44 @@ class AuditFilter(Filter):
     since: UtcTime | None = Field(default=None, description="From this time on.")
     until: UtcTime | None = Field(default=None, description="Before this time.")
     correlation_id: Text | None = Field(default=None, min_length=1, description="The request id it came with.")
+
+
+Dimension = Literal[
+    "day", "media_kind", "workflow", "node", "job", "run", "provider", "model", "client", "campaign", "creator"
+]
+
+
+class StatisticsFilter(Filter):
+    """What to count, and in which groups: all that is given must hold. Repeat a reference filter to require several."""
+
+    group_by: list[Dimension] = Field(
+        default=[],
+        max_length=2 * MOST_DIMENSIONS,
+        description="What to group by; repeat it to group by up to three, and by days besides.",
+    )
+    first_day: Day | None = Field(default=None, description="From this day on, in UTC.")
+    last_day: Day | None = Field(default=None, description="Up to and with this day, in UTC.")
+    media_kind: MediaKind | None = None
+    workflow_id: Ids = Field(default_factory=list)
+    node_id: Ids = Field(default_factory=list)
+    job_id: list[OutsideId] = Field(default=[], max_length=4, description="A job's id, or its `run`.")
+    run: Ids = Field(default_factory=list)
+    provider: Ids = Field(default_factory=list)
+    model: Ids = Field(default_factory=list)
+    client_id: Ids = Field(default_factory=list)
+    campaign_id: Ids = Field(default_factory=list)
+    creator: ActorText | None = Field(
+        default=None, description="Who recorded the asset or requested the job, written `type:id`."
+    )
+
+    @model_validator(mode="after")
+    def is_not_too_much(self) -> Self:
+        if len(set(self.group_by) - {"day"}) > MOST_DIMENSIONS:
+            raise ValueError(f"statistics are grouped by at most {MOST_DIMENSIONS} dimensions, and by days besides")
+        if sum(len(value) for value in vars(self).values() if isinstance(value, list)) > MOST_REFERENCES:
+            raise ValueError(f"at most {MOST_REFERENCES} references can be asked for at once")
+        return self
+
+    def dimensions(self) -> tuple[Dimension, ...]:
+        """What to group by, each once."""
+        return tuple(dict.fromkeys(self.group_by))

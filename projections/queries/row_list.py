@@ -1,15 +1,17 @@
-"""What the lists of assets and of jobs share: their orders, pages and totals."""
+"""What the lists of assets and of jobs share: their orders, pages and totals, now and at a moment."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any, Generic, LiteralString, TypeVar
+from typing import Any, Generic, Literal, LiteralString, NamedTuple, TypeVar
 from uuid import UUID
 
+from infra.connections import Connection
 from infra.database import Database
-from infra.sql import load_statements
+from infra.sql import literal, load_statements
 from projections.catalogue import with_tables
-from projections.list_transaction import list_transaction
-from projections.paging import NEWEST_FIRST, Keyset, Order, Page, page
+from projections.list_transaction import list_transaction, refuse_rebuilding
+from projections.paging import NEWEST_FIRST, Keyset, Moment, Order, Page, page
 from projections.projection import Projection
 from projections.queries.filters import Filter
 from projections.select import Select
@@ -17,22 +19,59 @@ from projections.select import Select
 _SQL = load_statements(__file__, "row_list.sql")
 Row = TypeVar("Row")
 AnyFilter = TypeVar("AnyFilter", bound=Filter)
+Statements = Mapping[str, LiteralString]
 
 
-def list_statements(module_file: str, name: str) -> dict[str, LiteralString]:
+class ListStatements(NamedTuple):
+    """The statements of a list: what they ask of what is there now, and of what was there then, at `as_of`."""
+
+    now: Statements
+    then: Statements
+
+    def at(self, as_of: int | None) -> Statements:
+        """Those that ask as of a position; None: now."""
+        return self.now if as_of is None else self.then
+
+    def select(self, name: str, order: Order, as_of: int | None) -> Select:
+        """The list without conditions, as of a position; None: now."""
+        statements = self.at(as_of)
+        select = Select(statements[name], statements[order.name])
+        if as_of is not None:
+            select.parameters["as_of"] = as_of
+            if order.sort == "created":  # in the other order, the planner would expect next to nothing of both bounds
+                select.where(statements["created_by_then"])
+        return select
+
+
+def list_statements(module_file: str, name: str) -> ListStatements:
     """The statements of a list from the `.sql` file beside its module, with those that all lists share."""
-    return _SQL | with_tables(load_statements(module_file, name))
+    statements = with_tables(load_statements(module_file, name))
+    return ListStatements(_SQL | _reading(statements, "now"), _SQL | _reading(statements, "then"))
+
+
+def _reading(statements: Statements, when: Literal["now", "then"]) -> dict[str, LiteralString]:
+    """The statements with `{listed}` and `{references}` replaced by what they read."""
+    listed, references = statements[f"listed_{when}"], statements[f"references_{when}"]
+    return {
+        name: literal(text.replace("{listed}", listed).replace("{references}", references))
+        for name, text in statements.items()
+    }
 
 
 @dataclass(frozen=True)
 class RowList(Generic[Row, AnyFilter]):
-    """A list of one read model's rows. Raises SearchTooShortError, and what `list_transaction` does."""
+    """A list of one read model's rows. Raises SearchTooShortError, and what `list_transaction` does.
 
-    statements: Mapping[str, LiteralString]
+    As of a moment it lists the rows that were valid then, and raises ReadModelRebuildingError where some may be
+    missing. The read models must have reached that position.
+    """
+
+    statements: ListStatements
     listed: Projection[Row]
+    versions: Projection[Any]
     references: Projection[Any]
-    select: Callable[[AnyFilter, Order], Select]
-    """The list as it is asked of the database."""
+    select: Callable[[AnyFilter, Order, int | None], Select]
+    """The list as it is asked of the database, as of a position."""
     criteria: type[AnyFilter]
     """The filter whose members a cursor is bound to."""
 
@@ -40,6 +79,11 @@ class RowList(Generic[Row, AnyFilter]):
     def read(self) -> tuple[Projection[Any], ...]:
         """The read models that the list is read from."""
         return self.listed, self.references
+
+    @property
+    def read_then(self) -> tuple[Projection[Any], ...]:
+        """The read models that the list is read from as of a moment."""
+        return self.versions, self.references
 
     def page(
         self,
@@ -49,25 +93,36 @@ class RowList(Generic[Row, AnyFilter]):
         limit: int,
         cursor: str | None = None,
         order: Order = NEWEST_FIRST,
+        as_of: Moment | None = None,
         recorded_by: int | None = None,
     ) -> Page[Row]:
-        """A page of what is selected; its cursors hold for this filter and order alone. CursorError.
+        """A page of what is selected; its cursors hold for this filter, order and moment alone. CursorError.
 
-        With a position, only what was recorded by then, as it is now.
+        With a position that it was recorded by, as it is now.
         """
-        keyset = Keyset(tenant_id, selected.criteria(self.criteria) | asdict(order))
-        select = self.select(selected, order)
-        select.where_present(self.statements["recorded_by"], "recorded_by", recorded_by)
+        keyset = Keyset(tenant_id, selected.criteria(self.criteria) | asdict(order), (as_of,) if as_of else ())
+        select = self.select(selected, order, as_of and as_of.position)
+        select.where_present(self.statements.now["recorded_by"], "recorded_by", recorded_by)
         if cursor is not None:
-            select.where(self.statements[f"after_{order.name}"], after=keyset.decode(cursor))
-        table = self.listed.table
-        with list_transaction(database, tenant_id, select, self.read) as (connection, rebuilding):
-            rows = page(select, connection, keyset, limit, table.columns.index(order.column))
-        row: Any = table.row
-        return Page(list(map(row._make, rows.items)), rows.next, rebuilding)
+            select.where(self.statements.now[f"after_{order.name}"], after=keyset.decode(cursor))
+        columns, row = self.listed.table.columns, self.listed.table.row
+        with self._transaction(database, tenant_id, select, as_of) as (connection, rebuilding):
+            rows = page(select, connection, keyset, limit, columns.index(order.column))
+        make: Callable[..., Row] = row._make  # type: ignore[attr-defined]
+        return Page([make(values[: len(columns)]) for values in rows.items], rows.next, rebuilding)
 
-    def count(self, database: Database, tenant_id: UUID, selected: AnyFilter) -> int:
+    def count(self, database: Database, tenant_id: UUID, selected: AnyFilter, as_of: Moment | None = None) -> int:
         """The number of all rows that are selected."""
-        select = self.select(selected, NEWEST_FIRST)
-        with list_transaction(database, tenant_id, select, self.read) as (connection, _):
-            return select.count(connection, self.statements["count"])
+        select = self.select(selected, NEWEST_FIRST, as_of and as_of.position)
+        with self._transaction(database, tenant_id, select, as_of) as (connection, _):
+            return select.count(connection, self.statements.at(as_of and as_of.position)["count"])
+
+    @contextmanager
+    def _transaction(
+        self, database: Database, tenant_id: UUID, select: Select, as_of: Moment | None
+    ) -> Iterator[tuple[Connection, tuple[str, ...]]]:
+        read = self.read if as_of is None else self.read_then
+        with list_transaction(database, tenant_id, select, read) as (connection, rebuilding):
+            if as_of is not None:
+                refuse_rebuilding(rebuilding)
+            yield connection, rebuilding

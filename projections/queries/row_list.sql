@@ -34,5 +34,8 @@ position > %(updated_after)s
 -- updated_before: last changed before a time
 position <= %(updated_before)s
 
+-- created_by_then: recorded up to the moment, as all that was valid then: where the index of that order begins
+created_position <= %(as_of)s::bigint
+
 -- recorded_by: recorded up to a position
 created_position <= %(recorded_by)s

@@ -13,7 +13,10 @@ JOBS = DOCS / "how-to" / "run-work-through-jobs.md"
 FEED = DOCS / "how-to" / "follow-the-feed.md"
 BYTES = DOCS / "how-to" / "keep-the-bytes.md"
 LISTS = DOCS / "how-to" / "export-lists.md"
+COUNTS = DOCS / "how-to" / "count-what-there-is.md"
 WORLDS = DOCS / "how-to" / "keep-worlds-apart.md"
+PAST = DOCS / "how-to" / "see-the-catalogue-as-it-was.md"
+LINEAGE = DOCS / "how-to" / "where-did-this-come-from.md"
 
 
 def test_work_runs_through_jobs_as_shown(
@@ -47,6 +50,12 @@ def test_the_stream_is_followed_as_shown(exports: dict[str, str]) -> None:
     assert run([sys.executable, "-c", follower], exports) == shown
 
 
+def test_where_it_came_from_is_shown(shell: dict[str, str], client: Client, tmp_path: Path) -> None:
+    follow(LINEAGE, shell, tmp_path)
+
+    assert [len(asset["sources"]) for asset in client.page()["items"]] == [1, 1, 0]
+
+
 def test_worlds_are_kept_apart_as_shown(shell: dict[str, str], client: Client, tmp_path: Path) -> None:
     follow(WORLDS, shell, tmp_path)
 
@@ -69,3 +78,12 @@ def test_lists_are_exported_as_shown(shell: dict[str, str], tmp_path: Path) -> N
     (reader,) = blocks(LISTS, "python")
     _, shown, _ = blocks(LISTS, "text", "output")
     assert run([sys.executable, "-c", reader], shell, tmp_path) == shown
+
+
+def test_the_catalogue_is_seen_as_it_was_as_shown(shell: dict[str, str], tmp_path: Path) -> None:
+    follow(PAST, shell, tmp_path)
+
+
+def test_everything_is_counted_as_shown(shell: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "docs").symlink_to(DOCS)
+    follow(COUNTS, shell, tmp_path)

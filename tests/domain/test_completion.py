@@ -39,6 +39,14 @@ def test_what_an_attempt_made_has_the_jobs_references_scope_and_subject() -> Non
     assert done.assets == (plain.originator_id, own.originator_id)
 
 
+def test_what_an_attempt_made_has_the_jobs_sources_and_then_its_own() -> None:
+    job = after(requested(sources=[OLD, UUID(int=3)]), start(1))
+    plain, own, _ = succeed(1, assets=[IMAGE, IMAGE | {"sources": [UUID(int=4), OLD]}])(job)
+    none, _ = succeed(1, assets=[IMAGE])(after(requested(), start(1)))
+    sources = [event.sources for event in (plain, own, none) if isinstance(event, AssetCreated)]
+    assert sources == [(OLD, UUID(int=3)), (OLD, UUID(int=3), UUID(int=4)), None]
+
+
 def test_the_ids_of_what_is_made_follow_from_job_attempt_and_index() -> None:
     first = after(requested(), start(1))
     second = after(requested(), start(1), requeue(1), start(2))

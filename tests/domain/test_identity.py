@@ -49,6 +49,7 @@ def id_of(asked: dict[str, Any], identity: Identity = OURS) -> UUID:
         {"references": ["message:m1", "claim:c7", {"kind": "claim", "id": "c7"}, "message:m1"]},
         {"references": ["message:m1"], "claim_id": "c7"},
         {"references": ["message:m1", "claim:c7", "workflow:w7"], "workflow_id": None},
+        {"sources": []},
         {"subject": "u_ann"},
         {"priority": 10},
         {"reason": "for the cover"},
@@ -81,6 +82,7 @@ def test_the_same_work_is_the_same_job_however_it_is_written(same: dict[str, Any
         {"references": ["message:m1", "entity:c7"]},
         {"run": "run-10"},
         {"run": None},
+        {"sources": [UUID(int=1)]},
     ],
 )
 def test_other_work_is_another_job(other: dict[str, Any]) -> None:
@@ -97,6 +99,11 @@ def test_the_order_of_keys_and_references_never_matters(
     request = {"media_kind": "file", "prompt_spec": document, "references": references}
     other = {"media_kind": "file", "prompt_spec": {key: document[key] for key in keys}, "references": shuffled}
     assert id_of(request) == id_of(other)
+
+
+def test_the_order_of_sources_and_repetitions_never_matter() -> None:
+    first, second = UUID(int=1), UUID(int=2)
+    assert id_of(ASKED | {"sources": [first, second]}) == id_of(ASKED | {"sources": [second, first, str(second)]})
 
 
 def test_another_tenants_secret_gives_other_ids_and_digests() -> None:

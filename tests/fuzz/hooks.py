@@ -22,6 +22,7 @@ BY_STATE = {
     "foreign-asset",
     "foreign-reference",
     "missing-reference",
+    "source-not-found",
     "stale-revision",
     "tag-not-allowed",
     "upload-not-found",

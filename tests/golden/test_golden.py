@@ -96,12 +96,16 @@ def test_every_event_of_every_version_changes_what_it_happens_to(path: Path) -> 
 
 
 def until(path: Path) -> list[Recorded]:
-    """The event of a golden file, after those that it cannot be without."""
+    """The event of a golden file, after those that it cannot be without, as the next revisions of one stream."""
     event = event_of(golden(path))
     kind = event.TOPIC.partition(".")[0]
     before = [FIRST[kind]] if kind in FIRST and event.originator_version > 1 else []
     before += BEFORE.get(event.TOPIC, [])
     events = [*(event_of(golden(EVENTS / name)) for name in before), event]
+    for revision, each in enumerate(events, 1):
+        events[revision - 1] = each.model_copy(
+            update={"envelope": each.envelope.model_copy(update={"originator_version": revision})}
+        )
     return [Recorded(each, position, each.envelope.recorded_at) for position, each in enumerate(events, 1)]
 
 

@@ -32,8 +32,10 @@ QUERIES: dict[str, dict[str, Any]] = {
     "unlink_asset": {"ref": "message:m1"},
     "list_assets_with_references": {"id": "m1"},
     "list_jobs_with_references": {"id": "m1"},
+    "list_changed_assets": {"from": 0},
     "compare_asset": {"from": "0"},
     "compare_job": {"from": "0"},
+    "get_lineage_from_reference": {"ref": "claim:c7"},
 }
 
 

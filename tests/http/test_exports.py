@@ -235,6 +235,36 @@ def test_what_is_not_visible_within_five_seconds_is_not_waited_for(client: Clien
     problem(answer, 503, "projection-lag")
 
 
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize(("name", "model"), [("assets", Asset), ("jobs", Job)])
+def test_an_export_as_of_a_moment_holds_what_the_list_showed_then(
+    furnished: Client, name: str, model: Any, kind: str
+) -> None:
+    moments = (furnished.head() - 4, furnished.head(), furnished.page("/v1/audit")["items"][0]["time"])
+    filters: dict[str, Any] = {"order": "asc", "sort": "updated"}
+    shown = [all_items(furnished, name, as_of=moment, **filters) for moment in moments]
+    assert all(shown)
+    furnished.create(name="later")
+    asked(furnished, prompt_spec={"prompt": "later"})
+    for moment, items in zip(moments, shown, strict=True):
+        answer = exported(furnished, name, kind, as_of=moment, **filters)
+        assert rows(answer, items) == [expected(item) for item in items]
+        position = furnished.get(f"/v1/{name}", as_of=moment).headers["Ledger-As-Of"]
+        assert answer.headers["Ledger-As-Of"] == position
+        assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}-{position}.{kind}"'
+        assert "Ledger-Position" not in answer.headers
+        if kind != "jsonl":
+            assert names(answer) == [column.name for column in columns_of(model)]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_an_export_as_of_what_is_no_moment_is_refused_before_it_begins(client: Client, kind: str) -> None:
+    for name in ("assets", "jobs"):
+        problem(client.get(f"/v1/{name}.{kind}", as_of=client.head() + 1), 422, "beyond-head")
+        problem(client.get(f"/v1/{name}.{kind}", as_of="yesterday"), 422, "bad-moment")
+    assert refused_fields(client.get(f"/v1/audit.{kind}", as_of="1")) == ["query.as_of"]
+
+
 def test_the_description_names_each_format(client: Client) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     for name in LISTS:

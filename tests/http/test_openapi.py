@@ -29,6 +29,8 @@ LISTS = {
     "list_job_events",
     "list_assets_with_references",
     "list_jobs_with_references",
+    "get_statistics",
+    "list_changed_assets",
 }
 
 

@@ -22,7 +22,14 @@ from projections.catalogue import CATALOGUE
 from tests.conftest import Client, context, new_tenant
 from tests.projections.tables import catch_up
 
-PATHS = ("/v1/assets", "/v1/assets?total=true&name=ab", "/v1/jobs", "/v1/audit", "/v1/references/client/assets?id=c1")
+PATHS = (
+    "/v1/assets",
+    "/v1/assets?total=true&name=ab",
+    "/v1/jobs",
+    "/v1/audit",
+    "/v1/references/client/assets?id=c1",
+    "/v1/statistics",
+)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from api.application.imports.importer import Importer
 from api.application.imports.outcomes import Outcome
 from api.importers import jsonl
 from tests.conftest import Client
+from tests.http.assertions import UNKNOWN_ID
 from tests.importers.outcomes import assets, counted
 
 
@@ -53,6 +54,19 @@ def test_what_a_line_announces_of_its_content_has_to_be_so(
         "3": Outcome("3", "refused", f"content: the file has the SHA-256 {sha256(b'3').hexdigest()}, not {wrong}"),
     }
     assert list(assets(client)) == ["1"]
+
+
+def test_a_line_names_the_sources_of_its_asset(
+    client: Client, importing: Callable[..., Importer], lines: Callable[..., Path]
+) -> None:
+    source = client.create()["id"]
+    path = lines({"path": "1", "sources": [source]}, {"path": "2", "sources": [source, UNKNOWN_ID]})
+    outcome_of = {outcome.place: outcome for outcome in importing().run(jsonl.read(path))}
+    assert outcome_of == {
+        "1": Outcome("1", "imported"),
+        "2": Outcome("2", "refused", f"sources: there is no asset {UNKNOWN_ID}."),
+    }
+    assert assets(client)["1"]["sources"] == [source]
 
 
 def test_the_reason_of_a_line_is_the_reason_of_its_events(

@@ -23,7 +23,7 @@ from infra.event_log.replay import PAGE
 from infra.event_log.snapshots import EVERY, SnapshotWriter
 from infra.tenants import TENANT
 from projections.audit_trail.fold import AUDIT_TRAIL
-from projections.comparison import Moment
+from projections.comparison import ComparedMoment
 from projections.queries.audit_trail import list_trail
 from projections.queries.filters import AuditFilter
 from projections.states import ASSET, JOB
@@ -107,7 +107,7 @@ def test_a_comparison_opens_few_entries_however_many_lie_between(counting: tuple
     assets, asset_id = Assets(session), changed(session)
 
     with mapper.at_most(2 * EVERY + 1):
-        comparison = assets.diff(asset_id, Moment(revision=40), Moment(revision=CHANGES - 40))
+        comparison = assets.diff(asset_id, ComparedMoment(revision=40), ComparedMoment(revision=CHANGES - 40))
 
     assert (comparison.before.revision, comparison.after.revision) == (40, CHANGES - 40)
     assert [(change.before, change.after) for change in comparison.changes] == [("Name 38", f"Name {CHANGES - 42}")]

@@ -13,6 +13,19 @@ from tests.conftest import empty_log
 
 SQL = with_tables(load_statements(__file__, "crowd.sql"))
 
+ROWS = (
+    "assets",
+    "earlier_versions",
+    "first_revisions",
+    "versions",
+    "references",
+    "jobs",
+    "job_versions",
+    "job_references",
+    "trail",
+)
+"""The statements that fill read models, in order."""
+
 
 def commit_as_in_production(servers: Databases) -> None:
     """Let a commit be on the disk when it returns: until it is, VACUUM takes its rows for too young."""
@@ -36,7 +49,7 @@ def crowd(services: Services, servers: Databases, assets: int) -> UUID:
     for projection in PROJECTIONS.values():
         services.engine.tables.reset(projection)
     with psycopg.connect(servers.owner) as connection:
-        for statement in ("assets", "references", "jobs", "job_references", "trail", "folded"):
+        for statement in (*ROWS, "folded"):
             connection.execute(SQL[statement], names)
     for projection in PROJECTIONS.values():
         assert services.engine.tables.finish(projection)

@@ -16,7 +16,7 @@ UPDATE ledger.log_heads SET position = %(assets)s + %(assets)s / 10, effective_a
 -- assets: as if they had been folded from the events
 INSERT INTO read_models.{assets} (
     tenant_id, asset_id, revision, position, created_position, status, live_status, media_kind, media, content_type,
-    sha256, name, name_search, tags, subject, origin, links, holds, created_at, created_by, updated_at, updated_by,
+    sha256, name, name_search, tags, subject, origin, links, sources, holds, created_at, created_by, updated_at, updated_by,
     deleted_at)
 SELECT %(tenant_id)s, md5('asset ' || n)::uuid, 1 + (n %% 10 = 0)::integer,
        CASE WHEN n %% 10 = 0 THEN %(assets)s + n / 10 ELSE n END, n,
@@ -24,10 +24,21 @@ SELECT %(tenant_id)s, md5('asset ' || n)::uuid, 1 + (n %% 10 = 0)::integer,
        CASE n %% 100 WHEN 1 THEN 'audio' WHEN 2 THEN 'video' ELSE 'image' END, '{}', 'image/' || n %% 20,
        md5(n / 2 || 'x') || md5(n / 2 || 'y'), 'Asset number ' || n, 'asset number ' || n,
        ARRAY['common', 'tag-' || n %% (%(assets)s / 10)], CASE WHEN n %% 3 = 0 THEN 'u_' || n %% (%(assets)s / 20) END,
-       '{}', '{}', '{}', at, CASE WHEN n %% 500 = 9 THEN 'user:rare' ELSE 'worker:busy' END, at, 'worker:busy',
+       '{}', '{}', '{}', '{}', at, CASE WHEN n %% 500 = 9 THEN 'user:rare' ELSE 'worker:busy' END, at, 'worker:busy',
        CASE WHEN n %% 100 = 3 THEN at END
   FROM generate_series(1, %(assets)s) AS n,
        LATERAL (SELECT timestamptz '2025-01-01 00:00Z' + n * (interval '365 days' / (%(assets)s * 1.1)) AS at) AS t
+
+-- earlier_versions: what every tenth asset was before its second event
+INSERT INTO read_models.{asset_versions}
+SELECT a.*, a.position FROM read_models.{assets} AS a WHERE a.tenant_id = %(tenant_id)s AND a.revision = 2
+
+-- first_revisions: which they were of
+UPDATE read_models.{asset_versions} SET revision = 1, position = created_position WHERE tenant_id = %(tenant_id)s
+
+-- versions: what the assets are
+INSERT INTO read_models.{asset_versions}
+SELECT a.*, NULL FROM read_models.{assets} AS a WHERE a.tenant_id = %(tenant_id)s
 
 -- references: six of each asset, of which some are everywhere and some nowhere else
 INSERT INTO read_models.{asset_references} (tenant_id, kind, id, asset_id, role, position)
@@ -40,13 +51,17 @@ SELECT %(tenant_id)s, kind, id, md5('asset ' || n)::uuid, 'link', n
 
 -- jobs: one for every tenth asset
 INSERT INTO read_models.{jobs} (
-    tenant_id, job_id, revision, position, created_position, status, attempt, media_kind, refs, run, priority, assets,
+    tenant_id, job_id, revision, position, created_position, status, attempt, media_kind, refs, sources, run, priority, assets,
     costs, error_search, created_at, created_by, updated_at, updated_by)
 SELECT %(tenant_id)s, md5('job ' || n)::uuid, 1, n * 10, n * 10, CASE n %% 100 WHEN 0 THEN 'failed' ELSE 'succeeded' END, 1,
-       'image', '{}', 'r' || n, 0, '{}', '[]', CASE n %% 100 WHEN 0 THEN 'out of memory ' || n END, at, 'worker:busy', at,
+       'image', '{}', '{}', 'r' || n, 0, '{}', '[]', CASE n %% 100 WHEN 0 THEN 'out of memory ' || n END, at, 'worker:busy', at,
        'worker:busy'
   FROM generate_series(1, %(assets)s / 10) AS n,
        LATERAL (SELECT timestamptz '2025-01-01 00:00Z' + n * 10 * (interval '365 days' / (%(assets)s * 1.1)) AS at) AS t
+
+-- job_versions: each is what it was from the start
+INSERT INTO read_models.{job_versions}
+SELECT j.*, NULL FROM read_models.{jobs} AS j WHERE j.tenant_id = %(tenant_id)s
 
 -- job_references: two of each job
 INSERT INTO read_models.{job_references} (tenant_id, kind, id, job_id)

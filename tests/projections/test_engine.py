@@ -13,8 +13,9 @@ from uuid_utils.compat import uuid7
 
 from api.composition import Services
 from domain.asset import creation
+from domain.asset.events import AssetSoftDeleted
 from domain.asset.inputs import NewAsset
-from domain.event import Recorded
+from domain.event import Envelope, Recorded
 from infra.database import Database
 from infra.databases import Databases
 from infra.encryption_keys.store import KeyStore
@@ -25,6 +26,7 @@ from projections.engine.engine import Engine
 from projections.engine.follower import Follower
 from projections.engine.rebuild import ProjectionStoppedError, fold_until, rebuild
 from projections.projection import Changes, Key, Projection
+from projections.statistics.fold import STATISTICS
 from tests.conftest import KEK, context, new_tenant
 from tests.infra.grouping import document
 from tests.projections.tables import all_contents, catch_up, contents
@@ -169,3 +171,18 @@ def test_a_tenant_that_has_stopped_does_not_catch_up_and_says_where(
     with pytest.raises(ProjectionStoppedError, match=r"assets stopped at position 3 of"):
         fold_until(quiet.engine, quiet.database, sick, [ASSETS], 4)
     fold_until(quiet.engine, quiet.database, healthy, [ASSETS], 4)
+
+
+def test_rows_that_follow_from_others_are_loaded_up_to_a_poison_event_and_for_everybody_else(quiet: Services) -> None:
+    sick, healthy = new_tenant(quiet), new_tenant(quiet)
+    record(quiet, sick)
+    catch_up(quiet)
+    record(quiet, sick)
+    quiet.log.of(sick).record(AssetSoftDeleted(envelope=Envelope.of(context(), sick, uuid7(), 1, None)))
+    record(quiet, sick)
+    record(quiet, healthy, 3)
+    catch_up(quiet)
+    assert positions(quiet, STATISTICS) == {sick: 3, healthy: 4}
+    with quiet.projector.connection() as connection:
+        query = "SELECT tenant_id, sum(assets)::integer FROM read_models.statistics_v1 WHERE grain = 'total' GROUP BY 1"
+        assert dict(connection.execute(query).fetchall()) == {sick: 2, healthy: 3}

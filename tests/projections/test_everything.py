@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from psycopg import sql
 from uuid_utils.compat import uuid7
 
 from api.application.asset_creation import AssetCreation
@@ -36,9 +37,12 @@ from projections.engine.slices import EVENTS_PER_SLICE
 from projections.jobs.fold import JOBS, JobRow
 from projections.queries.filters import JobFilter
 from projections.states import ASSET
+from projections.statistics.fold import STATISTICS
+from projections.statistics.rows import StatisticsRow
 from tests.conftest import new_tenant
 from tests.domain import strategies as some
 from tests.http.job_requests import LONG_AGO, queue
+from tests.projections.recount import measured, recount
 from tests.projections.tables import all_contents, catch_up, fold_all
 
 LEGAL = {
@@ -92,6 +96,11 @@ COMMANDS: dict[str, Callable[[int], Decision]] = {
 IMAGE, JOB = {"media": {"media_kind": "image"}}, NewJob(media_kind="image")
 
 
+def sources(place: Place | None) -> tuple[UUID, ...]:
+    """What is made from an asset, whosever it is, or from none."""
+    return (place[1],) if place else ()
+
+
 class Everything(RuleBasedStateMachine):
     """Random commands on a few assets and jobs of two tenants, folded in batches of random size."""
 
@@ -108,9 +117,15 @@ class Everything(RuleBasedStateMachine):
         self.requests[first] = JOB
         return first
 
-    @rule(target=assets, tenant=tenants, new=new_assets | st.just(NewAsset.model_validate(IMAGE)))
-    def create(self, tenant: int, new: NewAsset) -> Place:
+    @rule(
+        target=assets,
+        tenant=tenants,
+        new=new_assets | st.just(NewAsset.model_validate(IMAGE)),
+        source=st.none() | assets,
+    )
+    def create(self, tenant: int, new: NewAsset, source: Place | None) -> Place:
         with suppress(LedgerError):
+            new = new.model_copy(update={"sources": sources(source)})
             return tenant, AssetCreation(self.sessions[tenant]).create(new)[0].asset_id
         return tenant, UUID(int=0)
 
@@ -136,8 +151,9 @@ class Everything(RuleBasedStateMachine):
         self.change(asset, lambda state, context: state.store_content(context, inspected))
         self.change(asset, lambda state, context: state.purge_content(context, numbers))
 
-    @rule(target=jobs, tenant=tenants, new=new_jobs, key=keys)
-    def request(self, tenant: int, new: NewJob, key: str | None) -> Place:
+    @rule(target=jobs, tenant=tenants, new=new_jobs, key=keys, source=st.none() | assets)
+    def request(self, tenant: int, new: NewJob, key: str | None, source: Place | None) -> Place:
+        new = new.model_copy(update={"sources": sources(source)})
         with suppress(LedgerError):
             place = tenant, self.of(tenant).request(new, key)[0].job_id
             self.requests[place] = new
@@ -260,6 +276,15 @@ class Everything(RuleBasedStateMachine):
         entries = log.recorder.select_notifications(1, 10_000)
         return [Recorded(log.mapper.to_domain_event(entry), entry.id, entry.effective_at) for entry in entries]
 
+    def statistics(self, tenant: int) -> list[StatisticsRow]:
+        """What is kept of the tenant's statistics."""
+        query = sql.SQL("SELECT * FROM {} WHERE tenant_id = %s").format(
+            sql.Identifier("read_models", STATISTICS.table.name)
+        )
+        with self.services.projector.connection() as connection:
+            rows = connection.execute(query, [self.sessions[tenant].tenant_id]).fetchall()
+        return [StatisticsRow(*row) for row in rows]
+
     def of(self, tenant: int) -> Jobs:
         """The jobs of a tenant."""
         return Jobs(self.sessions[tenant])
@@ -275,6 +300,7 @@ class Everything(RuleBasedStateMachine):
             folded = fold_all(JOBS, self.history(tenant))
             assert listed == {job_id: row for (_, job_id), row in folded.items()}
             assert all(row.tenant_id == session.tenant_id for row in listed.values())
+            assert measured(self.statistics(tenant)) == recount(self.history(tenant))
             self.check_documents(tenant)
             self.check_states(tenant)
         live = all_contents(self.services)

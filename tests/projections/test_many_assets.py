@@ -82,6 +82,14 @@ def assets(*filters: AssetFilter, order: Order | None = None, most: int = FEW) -
     return Shape(tuple(lambda f=f: asset_select(f, order or Order()) for f in filters), most)  # type: ignore[misc]
 
 
+def then(*filters: AssetFilter, order: Order | None = None) -> Shape:
+    """The lists long ago, some time ago, and now."""
+    moments = (500, 5_000, 10**9)
+    return Shape(
+        tuple(lambda f=f, at=at: asset_select(f, order or Order(), at) for f in filters for at in moments)  # type: ignore[misc]
+    )
+
+
 def jobs(*filters: JobFilter, most: int = FEW) -> Shape:
     return Shape(tuple(lambda f=f: job_select(f) for f in filters), most)  # type: ignore[misc]
 
@@ -135,6 +143,20 @@ SHAPES = {
     "jobs by reference and month": jobs(
         *(JobFilter(ref=[reference(r)], **month(1)) for r in ("claim:cl7", "client:c1"))
     ),
+    "as of a moment": then(AssetFilter()),
+    "as of a moment by change": then(AssetFilter(), order=Order("updated")),
+    "as of a moment, the oldest first": then(AssetFilter(), order=Order(order="asc")),
+    "as of a moment by status": then(AssetFilter(status="failed"), AssetFilter(status="ready")),
+    "as of a moment by kind and creator": then(
+        AssetFilter(media_kind="audio", creator="user:rare"), AssetFilter(media_kind="image", creator="worker:busy")
+    ),
+    "as of a moment by tag": then(AssetFilter(tag=["tag-7"]), AssetFilter(tag=["common"])),
+    "as of a moment by name": then(AssetFilter(name="number 777"), AssetFilter(name="asset")),
+    "as of a moment by reference": then(with_references("message:m17"), with_references("client:c0")),
+    "as of a moment by references": then(
+        with_references("message:m17", "client:c0"), with_references("client:c0", "run:r2")
+    ),
+    "jobs as of a moment": Shape(tuple(lambda at=at: job_select(JobFilter(), Order(), at) for at in (500, 10**9))),  # type: ignore[misc]
     "trail": trail(AuditFilter()),
     "trail of an actor": trail(AuditFilter(actor="user:rare"), AuditFilter(actor="worker:busy")),
     "trail of an actor and a time": trail(

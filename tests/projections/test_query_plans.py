@@ -108,7 +108,7 @@ def nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def after(select: Select, column: str, position: int) -> Select:
     """The select as it goes on after a cursor."""
-    statements = assets_read._SQL
+    statements = assets_read._SQL.now
     select.where(statements[f"after_{column}"], after=position)
     return select
 
@@ -133,6 +133,9 @@ RARE = {
     "reference": asset_select(AssetFilter(ref=[message(7)])),
     "several references": asset_select(AssetFilter(ref=[Reference(kind="client", id="c1"), message(7)])),
     "job or run": asset_select(AssetFilter(job_id=["r7"])),
+    "name as of a moment": asset_select(AssetFilter(name="NUMBER 00017"), as_of=2_000),
+    "tag as of a moment": asset_select(AssetFilter(tag=["tag-7"]), as_of=2_000),
+    "reference as of a moment": asset_select(AssetFilter(ref=[message(7)]), as_of=2_000),
     "jobs by reference": job_select(JobFilter(ref=[Reference(kind="claim", id="c7")])),
     "jobs by status": job_select(JobFilter(status="running")),
     "jobs by requester": job_select(JobFilter(requester="user:nobody")),
@@ -153,6 +156,9 @@ SERVED_BY = {
     "reference": {"asset_references_pkey", "assets_pkey"},
     "several references": {"asset_references_pkey", "assets_pkey"},
     "job or run": {"asset_references_pkey", "assets_pkey"},
+    "name as of a moment": {"asset_versions_tenant_id_name_search_idx"},
+    "tag as of a moment": {"asset_versions_tenant_id_tags_idx"},
+    "reference as of a moment": {"asset_references_pkey", "asset_versions_pkey"},
     "jobs by reference": {"job_references_pkey", "jobs_pkey"},
     "jobs by status": {"jobs_tenant_id_status_created_position_idx"},
     "jobs by requester": {"jobs_tenant_id_created_by_created_position_idx"},
@@ -172,6 +178,8 @@ def test_what_is_rare_is_found_by_its_index(full: tuple[Services, UUID], name: s
 
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+BY_CREATION = "asset_versions_by_creation"
+BY_CHANGE = "asset_versions_by_change"
 IN_ORDER = {
     "newest first": (asset_select(AssetFilter()), "assets_tenant_id_created_position_idx"),
     "oldest first": (asset_select(AssetFilter(), Order(order="asc")), "assets_tenant_id_created_position_idx"),
@@ -196,6 +204,13 @@ IN_ORDER = {
     "changed after a time": (
         asset_select(AssetFilter(updated_after=LONG_AGO), Order("updated", "asc")),
         "assets_tenant_id_position_idx",
+    ),
+    "as of a moment": (asset_select(AssetFilter(), as_of=2_000), BY_CREATION),
+    "as of a moment, the oldest first": (asset_select(AssetFilter(), Order(order="asc"), 2_000), BY_CREATION),
+    "as of a moment by change": (asset_select(AssetFilter(), Order("updated"), 2_000), BY_CHANGE),
+    "as of a moment, next page": (
+        after(asset_select(AssetFilter(), as_of=2_000), "created_desc", 1_000),
+        BY_CREATION,
     ),
     "jobs": (job_select(JobFilter()), "jobs_tenant_id_created_position_idx"),
     "trail": (trail_select(AuditFilter()), "audit_trail_pkey"),

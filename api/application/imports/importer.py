@@ -17,6 +17,7 @@ from api.application.imports.finished_jobs import GROUP, FinishedJobs
 from api.application.imports.items import Item, JobItem, Unreadable
 from api.application.imports.outcomes import Outcome, refused
 from api.application.policies import Policies
+from api.application.sources import source_refusals
 from domain.asset import asset as aggregate
 from domain.asset import creation
 from domain.asset.events import Content
@@ -192,8 +193,11 @@ class Importer:
         known = self._session.log.known(candidate.asset_id for candidate in candidates)
         fresh = [candidate for candidate in candidates if candidate.asset_id not in known]
         events = [self._events(candidate) for candidate in fresh]
-        refusals, policy_revision = Policies(self._session).admit_each([created for created, *_ in events])
+        created = [first for first, *_ in events]
+        refusals, policy_revision = Policies(self._session).admit_each(created)
         refused_ids = {new.asset_id: error for new, error in zip(fresh, refusals, strict=True) if error is not None}
+        missing = zip(fresh, source_refusals(self._session.log, created), strict=True)
+        refused_ids |= {new.asset_id: error for new, error in missing if error is not None}
         admitted = [(new, own) for new, own in zip(fresh, events, strict=True) if new.asset_id not in refused_ids]
         ended = [new.upload.content_id for new, _ in admitted if new.upload]
         if not self._intake.uploads.end(*ended):

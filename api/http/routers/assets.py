@@ -9,6 +9,7 @@ from api.application.policies import CREATING
 from api.http.answers import recorded, seen
 from api.http.conditions import AskedVersion, IdempotencyKey, Span, at_least
 from api.http.dependencies import CallerAssetCreation, CallerAssets
+from api.http.moments import AssetsAsOf
 from api.http.paging import Paged, SortedQuery, tell_rebuilding
 from api.http.problems import documented
 from api.http.query_parameters import queried
@@ -25,10 +26,9 @@ from domain.errors import (
     KeyOfDeletedAssetError,
     MomentsReversedError,
     OtherRequestError,
+    SourceNotFoundError,
     TooManyConflictsError,
 )
-from projections.asset_references.fold import ASSET_REFERENCES
-from projections.assets.fold import ASSETS
 from projections.paging import CursorError
 from projections.queries.filters import AssetFilter
 from projections.select import SearchTooShortError
@@ -44,7 +44,12 @@ class AssetQuery(SortedQuery, AssetFilter):
     "",
     status_code=201,
     responses=documented(
-        DocumentTooLargeError, OtherRequestError, KeyOfDeletedAssetError, TooManyConflictsError, *CREATING
+        DocumentTooLargeError,
+        OtherRequestError,
+        KeyOfDeletedAssetError,
+        SourceNotFoundError,
+        TooManyConflictsError,
+        *CREATING,
     )
     | {200: {"model": Asset, "description": "The request was sent before; this is the asset as it is now."}},
 )
@@ -60,16 +65,21 @@ def create_asset(new: NewAsset, creation: CallerAssetCreation, response: Respons
 
 @router.get(
     "",
-    responses=documented(CursorError, SearchTooShortError),
-    dependencies=[Depends(at_least(ASSETS, ASSET_REFERENCES))],
+    responses=documented(CursorError, SearchTooShortError, BeyondHeadError),
 )
 def list_assets(
-    assets: CallerAssets, query: Annotated[AssetQuery, Depends(queried(AssetQuery))], response: Response
+    assets: CallerAssets,
+    query: Annotated[AssetQuery, Depends(queried(AssetQuery))],
+    as_of: AssetsAsOf,
+    response: Response,
 ) -> AssetPage:
-    """List assets, by default the newest first."""
-    page = assets.find(query, query.limit, query.cursor, query.in_order())
+    """List assets, by default the newest first, as they are now or as they were at a moment.
+
+    `Ledger-As-Of` is the position of the moment. What was deleted since then is listed as it was.
+    """
+    page = assets.find(query, query.limit, query.cursor, query.in_order(), as_of)
     tell_rebuilding(response, page)
-    total = assets.count(query) if query.total else None
+    total = assets.count(query, as_of) if query.total else None
     return AssetPage(items=[Asset.of(row) for row in page.items], next=page.next, total=total)
 
 

@@ -55,7 +55,14 @@ _FILE_NAME: TypeAdapter[str | None] = TypeAdapter(Name | None)
     "/assets/upload",
     status_code=201,
     openapi_extra=FORM,
-    responses=documented(*TAKING, BodyStalledError, errors.OtherRequestError, errors.KeyOfDeletedAssetError, *CREATING)
+    responses=documented(
+        *TAKING,
+        BodyStalledError,
+        errors.OtherRequestError,
+        errors.KeyOfDeletedAssetError,
+        errors.SourceNotFoundError,
+        *CREATING,
+    )
     | {200: {"model": Asset, "description": "The request was sent before; this is the asset as it is now."}},
 )
 async def upload_asset(request: Request, intake: CallerIntake, response: Response, key: IdempotencyKey) -> Asset:

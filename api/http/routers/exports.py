@@ -1,6 +1,6 @@
 """Lists without their pages, each as a file that is sent while the list is read."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Annotated, Any, Final, TypeVar
@@ -20,6 +20,7 @@ from api.http.conditions import at_least
 from api.http.dependencies import CallerSession
 from api.http.export_columns import columns_of
 from api.http.export_formats import FORMATS, ExportFormat, Pages
+from api.http.moments import ASSET_LIST, JOB_LIST, ListedFrom, looking_back
 from api.http.paging import OrderedQuery
 from api.http.problems import UnauthenticatedError, documented
 from api.http.query_parameters import queried
@@ -27,14 +28,10 @@ from api.http.rendered_routes import RenderedRoute
 from api.http.schemas.assets import Asset
 from api.http.schemas.events import EventEntry
 from api.http.schemas.jobs import Job
-from domain.errors import LedgerError, ReadModelRebuildingError
-from projections.asset_references.fold import ASSET_REFERENCES
-from projections.assets.fold import ASSETS
+from domain.errors import BeyondHeadError, LedgerError, ReadModelRebuildingError
 from projections.audit_trail.fold import AUDIT_TRAIL
-from projections.job_references.fold import JOB_REFERENCES
-from projections.jobs.fold import JOBS
 from projections.list_transaction import require_whole
-from projections.paging import FULL_PAGE, every_page
+from projections.paging import FULL_PAGE, Moment, every_page
 from projections.projection import Projection
 from projections.queries.audit_trail import list_trail
 from projections.queries.filters import AssetFilter, AuditFilter, Filter, JobFilter
@@ -47,9 +44,10 @@ Item = TypeVar("Item")
 DESCRIPTION: Final = """\
 Download {title}, all pages of the list at once, as {format}. It is sent while the list is read.
 
-`Ledger-Position` is the position that the export began at: nothing that was recorded later is in it. The connection is
-cut if the export cannot be completed.
+`Ledger-Position` is the position that the export began at: nothing that was recorded later is in it.{then} The
+connection is cut if the export cannot be completed.
 """
+THEN: Final = " With `as_of`, `Ledger-As-Of` is the position of that moment instead, and everything is as it was then."
 NAMES: Final = {"csv": "CSV, with a header row", "parquet": "Apache Parquet", "jsonl": "JSON Lines"}
 
 
@@ -65,36 +63,42 @@ class JobExportQuery(OrderedQuery, JobFilter):
 class ExportedList:
     """A list that can be exported: its filters, what each item is answered as, and how its pages are read.
 
-    The pages are those of what was recorded up to a position.
+    The pages are those of what was recorded up to a position, as of the moment that `as_of` finds in the request.
     """
 
     name: str
     title: str
     query: type[Filter]
     answer: type[BaseModel]
-    read: tuple[Projection[Any], ...]
-    pages: Callable[[Session, Any, int], Iterator[Sequence[BaseModel]]]
+    read: ListedFrom
+    as_of: Callable[..., Awaitable[Moment | None]]
+    pages: Callable[[Session, Any, Moment | None, int], Iterator[Sequence[BaseModel]]]
 
 
-def _asset_pages(session: Session, query: AssetExportQuery, position: int) -> Iterator[list[Asset]]:
-    pages = Assets(session).pages(query, query.in_order(), position)
+def _asset_pages(
+    session: Session, query: AssetExportQuery, as_of: Moment | None, position: int
+) -> Iterator[list[Asset]]:
+    pages = Assets(session).pages(query, query.in_order(), as_of, position)
     return ([Asset.of(row) for row in rows] for rows in pages)
 
 
-def _job_pages(session: Session, query: JobExportQuery, position: int) -> Iterator[list[Job]]:
-    pages = Jobs(session).pages(query, query.in_order(), position)
+def _job_pages(session: Session, query: JobExportQuery, as_of: Moment | None, position: int) -> Iterator[list[Job]]:
+    pages = Jobs(session).pages(query, query.in_order(), as_of, position)
     return ([Job.of(row) for row in rows] for rows in pages)
 
 
-def _audit_pages(session: Session, query: AuditFilter, position: int) -> Iterator[list[EventEntry]]:
+def _audit_pages(
+    session: Session, query: AuditFilter, _as_of: Moment | None, position: int
+) -> Iterator[list[EventEntry]]:
     pages = every_page(lambda cursor: list_trail(session.database, session.log, query, FULL_PAGE, cursor, position))
     return ([EventEntry.of(entry) for entry in entries] for entries in pages)
 
 
+_TRAIL: Final = ListedFrom((AUDIT_TRAIL,), ())
 LISTS: Final = (
-    ExportedList("assets", "assets", AssetExportQuery, Asset, (ASSETS, ASSET_REFERENCES), _asset_pages),
-    ExportedList("jobs", "jobs", JobExportQuery, Job, (JOBS, JOB_REFERENCES), _job_pages),
-    ExportedList("audit", "the audit trail", AuditFilter, EventEntry, (AUDIT_TRAIL,), _audit_pages),
+    ExportedList("assets", "assets", AssetExportQuery, Asset, ASSET_LIST, looking_back(ASSET_LIST), _asset_pages),
+    ExportedList("jobs", "jobs", JobExportQuery, Job, JOB_LIST, looking_back(JOB_LIST), _job_pages),
+    ExportedList("audit", "the audit trail", AuditFilter, EventEntry, _TRAIL, at_least(*_TRAIL.now), _audit_pages),
 )
 
 
@@ -142,13 +146,16 @@ def _exporter(exported: ExportedList, file_format: ExportFormat) -> Callable[...
     def export(
         session: CallerSession,
         query: Annotated[Filter, Depends(queried(exported.query))],
+        as_of: Annotated[Moment | None, Depends(exported.as_of)],
+        _slot: Annotated[None, Depends(exporting)],
         key_is_valid: Annotated[Callable[[], bool], Depends(key_is_valid)],
     ) -> Response:
-        position = session.reached(exported.read)
-        pages = _to_the_end(_begun(exported.pages(session, query, position)), key_is_valid, session, exported.read)
+        read = exported.read.at(as_of)
+        position = as_of.position if as_of else session.reached(read)
+        pages = _to_the_end(_begun(exported.pages(session, query, as_of, position)), key_is_valid, session, read)
         headers = {
             "Content-Disposition": f'attachment; filename="{exported.name}-{position}.{file_format.name}"',
-            "Ledger-Position": str(position),
+            "Ledger-As-Of" if as_of else "Ledger-Position": str(position),
         }
         blocks = file_format.blocks(columns_of(exported.answer), pages)
         return ExportResponse(blocks, 200, headers, file_format.media_type)
@@ -159,14 +166,16 @@ def _exporter(exported: ExportedList, file_format: ExportFormat) -> Callable[...
 def _add(exported: ExportedList, file_format: ExportFormat) -> None:
     media_type = file_format.media_type.partition(";")[0]
     file = {"description": "The file.", "content": {media_type: {"schema": file_format.schema}}}
+    refusals = (BeyondHeadError,) if exported.read.then else ()
     router.add_api_route(
         f"/{exported.name}.{file_format.name}",
         _exporter(exported, file_format),
         name=f"export_{exported.name}_as_{file_format.name}",
-        description=DESCRIPTION.format(title=exported.title, format=NAMES[file_format.name]),
+        description=DESCRIPTION.format(
+            title=exported.title, format=NAMES[file_format.name], then=THEN if exported.read.then else ""
+        ),
         response_class=Response,
-        responses=documented(SearchTooShortError, ReadModelRebuildingError) | {200: file},
-        dependencies=[Depends(at_least(*exported.read)), Depends(exporting)],
+        responses=documented(SearchTooShortError, ReadModelRebuildingError, *refusals) | {200: file},
     )
 
 

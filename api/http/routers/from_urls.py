@@ -17,7 +17,7 @@ from api.http.schemas.assets import ASSET, Asset
 from api.http.schemas.problems import Problem
 from api.http.thread_limit import Threads
 from domain.asset.inputs import NewAsset
-from domain.errors import ServiceUnavailableError
+from domain.errors import ServiceUnavailableError, SourceNotFoundError
 from domain.model import Frozen, example
 from domain.text import Text
 
@@ -58,7 +58,7 @@ class UrlResults(BaseModel):
     results: list[UrlResult]
 
 
-@router.post("/from-urls", responses=documented(*CREATING))
+@router.post("/from-urls", responses=documented(SourceNotFoundError, *CREATING))
 async def fetch_assets(request: Request, urls: UrlsRequest, intake: CallerIntake, response: Response) -> UrlResults:
     """Fetch up to 100 URLs, five at a time, and record an asset with the content of each. Each URL fails alone.
 

@@ -60,6 +60,7 @@ def start_job(job_id: UUID, command: AttemptCommand, jobs: CallerJobs, if_match:
         errors.ForeignAssetError,
         errors.AssetNotFoundError,
         errors.AssetDeletedError,
+        errors.SourceNotFoundError,
         errors.TooManyReferencesError,
         *CREATING,
     ),
@@ -67,7 +68,7 @@ def start_job(job_id: UUID, command: AttemptCommand, jobs: CallerJobs, if_match:
 def succeed_job(job_id: UUID, completion: Completion, jobs: CallerJobs, if_match: IfMatch, response: Response) -> Job:
     """End an attempt with its assets. The job and all its assets are recorded together, or nothing is.
 
-    New assets get the job's references and scope. Repeating the same completion gives the same answer.
+    New assets get the job's references, sources and scope. Repeating the same completion gives the same answer.
     """
     return seen(response, Job.of(jobs.succeed(job_id, completion, if_match)))
 

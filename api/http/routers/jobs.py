@@ -9,6 +9,7 @@ from api.application.policies import ASKING
 from api.http.answers import recorded, seen
 from api.http.conditions import AskedVersion, IdempotencyKey, Span, at_least
 from api.http.dependencies import CallerJobs
+from api.http.moments import JobsAsOf
 from api.http.paging import Paged, SortedQuery, tell_rebuilding
 from api.http.problems import documented
 from api.http.query_parameters import queried
@@ -21,11 +22,10 @@ from domain.errors import (
     DocumentTooLargeError,
     JobNotFoundError,
     MomentsReversedError,
+    SourceNotFoundError,
     TooManyConflictsError,
 )
 from domain.job.inputs import NewJob
-from projections.job_references.fold import JOB_REFERENCES
-from projections.jobs.fold import JOBS
 from projections.paging import CursorError
 from projections.queries.filters import JobFilter
 from projections.select import SearchTooShortError
@@ -40,7 +40,7 @@ class JobQuery(SortedQuery, JobFilter):
 @router.post(
     "",
     status_code=201,
-    responses=documented(DocumentTooLargeError, TooManyConflictsError, *ASKING)
+    responses=documented(DocumentTooLargeError, SourceNotFoundError, TooManyConflictsError, *ASKING)
     | {200: {"model": Job, "description": "The same job was requested before."}},
 )
 def request_job(new: NewJob, jobs: CallerJobs, response: Response, key: IdempotencyKey) -> Job:
@@ -55,14 +55,18 @@ def request_job(new: NewJob, jobs: CallerJobs, response: Response, key: Idempote
 
 @router.get(
     "",
-    responses=documented(CursorError, SearchTooShortError),
-    dependencies=[Depends(at_least(JOBS, JOB_REFERENCES))],
+    responses=documented(CursorError, SearchTooShortError, BeyondHeadError),
 )
-def list_jobs(jobs: CallerJobs, query: Annotated[JobQuery, Depends(queried(JobQuery))], response: Response) -> JobPage:
-    """List jobs, by default the newest first."""
-    page = jobs.find(query, query.limit, query.cursor, query.in_order())
+def list_jobs(
+    jobs: CallerJobs, query: Annotated[JobQuery, Depends(queried(JobQuery))], as_of: JobsAsOf, response: Response
+) -> JobPage:
+    """List jobs, by default the newest first, as they are now or as they were at a moment.
+
+    `Ledger-As-Of` is the position of the moment.
+    """
+    page = jobs.find(query, query.limit, query.cursor, query.in_order(), as_of)
     tell_rebuilding(response, page)
-    total = jobs.count(query) if query.total else None
+    total = jobs.count(query, as_of) if query.total else None
     return JobPage(items=[Job.of(row) for row in page.items], next=page.next, total=total)
 
 

@@ -5,20 +5,17 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Response
 from pydantic import Field
 
-from api.http.conditions import at_least
 from api.http.dependencies import CallerAssets, CallerJobs
+from api.http.moments import AssetsAsOf, JobsAsOf
 from api.http.paging import PageQuery, tell_rebuilding
 from api.http.problems import documented
 from api.http.query_parameters import queried
 from api.http.rendered_routes import RenderedRoute
 from api.http.schemas.assets import Asset, AssetPage
 from api.http.schemas.jobs import Job, JobPage
+from domain.errors import BeyondHeadError
 from domain.reference import Kind, Reference
 from domain.text import OutsideId
-from projections.asset_references.fold import ASSET_REFERENCES
-from projections.assets.fold import ASSETS
-from projections.job_references.fold import JOB_REFERENCES
-from projections.jobs.fold import JOBS
 from projections.paging import CursorError
 from projections.queries.filters import MOST_REFERENCES, AssetFilter, JobFilter
 
@@ -44,23 +41,27 @@ class LookupQuery(PageQuery):
 Lookup = Annotated[LookupQuery, Depends(queried(LookupQuery))]
 
 
-@router.get("/assets", responses=documented(CursorError), dependencies=[Depends(at_least(ASSETS, ASSET_REFERENCES))])
-def list_assets_with_references(kind: KindInPath, assets: CallerAssets, query: Lookup, response: Response) -> AssetPage:
-    """List the assets that have all of the references, the newest first, without deleted ones.
+@router.get("/assets", responses=documented(CursorError, BeyondHeadError))
+def list_assets_with_references(
+    kind: KindInPath, assets: CallerAssets, query: Lookup, as_of: AssetsAsOf, response: Response
+) -> AssetPage:
+    """List the assets that have all of the references, or had them at a moment, the newest first, without deleted ones.
 
     The references of an asset are its origin, its scope and its links. Removed links do not count.
     """
-    page = assets.find(AssetFilter(ref=query.references(kind)), query.limit, query.cursor)
+    page = assets.find(AssetFilter(ref=query.references(kind)), query.limit, query.cursor, as_of=as_of)
     tell_rebuilding(response, page)
     return AssetPage(items=[Asset.of(row) for row in page.items], next=page.next)
 
 
-@router.get("/jobs", responses=documented(CursorError), dependencies=[Depends(at_least(JOBS, JOB_REFERENCES))])
-def list_jobs_with_references(kind: KindInPath, jobs: CallerJobs, query: Lookup, response: Response) -> JobPage:
-    """List the jobs that have all of the references, the newest first.
+@router.get("/jobs", responses=documented(CursorError, BeyondHeadError))
+def list_jobs_with_references(
+    kind: KindInPath, jobs: CallerJobs, query: Lookup, as_of: JobsAsOf, response: Response
+) -> JobPage:
+    """List the jobs that have all of the references, or had them at a moment, the newest first.
 
     The references of a job are those of its request, and its scope.
     """
-    page = jobs.find(JobFilter(ref=query.references(kind)), query.limit, query.cursor)
+    page = jobs.find(JobFilter(ref=query.references(kind)), query.limit, query.cursor, as_of=as_of)
     tell_rebuilding(response, page)
     return JobPage(items=[Job.of(row) for row in page.items], next=page.next)

@@ -72,6 +72,7 @@ class Asset(BaseModel):
     scope: str | None = Field(description="The one reference the asset belongs to.")
     origin: list[str] = Field(description="The references that say what made the asset. They never change.")
     links: list[str] = Field(description="All other references. They can be added and removed.")
+    sources: list[UUID] = Field(description="The assets it was made from. They never change.")
     holds: list[str] = Field(description="Legal holds, which block purge and erasure.")
     created_at: UtcTime
     created_by: str = Field(description="The actor, written `type:id`.")

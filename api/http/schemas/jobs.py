@@ -58,6 +58,7 @@ class Job(BaseModel):
     model: str | None
     scope: str | None
     references: list[str]
+    sources: list[UUID] = Field(description="The assets it is made from.")
     run: str | None
     priority: int
     prompt_spec: JsonObject | None = Field(description=WHOLE)

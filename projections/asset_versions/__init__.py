@@ -1,0 +1,1 @@
+"""The `asset_versions` read model: every version of every asset, for lists that look back."""

@@ -1,0 +1,212 @@
+"""Reads of `lineage`: what things came from and what came from them, one statement for each step of the walk."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any, Final, Literal, NamedTuple, NewType, cast
+from uuid import UUID
+
+from domain.reference import ORIGIN_KINDS, Reference
+from infra.connections import Connection
+from infra.database import Database
+from infra.event_log.recorder import missing_position
+from infra.sql import load_statements
+from projections.asset_references.fold import ASSET_REFERENCES
+from projections.assets.fold import ASSETS
+from projections.catalogue import with_tables
+from projections.job_references.fold import JOB_REFERENCES
+from projections.jobs.fold import JOBS
+from projections.lineage.fold import LINEAGE
+from projections.list_transaction import list_transaction
+from projections.select import Select
+
+READ_MODELS: Final = (LINEAGE, ASSETS, ASSET_REFERENCES, JOBS, JOB_REFERENCES)
+MOST_NODES: Final = 10_000
+MOST_EDGES: Final = 20_000
+
+Direction = Literal["up", "down"]
+NodeType = Literal["asset", "job", "reference"]
+Kind = Literal["source", "made", "origin", "scope", "link"]
+
+_SQL = with_tables(load_statements(__file__, "lineage.sql"))
+_UUID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+_STRONGER: Final = frozenset({"source", "made"})
+"""What is shown where an asset also has a reference to the job that made it."""
+
+
+Node = NewType("Node", str)
+"""An asset or a job by its id, or a reference: `asset:ID`, `job:ID`, `reference:KIND:ID`. A walk of ten thousand nodes
+spends its time in making and comparing them, and nothing is quicker at that than a string."""
+
+
+def node_of(of_type: NodeType, id_: str) -> Node:
+    """The node of an asset or a job by its id, or of a reference, written `kind:id`."""
+    return Node(f"{of_type}:{id_}")
+
+
+def parts_of(node: Node) -> tuple[NodeType, str]:
+    """The node's type, and its id or its reference."""
+    of_type, _, id_ = node.partition(":")
+    return cast("NodeType", of_type), id_
+
+
+class Edge(NamedTuple):
+    """That one node came from another, and the position of the event that made it so."""
+
+    start: Node
+    end: Node
+    kind: Kind
+    position: int
+
+
+class AssetDetails(NamedTuple):
+    """What lists tell of an asset."""
+
+    name: str | None
+    media_kind: str
+    status: str
+
+
+class JobDetails(NamedTuple):
+    """What lists tell of a job, and when its last event was."""
+
+    status: str
+    provider: str | None
+    model: str | None
+    media_kind: str
+    updated_at: datetime
+
+
+Details = AssetDetails | JobDetails | None
+"""What is told of a node; None of a reference, and of what its read model does not show yet."""
+Expansion = Callable[[Direction, Sequence[Node], int], Sequence[Edge]]
+"""The edges that lead in a direction from some nodes, the earliest first, at most so many."""
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """What a walk came by: nodes in the order of their distance, and edges with the times of their events."""
+
+    start: Node
+    nodes: Mapping[Node, Details]
+    edges: Sequence[Edge]
+    times: Mapping[int, datetime]
+    """When the events of the edges took effect, by position."""
+    truncated_by: Literal["nodes", "edges"] | None
+    """What there was too much of, if the walk stopped before its depth."""
+    rebuilding: tuple[str, ...]
+
+
+@dataclass
+class Walk:
+    """A breadth-first walk. A node is expanded once for each direction, so that no cycle holds it up."""
+
+    expand: Expansion
+    most_nodes: int = MOST_NODES
+    most_edges: int = MOST_EDGES
+    nodes: dict[Node, None] = field(default_factory=dict)
+    edges: dict[tuple[Node, Node], Edge] = field(default_factory=dict)
+    truncated_by: Literal["nodes", "edges"] | None = None
+
+    def run(self, start: Node, directions: tuple[Direction, ...], depth: int) -> None:
+        """Walk from a node, so many steps in each direction, or until there are as many nodes or edges as may be."""
+        self.nodes[start] = None
+        reached: dict[Direction, dict[Node, None]] = {direction: {start: None} for direction in directions}
+        frontiers: dict[Direction, Sequence[Node]] = {direction: [start] for direction in directions}
+        for _ in range(depth):
+            for direction in directions:
+                if frontier := frontiers[direction]:
+                    frontiers[direction] = self._step(direction, frontier, reached[direction])
+                if self.truncated_by:
+                    return
+
+    def _step(self, direction: Direction, frontier: Sequence[Node], reached: dict[Node, None]) -> Sequence[Node]:
+        """Expand the frontier; returns the next one."""
+        edges = self.expand(direction, frontier, self.most_edges + 1)
+        if len(edges) > self.most_edges:
+            self.truncated_by = "edges"
+        following: list[Node] = []
+        following_end: Literal[0, 1] = 0 if direction == "up" else 1
+        for edge in edges:
+            ends, node = edge[:2], edge[following_end]
+            if ends not in self.edges and len(self.edges) >= self.most_edges:
+                self.truncated_by = "edges"
+                break
+            if node not in self.nodes:
+                if len(self.nodes) >= self.most_nodes:
+                    self.truncated_by = "nodes"
+                    continue
+                self.nodes[node] = None
+            if node not in reached:
+                reached[node] = None
+                following.append(node)
+            if ends not in self.edges or edge.kind in _STRONGER:
+                self.edges[ends] = edge
+        return following
+
+
+def lineage_of(
+    database: Database, tenant_id: UUID, start: Node, directions: tuple[Direction, ...], depth: int
+) -> Lineage:
+    """The lineage of an asset, a job or a reference; a reference to a job of the ledger is the job.
+
+    ListsBusyError, ListTooSlowError, CorruptEntryError.
+    """
+    with list_transaction(database, tenant_id, Select("", ""), READ_MODELS) as (connection, rebuilding):
+        walk, start = Walk(partial(_expanded, connection)), _resolved(connection, start)
+        walk.run(start, directions, depth)
+        nodes, times = _details(connection, walk.nodes)
+        edges = list(walk.edges.values())
+        if unknown := list({edge.position for edge in edges} - times.keys()):
+            parameters = {"tenant_id": tenant_id, "positions": unknown}
+            times |= dict(connection.execute(_SQL["times"], parameters).fetchall())
+    if missing := {edge.position for edge in edges} - times.keys():
+        raise missing_position(tenant_id, min(missing))
+    return Lineage(start, nodes, edges, times, walk.truncated_by, rebuilding)
+
+
+def _resolved(connection: Connection, start: Node) -> Node:
+    """The node itself, or the job that a reference names."""
+    id_ = start.removeprefix("reference:job:")
+    if id_ != start and re.fullmatch(_UUID, id_) and _rows(connection, "jobs", [id_]):
+        return node_of("job", id_)
+    return start
+
+
+def _expanded(connection: Connection, direction: Direction, frontier: Sequence[Node], limit: int) -> Sequence[Edge]:
+    """The edges of one step. Nothing leads to a reference: on the way up it is an end, on the way down the start."""
+    parameters: dict[str, Any] = {"limit": limit, "origin_kinds": sorted(ORIGIN_KINDS), "uuid": _UUID}
+    statement: str = direction
+    of_type, id_ = parts_of(frontier[0])
+    if direction == "down" and of_type == "reference":
+        statement, parameters = "down_from_reference", parameters | dict(Reference.parse(id_))
+    else:
+        parameters |= {"assets": _ids(frontier, "asset"), "jobs": _ids(frontier, "job")}
+        if not (parameters["assets"] or parameters["jobs"]):
+            return []
+    rows = connection.cursor(binary=True).execute(_SQL[statement], parameters).fetchall()
+    return list(map(Edge._make, rows))
+
+
+def _details(connection: Connection, nodes: Iterable[Node]) -> tuple[dict[Node, Details], dict[int, datetime]]:
+    """What is told of the nodes, and when their first events took effect, by position."""
+    details: dict[Node, Details] = dict.fromkeys(nodes)
+    times: dict[int, datetime] = {}
+    for asset, position, at, *about in _rows(connection, "assets", _ids(details, "asset")):
+        details[asset] = AssetDetails._make(about)
+        times[position] = at
+    for job, position, at, *about in _rows(connection, "jobs", _ids(details, "job")):
+        details[job] = JobDetails._make(about)
+        times[position] = at
+    return details, times
+
+
+def _ids(nodes: Iterable[Node], of_type: NodeType) -> list[str]:
+    prefix = f"{of_type}:"
+    return [node[len(prefix) :] for node in nodes if node.startswith(prefix)]
+
+
+def _rows(connection: Connection, statement: str, ids: Sequence[str]) -> list[tuple[Any, ...]]:
+    return connection.cursor(binary=True).execute(_SQL[statement], {"ids": ids}).fetchall() if ids else []
