@@ -81,7 +81,7 @@ class Projection(Generic[Row]):
     @cached_property
     def beside(self) -> "Projection[Row]":
         """The second build of the same read model: the same fold, into a table and with checkpoints of its own."""
-        return self if self.second_of else replace(self, name=f"{self.name}_b", second_of=self.name)
+        return replace(self, name=f"{self.name}_b", second_of=self.name)
 
     @property
     def read_model(self) -> str:
@@ -89,9 +89,9 @@ class Projection(Generic[Row]):
         return self.second_of or self.name
 
     @property
-    def builds(self) -> "tuple[Projection[Row], Projection[Row]]":
-        """Both builds, each by the name that its table and checkpoints have; not every one exists."""
-        return self, self.beside
+    def builds(self) -> "tuple[Projection[Row], ...]":
+        """Of a first build both, of a second one itself, whether they exist or not."""
+        return (self,) if self.second_of else (self, self.beside)
 
 
 class UnhandledEventError(LedgerError):

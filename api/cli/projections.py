@@ -18,6 +18,7 @@ from api.cli.stop_deadline import heed_stop_signals
 from api.cli.switches import (
     ExpectOption,
     NameArgument,
+    check_reason,
     expected_of,
     projection_of,
     rollback,
@@ -26,7 +27,6 @@ from api.cli.switches import (
     switches,
 )
 from api.composition import connected
-from domain.text import storable
 from infra.databases import open_databases
 from infra.settings import Settings
 from projections.catalogue import BUILDS, PROJECTIONS
@@ -81,6 +81,9 @@ def rebuild_(
     """
     read_model, settings = projection_of(name), Settings(follow=False)
     expected = expected_of(read_model, expect)
+    if not switch and (expect or reason):
+        raise typer.BadParameter("--expect and --reason go with --switch")
+    check_reason(reason)
     with ExitStack() as stack:
         databases = stack.enter_context(open_databases(settings))
         helpers = stack.enter_context(Helpers(settings, databases, read_model, (processes or processors()) - 1))
@@ -185,10 +188,7 @@ def quarantine(
     if name is None or tenant is None or position is None or not reason:
         raise typer.BadParameter("give NAME, TENANT, POSITION and --reason, or --list")
     projection = _build(name)
-    try:
-        storable(reason)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--reason") from None
+    check_reason(reason)
     with opened() as services, in_doubt("See `asset-ledger projections quarantine --list`."):
         session = operated(services, services.tenants.find(tenant))
         recorded = Quarantine(session).set_aside(projection, position, reason)

@@ -11,6 +11,7 @@ from api.application.switches import BuildsDifferError, Switches
 from api.cli.context import ReasonOption, in_doubt, opened, operated
 from api.cli.output import console, say, table
 from api.composition import Services
+from domain.text import storable
 from projections.catalogue import PROJECTIONS
 from projections.engine.build_comparison import ROWS, BuildComparison
 from projections.projection import Projection
@@ -36,6 +37,7 @@ def switch_(name: NameArgument, expect: ExpectOption = None, reason: ReasonOptio
     """
     projection = projection_of(name)
     expected = expected_of(projection, expect)
+    check_reason(reason)
     with opened() as services:
         switch_with_bar(services, projection, reason, expected)
 
@@ -46,6 +48,7 @@ def rollback(name: NameArgument, reason: ReasonOption = None) -> None:
     That build was kept up to date, so it is not compared. Each tenant's log records it: `projection.switched`.
     """
     projection = projection_of(name)
+    check_reason(reason)
     with opened() as services, in_doubt(_REMEDY), _bar() as bar:
         switched = switches(services, projection).roll_back(reason, _shown(bar, f"rolling back {name}"))
     say(f"rolled back {name} for {switched:,} tenants")
@@ -80,6 +83,14 @@ def projection_of(name: str) -> Projection[Any]:
         return PROJECTIONS[name]
     except KeyError:
         raise typer.BadParameter(f"there is no projection {name!r}; there are {', '.join(PROJECTIONS)}") from None
+
+
+def check_reason(reason: str | None) -> None:
+    """BadParameter for a reason that cannot be stored."""
+    try:
+        storable(reason or "")
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--reason") from None
 
 
 def expected_of(projection: Projection[Any], expect: list[str] | None) -> tuple[str, ...]:

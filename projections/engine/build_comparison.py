@@ -87,7 +87,7 @@ def compare(
 
 def _positions(connection: Connection, old: Projection[Any], new: Projection[Any], tenant_id: UUID) -> dict[str, int]:
     """The checkpoints of both builds in the snapshot. BuildBehindError if the new one has stopped."""
-    reached = checkpoints(connection, old, tenant_id)
+    reached = checkpoints(connection, (old, new), tenant_id)
     position, failure = reached.get(new.name, (0, None))
     before, _ = reached.get(old.name, (0, None))
     if failure is not None and position < before:

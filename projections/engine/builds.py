@@ -1,5 +1,6 @@
 """The builds of a read model: which one serves which tenant, and whether a build may be made anew or dropped."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -75,11 +76,11 @@ def forget_version(connection: Connection, read_model: str, version: int) -> Non
 
 
 def checkpoints(
-    connection: Connection, projection: Projection[Any], tenant_id: UUID
+    connection: Connection, builds: Sequence[Projection[Any]], tenant_id: UUID
 ) -> dict[str, tuple[int, str | None]]:
     """Of each build that has one, the position in the tenant's log, and the reason if it has stopped."""
-    builds = {"builds": [build.name for build in projection.builds], "tenant_id": tenant_id}
-    rows = connection.execute(_SQL["checkpoints"], version_of(projection) | builds).fetchall()
+    parameters = {"builds": [build.name for build in builds], "tenant_id": tenant_id}
+    rows = connection.execute(_SQL["checkpoints"], version_of(builds[0]) | parameters).fetchall()
     return {name: (position, failure) for name, position, failure in rows}
 
 
