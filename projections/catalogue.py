@@ -29,10 +29,11 @@ CATALOGUE = (
     STATISTICS,
 )
 PROJECTIONS: dict[str, Projection[Any]] = {p.name: p for p in CATALOGUE}
+BUILDS: dict[str, Projection[Any]] = {build.name: build for p in CATALOGUE for build in p.builds}
 
 
 def with_tables(statements: Mapping[str, LiteralString]) -> dict[str, LiteralString]:
-    """The statements with the name of each read model in braces replaced by that of its table."""
+    """The statements with the name of each read model in braces replaced by that of its first build's table."""
     return {name: _with_tables(text) for name, text in statements.items()}
 
 

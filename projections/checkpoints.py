@@ -41,3 +41,13 @@ def quarantine_event(database: Database, tenant_id: UUID, projection: Projection
     with database.transaction(tenant_id) as connection:
         row = connection.execute(_SQL["quarantine_event"], version_of(projection) | {"position": position}).fetchone()
     return row[0] if row else None
+
+
+def switch_build(database: Database, tenant_id: UUID, projection: Projection[Any], build: str) -> str | None:
+    """Have a build of the read model serve the tenant; returns the name of the build that served before.
+
+    None, and nothing changes, if it is being built, is behind the one that serves, or serves already.
+    """
+    with database.transaction(tenant_id) as connection:
+        row = connection.execute(_SQL["switch_build"], version_of(projection) | {"build": build}).fetchone()
+    return row[0] if row else None

@@ -13,6 +13,7 @@ from infra.database import Database
 from infra.sql import load_statements
 from projections.projection import Projection
 from projections.select import Select
+from projections.served_builds import names, served, served_of
 
 _SQL = load_statements(__file__, "list_transaction.sql")
 
@@ -29,10 +30,11 @@ def list_transaction(
         parameters = {
             "milliseconds": str(max(1, int(database.list_seconds * 1_000))),
             "tenant_id": tenant_id,
-            **_names(projections),
+            **names(projections),
         }
         try:
-            rebuilding = _begin(connection, select, parameters)
+            builds, rebuilding = _begin(connection, select, parameters)
+            select.tables, rebuilding = served_of(projections, builds, rebuilding)
             select.plan_references(connection)
             yield connection, rebuilding
         except psycopg.errors.QueryCanceled:
@@ -42,18 +44,23 @@ def list_transaction(
             ) from None
 
 
-def _begin(connection: Connection, select: Select, parameters: dict[str, Any]) -> tuple[str, ...]:
-    """Begin the transaction and turn the select's times into positions; returns the read models being rebuilt."""
+def _begin(connection: Connection, select: Select, parameters: dict[str, Any]) -> tuple[list[str], tuple[str, ...]]:
+    """Begin the transaction and turn the select's times into positions.
+
+    Returns the builds of its read models that serve the tenant, and the read models being rebuilt.
+    """
     if not select.moments:
-        ((*_, rebuilding),) = connection.execute(_SQL["begin_list"], parameters).fetchall()
-        return tuple(rebuilding)
+        ((*_, builds, rebuilding),) = connection.execute(_SQL["begin_list"], parameters).fetchall()
+        return builds, tuple(rebuilding)
     times = {
         "moments": [at for at, _ in select.moments.values()],
         "exclusive": [exclusive for _, exclusive in select.moments.values()],
     }
-    ((*_, rebuilding, positions),) = connection.execute(_SQL["begin_list_of_times"], parameters | times).fetchall()
+    ((*_, builds, rebuilding, positions),) = connection.execute(
+        _SQL["begin_list_of_times"], parameters | times
+    ).fetchall()
     select.parameters |= dict(zip(select.moments, positions, strict=True))
-    return tuple(rebuilding)
+    return builds, tuple(rebuilding)
 
 
 @contextmanager
@@ -70,8 +77,7 @@ def _begun(database: Database, tenant_id: UUID) -> Iterator[Connection]:
 def require_whole(database: Database, tenant_id: UUID, projections: Sequence[Projection[Any]]) -> None:
     """ReadModelRebuildingError while a read model is being rebuilt."""
     with database.transaction(tenant_id) as connection:
-        ((rebuilding,),) = connection.execute(_SQL["rebuilding_of"], _names(projections)).fetchall()
-    refuse_rebuilding(rebuilding)
+        refuse_rebuilding(served(connection, tenant_id, projections).rebuilding)
 
 
 def refuse_rebuilding(names: Sequence[str]) -> None:
@@ -81,9 +87,3 @@ def refuse_rebuilding(names: Sequence[str]) -> None:
             f"Read models are being made anew and do not show everything yet: {', '.join(names)}. Try again once they "
             "are whole; `asset-ledger projections lag` shows how far they are."
         )
-
-
-def _names(projections: Sequence[Projection[Any]]) -> dict[str, str]:
-    """The read models as the texts of arrays (PostgreSQL, 8.15.6), which are quicker to send than lists."""
-    names, versions = ",".join(p.name for p in projections), ",".join(str(p.version) for p in projections)
-    return {"projections": f"{{{names}}}", "versions": f"{{{versions}}}"}

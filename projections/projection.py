@@ -1,7 +1,7 @@
 """What a projection is: a name and version, a table, and a pure fold of events into its rows."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from operator import attrgetter
 from pathlib import Path
@@ -75,11 +75,28 @@ class Projection(Generic[Row]):
     sliced_by: SliceOrder | None = None
     """How a rebuild may cut a log into slices: by originator if each row follows from the events of one originator
     alone, by position if it follows from one event alone. None: it folds the log in order."""
+    second_of: str | None = None
+    """Of a second build: the name of the first one, which is that of the read model."""
 
     @cached_property
     def table(self) -> Table[Row]:
         """The table of this version."""
         return Table(f"{self.name}_v{self.version}", self.row, self.key, self.json)
+
+    @cached_property
+    def beside(self) -> "Projection[Row]":
+        """The second build of the same read model: the same fold, into a table and with checkpoints of its own."""
+        return replace(self, name=f"{self.name}_b", second_of=self.name)
+
+    @property
+    def read_model(self) -> str:
+        """The name of the read model, whichever build of it this is."""
+        return self.second_of or self.name
+
+    @property
+    def builds(self) -> "tuple[Projection[Row], ...]":
+        """Of a first build both, of a second one itself, whether they exist or not."""
+        return (self,) if self.second_of else (self, self.beside)
 
 
 class UnhandledEventError(LedgerError):

@@ -58,6 +58,8 @@ class Select:
     parameters: dict[str, Any] = field(default_factory=dict)
     moments: dict[str, tuple[datetime, bool]] = field(default_factory=dict)
     pointers: tuple[Mapping[str, LiteralString], Sequence[Pointer]] | None = None
+    tables: Mapping[str, str] = field(default_factory=dict)
+    """The names of tables in the statements that stand for those of other builds."""
 
     def where(self, condition: LiteralString, **parameters: object) -> None:
         """List only what meets the condition."""
@@ -98,7 +100,8 @@ class Select:
             return
         (statements, pointers), self.pointers = self.pointers, None
         parameters = {"kinds": [",".join(p.kinds) for p in pointers], "ids": [p.id for p in pointers], "many": MANY}
-        rows = connection.execute(statements["rarest_first"], self.parameters | parameters).fetchall()
+        rarest_first = sql_composition.with_tables_of(statements["rarest_first"], self.tables)
+        rows = connection.execute(rarest_first, self.parameters | parameters).fetchall()
         rarest, *others = ordered = [pointers[ordinal - 1] for ordinal, _ in rows]
         if rows[0][1] < MANY:
             self.where_each(statements["has_rare"], [{"kinds": list(rarest.kinds), "id": rarest.id}])
@@ -116,9 +119,13 @@ class Select:
             kinds = {"kind": pointer.kinds[0]} if single else {"kinds": list(pointer.kinds)}
             self.where_each(statements["has" if single else "has_of_kinds"], [{**kinds, "id": pointer.id}])
 
+    def served(self, statement: Composed | LiteralString) -> Composed | LiteralString:
+        """The statement on the builds that serve the tenant, as they were when the transaction began."""
+        return sql_composition.with_tables_of(statement, self.tables)
+
     def count(self, connection: Connection, statement: LiteralString) -> int:
         """The number of rows, by a statement that counts them."""
-        query = sql_composition.conditioned(statement, self.conditions)
+        query = sql_composition.with_tables_of(sql_composition.conditioned(statement, self.conditions), self.tables)
         (row,) = connection.execute(query, self.parameters, prepare=False).fetchall()
         return int(row[0])
 
@@ -131,9 +138,10 @@ class Select:
         cursor, prepare = connection.cursor(binary=True), False if self.parameters else None
         return cursor.execute(self.query(), {**self.parameters, "limit": limit}, prepare=prepare).fetchall()
 
-    def query(self) -> Composed:
+    def query(self) -> Composed | LiteralString:
         """The statement, with the parameters of the conditions and `limit`."""
-        return sql_composition.filtered(self.statement, self.conditions, self.order)
+        filtered = sql_composition.filtered(self.statement, self.conditions, self.order)
+        return sql_composition.with_tables_of(filtered, self.tables)
 
 
 def pointers(references: Iterable[Reference]) -> list[Pointer]:

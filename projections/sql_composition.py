@@ -1,6 +1,7 @@
 """The only place where SQL is put together: from identifiers of our own and fragments of our own, never from text."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, LiteralString
 
 from psycopg import sql
@@ -49,6 +50,30 @@ def vacuum(table: Table[Any]) -> sql.Composed:
     return sql.SQL("VACUUM {}").format(_table(table))
 
 
+def bucket_sums(table: Table[Any], columns: Sequence[str]) -> sql.Composed:
+    """Of the rows of `tenant_id`, by bucket of their keys: the number, and the sums of the halves of their digests."""
+    return sql.SQL(
+        "SELECT bucket, count(*), sum(('x' || left(digest, 16))::bit(64)::bigint),"
+        " sum(('x' || right(digest, 16))::bit(64)::bigint) FROM ("
+        "SELECT {bucket} AS bucket, md5(ROW({columns})::text) AS digest FROM {table} AS t"
+        " WHERE tenant_id = %(tenant_id)s) AS digests GROUP BY bucket"
+    ).format(bucket=_bucket(table), columns=_names(columns), table=_table(table))
+
+
+def differing_rows(old: Table[Any], new: Table[Any], columns: Sequence[str]) -> sql.Composed:
+    """Of the rows of `tenant_id` in some `buckets`, those that differ in the columns, as they are in both tables.
+
+    At most `limit` of them, each with the number of all. A row that one table lacks is null there; with `in_both`,
+    such rows are left out.
+    """
+    return sql.SQL(
+        "SELECT o.document, n.document, count(*) OVER () FROM ({old}) AS o FULL JOIN ({new}) AS n USING ({key})"
+        " WHERE o.compared IS DISTINCT FROM n.compared"
+        " AND (NOT %(in_both)s OR o.compared IS NOT NULL AND n.compared IS NOT NULL)"
+        " ORDER BY {key} LIMIT %(limit)s"
+    ).format(old=_documents(old, columns), new=_documents(new, columns), key=_names(old.key))
+
+
 def fragment(text: LiteralString) -> sql.SQL:
     """A condition from a `.sql` file."""
     return sql.SQL(text)
@@ -62,6 +87,15 @@ def numbered(text: LiteralString, number: int, names: Sequence[str]) -> sql.Comp
 def filtered(statement: LiteralString, conditions: Sequence[sql.Composable], order: LiteralString) -> sql.Composed:
     """A select with all the conditions, in an order, limited by the parameter `limit`."""
     return sql.SQL("{} {} LIMIT %(limit)s").format(conditioned(statement, conditions), sql.SQL(order))
+
+
+def with_tables_of(statement: sql.Composed | LiteralString, tables: Mapping[str, str]) -> sql.Composed | LiteralString:
+    """The statement with some names of tables, and of the views that begin with them, replaced by other builds'."""
+    if not tables:
+        return statement
+    text = statement if isinstance(statement, str) else statement.as_string()
+    names = re.compile(rf"\b({'|'.join(map(re.escape, tables))})(?![0-9A-Za-z])")
+    return literal(names.sub(lambda name: tables[name[0]], text))
 
 
 def conditioned(statement: LiteralString, conditions: Sequence[sql.Composable]) -> sql.Composed:
@@ -87,6 +121,18 @@ def composed(text: LiteralString, **parts: sql.Composable) -> sql.Composed:
 
 def _table(table: Table[Any]) -> sql.Identifier:
     return sql.Identifier("read_models", table.name)
+
+
+def _documents(table: Table[Any], columns: Sequence[str]) -> sql.Composed:
+    return sql.SQL(
+        "SELECT {key}, to_jsonb(t) AS document, ROW({columns})::text AS compared FROM {table} AS t"
+        " WHERE tenant_id = %(tenant_id)s AND {bucket} = ANY (%(buckets)s)"
+    ).format(key=_names(table.key), columns=_names(columns), table=_table(table), bucket=_bucket(table))
+
+
+def _bucket(table: Table[Any]) -> sql.Composed:
+    """One of 256 numbers that a row's key decides."""
+    return sql.SQL("(hashtext(ROW({})::text) & 255)").format(_names(table.key))
 
 
 def _keys(table: Table[Any]) -> sql.Composed:

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -10,24 +11,34 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from api.application.quarantine import Quarantine
-from api.cli.context import in_doubt, opened, operated
+from api.cli.context import ReasonOption, in_doubt, opened, operated
 from api.cli.output import console, say, table, warn
 from api.cli.rebuild_helpers import Helpers, processors
 from api.cli.stop_deadline import heed_stop_signals
+from api.cli.switches import (
+    ExpectOption,
+    NameArgument,
+    check_reason,
+    expected_of,
+    projection_of,
+    rollback,
+    switch_,
+    switch_with_bar,
+    switches,
+)
 from api.composition import connected
-from domain.text import storable
 from infra.databases import open_databases
 from infra.settings import Settings
-from projections.catalogue import PROJECTIONS
+from projections.catalogue import BUILDS, PROJECTIONS
+from projections.engine.builds import serving_build
 from projections.engine.engine import Engine
 from projections.engine.follower import Follower
-from projections.engine.old_versions import drop_old
+from projections.engine.old_versions import drop_old, drop_unused
 from projections.engine.progress import Lag
 from projections.engine.rebuild import rebuild
 from projections.projection import Projection
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help=f"One of: {', '.join(PROJECTIONS)}.")]
 
 
 @app.command()
@@ -42,6 +53,13 @@ def run() -> None:
 @app.command("rebuild")
 def rebuild_(
     name: NameArgument,
+    beside: Annotated[
+        bool, typer.Option("--beside", help="Build beside the tables that serve, which stay whole and up to date.")
+    ] = False,
+    switch: Annotated[
+        bool,
+        typer.Option("--switch", help="Build beside, compare, and switch. The same as --beside and then `switch`."),
+    ] = False,
     restart: Annotated[
         bool, typer.Option("--restart", help="Start over instead of resuming an interrupted rebuild.")
     ] = False,
@@ -49,18 +67,37 @@ def rebuild_(
         int | None,
         typer.Option(min=1, max=64, help="How many processes fold at once. Default: the number of processors."),
     ] = None,
+    expect: ExpectOption = None,
+    reason: ReasonOption = None,
 ) -> None:
-    """Rebuild a read model from the log, in place. Until it is done, lists show the part that is folded so far.
+    """Rebuild a read model from the log: in place, or without downtime by --switch.
+
+    In place, lists show the part that is folded so far until the rebuild is done. With --switch, a second build is
+    folded beside the one that serves; then both are compared for each tenant, and lists are switched to the new one.
+    Differences that --expect does not name refuse the switch. The build that served is kept and followed, for
+    `rollback`, until `drop-old`.
 
     Writes continue and are included. An interrupted rebuild is resumed by this command or wherever projections run.
     """
-    projection, settings = _projection(name), Settings(follow=False)
-    with (
-        open_databases(settings) as databases,
-        Helpers(settings, databases, projection, (processes or processors()) - 1) as helpers,
-        connected(settings, databases) as services,
-    ):
-        rebuild_with_bar(services.engine, projection, console(), restart=restart, helped=helpers.helping)
+    read_model, settings = projection_of(name), Settings(follow=False)
+    expected = expected_of(read_model, expect)
+    if not switch and (expect or reason):
+        raise typer.BadParameter("--expect and --reason go with --switch")
+    check_reason(reason)
+    with ExitStack() as stack:
+        databases = stack.enter_context(open_databases(settings))
+        helpers = stack.enter_context(Helpers(settings, databases, read_model, (processes or processors()) - 1))
+        services = stack.enter_context(connected(settings, databases))
+        if beside or switch:
+            build = switches(services, read_model).candidate()
+        else:
+            build = serving_build(services.projector, read_model)
+        helped = partial(helpers.helping, build)
+        rebuild_with_bar(services.engine, build, console(), restart=restart, beside=beside or switch, helped=helped)
+        if switch:
+            switch_with_bar(services, read_model, reason, expected)
+        elif beside:
+            say(f"{build.name} is built beside; `asset-ledger projections switch {name}` compares and serves from it")
 
 
 def rebuild_with_bar(
@@ -69,6 +106,7 @@ def rebuild_with_bar(
     on: Console,
     *,
     restart: bool = False,
+    beside: bool = False,
     helped: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> None:
     """Rebuild with a progress bar, and print the rate."""
@@ -90,7 +128,7 @@ def rebuild_with_bar(
             begun.append(done)
             bar.update(task, completed=done, total=total, rate=done / (time.perf_counter() - started))
 
-        folded = rebuild(engine, projection, show_progress, restart=restart, helped=helped)
+        folded = rebuild(engine, projection, show_progress, restart=restart, beside=beside, helped=helped)
     seconds = time.perf_counter() - started
     rate = (folded - begun[0]) / seconds
     say(f"rebuilt {projection.name}: {folded:,} events in {seconds:.2f} s, {rate:,.0f} events/s", on)
@@ -123,7 +161,7 @@ def _cells(lag: Lag) -> list[str]:
 def retry(name: NameArgument) -> None:
     """Let a stopped projection try its event again. Fix the cause first."""
     with opened() as services:
-        services.engine.progress.retry(_projection(name))
+        services.engine.progress.retry(_build(name))
     say(f"{name} tries again wherever projections run")
 
 
@@ -149,11 +187,8 @@ def quarantine(
         return
     if name is None or tenant is None or position is None or not reason:
         raise typer.BadParameter("give NAME, TENANT, POSITION and --reason, or --list")
-    projection = _projection(name)
-    try:
-        storable(reason)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--reason") from None
+    projection = _build(name)
+    check_reason(reason)
     with opened() as services, in_doubt("See `asset-ledger projections quarantine --list`."):
         session = operated(services, services.tenants.find(tenant))
         recorded = Quarantine(session).set_aside(projection, position, reason)
@@ -171,20 +206,28 @@ def _list_quarantined() -> None:
 
 @app.command("drop-old")
 def drop_old_() -> None:
-    """Drop the tables of older versions of read models, once no older release serves from them.
+    """Drop the tables that serve nobody: of older versions, and of builds that a switch has left or not come to.
 
-    Upgrades and rebuilds keep these tables, so that services can be upgraded one after the other and rolled back.
+    Upgrades and switches keep these tables, so that services can be upgraded one after the other, and rolled back.
+    Run it once no older release serves from them, and no rollback is wanted.
     """
     with opened() as services:
-        dropped = [name for projection in PROJECTIONS.values() for name in drop_old(services.projector, projection)]
+        dropped = [
+            name
+            for projection in PROJECTIONS.values()
+            for drop in (drop_old, drop_unused)
+            for name in drop(services.projector, projection)
+        ]
     for name in dropped:
         say(f"dropped {name}")
     if not dropped:
         say("nothing to drop")
 
 
-def _projection(name: str) -> Projection[Any]:
-    try:
-        return PROJECTIONS[name]
-    except KeyError:
-        raise typer.BadParameter(f"there is no projection {name!r}; there are {', '.join(PROJECTIONS)}") from None
+app.command("switch")(switch_)
+app.command()(rollback)
+
+
+def _build(name: str) -> Projection[Any]:
+    """A projection, or the second build of one."""
+    return BUILDS[name] if name in BUILDS else projection_of(name)

@@ -30,10 +30,10 @@ class Helpers:
     """So many processes, which wait until the rebuild has begun and end with this process. A context manager."""
 
     def __init__(self, settings: Settings, databases: Databases, projection: Projection[Any], count: int) -> None:
-        self._settings, self._databases, self._projection = settings, databases, projection
+        self._settings, self._databases, self._builds = settings, databases, projection.builds
         self._parent = os.getpid()
         self._reading, self._writing = os.pipe()
-        """Each process reads one byte once it may begin; the end of the pipe tells that this process is gone."""
+        """Each process reads one byte, a build's number, once it may begin; the end tells that this process is gone."""
         self._processes = [_FORK.Process(target=self._run, daemon=True) for _ in range(count)]
 
     def __enter__(self) -> "Helpers":
@@ -49,9 +49,9 @@ class Helpers:
         os.close(self._reading)
 
     @contextmanager
-    def helping(self) -> Iterator[None]:
-        """Let the processes help while the block runs. One that ends is done without."""
-        os.write(self._writing, b"." * len(self._processes))
+    def helping(self, build: Projection[Any]) -> Iterator[None]:
+        """Let the processes help to rebuild a build while the block runs. A process that ends is done without."""
+        os.write(self._writing, bytes([self._builds.index(build)]) * len(self._processes))
         yield
         if ended := sum(process.exitcode not in (None, 0) for process in self._processes):
             _LOG.warning("processes that helped with a rebuild ended early", count=ended)
@@ -61,8 +61,9 @@ class Helpers:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches the parent too, which ends us
         try:
             with connected(self._settings, self._databases) as services:
-                if os.read(self._reading, 1):
-                    help_rebuild(services.engine, self._projection, lambda: os.getppid() == self._parent)
+                if number := os.read(self._reading, 1):
+                    build = self._builds[number[0]]
+                    help_rebuild(services.engine, build, lambda: os.getppid() == self._parent)
         except (LedgerError, psycopg.Error) as error:
             _LOG.warning("a process that helped with a rebuild ended", reason=str(error))
             os._exit(1)

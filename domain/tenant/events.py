@@ -56,6 +56,20 @@ class ProjectionEventQuarantined(Event):
     error: Personal[str]
 
 
+class ProjectionSwitched(Event):
+    """Lists were switched to another build of a read model, with the same rows but for the columns named, or back."""
+
+    TOPIC: ClassVar[str] = "projection.switched"
+
+    projection: str
+    version: int
+    build: str
+    previous: str
+    compared_at: int | None = None
+    rows: int | None = None
+    expected: tuple[str, ...] = ()
+
+
 class ReferenceDeclared(Event):
     """A reference was declared, with its scope if it has one."""
 
@@ -66,4 +80,4 @@ class ReferenceDeclared(Event):
     scope: Reference | None = None
 
 
-TenantEvent = TenantCreated | KeyIssued | KeyRevoked | PolicySet | ProjectionEventQuarantined
+TenantEvent = TenantCreated | KeyIssued | KeyRevoked | PolicySet | ProjectionEventQuarantined | ProjectionSwitched

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import NamedTuple, assert_never
 from uuid import UUID
 
 from domain.errors import KeyNotFoundError
@@ -12,10 +12,19 @@ from domain.tenant.events import (
     KeyRevoked,
     PolicySet,
     ProjectionEventQuarantined,
+    ProjectionSwitched,
     TenantCreated,
     TenantEvent,
 )
 from domain.tenant.policy import NO_POLICY, Policy
+
+
+class Compared(NamedTuple):
+    """The rows that two builds of a read model had in common at a position, in all columns but those expected."""
+
+    compared_at: int
+    rows: int
+    expected: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,23 @@ class Tenant:
             ),
         )
 
+    def switch_projection(
+        self,
+        context: Context,
+        projection: str,
+        version: int,
+        build: str,
+        previous: str,
+        compared: Compared | None = None,
+    ) -> tuple[ProjectionSwitched, ...]:
+        """Switch lists from one build of a read model to another; back to an earlier one without comparing them."""
+        envelope, shown = self._next(context), compared._asdict() if compared else {}
+        return (
+            ProjectionSwitched(
+                envelope=envelope, projection=projection, version=version, build=build, previous=previous, **shown
+            ),
+        )
+
     def _next(self, context: Context) -> Envelope:
         return Envelope.of(context, self.id, self.id, self.version + 1, subject=None)
 
@@ -84,7 +110,7 @@ def evolve(tenant: Tenant, event: TenantEvent) -> Tenant:
             return replace(tenant, keys=tenant.keys - {event.key_id}, revoked=tenant.revoked | {event.key_id})
         case PolicySet():
             return replace(tenant, policy=Policy.of(event), policy_revision=event.originator_version)
-        case ProjectionEventQuarantined():
+        case ProjectionEventQuarantined() | ProjectionSwitched():
             return tenant
         case _:
             assert_never(event)

@@ -121,11 +121,12 @@ class Delay(NamedTuple):
 
 
 class Progress:
-    """The checkpoints of some projections in every tenant's log."""
+    """The checkpoints of some projections in every tenant's log: those of all their builds that exist."""
 
     def __init__(self, database: Database, projections: Iterable[Projection[Any]]) -> None:
         self._database = database
         self.projections = tuple(projections)
+        self._builds = tuple(build for projection in self.projections for build in projection.builds)
 
     def enrol(self) -> None:
         """Add the checkpoints of tenants that have none yet."""
@@ -141,7 +142,7 @@ class Progress:
         """The work of each projection; `waiting` says whether tenants that wait for a key count."""
         rows = self._rows("pending", {**self._versions(), "waiting": waiting})
         flags = {(name, version): kinds for name, version, *kinds in rows}
-        return [Pending(p, *map(bool, flags.get((p.name, p.version), (False,) * 3))) for p in self.projections]
+        return [Pending(p, *map(bool, flags.get((p.name, p.version), (False,) * 3))) for p in self._builds]
 
     def totals(self, projection: Projection[Any]) -> Totals:
         """The projection's events and failures, over all tenants."""
@@ -181,7 +182,7 @@ class Progress:
             connection.execute(_SQL["retry"], version_of(projection))
 
     def _versions(self) -> dict[str, Any]:
-        return versions_of(self.projections)
+        return versions_of(self._builds)
 
     def _rows(self, statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
         with self._database.connection() as connection:

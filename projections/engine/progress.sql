@@ -4,7 +4,7 @@ SELECT pg_advisory_xact_lock_shared(7352)
 -- enrol: add a progress row for every tenant and projection
 INSERT INTO read_models.progress (projection, version, tenant_id)
 SELECT p.projection, p.version, h.tenant_id
-  FROM unnest(%(projections)s::text[], %(versions)s::integer[]) AS p (projection, version)
+  FROM read_models.present(%(projections)s::text[], %(versions)s::integer[]) AS p
  CROSS JOIN ledger.log_heads AS h
  WHERE NOT EXISTS (SELECT FROM read_models.progress AS known
                     WHERE (known.projection, known.version, known.tenant_id) = (p.projection, p.version, h.tenant_id))
@@ -24,7 +24,7 @@ SELECT w.projection, w.version,
        OR EXISTS (SELECT FROM read_models.slices AS s WHERE (s.projection, s.version) = (w.projection, w.version)),
        bool_or(p.tenant_id IS NULL),
        EXISTS (SELECT FROM read_models.rebuilds AS r WHERE (r.projection, r.version) = (w.projection, w.version))
-  FROM unnest(%(projections)s::text[], %(versions)s::integer[]) AS w (projection, version)
+  FROM read_models.present(%(projections)s::text[], %(versions)s::integer[]) AS w
  CROSS JOIN ledger.log_heads AS h
   LEFT JOIN read_models.progress AS p
     ON (p.projection, p.version, p.tenant_id) = (w.projection, w.version, h.tenant_id)
@@ -52,7 +52,7 @@ SELECT asked.projection, asked.version, t.tenant_id, t.name, coalesce(p.position
            SELECT greatest(0, extract(epoch FROM clock_timestamp() - e.effective_at))::float8 FROM ledger.events AS e
             WHERE e.tenant_id = h.tenant_id AND e.position = coalesce(p.position, 0) + 1
        ) END
-  FROM unnest(%(projections)s::text[], %(versions)s::integer[]) AS asked (projection, version)
+  FROM read_models.present(%(projections)s::text[], %(versions)s::integer[]) AS asked
  CROSS JOIN ledger.log_heads AS h JOIN ledger.tenants AS t USING (tenant_id)
   LEFT JOIN read_models.progress AS p
     ON (p.projection, p.version, p.tenant_id) = (asked.projection, asked.version, h.tenant_id)
@@ -67,7 +67,7 @@ WITH behind AS MATERIALIZED (
                SELECT greatest(0, extract(epoch FROM clock_timestamp() - e.effective_at))::float8 FROM ledger.events AS e
                 WHERE e.tenant_id = h.tenant_id AND e.position = p.position + 1
            ) END AS seconds
-      FROM unnest(%(projections)s::text[], %(versions)s::integer[]) AS asked (projection, version)
+      FROM read_models.present(%(projections)s::text[], %(versions)s::integer[]) AS asked
       JOIN read_models.progress AS p USING (projection, version)
       JOIN ledger.log_heads AS h ON h.tenant_id = p.tenant_id JOIN ledger.tenants AS t ON t.tenant_id = p.tenant_id
      WHERE p.position < h.position AND NOT EXISTS (
@@ -80,7 +80,7 @@ SELECT * FROM behind WHERE failure IS NOT NULL OR seconds >= %(seconds)s
 
 -- miscounted: checkpoints that are not the sum of what was folded and what was set aside; a release before does not count
 SELECT p.projection, p.version, p.tenant_id, p.position, p.applied, p.quarantined, coalesce(q.events, 0)
-  FROM unnest(%(projections)s::text[], %(versions)s::integer[]) AS asked (projection, version)
+  FROM read_models.present(%(projections)s::text[], %(versions)s::integer[]) AS asked
   JOIN read_models.progress AS p USING (projection, version)
   LEFT JOIN (
       SELECT projection, version, tenant_id, count(*) AS events FROM read_models.quarantine GROUP BY 1, 2, 3
@@ -95,7 +95,7 @@ SELECT q.projection, q.version, t.name, q.position, q.quarantined_at, q.failure
 
 -- failures: the tenants whose projections have stopped or wait for a key
 SELECT p.projection, p.version, p.tenant_id, p.position, p.failure
-  FROM unnest(%(projections)s::text[], %(versions)s::integer[]) AS asked (projection, version)
+  FROM read_models.present(%(projections)s::text[], %(versions)s::integer[]) AS asked
   JOIN read_models.progress AS p USING (projection, version)
  WHERE p.failure IS NOT NULL ORDER BY p.projection, p.tenant_id
 
@@ -105,7 +105,7 @@ WITH place AS MATERIALIZED (
            p.failure IS NOT NULL OR EXISTS (
                SELECT FROM read_models.rebuilds AS r WHERE (r.projection, r.version) = (w.projection, w.version)
            ) AS held_back
-      FROM unnest(%(projections)s::text[], %(versions)s::integer[]) AS w (projection, version)
+      FROM read_models.present(%(projections)s::text[], %(versions)s::integer[]) AS w
      CROSS JOIN ledger.log_heads AS h
       LEFT JOIN read_models.progress AS p
         ON (p.projection, p.version, p.tenant_id) = (w.projection, w.version, h.tenant_id)

@@ -8,6 +8,7 @@ from infra.connections import OWNER, Connection
 from infra.database import Database
 from infra.sql import literal, load_statements
 from projections import sql_composition
+from projections.engine.builds import require_unused
 from projections.engine.progress import Progress, version_of
 from projections.engine.row_buffer import RowsRefusedError, refusals
 from projections.projection import Projection
@@ -40,16 +41,19 @@ class ReadModelTables:
                 else:
                     _create(connection, projection)
 
-    def reset(self, projection: Projection[Any], *, indexed: bool = False) -> None:
-        """Begin a rebuild with new tables; those of other versions stay as they are.
+    def reset(self, projection: Projection[Any], *, indexed: bool = False, beside: bool = False) -> None:
+        """Begin a rebuild with new tables; those of other versions and builds stay as they are.
 
         The indexes that only lists need are created at its end, unless `indexed`. Quarantined events are tried again.
+        BuildInUseError if nobody is to be served from it, `beside` another build, and somebody is.
         """
         version = version_of(projection)
         with self._database.transaction() as connection:
             connection.execute(_SQL["block_enrolment"])
             connection.execute(_SQL["begin_rebuild"], version)
             connection.execute(_SQL["lock_progress_rows"], version)
+            if beside:
+                require_unused(connection, projection)
             connection.execute(_SQL["delete_slices"], version)
             connection.execute(sql_composition.drop(projection.table.name))
             if indexed:
@@ -64,6 +68,11 @@ class ReadModelTables:
         """Whether the read model is being rebuilt and lacks its indexes."""
         with self._database.connection() as connection:
             return connection.execute(_SQL["rebuilding"], version_of(projection)).fetchone() is not None
+
+    def present(self, projection: Projection[Any]) -> bool:
+        """Whether the build has a table."""
+        with self._database.connection() as connection:
+            return bool(connection.execute(_SQL["tables_present"], {"tables": [projection.table.name]}).fetchall())
 
     def finish(self, projection: Projection[Any]) -> bool:
         """End a rebuild that has reached the end of the logs, by creating the indexes; returns whether it ended.
@@ -81,9 +90,10 @@ class ReadModelTables:
         return finished
 
     def _missing(self, connection: Connection) -> list[Projection[Any]]:
-        names = {"tables": [p.table.name for p in self._progress.projections]}
+        projections = self._progress.projections
+        names = {"tables": [build.table.name for p in projections for build in p.builds]}
         present = {name for (name,) in connection.execute(_SQL["tables_present"], names).fetchall()}
-        return [p for p in self._progress.projections if p.table.name not in present]
+        return [p for p in projections if present.isdisjoint(build.table.name for build in p.builds)]
 
     def _finish(self, projection: Projection[Any]) -> bool:
         version = version_of(projection)

@@ -28,16 +28,18 @@ def rebuild(
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     *,
     restart: bool = False,
+    beside: bool = False,
     helped: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> int:
     """Fold every log into a new table of the read model; returns the number of events in it.
 
     A rebuild that was killed is resumed, unless `restart`. Calls `on_progress` with the number of events folded and
     their total, first before any is folded. Other processes may help: `helped` is entered once they may begin. Raises
-    ProjectionStoppedError at the end if an event could not be folded.
+    ProjectionStoppedError at the end if an event could not be folded, and BuildInUseError if the build is to be made
+    `beside` the one that serves, and serves itself.
     """
     if restart or not engine.tables.rebuilding(projection):
-        engine.slices.begin_rebuild(projection, engine.tables)
+        engine.slices.begin_rebuild(projection, engine.tables, beside=beside)
     with gc_paused(), helped():
         folded = _carry_on(engine, projection, on_progress)
     _check(engine, projection)
@@ -68,7 +70,7 @@ def fold_until(
     for number, projection in enumerate(projections):
         while (position := reached(database, tenant_id, [projection])) < head:
             on_progress(number * head + position, len(projections) * head)
-            if not engine.step(projection, HELPING_BATCH, only=tenant_id):
+            if not sum(engine.step(build, HELPING_BATCH, only=tenant_id) for build in projection.builds):
                 _check(engine, projection, tenant_id)
                 time.sleep(PAUSE_FOR_OTHERS)
 
@@ -97,8 +99,9 @@ def _carry_on(engine: Engine, projection: Projection[Any], on_progress: Callable
 
 
 def _check(engine: Engine, projection: Projection[Any], only: UUID | None = None) -> None:
+    names = {projection.name} if only is None else {build.name for build in projection.builds}
     for failed in engine.progress.failures():
-        if failed.projection == projection.name and only in (None, failed.tenant_id):
+        if failed.projection in names and only in (None, failed.tenant_id):
             raise ProjectionStoppedError(
                 f"{failed.projection} stopped at position {failed.position + 1} of tenant {failed.tenant_id}: "
                 f"{failed.failure}"

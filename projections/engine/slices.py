@@ -57,10 +57,10 @@ class Slices:
         self._on_stage = on_stage
         self.events_per_slice = events_per_slice
 
-    def begin_rebuild(self, projection: Projection[Any], tables: ReadModelTables) -> None:
-        """Begin a rebuild with new tables, and cut the logs that are long enough."""
+    def begin_rebuild(self, projection: Projection[Any], tables: ReadModelTables, *, beside: bool = False) -> None:
+        """Begin a rebuild with new tables, and cut the logs that are long enough; see ReadModelTables.reset."""
         with self._database.transaction() as connection:
-            tables.reset(projection)
+            tables.reset(projection, beside=beside)
             if projection.sliced_by is not None:
                 self._cut_logs(connection, projection)
 

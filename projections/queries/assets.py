@@ -51,10 +51,12 @@ def differing_assets(selected: AssetFilter, order: Order, since: int, until: int
     return select
 
 
-def states_before(connection: Connection, rows: Iterable[AssetRow], since: int) -> dict[UUID, tuple[int, AssetStatus]]:
+def states_before(
+    connection: Connection, select: Select, rows: Iterable[AssetRow], since: int
+) -> dict[UUID, tuple[int, AssetStatus]]:
     """The revision and the status that assets had at a position; those that were there then."""
     parameters = {"created_positions": [row.created_position for row in rows], "since": since}
-    before = connection.execute(_SQL.then["before"], parameters).fetchall()
+    before = connection.execute(select.served(_SQL.then["before"]), parameters).fetchall()
     return {asset_id: (revision, status) for asset_id, revision, status in before}
 
 

@@ -12,6 +12,7 @@ from infra.event_log.log import SPAN, TenantLog
 from infra.event_log.recorder import missing_position
 from infra.event_log.snapshots import EVERY
 from infra.sql import load_statements
+from projections import sql_composition
 from projections.audit_trail.fold import AUDIT_TRAIL
 from projections.catalogue import with_tables
 from projections.history import Entry, entries, entries_after
@@ -19,6 +20,7 @@ from projections.list_transaction import list_transaction
 from projections.paging import Keyset, Page, page
 from projections.queries.filters import AuditFilter
 from projections.select import Select, search_pattern
+from projections.served_builds import served
 from projections.states import ASSET, JOB
 
 _SQL = with_tables(load_statements(__file__, "audit_trail.sql"))
@@ -74,7 +76,10 @@ def positions_of_topics(
     bounds = {"after": after, "until": until, "limit": limit}
     parameters = {"version": AUDIT_TRAIL.version, "topics": list(dict.fromkeys(topics))}
     with database.reading(tenant_id) as connection:
-        ((ends, positions),) = connection.execute(_SQL["positions_of_topics"], parameters | bounds).fetchall()
+        tables = served(connection, tenant_id, (AUDIT_TRAIL,)).tables
+        build = AUDIT_TRAIL.beside if tables else AUDIT_TRAIL
+        statement = sql_composition.with_tables_of(_SQL["positions_of_topics"], tables)
+        ((ends, positions),) = connection.execute(statement, parameters | bounds | {"build": build.name}).fetchall()
     return ends, positions
 
 

@@ -48,7 +48,7 @@ t.correlation_id = %(correlation_id)s
 -- positions_of_topics: how far the trail goes, and the next positions of some topics in it: of each by the trail's index
 WITH trail AS MATERIALIZED (
     SELECT coalesce(max(position), 0) AS ends FROM queries.progress
-     WHERE projection = 'audit_trail' AND version = %(version)s
+     WHERE projection = %(build)s AND version = %(version)s
 )
 SELECT trail.ends, ARRAY(
            SELECT next.position FROM unnest(%(topics)s::text[]) AS requested (topic)

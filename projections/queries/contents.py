@@ -2,13 +2,20 @@
 
 from collections.abc import Collection
 from datetime import timedelta
+from typing import LiteralString
 from uuid import UUID
 
+from psycopg import sql
+
+from infra.connections import Connection
 from infra.database import Database
 from infra.sql import load_statements
+from projections import sql_composition
+from projections.assets.fold import ASSETS
 from projections.catalogue import with_tables
 from projections.contents.fold import CONTENTS
 from projections.list_transaction import require_whole
+from projections.served_builds import EVERYBODY, served
 
 _SQL = with_tables(load_statements(__file__, "contents.sql"))
 
@@ -16,14 +23,16 @@ _SQL = with_tables(load_statements(__file__, "contents.sql"))
 def due_for_purge(database: Database, tenant_id: UUID, retention: timedelta, most: int) -> list[UUID]:
     """Assets that seem to have been deleted for longer, under no hold, with content that is neither gone nor queued."""
     with database.reading(tenant_id) as connection:
-        rows = connection.execute(_SQL["due"], {"retention": retention, "most": most}).fetchall()
+        due = _served(connection, tenant_id, "due")
+        rows = connection.execute(due, {"retention": retention, "most": most}).fetchall()
     return [row[0] for row in rows]
 
 
 def superseded(database: Database, tenant_id: UUID, retention: timedelta, most: int) -> list[UUID]:
     """Live assets under no hold with content that seems to have been superseded for longer, and is there."""
     with database.reading(tenant_id) as connection:
-        rows = connection.execute(_SQL["superseded"], {"retention": retention, "most": most}).fetchall()
+        superseded_by_now = _served(connection, tenant_id, "superseded")
+        rows = connection.execute(superseded_by_now, {"retention": retention, "most": most}).fetchall()
     return [row[0] for row in rows]
 
 
@@ -34,10 +43,17 @@ def bytes_there(database: Database, tenant_id: UUID, asset_ids: Collection[UUID]
     """
     require_whole(database, tenant_id, (CONTENTS,))
     with database.transaction(tenant_id) as connection:
-        return dict(connection.execute(_SQL["bytes"], {"asset_ids": list(asset_ids)}).fetchall())
+        statement = _served(connection, tenant_id, "bytes")
+        return dict(connection.execute(statement, {"asset_ids": list(asset_ids)}).fetchall())
 
 
 def tenants_with_old_content(projector: Database, retention: timedelta) -> list[UUID]:
     """Tenants with content that seems to be kept for longer than that. Needs the role that sees every tenant."""
     with projector.connection() as connection:
-        return [row[0] for row in connection.execute(_SQL["tenants_with_old"], {"retention": retention}).fetchall()]
+        statement = _served(connection, EVERYBODY, "tenants_with_old")
+        return [row[0] for row in connection.execute(statement, {"retention": retention}).fetchall()]
+
+
+def _served(connection: Connection, tenant_id: UUID, name: str) -> sql.Composed | LiteralString:
+    """The statement that reads the builds which serve the tenant."""
+    return sql_composition.with_tables_of(_SQL[name], served(connection, tenant_id, (ASSETS, CONTENTS)).tables)

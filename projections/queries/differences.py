@@ -48,7 +48,7 @@ def list_differences(
         refuse_rebuilding(rebuilding)
         versions = page(select, connection, keyset, limit, ASSETS.table.columns.index("position"))
         rows = [AssetRow._make(version[:-1]) for version in versions.items]
-        before = states_before(connection, rows, since)
+        before = states_before(connection, select, rows, since)
     return Page([_difference(row, *before.get(row.asset_id, (None, None))) for row in rows], versions.next)
 
 

@@ -154,28 +154,41 @@ def lineage_of(
 
     ListsBusyError, ListTooSlowError, CorruptEntryError.
     """
-    with list_transaction(database, tenant_id, Select("", ""), READ_MODELS) as (connection, rebuilding):
-        walk, start = Walk(partial(_expanded, connection)), _resolved(connection, start)
+    select = Select("", "")
+    with list_transaction(database, tenant_id, select, READ_MODELS) as (connection, rebuilding):
+        tables = _Tables(connection, select)
+        walk, start = Walk(partial(_expanded, tables)), _resolved(tables, start)
         walk.run(start, directions, depth)
-        nodes, times = _details(connection, walk.nodes)
+        nodes, times = _details(tables, walk.nodes)
         edges = list(walk.edges.values())
         if unknown := list({edge.position for edge in edges} - times.keys()):
             parameters = {"tenant_id": tenant_id, "positions": unknown}
-            times |= dict(connection.execute(_SQL["times"], parameters).fetchall())
+            times |= dict(tables.rows("times", parameters))
     if missing := {edge.position for edge in edges} - times.keys():
         raise missing_position(tenant_id, min(missing))
     return Lineage(start, nodes, edges, times, walk.truncated_by, rebuilding)
 
 
-def _resolved(connection: Connection, start: Node) -> Node:
+class _Tables(NamedTuple):
+    """The tables that serve the tenant, in one transaction."""
+
+    connection: Connection
+    select: Select
+
+    def rows(self, statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """What one of the statements answers."""
+        return self.connection.cursor(binary=True).execute(self.select.served(_SQL[statement]), parameters).fetchall()
+
+
+def _resolved(tables: _Tables, start: Node) -> Node:
     """The node itself, or the job that a reference names."""
     id_ = start.removeprefix("reference:job:")
-    if id_ != start and re.fullmatch(_UUID, id_) and _rows(connection, "jobs", [id_]):
+    if id_ != start and re.fullmatch(_UUID, id_) and tables.rows("jobs", {"ids": [id_]}):
         return node_of("job", id_)
     return start
 
 
-def _expanded(connection: Connection, direction: Direction, frontier: Sequence[Node], limit: int) -> Sequence[Edge]:
+def _expanded(tables: _Tables, direction: Direction, frontier: Sequence[Node], limit: int) -> Sequence[Edge]:
     """The edges of one step. Nothing leads to a reference: on the way up it is an end, on the way down the start."""
     parameters: dict[str, Any] = {"limit": limit, "origin_kinds": sorted(ORIGIN_KINDS), "uuid": _UUID}
     statement: str = direction
@@ -186,18 +199,17 @@ def _expanded(connection: Connection, direction: Direction, frontier: Sequence[N
         parameters |= {"assets": _ids(frontier, "asset"), "jobs": _ids(frontier, "job")}
         if not (parameters["assets"] or parameters["jobs"]):
             return []
-    rows = connection.cursor(binary=True).execute(_SQL[statement], parameters).fetchall()
-    return list(map(Edge._make, rows))
+    return list(map(Edge._make, tables.rows(statement, parameters)))
 
 
-def _details(connection: Connection, nodes: Iterable[Node]) -> tuple[dict[Node, Details], dict[int, datetime]]:
+def _details(tables: _Tables, nodes: Iterable[Node]) -> tuple[dict[Node, Details], dict[int, datetime]]:
     """What is told of the nodes, and when their first events took effect, by position."""
     details: dict[Node, Details] = dict.fromkeys(nodes)
     times: dict[int, datetime] = {}
-    for asset, position, at, *about in _rows(connection, "assets", _ids(details, "asset")):
+    for asset, position, at, *about in tables.rows("assets", {"ids": _ids(details, "asset")}):
         details[asset] = AssetDetails._make(about)
         times[position] = at
-    for job, position, at, *about in _rows(connection, "jobs", _ids(details, "job")):
+    for job, position, at, *about in tables.rows("jobs", {"ids": _ids(details, "job")}):
         details[job] = JobDetails._make(about)
         times[position] = at
     return details, times
@@ -206,7 +218,3 @@ def _details(connection: Connection, nodes: Iterable[Node]) -> tuple[dict[Node, 
 def _ids(nodes: Iterable[Node], of_type: NodeType) -> list[str]:
     prefix = f"{of_type}:"
     return [node[len(prefix) :] for node in nodes if node.startswith(prefix)]
-
-
-def _rows(connection: Connection, statement: str, ids: Sequence[str]) -> list[tuple[Any, ...]]:
-    return connection.cursor(binary=True).execute(_SQL[statement], {"ids": ids}).fetchall() if ids else []

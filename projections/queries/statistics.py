@@ -112,7 +112,9 @@ class _Query:
             bounds=joined(" AND ", self._bounds),
         )
         parameters = {**self.select.parameters, "limit": limit}
-        return connection.cursor(binary=True).execute(statement, parameters, prepare=False).fetchall()
+        return (
+            connection.cursor(binary=True).execute(self.select.served(statement), parameters, prepare=False).fetchall()
+        )
 
 
 def _value(dimension: Dimension) -> Composable:

@@ -7,7 +7,7 @@ from psycopg import sql
 
 from api.composition import Services
 from domain.event import Recorded
-from projections.catalogue import PROJECTIONS
+from projections.catalogue import BUILDS, PROJECTIONS
 from projections.projection import Key, Projection, Row, apply
 
 
@@ -37,6 +37,6 @@ def all_contents(services: Services) -> dict[str, bytes]:
 def catch_up(services: Services, limit: int = 500) -> None:
     """Fold everything that has been recorded."""
     services.engine.progress.enrol()
-    for projection in PROJECTIONS.values():
-        while services.engine.step(projection, limit):
+    for build in BUILDS.values():
+        while services.engine.step(build, limit):
             pass

@@ -1,0 +1,148 @@
+"""Compares two builds of a read model at one position of a tenant's log, by bucket and then row by row."""
+
+import time
+from collections.abc import Collection, Mapping
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from domain.errors import LedgerError, ServiceUnavailableError
+from infra.connections import Connection
+from infra.database import Database
+from infra.sql import load_statements
+from projections import sql_composition
+from projections.engine.builds import checkpoints
+from projections.engine.engine import FOLLOW_BATCH, Engine
+from projections.projection import Projection
+
+_SQL = load_statements(__file__, "builds.sql")
+
+ROWS: Final = "rows"
+"""Stands among expected columns for rows that one of the builds lacks."""
+MOST_EXAMPLES = 10
+"""So many differing rows of a tenant are shown."""
+ATTEMPTS = 200
+PAUSE = 0.01
+"""Seconds until the builds are looked at again, if they were at two positions because both are followed."""
+
+
+class BuildBehindError(LedgerError):
+    """The build is not whole, or has stopped before an event."""
+
+
+class RowDifference(NamedTuple):
+    """A row that differs: its key, and each column that does, in the build that serves and in the other one.
+
+    Without columns, the row is in one of the builds only.
+    """
+
+    key: Mapping[str, Any]
+    columns: Mapping[str, tuple[Any, Any]]
+    missing_in: str | None
+    """The build that lacks the row."""
+
+    def __str__(self) -> str:
+        key = ", ".join(f"{name}={value}" for name, value in self.key.items())
+        if self.missing_in is not None:
+            return f"{key}: missing in {self.missing_in}"
+        return f"{key}: " + ", ".join(f"{name} {_short(a)} -> {_short(b)}" for name, (a, b) in self.columns.items())
+
+
+class BuildComparison(NamedTuple):
+    """The rows of one tenant in two builds, both folded up to one position."""
+
+    tenant_id: UUID
+    position: int
+    rows: int
+    """The number of rows in the build that serves."""
+    differing: int
+    examples: tuple[RowDifference, ...]
+    """Some of the rows that differ."""
+
+
+def compare(
+    engine: Engine,
+    projector: Database,
+    old: Projection[Any],
+    new: Projection[Any],
+    tenant_id: UUID,
+    expected: Collection[str] = (),
+) -> BuildComparison:
+    """Compare the tenant's rows in all columns but those that are expected to differ.
+
+    Both builds are brought to one position first, while others may go on folding. BuildBehindError if one cannot be;
+    ServiceUnavailableError if they were never seen at one position.
+    """
+    for _ in range(ATTEMPTS):
+        with projector.reading() as connection:
+            connection.execute(_SQL["one_snapshot"])
+            positions = _positions(connection, old, new, tenant_id)
+            if positions[old.name] == positions[new.name]:
+                return _compared(connection, old, new, tenant_id, positions[old.name], frozenset(expected))
+        if not _bring_up(engine, old, new, tenant_id, positions):
+            time.sleep(PAUSE)
+    raise ServiceUnavailableError(
+        f"{old.name} and {new.name} were never at one position of the log of tenant {tenant_id}. Try again."
+    )
+
+
+def _positions(connection: Connection, old: Projection[Any], new: Projection[Any], tenant_id: UUID) -> dict[str, int]:
+    """The checkpoints of both builds in the snapshot. BuildBehindError if the new one has stopped."""
+    reached = checkpoints(connection, (old, new), tenant_id)
+    position, failure = reached.get(new.name, (0, None))
+    before, _ = reached.get(old.name, (0, None))
+    if failure is not None and position < before:
+        raise BuildBehindError(f"{new.name} stopped at position {position + 1} of tenant {tenant_id}: {failure}")
+    return {old.name: before, new.name: position}
+
+
+def _bring_up(
+    engine: Engine, old: Projection[Any], new: Projection[Any], tenant_id: UUID, positions: dict[str, int]
+) -> int:
+    """Fold the events that one build has and the other lacks; returns how many were folded."""
+    behind, ahead = sorted((old, new), key=lambda build: positions[build.name])
+    gap = positions[ahead.name] - positions[behind.name]
+    return engine.step(behind, min(gap, FOLLOW_BATCH), only=tenant_id)
+
+
+def _compared(
+    connection: Connection,
+    old: Projection[Any],
+    new: Projection[Any],
+    tenant_id: UUID,
+    position: int,
+    expected: frozenset[str],
+) -> BuildComparison:
+    columns = [name for name in old.table.columns if name not in expected]
+    tenant = {"tenant_id": tenant_id}
+    sums_old, sums_new = (
+        {bucket: sums for bucket, *sums in connection.execute(sql_composition.bucket_sums(table, columns), tenant)}
+        for table in (old.table, new.table)
+    )
+    rows = sum(count for count, *_ in sums_old.values())
+    buckets = [b for b in sums_old.keys() | sums_new.keys() if sums_old.get(b) != sums_new.get(b)]
+    if not buckets:
+        return BuildComparison(tenant_id, position, rows, 0, ())
+    parameters = tenant | {"buckets": buckets, "limit": MOST_EXAMPLES, "in_both": ROWS in expected}
+    differing = connection.execute(sql_composition.differing_rows(old.table, new.table, columns), parameters).fetchall()
+    examples = tuple(_difference(old, new, columns, a, b) for a, b, _ in differing)
+    return BuildComparison(tenant_id, position, rows, differing[0][2] if differing else 0, examples)
+
+
+def _difference(
+    old: Projection[Any],
+    new: Projection[Any],
+    columns: list[str],
+    before: dict[str, Any] | None,
+    after: dict[str, Any] | None,
+) -> RowDifference:
+    row = before or after or {}
+    key = {name: row[name] for name in old.table.key if name != "tenant_id"}
+    if before is None or after is None:
+        return RowDifference(key, {}, old.name if before is None else new.name)
+    differing = {name: (before[name], after[name]) for name in columns if before[name] != after[name]}
+    return RowDifference(key, differing, None)
+
+
+def _short(value: Any) -> str:  # noqa: ANN401 - a value of any column
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
