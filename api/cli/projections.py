@@ -1,8 +1,8 @@
 """Follow the logs, and rebuild, inspect and retry read models."""
 
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from typing import Annotated, Any
 
@@ -26,7 +26,7 @@ from api.cli.switches import (
     switch_with_bar,
     switches,
 )
-from api.composition import connected
+from api.composition import Services, connected
 from infra.databases import open_databases
 from infra.settings import Settings
 from projections.catalogue import BUILDS, PROJECTIONS
@@ -79,25 +79,33 @@ def rebuild_(
 
     Writes continue and are included. An interrupted rebuild is resumed by this command or wherever projections run.
     """
-    read_model, settings = projection_of(name), Settings(follow=False)
+    read_model = projection_of(name)
     expected = expected_of(read_model, expect)
     if not switch and (expect or reason):
         raise typer.BadParameter("--expect and --reason go with --switch")
     check_reason(reason)
-    with ExitStack() as stack:
-        databases = stack.enter_context(open_databases(settings))
-        helpers = stack.enter_context(Helpers(settings, databases, read_model, (processes or processors()) - 1))
-        services = stack.enter_context(connected(settings, databases))
-        if beside or switch:
-            build = switches(services, read_model).candidate()
-        else:
-            build = serving_build(services.projector, read_model)
-        helped = partial(helpers.helping, build)
-        rebuild_with_bar(services.engine, build, console(), restart=restart, beside=beside or switch, helped=helped)
+    with _rebuilt(read_model, processes or processors(), restart=restart, beside=beside or switch) as (services, build):
         if switch:
             switch_with_bar(services, read_model, reason, expected)
         elif beside:
             say(f"{build.name} is built beside; `asset-ledger projections switch {name}` compares and serves from it")
+
+
+@contextmanager
+def _rebuilt(
+    read_model: Projection[Any], processes: int, *, restart: bool, beside: bool
+) -> Iterator[tuple[Services, Projection[Any]]]:
+    """The services once the build that serves, or the one beside it, has been rebuilt; and that build."""
+    settings = Settings(follow=False)
+    with ExitStack() as stack:
+        databases = stack.enter_context(open_databases(settings))
+        helpers = stack.enter_context(Helpers(settings, databases, read_model, processes - 1))
+        services = stack.enter_context(connected(settings, databases))
+        serving = serving_build(services.projector, read_model)
+        build = switches(services, read_model).candidate() if beside else serving
+        helped = partial(helpers.helping, build)
+        rebuild_with_bar(services.engine, build, console(), restart=restart, beside=beside, helped=helped)
+        yield services, build
 
 
 def rebuild_with_bar(

@@ -2,11 +2,13 @@
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from infra.embedded_postgres import EmbeddedCluster
+from projections.assets.fold import ASSETS
 from tests.program import output, run
 
-SPOIL = "UPDATE read_models.assets_b_v2 SET name = 'Fortress'"
+SPOIL = sql.SQL("UPDATE {} SET name = 'Fortress'").format(sql.Identifier("read_models", ASSETS.beside.table.name))
 SERVING = "SELECT DISTINCT build FROM read_models.served_builds"
 LONG_AGO = "UPDATE read_models.served_builds SET switched_at = switched_at - interval '61 s'"
 
@@ -47,7 +49,7 @@ def test_a_read_model_is_switched_refused_and_rolled_back(
         connection.execute(LONG_AGO)
         assert "switched assets for 1 tenants" in output(environment, "projections", "rebuild", "assets", "--switch")
         connection.execute(LONG_AGO)
-    assert "dropped assets_v2" in output(environment, "projections", "drop-old")
+    assert f"dropped {ASSETS.table.name}" in output(environment, "projections", "drop-old")
     gone = run(environment, "projections", "rollback", "assets")
     assert "error: No build of assets has served before, or it was made anew or dropped since." in gone.stderr
 

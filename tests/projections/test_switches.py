@@ -24,12 +24,16 @@ from projections.engine.builds import BuildInUseError, SwitchUnfinishedError, se
 from projections.engine.old_versions import drop_old, drop_unused
 from projections.engine.rebuild import fold_until, rebuild
 from projections.list_transaction import require_whole
+from projections.paging import Moment
 from projections.projection import Changes, Key, Projection, with_values
 from projections.queries.assets import count_assets, list_assets
 from projections.queries.audit_trail import list_trail, positions_of_topics
 from projections.queries.contents import bytes_there, due_for_purge, superseded, tenants_with_old_content
-from projections.queries.filters import AssetFilter, AuditFilter, JobFilter
+from projections.queries.differences import list_differences
+from projections.queries.filters import AssetFilter, AuditFilter, JobFilter, StatisticsFilter
 from projections.queries.jobs import list_jobs
+from projections.queries.lineage import lineage_of, node_of
+from projections.queries.statistics import list_statistics
 from projections.served_builds import EVERYBODY
 from tests.conftest import new_tenant
 from tests.projections.mixed_history import record_everything
@@ -78,11 +82,11 @@ def forgetful(rows: Mapping[Key, AssetRow], recorded: Recorded) -> Changes[Asset
 @pytest.fixture
 def tenants(quiet: Services) -> Iterator[list[UUID]]:
     """Three tenants with three assets each, folded."""
-    made = [new_tenant(quiet) for _ in range(3)]
-    for tenant_id in made:
+    tenant_ids = [new_tenant(quiet) for _ in range(3)]
+    for tenant_id in tenant_ids:
         record(quiet, tenant_id, 3)
     catch_up(quiet)
-    yield made
+    yield tenant_ids
     assert quiet.engine.progress.miscounted() == []
     assert quiet.engine.progress.failures() == []
 
@@ -134,6 +138,8 @@ def test_every_read_of_a_tenant_reads_the_build_that_serves(quiet: Services) -> 
     log = quiet.log.of(tenant_id)
     head = log.head()
 
+    then, claim = Moment(head, head), node_of("reference", "claim:c7")
+
     def answers() -> list[Any]:
         database, by_job = quiet.database, AssetFilter(ref=[Reference(kind="claim", id="c7")])
         assets = [row.asset_id for row in list_assets(database, tenant_id, AssetFilter(), 200).items]
@@ -148,6 +154,11 @@ def test_every_read_of_a_tenant_reads_the_build_that_serves(quiet: Services) -> 
             positions_of_topics(database, tenant_id, ["asset.created"], 0, head, 100)[1],
             bytes_there(database, tenant_id, assets),
             due_for_purge(database, tenant_id, now, 100),
+            [row.asset_id for row in list_assets(database, tenant_id, AssetFilter(), 200, as_of=then).items],
+            [row.job_id for row in list_jobs(database, tenant_id, JobFilter(), 200, as_of=then).items],
+            list_differences(database, tenant_id, AssetFilter(), 200, None, "desc", (Moment(1, 1), then)).items,
+            list_statistics(database, tenant_id, StatisticsFilter(), 200).items,
+            lineage_of(database, tenant_id, claim, ("down",), 5).nodes,
             tenants_with_old_content(quiet.projector, now),
             superseded(database, tenant_id, now, 100),
         ]
@@ -202,9 +213,9 @@ def test_a_difference_that_is_expected_is_no_reason_to_refuse(
 def test_a_row_that_only_the_new_build_has_is_a_difference(quiet: Services, tenants: list[UUID]) -> None:
     build_beside(quiet)
     with quiet.projector.connection() as connection:
-        connection.execute(
-            "DELETE FROM read_models.assets_v2 WHERE tenant_id = %s AND created_position = 2", [tenants[0]]
-        )
+        table = sql.Identifier("read_models", ASSETS.table.name)
+        first = sql.SQL("DELETE FROM {} WHERE tenant_id = %s AND created_position = 2").format(table)
+        connection.execute(first, [tenants[0]])
     with pytest.raises(BuildsDifferError) as refused:
         switches(quiet).switch(None)
     (comparison,) = refused.value.comparisons
@@ -216,7 +227,8 @@ def test_many_rows_that_differ_are_counted_and_some_are_shown(quiet: Services, t
     catch_up(quiet)
     build_beside(quiet)
     with quiet.projector.connection() as connection:
-        connection.execute("UPDATE read_models.assets_b_v2 SET name = 'x' WHERE tenant_id = %s", [tenants[0]])
+        table = sql.Identifier("read_models", ASSETS.beside.table.name)
+        connection.execute(sql.SQL("UPDATE {} SET name = 'x' WHERE tenant_id = %s").format(table), [tenants[0]])
     with pytest.raises(BuildsDifferError) as refused:
         switches(quiet).switch(None)
     (comparison,) = refused.value.comparisons
