@@ -76,4 +76,5 @@ def _in_turn(function: Callable[P, T]) -> Callable[P, T]:
 
 if __name__ == "__main__":
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # where a build prints what is not for the comparison
-    json.dump(measure(sys.argv[1]), _OUTPUT)
+    with _OUTPUT:
+        json.dump(measure(sys.argv[1]), _OUTPUT)

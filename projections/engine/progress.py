@@ -139,10 +139,13 @@ class Progress:
         return Activity(*self._row("activity"))
 
     def pending(self, *, waiting: bool = True) -> list[Pending]:
-        """The work of each projection; `waiting` says whether tenants that wait for a key count."""
+        """The work of each build that exists, once there is a tenant.
+
+        `waiting` says whether tenants that wait for a key count.
+        """
         rows = self._rows("pending", {**self._versions(), "waiting": waiting})
         flags = {(name, version): kinds for name, version, *kinds in rows}
-        return [Pending(p, *map(bool, flags.get((p.name, p.version), (False,) * 3))) for p in self._builds]
+        return [Pending(p, *map(bool, kinds)) for p in self._builds if (kinds := flags.get((p.name, p.version)))]
 
     def totals(self, projection: Projection[Any]) -> Totals:
         """The projection's events and failures, over all tenants."""
