@@ -99,7 +99,7 @@ def as_answer(outcome: Outcome) -> Answer:
 
 
 def test_any_groups_get_the_places_times_and_refusals_that_the_model_tells(quiet: Services) -> None:
-    @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
     @given(steps)
     def check(steps: list[tuple[list[Draft], bool] | Policy]) -> None:
         tenants = [empty_log(quiet) for _ in range(3)]

@@ -316,7 +316,7 @@ def test_whatever_is_done_log_queue_and_read_models_agree_and_rebuild_to_the_byt
     class OnThisLedger(Everything):
         services = quiet
 
-    profile = settings(max_examples=10, stateful_step_count=30, suppress_health_check=[HealthCheck.too_slow])
+    profile = settings(max_examples=6, stateful_step_count=30, suppress_health_check=[HealthCheck.too_slow])
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(replay, "EVERY", 2)  # else no history is long enough for a snapshot
         run_state_machine_as_test(OnThisLedger, settings=profile)

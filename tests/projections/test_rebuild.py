@@ -110,7 +110,7 @@ def test_rebuilt_tables_are_byte_equal_to_the_live_ones_after_any_commands(quiet
     class OnThisLedger(Commands):
         services = quiet
 
-    profile = settings(max_examples=15, stateful_step_count=25, suppress_health_check=[HealthCheck.too_slow])
+    profile = settings(max_examples=10, stateful_step_count=25, suppress_health_check=[HealthCheck.too_slow])
     run_state_machine_as_test(OnThisLedger, settings=profile)
 
 
