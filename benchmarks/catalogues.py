@@ -1,7 +1,7 @@
-"""A catalogue of any size in seconds: its rows go straight into the read models' tables, beside a log of times alone."""
+"""A catalogue of any size, made quickly: its rows go straight into the read models, beside a log of times alone."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import psycopg
@@ -30,10 +30,10 @@ def fill(services: Services, servers: Databases, assets: int) -> UUID:
     tenant_id = new_tenant(services)
     head = EVENTS_OF_ASSET * assets + assets // 10
     parameters = {"tenant_id": tenant_id, "assets": assets, "start": START, "head": head}
-    read_models: tuple[Projection[object], ...] = (ASSETS, ASSET_REFERENCES)
+    read_models: tuple[Projection[Any], ...] = (ASSETS, ASSET_REFERENCES)
     for projection in read_models:
         services.engine.tables.reset(projection)
-    with psycopg.connect(servers.owner) as owner:
+    with psycopg.connect(str(servers.owner)) as owner:
         parameters["after"] = services.log.of(tenant_id).head()
         owner.execute(_SQL["add_events"], parameters)
         owner.execute(_SQL["move_head"], parameters)

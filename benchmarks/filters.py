@@ -42,13 +42,23 @@ class Shape:
 def shapes(assets: int) -> dict[str, Shape]:
     """The lists that are measured, by their names, for a catalogue of so many assets."""
     named = {f"{name} {share}": criteria for name, share, criteria in _each_alone()} | _combined(assets)
-    orders = {"everything": {}, "reference half": _ref("half"), "reference old": _ref("old"), "tag tenth": _tag("tenth")}
+    orders = {
+        "everything": {},
+        "reference half": _ref("half"),
+        "reference old": _ref("old"),
+        "tag tenth": _tag("tenth"),
+    }
     orders["two references"] = named["two references"]
     orders["reference new"] = _ref("new")
     made = {name: Shape(criteria) for name, criteria in named.items()}
     for (name, criteria), order in product(orders.items(), (OLDEST_FIRST, CHANGED, LONGEST_UNCHANGED)):
         made[f"{name}, {order.name}"] = Shape(criteria, order)
-    deep = {"everything": {}, "reference half": _ref("half"), "tag tenth": _tag("tenth"), "image": {"media_kind": "image"}}
+    deep = {
+        "everything": {},
+        "reference half": _ref("half"),
+        "tag tenth": _tag("tenth"),
+        "image": {"media_kind": "image"},
+    }
     for name, criteria in deep.items():
         made[f"{name}, deep"] = Shape(criteria, deep=True)
     return made
@@ -83,7 +93,9 @@ def _combined(assets: int) -> dict[str, dict[str, Any]]:
         "old and new": {"ref": ["client:old", "client:new"]},
         "three references": {"ref": ["client:half", "world:w2", "claim:c2"]},
         "three references, kind, status": {
-            "ref": ["client:half", "world:w2", "node:n2"], "media_kind": "image", "status": "ready"
+            "ref": ["client:half", "world:w2", "node:n2"],
+            "media_kind": "image",
+            "status": "ready",
         },
         "reference and tag": {"ref": ["client:half"], "tag": ["old"]},
         "two tags": {"tag": ["tenth", "old"]},

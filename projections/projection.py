@@ -13,6 +13,7 @@ from domain.event import Event, Recorded
 from domain.job.events import JobEvent
 from domain.tenant.events import ReferenceDeclared, TenantEvent
 from projections.engine.copy_format import Lines
+from projections.facets import FacetRow, Facets
 
 Row = TypeVar("Row")
 Key = tuple[Any, ...]
@@ -76,10 +77,19 @@ class Projection(Generic[Row]):
     """How a rebuild may cut a log into slices: by originator if each row follows from the events of one originator
     alone, by position if it follows from one event alone. None: it folds the log in order."""
 
+    facets: Facets | None = None
+    """What lists of the rows are filtered by. Their sets are kept in a table beside, in the same transactions."""
+
     @cached_property
     def table(self) -> Table[Row]:
         """The table of this version."""
         return Table(f"{self.name}_v{self.version}", self.row, self.key, self.json)
+
+    @cached_property
+    def facet_table(self) -> Table[FacetRow]:
+        """The table of the rows' facets."""
+        key = {"tenant_id": "uuid", "facet": "text", "value": "text", "chunk": "integer"}
+        return Table(f"{self.table.name}_facets", FacetRow, key)
 
 
 class UnhandledEventError(LedgerError):

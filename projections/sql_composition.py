@@ -16,6 +16,11 @@ def load(table: Table[Any]) -> sql.Composed:
     )
 
 
+def every_row(table: Table[Any], columns: Iterable[str], order: Iterable[str]) -> sql.Composed:
+    """Selects some columns of every row, of all tenants."""
+    return sql.SQL("SELECT {} FROM {} ORDER BY {}").format(_names(columns), _table(table), _names(order))
+
+
 def delete(table: Table[Any]) -> sql.Composed:
     """Deletes rows by key; its parameters are one array per column of the key."""
     same = sql.SQL(" AND ").join(sql.SQL("t.{0} = keys.{0}").format(sql.Identifier(c)) for c in table.key)
@@ -33,10 +38,10 @@ def copy_in(table: Table[Any]) -> sql.Composed:
 
 
 def drop(table_name: str) -> sql.Composed:
-    """Drops the table and the views over it, if they are there."""
-    views = [sql.Identifier("queries", name) for name in (table_name, f"{table_name}_history")]
-    table = sql.Identifier("read_models", table_name)
-    return sql.SQL("DROP VIEW IF EXISTS {}; DROP TABLE IF EXISTS {}").format(sql.SQL(", ").join(views), table)
+    """Drops the table, that of its facets and the views over them, if they are there."""
+    views = [sql.Identifier("queries", f"{table_name}{suffix}") for suffix in ("", "_history", "_facets")]
+    tables = [sql.Identifier("read_models", f"{table_name}{suffix}") for suffix in ("", "_facets")]
+    return sql.SQL("DROP VIEW IF EXISTS {}; DROP TABLE IF EXISTS {}").format(*map(sql.SQL(", ").join, (views, tables)))
 
 
 def analyze(table: Table[Any]) -> sql.Composed:

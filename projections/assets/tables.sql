@@ -38,3 +38,20 @@ CREATE TABLE read_models.{table} (
 CREATE VIEW queries.{table} AS
     SELECT * FROM read_models.{table} WHERE tenant_id = ledger.current_tenant();
 GRANT SELECT ON queries.{table} TO asset_ledger_service;
+
+-- The sets of the assets that have a facet, in chunks of places.
+CREATE TABLE read_models.{table}_facets (
+    tenant_id uuid NOT NULL,
+    facet     text COLLATE "C" NOT NULL, -- what it is a value of
+    value     text COLLATE "C" NOT NULL,
+    chunk     integer NOT NULL,          -- of positions of creation
+    members   integer NOT NULL,          -- how many there are
+    places    bytea NOT NULL,
+    PRIMARY KEY (tenant_id, facet, value, chunk)
+);
+-- They are too short to be kept elsewhere.
+ALTER TABLE read_models.{table}_facets ALTER COLUMN places SET STORAGE PLAIN;
+
+CREATE VIEW queries.{table}_facets AS
+    SELECT * FROM read_models.{table}_facets WHERE tenant_id = ledger.current_tenant();
+GRANT SELECT ON queries.{table}_facets TO asset_ledger_service;

@@ -12,6 +12,7 @@ from infra.event_log.mapper import SealingMapper
 from projections.engine.batch_fold import fold_chunks
 from projections.engine.claims import PositionRange, advance, claim, position_ranges
 from projections.engine.event_reader import Chunk, chunks, read_ahead, small_reads, streamed_reads
+from projections.engine.facet_index import update_facets
 from projections.engine.gc_pause import gc_paused
 from projections.engine.poison_events import PoisonBatchError, isolate, refused_rows
 from projections.engine.progress import Progress
@@ -88,6 +89,7 @@ class Engine:
                 fold_chunks(projection, decode, claims, read, rows, self._on_stage)
             with refused_rows(claims.values()):
                 rows.write()
+                update_facets(connection, projection, rows)
             self._on_stage("written")
             advance(connection, projection, claims.values())
             self._on_stage("advanced")

@@ -8,6 +8,7 @@ from infra.connections import OWNER, Connection
 from infra.database import Database
 from infra.sql import literal, load_statements
 from projections import sql_composition
+from projections.engine.facet_index import build_facets
 from projections.engine.progress import Progress, version_of
 from projections.engine.row_buffer import RowsRefusedError, refusals
 from projections.projection import Projection
@@ -100,6 +101,7 @@ class ReadModelTables:
                 for index in _indexes(projection):
                     connection.execute(index)
                 connection.execute(sql_composition.analyze(projection.table))
+                build_facets(connection, projection)
             connection.execute(_SQL["end_rebuild"], version)
         return True
 
@@ -107,6 +109,8 @@ class ReadModelTables:
         """Let indexes answer without reading each row: PostgreSQL would do it by itself, some minutes later."""
         with suppress(ServiceUnavailableError), self._database.connection() as connection:
             connection.execute(sql_composition.vacuum(projection.table))
+            if projection.facets is not None:
+                connection.execute(sql_composition.vacuum(projection.facet_table))
 
 
 def _create(connection: Connection, projection: Projection[Any]) -> None:

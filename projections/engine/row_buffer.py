@@ -49,6 +49,14 @@ class RowBuffer(dict[Key, Any]):
         self._before |= loaded
         self |= loaded
 
+    def changes(self) -> Iterator[tuple[Any, Any]]:
+        """Each row that changed, as it was and as it will be; None where there is none."""
+        for key, row in self.items():
+            before = self._before.get(key)
+            if before is not row:
+                yield before, row
+        yield from ((row, None) for key, row in self._before.items() if key not in self)
+
     def write(self) -> None:
         """Replace the rows that changed: the old ones are deleted, the new ones copied in.
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any, Generic, Literal, LiteralString, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, LiteralString, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from infra.connections import Connection
@@ -11,7 +11,7 @@ from infra.database import Database
 from infra.sql import literal, load_statements
 from projections.catalogue import with_tables
 from projections.list_transaction import list_transaction, refuse_rebuilding
-from projections.paging import NEWEST_FIRST, Keyset, Moment, Order, Page, page
+from projections.paging import NEWEST_FIRST, Keyset, Moment, Order, Page, page_of
 from projections.projection import Projection
 from projections.queries.filters import Filter
 from projections.select import Select
@@ -53,6 +53,24 @@ def _reading(statements: Statements, when: Literal["now", "then"]) -> dict[str, 
     }
 
 
+class FacetedRows(Protocol):
+    """A list that is read from the sets of facets."""
+
+    def page(self, order: Order, after: int | None, limit: int) -> list[tuple[Any, ...]]:
+        """At most `limit` rows in an order, after a position in it if there is one."""
+
+    def total(self) -> int:
+        """The number of all rows."""
+
+
+class Reading(NamedTuple):
+    """A list that is being read: the read models that are being rebuilt, and its sets, if it is read from sets."""
+
+    connection: Connection
+    rebuilding: tuple[str, ...]
+    faceted: FacetedRows | None
+
+
 @dataclass(frozen=True)
 class RowList(Generic[Row, AnyFilter]):
     """A list of one read model's rows. Raises SearchTooShortError, and what `list_transaction` does.
@@ -69,6 +87,8 @@ class RowList(Generic[Row, AnyFilter]):
     """The list as it is asked of the database, as of a position."""
     criteria: type[AnyFilter]
     """The filter whose members a cursor is bound to."""
+    faceted: Callable[[Connection, AnyFilter, Mapping[str, Any]], FacetedRows | None] | None = None
+    """The list as it is read from the sets of facets, with its times as positions; None where they do not tell."""
 
     @property
     def read(self) -> tuple[Projection[Any], ...]:
@@ -98,26 +118,36 @@ class RowList(Generic[Row, AnyFilter]):
         keyset = Keyset(tenant_id, selected.criteria(self.criteria) | asdict(order), (as_of,) if as_of else ())
         select = self.select(selected, order, as_of and as_of.position)
         select.where_present(self.statements.now["recorded_by"], "recorded_by", recorded_by)
-        if cursor is not None:
-            select.where(self.statements.now[f"after_{order.name}"], after=keyset.decode(cursor))
+        after = None if cursor is None else keyset.decode(cursor)
+        select.where_present(self.statements.now[f"after_{order.name}"], "after", after)
         columns, row = self.listed.table.columns, self.listed.table.row
-        with self._transaction(database, tenant_id, select, as_of) as (connection, rebuilding):
-            rows = page(select, connection, keyset, limit, columns.index(order.column))
+        with self._reading(database, tenant_id, selected, select, as_of) as (connection, rebuilding, faceted):
+            ordered = faceted.page(order, after, limit + 1) if faceted else select.rows(connection, limit + 1)
+            rows = page_of(ordered, keyset, limit, columns.index(order.column))
         make: Callable[..., Row] = row._make  # type: ignore[attr-defined]
         return Page([make(values[: len(columns)]) for values in rows.items], rows.next, rebuilding)
 
     def count(self, database: Database, tenant_id: UUID, selected: AnyFilter, as_of: Moment | None = None) -> int:
         """The number of all rows that are selected."""
         select = self.select(selected, NEWEST_FIRST, as_of and as_of.position)
-        with self._transaction(database, tenant_id, select, as_of) as (connection, _):
+        with self._reading(database, tenant_id, selected, select, as_of) as (connection, _, faceted):
+            if faceted:
+                return faceted.total()
             return select.count(connection, self.statements.at(as_of and as_of.position)["count"])
 
     @contextmanager
-    def _transaction(
-        self, database: Database, tenant_id: UUID, select: Select, as_of: Moment | None
-    ) -> Iterator[tuple[Connection, tuple[str, ...]]]:
+    def _reading(
+        self, database: Database, tenant_id: UUID, selected: AnyFilter, select: Select, as_of: Moment | None
+    ) -> Iterator[Reading]:
+        """A transaction to read the list in. It is read from sets as it is now, but in a transaction around."""
         read = self.read if as_of is None else self.read_then
-        with list_transaction(database, tenant_id, select, read) as (connection, rebuilding):
+        snapshot = self.faceted is not None and as_of is None and not database.is_in_transaction
+        with list_transaction(database, tenant_id, select, read, snapshot=snapshot) as (connection, rebuilding):
             if as_of is not None:
                 refuse_rebuilding(rebuilding)
-            yield connection, rebuilding
+            faceted = None
+            if snapshot and self.faceted is not None and self.listed.name not in rebuilding:
+                faceted = self.faceted(connection, selected, select.parameters)
+            if snapshot and faceted is None:
+                select.plan_references(connection)
+            yield Reading(connection, rebuilding, faceted)
