@@ -5,15 +5,18 @@ Besides, `page.deep` and `list.total_p95_ms`.
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from statistics import median, quantiles
 from typing import Any, Final
+from urllib.parse import urlencode
 from uuid import UUID
 
 from api.composition import Services
 from benchmarks.catalogues import EVENTS_OF_ASSET, fill, time_of
 from benchmarks.environment import Ground
+from benchmarks.load import load, request
+from benchmarks.requests import Served, new_key, served
 from benchmarks.results import Result
 from benchmarks.schedule import Scale
 from projections.paging import NEWEST_FIRST, Keyset, Order
@@ -133,6 +136,18 @@ class Measured:
         self._middle = EVENTS_OF_ASSET * assets // 2
         self.shapes = shapes(assets)
 
+    def pages(self) -> dict[str, list[float]]:
+        """The milliseconds of the calls of every page."""
+        return {name: self.page(shape) for name, shape in self.shapes.items()}
+
+    def totals(self) -> dict[str, list[float]]:
+        """The milliseconds of the calls of every total."""
+        return {name: self.total(shape) for name, shape in self.shapes.items() if shape == Shape(shape.criteria)}
+
+    def name_of(self, shape: Shape) -> str:
+        """The name of a shape."""
+        return next(name for name, known in self.shapes.items() if known == shape)
+
     def page(self, shape: Shape, calls: int = CALLS) -> list[float]:
         """The milliseconds of each call of the page."""
         selected = AssetFilter.model_validate(shape.criteria)
@@ -164,19 +179,26 @@ def p95(durations: list[float]) -> float:
 
 def filters(ground: Ground, scale: Scale) -> Iterator[Result]:
     """Pages and totals of every shape in a large catalogue, and beside them those of a small one."""
-    pages: dict[int, dict[str, list[float]]] = {}
-    totals: dict[str, list[float]] = {}
-    sizes = (max(1_000, scale.assets // 100), scale.assets)
-    for assets in sizes:
-        with ground.ledger() as (services, servers):
-            measured = Measured(services, fill(services, servers, assets), assets)
-            pages[assets] = {name: measured.page(shape) for name, shape in measured.shapes.items()}
-            if assets == scale.assets:
-                totals = {n: measured.total(s) for n, s in measured.shapes.items() if s == Shape(s.criteria)}
-    small, large = (pages[assets] for assets in sizes)
+    with ground.ledger() as (services, servers):
+        assets = max(1_000, scale.assets // 100)
+        small = Measured(services, fill(services, servers, assets), assets).pages()
+    with ground.ledger() as (services, servers):
+        tenant_id = fill(services, servers, scale.assets)
+        measured = Measured(services, tenant_id, scale.assets)
+        large, totals = measured.pages(), measured.totals()
+        with served(ground, servers, new_key(services, tenant_id)) as ledger:
+            requested = {name: over_http(ledger, shape) for name, shape in measured.shapes.items() if not shape.deep}
     yield Result("filter.db_p95_ms", max(map(p95, large.values())), "ms")
+    yield Result("filter.http_p95_ms", max(map(p95, requested.values())), "ms")
     yield Result("filter.growth", max(median(large[name]) / median(small[name]) for name in large), "times")
-    deep = {name.removesuffix(", deep"): durations for name, durations in large.items() if name.endswith(", deep")}
-    first = {"everything": "everything ", "image": "media kind image"}
-    yield Result("page.deep", max(median(deep[n]) / median(large[first.get(n, n)]) for n in deep), "times")
+    deep = {name: shape for name, shape in measured.shapes.items() if shape.deep}
+    first = {name: measured.name_of(replace(shape, deep=False)) for name, shape in deep.items()}
+    yield Result("page.deep", max(median(large[name]) / median(large[first[name]]) for name in deep), "times")
     yield Result("list.total_p95_ms", max(map(p95, totals.values())), "ms")
+
+
+def over_http(ledger: Served, shape: Shape, calls: int = CALLS) -> list[float]:
+    """The milliseconds of each request of the page."""
+    query = urlencode({**shape.criteria, **vars(shape.order), "limit": PAGE}, doseq=True)
+    asked = [request("GET", f"/v1/assets?{query}", ledger.key)]
+    return timed(lambda: load(ledger.address, asked, lambda sent: sent < 1, connections=1), calls)

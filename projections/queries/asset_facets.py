@@ -22,9 +22,11 @@ MOST_TYPES: Final = 64
 FEW: Final = 1_000
 """So many assets are looked up one by one, to see when they were changed."""
 FIRST_CHUNKS: Final = 2
+MORE_CHUNKS: Final = 32
+"""By how many times more chunks are read at each further step of a page: few pages have a third one."""
 FIRST_WALK: Final = 500
 GROWTH: Final = 8
-"""By how much more is read at each further step of a page."""
+"""By how many times more blocks, or last events, are read at each further step."""
 EVERY_CHUNK: Final = 1 << 30
 BLOCK: Final = 1 << BLOCK_BITS
 
@@ -132,7 +134,7 @@ class FacetedAssets:
             if len(chunks) < most:
                 break
             first, last = (first, min(chunks) - 1) if newest_first else (max(chunks) + 1, last)
-            most *= GROWTH
+            most *= MORE_CHUNKS
         return places
 
     def _by_change(self, span: Span, limit: int, *, newest_first: bool) -> list[int]:

@@ -225,7 +225,7 @@ def test_sets_follow_from_the_rows_and_give_their_pages_and_totals(
                 in_order = sorted((getattr(row, order.column) for row in expected), reverse=order.order == "desc")
                 assert pages(listed, order, limit) == in_order
 
-    limits = {} if large else {"FEW": 1, "FIRST_WALK": 2, "FIRST_CHUNKS": 1, "GROWTH": 2}
+    limits = {} if large else {"FEW": 1, "FIRST_WALK": 2, "FIRST_CHUNKS": 1, "MORE_CHUNKS": 2, "GROWTH": 2}
     for name, value in limits.items():
         monkeypatch.setattr(asset_facets, name, value)
     check()
