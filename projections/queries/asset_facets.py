@@ -21,6 +21,8 @@ MOST_TYPES: Final = 64
 """The media types that a filter may stand for."""
 FEW: Final = 1_000
 """So many assets are looked up one by one, to see when they were changed."""
+DELETED_AMONG: Final = 4
+"""A list without a filter looks at so many times the assets of its page, before it asks the sets."""
 FIRST_CHUNKS: Final = 2
 MORE_CHUNKS: Final = 32
 """By how many times more chunks are read at each further step of a page: few pages have a third one."""
@@ -106,6 +108,8 @@ class FacetedAssets:
     def page(self, order: Order, after: int | None, limit: int) -> list[tuple[Any, ...]]:
         """At most `limit` rows in an order, after a position in it if there is one."""
         newest_first = order.order == "desc"
+        if len(rows := self._live(order, after, limit)) == limit:
+            return rows
         if order.sort == "created":
             places = self._by_creation(
                 self._created.beyond(after, descending=newest_first), limit, newest_first=newest_first
@@ -120,6 +124,17 @@ class FacetedAssets:
     def total(self) -> int:
         """How many there are."""
         return sum(members.bit_count() for members in self._all().values())
+
+    def _live(self, order: Order, after: int | None, limit: int) -> list[tuple[Any, ...]]:
+        """The page of a list without a filter, where few of its first assets are deleted; else less of it."""
+        span, other = self._created, self._changed
+        if order.sort == "updated":
+            span, other = other, span
+        if self._criteria != [[LIVE]] or other != Span():
+            return []
+        part = span.beyond(after, descending=order.order == "desc")
+        parameters = {"after": part.after, "until": part.until, "most": DELETED_AMONG * limit, "limit": limit}
+        return self._rows(f"live_{order.name}", **parameters)
 
     def _by_creation(self, span: Span, limit: int, *, newest_first: bool) -> list[int]:
         places: list[int] = []
