@@ -123,7 +123,7 @@ class FacetedAssets:
 
     def total(self) -> int:
         """How many there are."""
-        return sum(members.bit_count() for members in self._all().values())
+        return sum(members.bit_count() for members in self._last_changed(self._every()).values())
 
     def _live(self, order: Order, after: int | None, limit: int) -> list[tuple[Any, ...]]:
         """The page of a list without a filter, where few of its first assets are deleted; else less of it."""
@@ -166,9 +166,6 @@ class FacetedAssets:
                 break
         return places[:limit]
 
-    def _all(self) -> Chunks:
-        return self._last_changed(self._every())
-
     def _every(self) -> Chunks:
         """All of them, whenever they were changed."""
         span = self._created
@@ -191,10 +188,9 @@ class FacetedAssets:
         first, last = self._changed.after + 1, min(self._changed.until, self._newest())
         if first > last:
             return {}
-        edges, whole = [], range((first + BLOCK - 1) >> BLOCK_BITS, (last + 1) >> BLOCK_BITS)
-        if not whole:
-            edges = [Span(first - 1, last)]
-        else:
+        whole = range((first + BLOCK - 1) >> BLOCK_BITS, (last + 1) >> BLOCK_BITS)
+        edges = [Span(first - 1, last)]
+        if whole:
             edges = [Span(first - 1, (whole.start << BLOCK_BITS) - 1), Span((whole.stop << BLOCK_BITS) - 1, last)]
         changed: Chunks = defaultdict(int)
         for edge in edges:
