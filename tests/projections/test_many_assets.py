@@ -198,9 +198,10 @@ FACETED = {
 @pytest.mark.parametrize("order", [Order(), Order("created", "asc"), Order("updated"), Order("updated", "asc")])
 @pytest.mark.parametrize("name", FACETED)
 def test_a_list_and_its_total_are_read_from_few_pages_of_sets(full: Crowd, name: str, order: Order) -> None:
+    most = FEW if order.sort == "created" else 4 * FEW  # by change, up to a thousand assets are looked up
     for selected in FACETED[name]:
         read = [faceted_pages(full, selected, order) for _ in range(TIMES)]
-        assert max(read) <= FEW
+        assert max(read) <= most
         assert read[-1] <= read[0] + SLACK
 
 
