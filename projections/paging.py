@@ -52,8 +52,7 @@ class Keyset:
 
     def encode(self, position: int) -> str:
         """The cursor that continues after a position."""
-        text = ".".join([str(position), *self._positions, self._digest()])
-        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+        return _encoded(".".join([str(position), *self._positions, self._digest()]))
 
     def decode(self, cursor: str) -> int:
         """The position to continue after. CursorError for a cursor of another list, or text that is no cursor."""
@@ -68,15 +67,11 @@ class Keyset:
 
     def encode_text(self, place: str) -> str:
         """The cursor that continues after a place in a list that no position tells."""
-        return base64.urlsafe_b64encode(f"{place}.{self._digest()}".encode()).decode().rstrip("=")
+        return _encoded(f"{place}.{self._digest()}")
 
     def decode_text(self, cursor: str) -> str:
         """The place to continue after. CursorError as of `decode`."""
-        try:
-            text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
-        except ValueError:
-            raise CursorError from None
-        place, _, digest = text.rpartition(".")
+        place, _, digest = _decoded(cursor).rpartition(".")
         if digest != self._digest():
             raise CursorError
         return place
@@ -96,14 +91,23 @@ def positions_of_moments(cursor: str, count: int) -> list[int]:
 
 def _parts(cursor: str) -> list[str]:
     """A position, those of the moments, and a digest."""
-    try:
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
-    except ValueError:
-        raise CursorError from None
-    parts = text.split(".")
+    parts = _decoded(cursor).split(".")
     if len(parts) < 2:
         raise CursorError
     return parts
+
+
+def _encoded(text: str) -> str:
+    """The text as a cursor, in the URL-safe Base64 alphabet without padding (RFC 4648, 5)."""
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _decoded(cursor: str) -> str:
+    """The text of a cursor. CursorError for what is none."""
+    try:
+        return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+    except ValueError:
+        raise CursorError from None
 
 
 def _number(text: str) -> int:

@@ -116,7 +116,7 @@ def services(cluster: EmbeddedCluster, template: Databases, settings: Settings) 
     with cloned(cluster, template) as clones, connected(settings, clones) as services:
         yield services
         assert list(services.engine.progress.failures()) == []
-        assert [check.problem() for check in services.checks if check.name == "keys"] == [None]
+        assert services.encryption_keys.problem() is None
 
 
 @pytest.fixture(scope="session")

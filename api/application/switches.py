@@ -8,7 +8,6 @@ from uuid import UUID
 
 from api.application.session import Session
 from domain.errors import LedgerError
-from domain.event import Recorded
 from domain.tenant.tenant import Compared
 from infra.database import Database
 from infra.event_log.conflicts import retry_on_conflict
@@ -146,12 +145,11 @@ class Switches:
 
     def _switch_tenant(
         self, build: Projection[Any], tenant_id: UUID, reason: str | None, compared: Compared | None
-    ) -> Recorded | None:
-        """Switch one tenant, as soon as the build is as far as the one that serves; None if it is switched already."""
+    ) -> None:
+        """Switch one tenant, as soon as the build is as far as the one that serves, unless it is switched already."""
         for _ in range(ATTEMPTS):
-            recorded = self._record(build, tenant_id, reason, compared)
-            if recorded is not None or self._serving().get(tenant_id) == build.name:
-                return recorded
+            if self._record(build, tenant_id, reason, compared) or self._serving().get(tenant_id) == build.name:
+                return
             if not self.engine.step(build, FOLLOW_BATCH, only=tenant_id):
                 time.sleep(PAUSE)
         raise BuildBehindError(
@@ -159,20 +157,20 @@ class Switches:
             "See `asset-ledger projections lag`."
         )
 
-    def _record(
-        self, build: Projection[Any], tenant_id: UUID, reason: str | None, compared: Compared | None
-    ) -> Recorded | None:
+    def _record(self, build: Projection[Any], tenant_id: UUID, reason: str | None, compared: Compared | None) -> bool:
+        """Switch and record it in one transaction; False, and nothing is changed, if the database refuses."""
         session, projection = self.session(tenant_id), self.projection
         context, database = session.context(reason), session.database
 
-        def work() -> Recorded | None:
+        def work() -> bool:
             previous = switch_build(database, tenant_id, projection, build.name)
             if previous is None:
-                return None
+                return False
             tenant = session.log.state(tenant_id, TENANT)
             events = tenant.switch_projection(
                 context, projection.name, projection.version, build.name, previous, compared
             )
-            return session.record(*events)[0]
+            session.record(*events)
+            return True
 
         return retry_on_conflict(lambda: database.in_transaction(tenant_id, work))

@@ -101,8 +101,7 @@ def _rebuilt(
         databases = stack.enter_context(open_databases(settings))
         helpers = stack.enter_context(Helpers(settings, databases, read_model, processes - 1))
         services = stack.enter_context(connected(settings, databases))
-        serving = serving_build(services.projector, read_model)
-        build = switches(services, read_model).candidate() if beside else serving
+        build = switches(services, read_model).candidate() if beside else serving_build(services.projector, read_model)
         helped = partial(helpers.helping, build)
         rebuild_with_bar(services.engine, build, console(), restart=restart, beside=beside, helped=helped)
         yield services, build

@@ -94,9 +94,14 @@ def asked_moment(request: Request, name: str = "as_of") -> int | datetime | None
     if moment is None:
         return None
     try:
-        return int(moment) if re.fullmatch(r"[0-9]{1,18}", moment) else _MOMENT.validate_python(moment)
+        return _position_or_time(moment)
     except ValidationError:
         raise BadMomentError(str(BadMomentError()).replace("as_of", name)) from None
+
+
+def _position_or_time(text: str) -> int | datetime:
+    """The position or the time that a text names. ValidationError."""
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else _MOMENT.validate_python(text)
 
 
 _POSITION: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=0, le=MAX_POSITION)])
@@ -211,7 +216,7 @@ def _moment(name: str, text: str) -> int | datetime | ComparedMoment:
     if revision := re.fullmatch(r"revision:([1-9][0-9]{0,8})", text, re.ASCII):
         return ComparedMoment(revision=int(revision[1]))
     try:
-        return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else _MOMENT.validate_python(text)
+        return _position_or_time(text)
     except ValidationError:
         raise BadMomentError(
             f"{name} takes a position, such as 17, a time with its zone, such as 2026-11-20T12:00:00Z, or a revision, "

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated
 
 from fastapi import Depends, Request, Response
 from pydantic import TypeAdapter
@@ -23,37 +23,18 @@ from api.http.problems import BadMomentError
 from api.http.query_parameters import checked, declares
 from domain.errors import BeyondHeadError
 from infra.clock import TOLERANCE
-from projections.asset_references.fold import ASSET_REFERENCES
-from projections.asset_versions.fold import ASSET_VERSIONS
-from projections.assets.fold import ASSETS
-from projections.job_references.fold import JOB_REFERENCES
-from projections.job_versions.fold import JOB_VERSIONS
-from projections.jobs.fold import JOBS
 from projections.paging import Moment, positions_of_moments
-from projections.projection import Projection
+from projections.queries.assets import ASSET_LIST
 from projections.queries.differences import READ
-
-
-class ListedFrom(NamedTuple):
-    """The read models of a list: those of what is there now, and those of what was there at a moment."""
-
-    now: tuple[Projection[Any], ...]
-    then: tuple[Projection[Any], ...]
-
-    def at(self, as_of: Moment | None) -> tuple[Projection[Any], ...]:
-        """Those of a moment; None: now."""
-        return self.now if as_of is None else self.then
-
-
-ASSET_LIST: Final = ListedFrom((ASSETS, ASSET_REFERENCES), (ASSET_VERSIONS, ASSET_REFERENCES))
-JOB_LIST: Final = ListedFrom((JOBS, JOB_REFERENCES), (JOB_VERSIONS, JOB_REFERENCES))
+from projections.queries.jobs import JOB_LIST
+from projections.queries.row_list import ReadModels
 
 
 def _looking_back(moment: MomentText = None, min_position: MinPosition = None) -> None:
     pass
 
 
-def looking_back(listed: ListedFrom) -> Callable[..., Awaitable[Moment | None]]:
+def looking_back(listed: ReadModels) -> Callable[..., Awaitable[Moment | None]]:
     """A dependency of a list: the moment that it looks back to, named in the answer as `Ledger-As-Of`; None for now.
 
     It waits for what is listed now until the position that the request asks for is visible, and for what was listed
@@ -124,6 +105,6 @@ def _position_at(caller: Session, moment: int | datetime | None) -> int:
     return caller.log.position_at(moment)
 
 
-AssetsAsOf = Annotated[Moment | None, Depends(looking_back(ASSET_LIST))]
-JobsAsOf = Annotated[Moment | None, Depends(looking_back(JOB_LIST))]
+AssetsAsOf = Annotated[Moment | None, Depends(looking_back(ASSET_LIST.read))]
+JobsAsOf = Annotated[Moment | None, Depends(looking_back(JOB_LIST.read))]
 Between = Annotated[tuple[Moment, Moment], Depends(between)]

@@ -5,16 +5,14 @@ from uuid import UUID
 
 from domain.asset.events import AssetStatus
 from infra.database import Database
-from projections.asset_references.fold import ASSET_REFERENCES
-from projections.asset_versions.fold import ASSET_VERSIONS
 from projections.assets.fold import ASSETS, AssetRow
 from projections.list_transaction import list_transaction, refuse_rebuilding
 from projections.paging import Keyset, Moment, Order, Page, page
-from projections.queries.assets import differing_assets, states_before
+from projections.queries.assets import ASSET_LIST, differing_assets, states_before
 from projections.queries.filters import AssetFilter
 
 Kind = Literal["created", "changed", "deleted", "restored"]
-READ: Final = (ASSET_VERSIONS, ASSET_REFERENCES)
+READ: Final = ASSET_LIST.read.then
 """The read models that tell differences."""
 
 

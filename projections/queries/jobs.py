@@ -26,5 +26,5 @@ def job_select(selected: JobFilter, order: Order = NEWEST_FIRST, as_of: int | No
     return select
 
 
-_LIST = RowList(_SQL, JOBS, JOB_VERSIONS, JOB_REFERENCES, job_select, JobFilter)
-list_jobs, count_jobs = _LIST.page, _LIST.count
+JOB_LIST = RowList(_SQL, JOBS, JOB_VERSIONS, JOB_REFERENCES, job_select, JobFilter)
+list_jobs, count_jobs = JOB_LIST.page, JOB_LIST.count

@@ -179,11 +179,15 @@ class _Tables(NamedTuple):
         """What one of the statements answers."""
         return self.connection.cursor(binary=True).execute(self.select.served(_SQL[statement]), parameters).fetchall()
 
+    def rows_of(self, statement: str, ids: Sequence[str]) -> list[tuple[Any, ...]]:
+        """What one of the statements answers of some ids; nothing is asked of none."""
+        return self.rows(statement, {"ids": ids}) if ids else []
+
 
 def _resolved(tables: _Tables, start: Node) -> Node:
     """The node itself, or the job that a reference names."""
     id_ = start.removeprefix("reference:job:")
-    if id_ != start and re.fullmatch(_UUID, id_) and tables.rows("jobs", {"ids": [id_]}):
+    if id_ != start and re.fullmatch(_UUID, id_) and tables.rows_of("jobs", [id_]):
         return node_of("job", id_)
     return start
 
@@ -206,10 +210,10 @@ def _details(tables: _Tables, nodes: Iterable[Node]) -> tuple[dict[Node, Details
     """What is told of the nodes, and when their first events took effect, by position."""
     details: dict[Node, Details] = dict.fromkeys(nodes)
     times: dict[int, datetime] = {}
-    for asset, position, at, *about in tables.rows("assets", {"ids": _ids(details, "asset")}):
+    for asset, position, at, *about in tables.rows_of("assets", _ids(details, "asset")):
         details[asset] = AssetDetails._make(about)
         times[position] = at
-    for job, position, at, *about in tables.rows("jobs", {"ids": _ids(details, "job")}):
+    for job, position, at, *about in tables.rows_of("jobs", _ids(details, "job")):
         details[job] = JobDetails._make(about)
         times[position] = at
     return details, times

@@ -58,6 +58,17 @@ def _reading(statements: Statements, when: Literal["now", "then"]) -> dict[str, 
     }
 
 
+class ReadModels(NamedTuple):
+    """The read models of a list: those of what is there now, and those of what was there at a moment."""
+
+    now: tuple[Projection[Any], ...]
+    then: tuple[Projection[Any], ...]
+
+    def at(self, as_of: Moment | None) -> tuple[Projection[Any], ...]:
+        """Those of a moment; None: now."""
+        return self.now if as_of is None else self.then
+
+
 @dataclass(frozen=True)
 class RowList(Generic[Row, AnyFilter]):
     """A list of one read model's rows. Raises SearchTooShortError, and what `list_transaction` does.
@@ -76,14 +87,9 @@ class RowList(Generic[Row, AnyFilter]):
     """The filter whose members a cursor is bound to."""
 
     @property
-    def read(self) -> tuple[Projection[Any], ...]:
+    def read(self) -> ReadModels:
         """The read models that the list is read from."""
-        return self.listed, self.references
-
-    @property
-    def read_then(self) -> tuple[Projection[Any], ...]:
-        """The read models that the list is read from as of a moment."""
-        return self.versions, self.references
+        return ReadModels((self.listed, self.references), (self.versions, self.references))
 
     def page(
         self,
@@ -121,8 +127,7 @@ class RowList(Generic[Row, AnyFilter]):
     def _transaction(
         self, database: Database, tenant_id: UUID, select: Select, as_of: Moment | None
     ) -> Iterator[tuple[Connection, tuple[str, ...]]]:
-        read = self.read if as_of is None else self.read_then
-        with list_transaction(database, tenant_id, select, read) as (connection, rebuilding):
+        with list_transaction(database, tenant_id, select, self.read.at(as_of)) as (connection, rebuilding):
             if as_of is not None:
                 refuse_rebuilding(rebuilding)
             yield connection, rebuilding

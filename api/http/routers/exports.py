@@ -20,7 +20,7 @@ from api.http.conditions import at_least
 from api.http.dependencies import CallerSession
 from api.http.export_columns import columns_of
 from api.http.export_formats import FORMATS, ExportFormat, Pages
-from api.http.moments import ASSET_LIST, JOB_LIST, ListedFrom, looking_back
+from api.http.moments import looking_back
 from api.http.paging import OrderedQuery
 from api.http.problems import UnauthenticatedError, documented
 from api.http.query_parameters import queried
@@ -33,8 +33,11 @@ from projections.audit_trail.fold import AUDIT_TRAIL
 from projections.list_transaction import require_whole
 from projections.paging import FULL_PAGE, Moment, every_page
 from projections.projection import Projection
+from projections.queries.assets import ASSET_LIST
 from projections.queries.audit_trail import list_trail
 from projections.queries.filters import AssetFilter, AuditFilter, Filter, JobFilter
+from projections.queries.jobs import JOB_LIST
+from projections.queries.row_list import ReadModels
 from projections.select import SearchTooShortError
 
 _LOG = structlog.get_logger()
@@ -70,7 +73,7 @@ class ExportedList:
     title: str
     query: type[Filter]
     answer: type[BaseModel]
-    read: ListedFrom
+    read: ReadModels
     as_of: Callable[..., Awaitable[Moment | None]]
     pages: Callable[[Session, Any, Moment | None, int], Iterator[Sequence[BaseModel]]]
 
@@ -94,10 +97,12 @@ def _audit_pages(
     return ([EventEntry.of(entry) for entry in entries] for entries in pages)
 
 
-_TRAIL: Final = ListedFrom((AUDIT_TRAIL,), ())
+_TRAIL: Final = ReadModels((AUDIT_TRAIL,), ())
 LISTS: Final = (
-    ExportedList("assets", "assets", AssetExportQuery, Asset, ASSET_LIST, looking_back(ASSET_LIST), _asset_pages),
-    ExportedList("jobs", "jobs", JobExportQuery, Job, JOB_LIST, looking_back(JOB_LIST), _job_pages),
+    ExportedList(
+        "assets", "assets", AssetExportQuery, Asset, ASSET_LIST.read, looking_back(ASSET_LIST.read), _asset_pages
+    ),
+    ExportedList("jobs", "jobs", JobExportQuery, Job, JOB_LIST.read, looking_back(JOB_LIST.read), _job_pages),
     ExportedList("audit", "the audit trail", AuditFilter, EventEntry, _TRAIL, at_least(*_TRAIL.now), _audit_pages),
 )
 
