@@ -31,10 +31,9 @@ from infra.commit_in_doubt import (
     UnreplicatedError,
     settle,
 )
+from infra.connection_slots import ListSlots, TransactionSlots
 from infra.connections import SERVICE, Bounds, Connection, with_bounds
-from infra.list_slots import ListSlots
 from infra.server_identity import Lineage, StaleServerError, StandbyError
-from infra.shares import Shares
 from infra.sql import load_statements
 from infra.unreachable import UNREACHABLE, unreachable
 
@@ -97,7 +96,6 @@ class Database(AbstractContextManager["Database"]):
         self.disk_full: float | None = None
         """When the server said last that its disk is full, by the monotonic clock."""
         self._bounds = bounds
-        self._share = max(1, min(size // 2, MOST_OF_A_TENANT))
         self._settings = prepare
         self.lineage = lineage
         """The servers that the database was on; None if it is not watched."""
@@ -126,7 +124,7 @@ class Database(AbstractContextManager["Database"]):
         self._pool = self._make_pool()
         self._pools.append(self._pool)
         self.list_slots = ListSlots(self._size)
-        self._shares = Shares(self._share)
+        self._transaction_slots = TransactionSlots(max(1, min(self._size // 2, MOST_OF_A_TENANT)))
 
     def _configure(self, connection: Connection) -> None:
         set_json_loads(orjson.loads, connection)
@@ -235,7 +233,7 @@ class Database(AbstractContextManager["Database"]):
             yield connection
             return
         state, loss = Transaction(tenant_id, writes), None
-        with self._shares.slot(tenant_id), self.connection() as connection:
+        with self._transaction_slots.slot(tenant_id), self.connection() as connection:
             try:
                 with connection.transaction():
                     if tenant_id is not None:

@@ -9,10 +9,9 @@ from av.video.stream import VideoStream
 from domain.media import Media
 from infra.media.containers import ends_early, has_manifest_store
 from infra.media.decodable import DEMUXERS
-from infra.media.decoder_guard import UnreadableError, count, decoding, quantity
+from infra.media.decoder_guard import PICTURES, UnreadableError, count, decoding, quantity
 from infra.media.demuxing import duration_of, frames_of, open_media, picture_stream
 from infra.media.file_metadata import EmbeddedMetadata, Inspection
-from infra.media.limits import PICTURES
 from infra.media.sniffing import Sniffed, media_of_type
 
 MAX_FRAME_RATE = 1000

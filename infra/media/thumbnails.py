@@ -8,8 +8,7 @@ from typing import cast
 from PIL import Image, ImageDraw
 
 from infra.media import demuxing, images
-from infra.media.decoder_guard import UnreadableError, decoding
-from infra.media.limits import PICTURES
+from infra.media.decoder_guard import PICTURES, UnreadableError, decoding
 from infra.media.pdf import first_page
 from infra.media.sniffing import sniff
 from infra.media.waveform import Peak, peaks

@@ -7,8 +7,8 @@ from pathlib import Path
 from av.audio.resampler import AudioResampler
 from av.container import InputContainer
 
+from infra.media.decoder_guard import SOUNDS
 from infra.media.demuxing import open_media
-from infra.media.limits import SOUNDS
 
 MAX_SECONDS = 1800
 _MAX_RATE = 192_000

@@ -149,7 +149,7 @@ def half_written(services: Services) -> list[Path]:
     """What somebody is writing right now, where that can be seen."""
     if not isinstance(services.store, DirectoryStore):
         return []
-    path = services.store._staging._folder / "0123.new"
+    path = services.store._incoming / "0123.new"
     path.write_bytes(b"half of it")
     return [path]
 
