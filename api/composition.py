@@ -16,8 +16,8 @@ from domain.event import Actor, Authenticated, event_types
 from infra.api_keys import ApiKeys
 from infra.clock import DatabaseClock
 from infra.connections import PROBE, PROJECTOR, WRITER
-from infra.content.factory import open_store
 from infra.content.content_rules import ContentRules
+from infra.content.factory import open_store
 from infra.content.signed_urls import UrlSigner
 from infra.content.store import ContentStore
 from infra.database import Database

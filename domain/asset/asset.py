@@ -36,7 +36,7 @@ from domain.errors import (
 )
 from domain.event import Context, Envelope
 from domain.large_documents import check_sizes, same_document
-from domain.media import Media, MediaKind, fit
+from domain.media import Media, fit
 from domain.reference import Reference, distinct
 
 MOST_LINKS = 10_000
@@ -205,11 +205,6 @@ class Asset:
         if hold not in self.holds:
             raise HoldNotFoundError(f"The asset is under no hold {hold!r}.")
         return (AssetHoldReleased(envelope=self._next(context), hold=hold),)
-
-    @property
-    def media_kind(self) -> MediaKind:
-        """What kind of media the asset is: for good, whatever its bytes turn out to be."""
-        return self.media.media_kind
 
     def _must_be_live(self) -> None:
         if self.deleted:

@@ -134,7 +134,7 @@ class Job:
         return creation.create(why, self.tenant_id, asset_id, complete)
 
     def _link(self, context: Context, asset: Asset) -> Sequence[AssetEvent]:
-        self._must_fit(asset.media_kind, asset.scope, f"asset {asset.id}")
+        self._must_fit(asset.media.media_kind, asset.scope, f"asset {asset.id}")
         return asset.link(context, (Reference(kind="job", id=str(self.id)),))
 
     def _must_fit(self, media_kind: MediaKind, scope: Reference | None, action: str) -> None:

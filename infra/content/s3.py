@@ -19,7 +19,7 @@ from urllib3 import BaseHTTPResponse
 from infra.content.durable_files import answering as on_disk
 from infra.content.durable_files import temporary_file
 from infra.content.object_keys import checked_key, is_under_id, listed_key
-from infra.content.s3_errors import UNSUPPORTED, answering, code_of
+from infra.content.s3_client import UNSUPPORTED, answering, code_of
 from infra.content.s3_multipart import Multipart
 from infra.content.store import ContentStore, ObjectNotFoundError, Part, Stat, StoreUnavailableError, check_parts
 

@@ -27,6 +27,7 @@ _SQL = load_statements(__file__, "keys.sql")
 _NONCE_BYTES = 12
 _KNOWN = b"asset-ledger key check"
 _SECRET_BYTES = 32
+MOST_KNOWN = 65_536
 MOST_AT_ONCE = 1_000
 """Keys that are written again by one statement."""
 
@@ -60,7 +61,6 @@ class KeyStore:
         self,
         database: Database,
         key_encryption_key: bytes,
-        cached: int = 65_536,
         subjects: SealedSubjects | None = None,
         lineage: Lineage | None = None,
         log_lineage: Lineage | None = None,
@@ -70,8 +70,8 @@ class KeyStore:
         self._subjects = subjects
         self._lineage = lineage or unwatched()
         self._log_lineage = log_lineage or unwatched()
-        self._keys: KnownKeys[tuple[UUID, str], AESGCM] = KnownKeys(cached)
-        self._secrets: KnownKeys[UUID, Identity] = KnownKeys(cached)
+        self._keys: KnownKeys[tuple[UUID, str], AESGCM] = KnownKeys(MOST_KNOWN)
+        self._secrets: KnownKeys[UUID, Identity] = KnownKeys(MOST_KNOWN)
         self._missing: set[tuple[UUID, str | None]] = set()
         """Whose keys were missed; None stands for a tenant's secret."""
 
@@ -117,7 +117,7 @@ class KeyStore:
             return entry.value
         server = self._lineage.current or NOWHERE
         if entry and self._read_wrapped("find_secret", tenant_id) is None:
-            self._write_secret(tenant_id, entry.wrapped)
+            self._store("add_secret", tenant_id, wrapped_secret=entry.wrapped)
         wrapped = self._read_wrapped("find_secret", tenant_id)
         if wrapped is None or (entry and wrapped != entry.wrapped):
             self._missing.add((tenant_id, None))
@@ -129,7 +129,8 @@ class KeyStore:
 
     def make_secret(self, tenant_id: UUID) -> None:
         """Make the secret of a new tenant."""
-        self._write_secret(tenant_id, self._wrap(os.urandom(_SECRET_BYTES), _secret_binding(tenant_id)))
+        secret = self._wrap(os.urandom(_SECRET_BYTES), _secret_binding(tenant_id))
+        self._store("add_secret", tenant_id, wrapped_secret=secret)
         self.identity(tenant_id)
 
     def write_again(self) -> None:
@@ -222,9 +223,6 @@ class KeyStore:
         for subject, in_database in stored:
             if bytes(in_database) == wrapped[subject]:
                 key_entries[subject].seen_on = server
-
-    def _write_secret(self, tenant_id: UUID, wrapped: bytes) -> None:
-        self._store("add_secret", tenant_id, wrapped_secret=wrapped)
 
     def _store(self, statement: str, tenant_id: UUID, **parameters: object) -> None:
         """Add a row, unless there is one. KeyUnavailableError if the outcome is unknown: nothing is sealed yet."""

@@ -20,8 +20,6 @@ from infra.server_identity import StaleServerError, StandbyError
 from infra.unreachable import UNREACHABLE, unreachable
 
 _LOG = structlog.get_logger()
-RESEND_SECONDS = 60.0
-"""How long the same bytes are sent again: an ordinary failover takes twenty to forty seconds."""
 WRITABLE_SECONDS = 10.0
 """How long what was not sent waits for a server that can be written to."""
 SHORTEST_PAUSE = 0.02

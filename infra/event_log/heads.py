@@ -42,8 +42,7 @@ class KnownHeads:
 
     name = "heads"
 
-    def __init__(self, most: int = MOST_KNOWN) -> None:
-        self._most = most
+    def __init__(self) -> None:
         self._heads: dict[int, Head] = {}
         """By the number that a tenant's id is: a UUID is hashed in Python, and every append looks here."""
         self._gone_back: dict[UUID, str] = {}
@@ -103,7 +102,7 @@ class KnownHeads:
 
     def _put(self, tenant_id: UUID, head: Head) -> None:
         self._heads[tenant_id.int] = head
-        if len(self._heads) > self._most:
+        if len(self._heads) > MOST_KNOWN:
             del self._heads[next(iter(self._heads))]
 
 

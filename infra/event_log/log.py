@@ -226,10 +226,10 @@ class TenantLog(Application[UUID]):
         for after in range(0, self.recorder.head(), span):
             yield from self._decode(self.recorder.select_with_documents(after, after + span))
 
-    def of_topics(self, topics: Sequence[str], span: int = SPAN) -> Iterator[Recorded]:
+    def of_topics(self, topics: Sequence[str]) -> Iterator[Recorded]:
         """Every event of some topics, read from end to end in short transactions."""
-        for after in range(0, self.recorder.head(), span):
-            yield from self.page(after, after + span, span, topics)
+        for after in range(0, self.recorder.head(), SPAN):
+            yield from self.page(after, after + SPAN, SPAN, topics)
 
     def page(self, after: int, until: int, limit: int, topics: Sequence[str] = ()) -> list[Recorded]:
         """At most `limit` events after one position and up to another, of some topics or of all.
@@ -273,19 +273,14 @@ class EventLog:
     """Every tenant's log in one database."""
 
     def __init__(
-        self,
-        database: Database,
-        writer: GroupWriter,
-        mapper: SealingMapper,
-        snapshots: SnapshotWriter,
-        cached: int = 1_024,
+        self, database: Database, writer: GroupWriter, mapper: SealingMapper, snapshots: SnapshotWriter
     ) -> None:
         self._database = database
         self._writer = writer
         self._mapper = mapper
         self._snapshots = snapshots
         self._writers = Writers()
-        self.of = lru_cache(cached)(self._open)
+        self.of = lru_cache(1_024)(self._open)
 
     def _open(self, tenant_id: UUID) -> TenantLog:
         recorder = LogRecorder(self._database, self._writer, tenant_id)

@@ -2,23 +2,21 @@
 
 from dataclasses import dataclass
 
-from infra.event_log.delivery import RESEND_SECONDS
-
-HEAD_WAIT = 50
-"""Milliseconds that a group waits for a head."""
 LANE_WAIT = 8_000
-"""Milliseconds that an append waits in a lane for its tenant's head."""
 MARGIN_SECONDS = 60.0
 """Beyond the time of sending again: longer than a connection takes to be had, and an answer to be overdue."""
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a writer waits: for a head in milliseconds, for a lost connection in seconds."""
+    """How long a writer waits."""
 
-    head: int = HEAD_WAIT
+    head: int = 50
+    """Milliseconds that a group waits for a head."""
     lane: int = LANE_WAIT
-    resend: float = RESEND_SECONDS
+    """Milliseconds that an append waits in a lane for its tenant's head."""
+    resend: float = 60.0
+    """Seconds for which the same bytes are sent again: an ordinary failover takes twenty to forty."""
 
     @property
     def each_lock(self) -> int:
@@ -29,7 +27,3 @@ class Patience:
     def overdue(self) -> float:
         """Seconds after which an append that was sent has no outcome, and a thread without a sign of life is stuck."""
         return self.resend + MARGIN_SECONDS
-
-
-PATIENCE = Patience()
-"""The usual one."""

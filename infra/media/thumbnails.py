@@ -1,17 +1,20 @@
 """Small pictures of files, as WebP, which keeps transparency."""
 
 import io
+from array import array
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
+from av.audio.resampler import AudioResampler
+from av.container import InputContainer
 from PIL import Image, ImageDraw
 
 from infra.media import demuxing, images
-from infra.media.decoder_guard import PICTURES, UnreadableError, decoding
+from infra.media.decoder_guard import PICTURES, SOUNDS, UnreadableError, decoding
 from infra.media.pdf import first_page
 from infra.media.sniffing import sniff
-from infra.media.waveform import Peak, peaks
 
 CONTENT_TYPE = "image/webp"
 MAX_SIDE = 4096
@@ -20,6 +23,12 @@ _QUALITY = 80
 _RESIZABLE = ("L", "RGB", "RGBA", "CMYK")
 _INK = (70, 110, 160, 255)
 _LOUDEST = 32768
+MAX_SECONDS = 1800
+_MAX_RATE = 192_000
+_PEAKS_A_SECOND = 100
+
+Peak = tuple[int, int]
+"""The lowest and the highest of some samples, -32768 to 32767."""
 
 
 def thumbnail(path: Path, media_kind: str, size: int) -> bytes | None:
@@ -36,8 +45,8 @@ def thumbnail(path: Path, media_kind: str, size: int) -> bytes | None:
 def waveform(path: Path, width: int, height: int) -> bytes | None:
     """WebP of a sound's waveform on a transparent ground, of its first half hour; None if it cannot be decoded."""
     with suppress(UnreadableError), decoding(_NOTHING):
-        waveform = peaks(path, sniff(path, None, None).content_type)
-        return _encoded(_draw(waveform, _checked(width), _checked(height)))
+        peaks = _peaks(path, sniff(path, None, None).content_type)
+        return _encoded(_draw(peaks, _checked(width), _checked(height)))
     return None
 
 
@@ -94,16 +103,49 @@ def _frame(path: Path, content_type: str, size: int) -> Image.Image:
         return picture.rotate(frame.rotation, expand=True) if frame.rotation else picture
 
 
-def _draw(waveform: list[Peak], width: int, height: int) -> Image.Image:
+def _peaks(path: Path, content_type: str) -> list[Peak]:
+    """The peaks of each 1/100 s of the first half hour, all channels mixed. UnreadableError if none can be decoded."""
+    with SOUNDS, demuxing.open_media(path, content_type) as container:
+        rate = container.streams.audio[0].rate
+        step, most = max(1, rate // _PEAKS_A_SECOND), min(rate, _MAX_RATE) * MAX_SECONDS
+        return [(min(part), max(part)) for part in _parts(container, step, most)]
+
+
+def _parts(container: InputContainer, step: int, most: int) -> "Iterator[array[int]]":
+    """Equal parts of the samples, the last one shorter."""
+    waiting: array[int] = array("h")
+    for samples in _samples(container):
+        waiting.extend(samples)
+        whole = len(waiting) - len(waiting) % step
+        yield from (waiting[start : start + step] for start in range(0, whole, step))
+        del waiting[:whole]
+        most -= len(samples)
+        if most <= 0:
+            return
+    if waiting:
+        yield waiting
+
+
+def _samples(container: InputContainer) -> "Iterator[array[int]]":
+    """The samples as 16-bit integers, mixed into one channel, as they are decoded."""
+    stream = container.streams.audio[0]
+    resampler = AudioResampler(format="s16", layout="mono", rate=stream.rate)
+    for packet in container.demux(stream):
+        for decoded in packet.decode():
+            for frame in resampler.resample(decoded):
+                yield array("h", bytes(frame.planes[0])[: 2 * frame.samples])
+
+
+def _draw(peaks: list[Peak], width: int, height: int) -> Image.Image:
     """The peaks as vertical bars around the middle."""
-    if not waveform:
+    if not peaks:
         raise UnreadableError(_NOTHING)
     picture = Image.new("RGBA", (width, height))
     draw = ImageDraw.Draw(picture)
-    places = [column * len(waveform) // width for column in range(width)]
+    places = [column * len(peaks) // width for column in range(width)]
     for column, place in enumerate(places):
-        following = (column + 1) * len(waveform) // width
-        part = waveform[place : max(following, place + 1)]
+        following = (column + 1) * len(peaks) // width
+        part = peaks[place : max(following, place + 1)]
         top, bottom = max(high for _, high in part), min(low for low, _ in part)
         draw.line([(column, _height_of(top, height)), (column, _height_of(bottom, height))], fill=_INK)
     return picture

@@ -19,7 +19,7 @@ from infra.content.signed_urls import Grant
 from infra.content.store import SMALLEST_PART
 from infra.content.upload_table import object_key
 from infra.databases import Databases
-from infra.embedded_postgres import EmbeddedCluster
+from infra.embedded_postgres.cluster import EmbeddedCluster
 from infra.settings import Settings
 from tests.conftest import Client, Served, caller_of, cloned, served_on
 from tests.http.content.crashing import Server
