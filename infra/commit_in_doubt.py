@@ -18,8 +18,7 @@ import psycopg
 import structlog
 
 from domain.errors import OutcomeUnknownError, ServiceUnavailableError
-from infra.connections import Connection
-from infra.unreachable import unreachable
+from infra.connections import Connection, unreachable
 
 _LOG = structlog.get_logger()
 

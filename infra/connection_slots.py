@@ -20,8 +20,6 @@ LIST_PATIENCE = 2.0
 
 @dataclass(slots=True)
 class _Holder:
-    """One tenant's slots."""
-
     freed: threading.Condition
     in_use: int = 0
     waiting: int = 0

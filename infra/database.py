@@ -32,10 +32,9 @@ from infra.commit_in_doubt import (
     settle,
 )
 from infra.connection_slots import ListSlots, TransactionSlots
-from infra.connections import SERVICE, Bounds, Connection, with_bounds
+from infra.connections import SERVICE, UNREACHABLE, Bounds, Connection, unreachable, with_bounds
 from infra.server_identity import Lineage, StaleServerError, StandbyError
 from infra.sql import load_statements
-from infra.unreachable import UNREACHABLE, unreachable
 
 _LOG = structlog.get_logger()
 _SQL = load_statements(__file__, "connections.sql")
@@ -223,7 +222,6 @@ class Database(AbstractContextManager["Database"]):
 
     @contextmanager
     def _transaction(self, tenant_id: UUID | None, *, writes: bool) -> Iterator[Connection]:
-        """A transaction, or a part of the one around."""
         around = self._around.get()
         if around is not None:
             connection, outer = around

@@ -11,19 +11,17 @@ import psycopg
 import structlog
 
 from domain.errors import LogWentBackError, OutcomeUnknownError, ServiceUnavailableError
-from infra.connections import Connection
+from infra.commit_in_doubt import Pauses
+from infra.connections import UNREACHABLE, Connection, unreachable
 from infra.database import Database
 from infra.event_log.append_call import Outcome, ServerChangedError, send
 from infra.event_log.heads import KnownHeads
 from infra.event_log.pending_append import PendingAppend
 from infra.server_identity import StaleServerError, StandbyError
-from infra.unreachable import UNREACHABLE, unreachable
 
 _LOG = structlog.get_logger()
 WRITABLE_SECONDS = 10.0
 """How long what was not sent waits for a server that can be written to."""
-SHORTEST_PAUSE = 0.02
-LONGEST_PAUSE = 0.5
 NOT_WRITABLE = (psycopg.errors.ReadOnlySqlTransaction, StandbyError, StaleServerError)
 
 
@@ -48,8 +46,8 @@ class Delivery:
 
         Another server than the known one is sent nothing before it is accepted.
         """
-        deadline, pause = time.monotonic() + self._resend, SHORTEST_PAUSE
-        writable = min(deadline, time.monotonic() + WRITABLE_SECONDS)
+        pauses = Pauses(self._resend)
+        writable = time.monotonic() + min(self._resend, WRITABLE_SECONDS)
         while True:
             try:
                 outcomes = self._send(group, head_wait)
@@ -66,13 +64,10 @@ class Delivery:
                 # What was lost may still hold the head: until a standby has it, or its server knows that we are gone.
                 if not any(pending.in_doubt for pending in group):
                     raise
-            if time.monotonic() > deadline:
+            if not pauses.pause():
                 raise ServiceUnavailableError
-            time.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
 
     def _refused(self, group: Sequence[PendingAppend]) -> dict[PendingAppend, ServiceUnavailableError]:
-        """The appends whose log went back, each with its error."""
         refused: dict[PendingAppend, ServiceUnavailableError] = {}
         for pending in group if self._heads.some_went_back else ():
             try:
@@ -82,7 +77,6 @@ class Delivery:
         return refused
 
     def _note(self, group: Sequence[PendingAppend], outcomes: Sequence[Outcome | Exception]) -> None:
-        """Remember how far each log is now."""
         latest = {
             pending.append.tenant_id.int: (pending.append, places[-1].position)
             for pending, places in zip(group, outcomes, strict=True)

@@ -118,7 +118,6 @@ class GroupWriter(AbstractContextManager["GroupWriter"]):
         self._inbox.put(None)
 
     def _run(self) -> None:
-        """Commit one group after another until closed, then see every lane to its end."""
         while (first := self._next()) is not None:
             group = [first]
             with all_resolved(group):

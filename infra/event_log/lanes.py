@@ -25,8 +25,6 @@ MOST_WHEN_STUCK = 8
 
 @dataclass(slots=True)
 class _Lane:
-    """The appends of one tenant."""
-
     queue: Queue = field(default_factory=Queue)
     held_back: list[PendingAppend] = field(default_factory=list)
     """Those whose turn came and went without the head."""
@@ -90,7 +88,6 @@ class Lanes:
         return lane
 
     def _run(self, tenant_id: UUID, lane: _Lane) -> None:
-        """Commit one group of the tenant after another until the lane is empty."""
         while True:
             with self._lock:
                 if not lane.held_back and lane.queue.empty():

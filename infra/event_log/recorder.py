@@ -270,7 +270,6 @@ class LogRecorder(TenantTable, ApplicationRecorder):
         return [LogEntry(*cast("Any", (*row, self.tenant_id))) for row in rows]
 
     def _must_follow(self, stream: Sequence[LogEntry], first: int) -> None:
-        """Refuse a stream in which a revision is missing, from this one on."""
         for revision, entry in enumerate(stream, first):
             if entry.originator_version != revision:
                 raise CorruptEntryError(

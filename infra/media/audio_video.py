@@ -63,7 +63,6 @@ def _measured(container: InputContainer, sniffed_type: Sniffed) -> Media:
 
 
 def _picture(container: InputContainer, stream: VideoStream) -> dict[str, float | None]:
-    """Width and height as displayed, and the frame rate."""
     rate = quantity(float(stream.average_rate or 0))
     width, height = count(stream.codec_context.width), count(stream.codec_context.height)
     if _is_sideways(container, stream):

@@ -107,7 +107,6 @@ def _decoded_size(image: Image.Image, embedded: EmbeddedMetadata) -> Size:
 
 
 def _profile(image: Image.Image) -> str | None:
-    """The name of the picture's ICC profile."""
     with suppress(UnreadableError), decoding("the colour profile is damaged"):
         profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
         return ImageCms.getProfileDescription(profile)

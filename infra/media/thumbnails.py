@@ -137,7 +137,6 @@ def _samples(container: InputContainer) -> "Iterator[array[int]]":
 
 
 def _draw(peaks: list[Peak], width: int, height: int) -> Image.Image:
-    """The peaks as vertical bars around the middle."""
     if not peaks:
         raise UnreadableError(_NOTHING)
     picture = Image.new("RGBA", (width, height))
