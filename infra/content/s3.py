@@ -146,10 +146,7 @@ class S3Store(ContentStore):
         disposition: str,
         etag: str | None = None,  # noqa: ARG002
     ) -> str:
-        """A URL that answers the object as this media type and with this Content-Disposition, for 7 days at most.
-
-        The ETag is the server's own.
-        """
+        """A URL that answers the object with these headers, for 7 days at most. The ETag is the server's own."""
         answered: Query = {"response-content-type": content_type, "response-content-disposition": disposition}
         return self._signed("GET", key, expires, headers=answered)
 

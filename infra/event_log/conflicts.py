@@ -1,17 +1,26 @@
-"""Optimistic concurrency: expected revisions, and another attempt when another writer was first."""
+"""Optimistic concurrency: expected revisions, and another attempt when another writer was first.
+
+Writers of one process to one originator go one after the other: they would only take the revision from each other.
+"""
 
 import random
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
+from uuid import UUID
 
 from eventsourcing.persistence import IntegrityError
 
 from domain.errors import StaleRevisionError, TooManyConflictsError
+from infra.after_fork import after_fork
 
 ATTEMPTS = 5
 FIRST_PAUSE = 0.002
 """Seconds between the first attempts at the most; each later pause may be twice as long."""
+LONGEST_WAIT = 10.0
+"""Seconds after which a writer no longer waits for the one before: the append decides between them."""
 
 T = TypeVar("T")
 
@@ -34,3 +43,34 @@ def retry_on_conflict(work: Callable[[], T], *, pause: bool = True) -> T:
             if pause and attempt + 1 < ATTEMPTS:
                 time.sleep(random.uniform(0, FIRST_PAUSE * 2**attempt))  # noqa: S311 - so that two do not meet again
     raise TooManyConflictsError
+
+
+class Writers:
+    """The writers of this process. A turn is a courtesy: what is right is decided by the append."""
+
+    def __init__(self) -> None:
+        self._reset()
+        after_fork(self._reset)
+
+    def _reset(self) -> None:
+        self._lock = threading.Lock()
+        self._turns: dict[UUID, tuple[threading.Lock, int]] = {}
+
+    @contextmanager
+    def turn(self, originator_id: UUID) -> Iterator[None]:
+        """A turn to write to the originator, when the writers that came before are done or take too long."""
+        with self._lock:
+            turn, writers = self._turns.get(originator_id) or (threading.Lock(), 0)
+            self._turns[originator_id] = turn, writers + 1
+        ours = turn.acquire(timeout=LONGEST_WAIT)
+        try:
+            yield
+        finally:
+            if ours:
+                turn.release()
+            with self._lock:
+                turn, writers = self._turns[originator_id]
+                if writers == 1:
+                    del self._turns[originator_id]
+                else:
+                    self._turns[originator_id] = turn, writers - 1

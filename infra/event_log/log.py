@@ -16,14 +16,13 @@ from domain.event import Event, Recorded
 from domain.tenant.policy import Policy
 from infra.database import Database
 from infra.event_log.append_call import Place, PolicyChangedError
-from infra.event_log.conflicts import check_expected_revision, retry_on_conflict
+from infra.event_log.conflicts import Writers, check_expected_revision, retry_on_conflict
 from infra.event_log.fold import Fold, S
 from infra.event_log.group_commit import GroupWriter
 from infra.event_log.mapper import EntryToAppend, SealingMapper
 from infra.event_log.recorder import LogEntry, LogRecorder, missing_position
 from infra.event_log.replay import replay
 from infra.event_log.snapshots import Snapshot, SnapshotWriter, seal
-from infra.event_log.writers import Writers
 
 SPAN = 10_000
 """Positions that one transaction looks through at the most."""
@@ -50,13 +49,10 @@ class TenantLog(Application[UUID]):
         self, recorder: LogRecorder, mapper: SealingMapper, snapshots: SnapshotWriter, writers: Writers
     ) -> None:
         self._constructed = recorder, mapper
+        self.tenant_id = recorder.tenant_id
         self._snapshots = snapshots
         self._writers = writers
         super().__init__()
-
-    @property
-    def tenant_id(self) -> UUID:
-        return self.recorder.tenant_id
 
     def construct_env(self, name: str, env: Any = None) -> Environment:  # noqa: ANN401, ARG002
         """Nothing of the process's environment configures the log behind our back."""

@@ -168,10 +168,7 @@ class LogRecorder(TenantTable, ApplicationRecorder):
         *,
         inclusive_of_start: bool = True,
     ) -> list[LogEntry]:
-        """The entries from a position on, in the order of positions.
-
-        LogWentBackError; CorruptEntryError if one of them is missing.
-        """
+        """The entries from a position on, in order. LogWentBackError; CorruptEntryError if one of them is missing."""
         first = (start or 0) + (not inclusive_of_start)
         if topics:
             entries = self._select("page_of_topics", start=first, stop=stop, topics=list(topics), limit=limit)

@@ -19,10 +19,7 @@ _EITHER = ("mp4", "webm", "x-matroska", "ogg")
 
 
 def inspect_audio_video(path: Path, sniffed_type: Sniffed) -> Inspection:
-    """A video's or a sound's measures by its headers, and what is embedded in it.
-
-    The streams decide whether a container holds moving pictures or only sound.
-    """
+    """What the headers and tags say. The streams decide whether a container holds moving pictures or only sound."""
     embedded = EmbeddedMetadata()
     problem: str | None = None
     try:

@@ -35,10 +35,7 @@ class Inspection:
 
 
 class EmbeddedMetadata:
-    """Collects the metadata in a file: 256 KiB of text at a time, 1 MiB altogether.
-
-    What is larger is named in the member `left_out` instead.
-    """
+    """Collects the metadata in a file: 256 KiB of text at a time, 1 MiB altogether; `left_out` names what is larger."""
 
     def __init__(self) -> None:
         self.members: JsonObject = {}

@@ -42,10 +42,7 @@ def _pixels(length: str | None) -> int | None:
 
 
 def heif_size(path: Path) -> Size:
-    """Width and height in pixels of the primary item as it is displayed.
-
-    UnreadableError if it has none, or if the file is shorter than it says.
-    """
+    """Width and height in pixels of the primary item as displayed. UnreadableError if it has none, or is cut short."""
     with decoding("the picture's header is damaged"):
         if ends_early(path, "image/heif"):
             raise UnreadableError("the picture is truncated or damaged")
