@@ -168,7 +168,8 @@ class Database(AbstractContextManager["Database"]):
                 self.disk_full = time.monotonic()
             raise unreachable(error) from error
 
-    def transaction(self, tenant_id: UUID | None = None) -> AbstractContextManager[Connection]:
+    @contextmanager
+    def transaction(self, tenant_id: UUID | None = None, *, writes: bool = True) -> Iterator[Connection]:
         """A transaction that sees the rows of one tenant (of none, for the service's role, without a tenant).
 
         Inside another one of the same tenant it is part of that: everything between commits together, on one
@@ -176,52 +177,6 @@ class Database(AbstractContextManager["Database"]):
 
         Raises ServiceUnavailableError when nothing was committed, OutcomeUnknownError when nobody knows.
         """
-        return self._transaction(tenant_id, writes=True)
-
-    def reading(self, tenant_id: UUID | None = None) -> AbstractContextManager[Connection]:
-        """The same for reads alone: what was read stands, however the transaction ends."""
-        return self._transaction(tenant_id, writes=False)
-
-    def in_transaction(self, tenant_id: UUID, work: Callable[[], T], *, repeatable: bool = False) -> T:
-        """Do the work in one transaction, and again from the start if its connection was lost and nothing committed.
-
-        `repeatable` work may be done again even if it was committed before: that changes nothing, and gives the same
-        answer. Raises what `transaction` does.
-        """
-        if self.is_in_transaction:
-            with self.transaction(tenant_id):
-                return work()
-        doubt: OutcomeUnknownError | None = None
-        pauses, losses = Pauses(self._in_doubt), 0
-        while True:
-            try:
-                with self._transaction(tenant_id, writes=True):
-                    return work()
-            except OutcomeUnknownError as error:
-                if not repeatable or isinstance(error.__cause__, UnreplicatedError):
-                    raise
-                doubt = error
-            except ServiceUnavailableError as error:
-                losses += 1
-                if doubt is None and (losses == ATTEMPTS or not isinstance(error.__cause__, ConnectionLostError)):
-                    raise
-            if not pauses.pause():
-                raise doubt or OutcomeUnknownError
-
-    def proven_by(self, proof: Proof) -> None:
-        """Use the proof of the surrounding transaction's end if its connection is lost at COMMIT."""
-        around = self._around.get()
-        if around is not None:
-            around[1].proof = proof
-
-    def after_commit(self, call: Callable[[], None]) -> None:
-        """Call it once the transaction around is committed."""
-        around = self._around.get()
-        if around is not None:
-            around[1].afterwards.append(call)
-
-    @contextmanager
-    def _transaction(self, tenant_id: UUID | None, *, writes: bool) -> Iterator[Connection]:
         around = self._around.get()
         if around is not None:
             connection, outer = around
@@ -251,6 +206,48 @@ class Database(AbstractContextManager["Database"]):
             settle(state, loss, self.reading, self._in_doubt)
         for call in state.afterwards:
             call()
+
+    def reading(self, tenant_id: UUID | None = None) -> AbstractContextManager[Connection]:
+        """The same for reads alone: what was read stands, however the transaction ends."""
+        return self.transaction(tenant_id, writes=False)
+
+    def in_transaction(self, tenant_id: UUID, work: Callable[[], T], *, repeatable: bool = False) -> T:
+        """Do the work in one transaction, and again from the start if its connection was lost and nothing committed.
+
+        `repeatable` work may be done again even if it was committed before: that changes nothing, and gives the same
+        answer. Raises what `transaction` does.
+        """
+        if self.is_in_transaction:
+            with self.transaction(tenant_id):
+                return work()
+        doubt: OutcomeUnknownError | None = None
+        pauses, losses = Pauses(self._in_doubt), 0
+        while True:
+            try:
+                with self.transaction(tenant_id):
+                    return work()
+            except OutcomeUnknownError as error:
+                if not repeatable or isinstance(error.__cause__, UnreplicatedError):
+                    raise
+                doubt = error
+            except ServiceUnavailableError as error:
+                losses += 1
+                if doubt is None and (losses == ATTEMPTS or not isinstance(error.__cause__, ConnectionLostError)):
+                    raise
+            if not pauses.pause():
+                raise doubt or OutcomeUnknownError
+
+    def proven_by(self, proof: Proof) -> None:
+        """Use the proof of the surrounding transaction's end if its connection is lost at COMMIT."""
+        around = self._around.get()
+        if around is not None:
+            around[1].proof = proof
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Call it once the transaction around is committed."""
+        around = self._around.get()
+        if around is not None:
+            around[1].afterwards.append(call)
 
     def allow_idle(self) -> None:
         """Let the transaction around stay idle while a content store works. It must hold no tenant's head."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 from uuid import UUID
@@ -50,6 +49,7 @@ class TenantLog(Application[UUID]):
     ) -> None:
         self._constructed = recorder, mapper
         self.tenant_id = recorder.tenant_id
+        self.head, self.lock_head, self.position_at = recorder.head, recorder.lock_head, recorder.position_at
         self._snapshots = snapshots
         self._writers = writers
         super().__init__()
@@ -176,14 +176,6 @@ class TenantLog(Application[UUID]):
             with self.recorder.holding_head():
                 return retry_on_conflict(work, pause=False)
 
-    def head(self) -> int:
-        """The position of the last event; 0 if there is none."""
-        return self.recorder.head()
-
-    def lock_head(self) -> None:
-        """Hold off every other writer of this log until the transaction around ends."""
-        self.recorder.lock_head()
-
     def known(self, ids: Iterable[UUID]) -> set[UUID]:
         """Those of the originators that have events."""
         revisions = dict.fromkeys(ids, 1)
@@ -240,10 +232,6 @@ class TenantLog(Application[UUID]):
     def at(self, positions: Sequence[int]) -> list[Recorded]:
         """The events at some positions, in their order. CorruptEntryError if one is damaged or missing."""
         return list(self._decode(self.recorder.select_at(positions)))
-
-    def position_at(self, moment: int | datetime) -> int:
-        """The position a moment stands for. BeyondHeadError for a position that is not there yet."""
-        return self.recorder.position_at(moment)
 
     def _append(self, entries: Sequence[StoredEvent], policy_revision: int | None) -> Sequence[Place]:
         try:
