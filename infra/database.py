@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import partial
-from typing import TypeVar
+from typing import Any, LiteralString, TypeVar
 from uuid import UUID
 
 import orjson
@@ -249,10 +249,15 @@ class Database(AbstractContextManager["Database"]):
         if around is not None:
             around[1].afterwards.append(call)
 
+    def execute(self, statement: LiteralString, **parameters: object) -> list[tuple[Any, ...]]:
+        """The rows of a statement, none if it returns none, on the connection that `connection` gives."""
+        with self.connection() as connection:
+            cursor = connection.execute(statement, parameters)
+            return cursor.fetchall() if cursor.description else []
+
     def allow_idle(self) -> None:
         """Let the transaction around stay idle while a content store works. It must hold no tenant's head."""
-        with self.connection() as connection:
-            connection.execute(_SQL["allow_idle"])
+        self.execute(_SQL["allow_idle"])
 
     def close(self) -> None:
         """Close every connection."""

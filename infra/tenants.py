@@ -45,8 +45,7 @@ class Tenants:
         self._keys.make_secret(tenant_id)
 
         def work() -> None:
-            with self._database.connection() as connection:
-                connection.execute(_SQL["open_log"], {"tenant_id": tenant_id, "name": name, "at": context.recorded_at})
+            self._database.execute(_SQL["open_log"], tenant_id=tenant_id, name=name, at=context.recorded_at)
             self._log.of(tenant_id).record(aggregate.create(context, tenant_id, name))
 
         try:
@@ -75,5 +74,4 @@ class Tenants:
 
 def list_tenants(projector: Database) -> list[tuple[str, UUID, int, datetime]]:
     """Every tenant: name, id, head, when created. Needs the role that sees every tenant."""
-    with projector.connection() as connection:
-        return [(r[0], r[1], r[2], r[3]) for r in connection.execute(_SQL["tenants"]).fetchall()]
+    return [(r[0], r[1], r[2], r[3]) for r in projector.execute(_SQL["tenants"])]

@@ -148,5 +148,4 @@ def tenants_with_due_content(database: Database) -> list[UUID]:
 
     Needs the role that sees every tenant. One statement: an idle service asks every two seconds.
     """
-    with database.connection() as connection:
-        return [row[0] for row in connection.execute(UploadTable.statements["tenants_with_due_content"]).fetchall()]
+    return [row[0] for row in database.execute(UploadTable.statements["tenants_with_due_content"])]

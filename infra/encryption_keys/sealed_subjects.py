@@ -35,12 +35,11 @@ class SealedSubjects:
         return claimed is not None and claimed[0] == digest
 
     def _add(self, tenant_id: UUID, subject: str, digest: bytes) -> None:
-        def work() -> None:
-            with self._database.connection() as connection:
-                connection.execute(_SQL["claim"], {"tenant_id": tenant_id, "subject": subject, "key_digest": digest})
-
+        row = {"tenant_id": tenant_id, "subject": subject, "key_digest": digest}
         try:
-            self._database.in_transaction(tenant_id, work, repeatable=True)
+            self._database.in_transaction(
+                tenant_id, lambda: self._database.execute(_SQL["claim"], **row), repeatable=True
+            )
         except OutcomeUnknownError as error:
             raise KeyUnavailableError from error
 

@@ -8,6 +8,7 @@ import hashlib
 import os
 from collections import defaultdict
 from contextlib import suppress
+from functools import partial
 from typing import Protocol
 from uuid import UUID
 
@@ -174,7 +175,7 @@ class KeyStore:
         entry = self._keys.get((tenant_id, subject))
         wrapped = self._read_wrapped("find", tenant_id, subject=subject)
         if wrapped is None and entry is not None:
-            self._write_key(tenant_id, subject, entry.wrapped)
+            self._store("add", tenant_id, subject=subject, wrapped_key=entry.wrapped)
             wrapped = self._read_wrapped("find", tenant_id, subject=subject)
         if wrapped is None:
             return None
@@ -196,21 +197,16 @@ class KeyStore:
 
     def _make_key(self, tenant_id: UUID, subject: str) -> KnownKey[AESGCM]:
         """A new key of a subject of whom nothing is sealed; another process may have been first."""
-        if self._subjects and self._subjects.has(tenant_id, subject):
-            entry = self._look_up(tenant_id, subject)  # whoever was first wrote the key before the row
-            if entry is None:
-                self._missing.add((tenant_id, subject))
-                raise KeyLostError
-            return entry
-        key = AESGCM.generate_key(bit_length=256)
-        self._write_key(tenant_id, subject, self._wrap(key, _binding(tenant_id, subject)))
-        entry = self._look_up(tenant_id, subject)
+        is_sealed_for = self._subjects is not None and self._subjects.has(tenant_id, subject)
+        if not is_sealed_for:
+            wrapped = self._wrap(AESGCM.generate_key(bit_length=256), _binding(tenant_id, subject))
+            self._store("add", tenant_id, subject=subject, wrapped_key=wrapped)
+        entry = self._look_up(tenant_id, subject)  # whoever was first wrote the key before the row of the subject
         if entry is None:
-            raise KeyUnavailableError
+            if is_sealed_for:
+                self._missing.add((tenant_id, subject))
+            raise KeyLostError if is_sealed_for else KeyUnavailableError
         return entry
-
-    def _write_key(self, tenant_id: UUID, subject: str, wrapped: bytes) -> None:
-        self._store("add", tenant_id, subject=subject, wrapped_key=wrapped)
 
     def _write_keys_again(self, tenant_id: UUID, subjects: list[str], server: ServerIdentity) -> None:
         """Several keys at once; those that are in the database as they are known here are seen on its server."""
@@ -226,13 +222,9 @@ class KeyStore:
 
     def _store(self, statement: str, tenant_id: UUID, **parameters: object) -> None:
         """Add a row, unless there is one. KeyUnavailableError if the outcome is unknown: nothing is sealed yet."""
-
-        def work() -> None:
-            with self._database.connection() as connection:
-                connection.execute(_SQL[statement], {"tenant_id": tenant_id, **parameters})
-
+        add = partial(self._database.execute, _SQL[statement], tenant_id=tenant_id, **parameters)
         try:
-            self._database.in_transaction(tenant_id, work, repeatable=True)
+            self._database.in_transaction(tenant_id, add, repeatable=True)
         except OutcomeUnknownError as error:
             raise KeyUnavailableError from error
 
