@@ -18,8 +18,6 @@ _DEMUXED = {
 DEMUXERS: Final = {content_type: name for name, types in _DEMUXED.items() for content_type in types.split()}
 """The videos and sounds that FFmpeg decodes, by its names of the demuxers."""
 PDF: Final = "application/pdf"
-HAVE_WAVEFORM: Final = frozenset(DEMUXERS)
-"""The content types that may have a waveform."""
 HAVE_THUMBNAIL: Final = frozenset([*PICTURE_DECODERS, *(name for name in DEMUXERS if name.startswith("video/")), PDF])
 """The content types that may have a thumbnail."""
 _MEASURES = {"image": "width", "video": "width", "document": "page_count", "audio": "sample_rate"}
@@ -32,9 +30,7 @@ def has_thumbnail(content_type: str | None, media: Media, problem: str | None) -
 
 def has_waveform(content_type: str | None, media: Media, problem: str | None) -> bool:
     """The same for a waveform, which only sounds have."""
-    return (
-        media.media_kind == "audio" and content_type in HAVE_WAVEFORM and _is_understood(content_type, media, problem)
-    )
+    return media.media_kind == "audio" and content_type in DEMUXERS and _is_understood(content_type, media, problem)
 
 
 def _is_understood(content_type: str, media: Media, problem: str | None) -> bool:
