@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from eventsourcing.persistence import IntegrityError
 
@@ -54,23 +55,16 @@ class Writers:
 
     def _reset(self) -> None:
         self._lock = threading.Lock()
-        self._turns: dict[UUID, tuple[threading.Lock, int]] = {}
+        self._turns: WeakValueDictionary[UUID, threading.Lock] = WeakValueDictionary()
 
     @contextmanager
     def turn(self, originator_id: UUID) -> Iterator[None]:
         """A turn to write to the originator, when the writers that came before are done or take too long."""
         with self._lock:
-            turn, writers = self._turns.get(originator_id) or (threading.Lock(), 0)
-            self._turns[originator_id] = turn, writers + 1
+            turn = self._turns.setdefault(originator_id, threading.Lock())
         ours = turn.acquire(timeout=LONGEST_WAIT)
         try:
             yield
         finally:
             if ours:
                 turn.release()
-            with self._lock:
-                turn, writers = self._turns[originator_id]
-                if writers == 1:
-                    del self._turns[originator_id]
-                else:
-                    self._turns[originator_id] = turn, writers - 1
