@@ -29,7 +29,7 @@ from infra.event_log.heads import KnownHeads
 from infra.event_log.lanes import MOST_LANES
 from infra.event_log.log import EventLog
 from infra.event_log.mapper import SealingMapper
-from infra.event_log.patience import Patience
+from infra.event_log.pending_append import Patience
 from infra.event_log.snapshots import SnapshotWriter
 from infra.server_identity import Lineage
 from infra.server_watch import ServerWatch

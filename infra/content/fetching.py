@@ -23,7 +23,7 @@ import httpcore
 import httpx
 
 from domain.errors import LedgerError, UnfitError
-from infra.content.addresses import Address, is_public
+from infra.content.content_rules import Address, is_public
 
 MOST_REDIRECTS: Final = 5
 MOST_URL_CHARACTERS: Final = 4_096

@@ -21,8 +21,7 @@ from infra.event_log.append_call import Append, HeadLockedError, Outcome, Place
 from infra.event_log.delivery import Delivery
 from infra.event_log.heads import KnownHeads
 from infra.event_log.lanes import Lanes
-from infra.event_log.patience import Patience
-from infra.event_log.pending_append import PendingAppend, Queue, all_resolved, drain
+from infra.event_log.pending_append import Patience, PendingAppend, Queue, all_resolved, drain
 from infra.supervision import SupervisedThread
 
 MOST_WAITING = 1_000

@@ -11,8 +11,7 @@ from functools import partial
 from uuid import UUID
 
 from domain.errors import LogBusyError
-from infra.event_log.patience import Patience
-from infra.event_log.pending_append import PendingAppend, Queue, all_resolved, drain
+from infra.event_log.pending_append import Patience, PendingAppend, Queue, all_resolved, drain
 from infra.supervision import SupervisedThread
 
 LANE_TURN = 1_000
