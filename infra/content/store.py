@@ -82,10 +82,7 @@ class ContentStore(Protocol):
         """Give the object another key, in place of what has that. ObjectNotFoundError. May leave both if cut short."""
 
     def delete(self, key: str) -> None:
-        """Remove the object for good, older versions of it included; nothing happens if it is not there.
-
-        It takes any key that is listed, ours or not.
-        """
+        """Remove any object that is listed, ours or not, for good, with older versions; nothing happens without one."""
 
     def objects(self, prefix: str = "") -> Iterator[tuple[str, Stat]]:
         """Every object whose key begins with the prefix, in the order of keys; what others put there too."""

@@ -33,10 +33,7 @@ def check_expected_revision(expected: int | None, current: int, of: str = "") ->
 
 
 def retry_on_conflict(work: Callable[[], T], *, pause: bool = True) -> T:
-    """Do the work, and again from the start when another writer was first, after a pause unless it must not wait.
-
-    Raises TooManyConflictsError after five times.
-    """
+    """Do the work, and again from the start when another writer was first: up to five times. TooManyConflictsError."""
     for attempt in range(ATTEMPTS):
         try:
             return work()

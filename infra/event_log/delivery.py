@@ -107,10 +107,7 @@ class Delivery:
     def _send_on(
         self, connection: Connection, group: Sequence[PendingAppend], head_wait: int
     ) -> Sequence[Outcome | Exception]:
-        """Send the group to the server that is known, but for those whose log went back.
-
-        Another server is accepted first, and _NotWritableError raised.
-        """
+        """Send the group, but for those whose log went back. Another server is accepted first: _NotWritableError."""
         lineage = self._database.lineage
         server = lineage.seen(connection) if lineage else None
         refused = self._refused(group)  # only now: that a log went back is known before its server is

@@ -103,10 +103,7 @@ class Lanes:
                     lane.size -= len(group) - len(lane.held_back)
 
     def _take_turn(self, lane: _Lane, group: Sequence[PendingAppend]) -> list[PendingAppend]:
-        """Commit a lane's group; returns those that go on waiting when the head was not free in time.
-
-        They are the first few that have not waited too long. All others fail: the log is busy.
-        """
+        """Commit a lane's group; returns the first few that go on waiting when the head was not free. The others fail."""
         locked_out = self._commit(group, min(LANE_TURN, self._patience.lane))
         lane.stuck = bool(locked_out)
         too_long_ago = time.monotonic() - self._patience.lane / 1_000

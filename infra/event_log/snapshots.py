@@ -67,10 +67,7 @@ def seal(keys: Keys, fold: Fold[S, Any], snapshot: Snapshot, entry: bytes) -> Sn
 
 
 def unseal(keys: Keys, fold: Fold[S, Any], snapshot: Snapshot, entry: bytes) -> S | None:
-    """The state of a snapshot that stands at the entry with these bytes; None if it does not open.
-
-    ServiceUnavailableError if the keys cannot be reached.
-    """
+    """The state of a snapshot that stands at this entry; None if it does not open. ServiceUnavailableError."""
     try:
         key, box = keys.existing(snapshot.tenant_id, snapshot.subject), snapshot.state
         if key is None:
