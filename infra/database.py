@@ -21,16 +21,7 @@ from psycopg_pool import ConnectionPool
 
 from domain.errors import OutcomeUnknownError, ServiceUnavailableError
 from infra.after_fork import after_fork
-from infra.commit_in_doubt import (
-    ATTEMPTS,
-    SECONDS,
-    ConnectionLostError,
-    Pauses,
-    Proof,
-    Transaction,
-    UnreplicatedError,
-    settle,
-)
+from infra.commit_in_doubt import SECONDS, ConnectionLostError, Pauses, Proof, Transaction, UnreplicatedError, settle
 from infra.connection_slots import ListSlots, TransactionSlots
 from infra.connections import SERVICE, UNREACHABLE, Bounds, Connection, unreachable, with_bounds
 from infra.server_identity import Lineage, StaleServerError, StandbyError
@@ -40,6 +31,8 @@ _LOG = structlog.get_logger()
 _SQL = load_statements(__file__, "connections.sql")
 T = TypeVar("T")
 NOT_CONFIRMED = "No standby has confirmed what was recorded. Look before you try again."
+ATTEMPTS = 5
+"""How often work is begun whose connection is lost before COMMIT."""
 POOL_SECONDS = 4.0
 """How long a caller waits for a connection that is free."""
 CLOSE_SECONDS = 1.0

@@ -17,8 +17,6 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 PurgeBasis = Literal["asked", "retention", "superseded"]
 DescriptionField = Literal["name", "description", "tags", "metadata"]
 DESCRIPTION_FIELDS: Final[tuple[DescriptionField, ...]] = get_args(DescriptionField)
-
-
 AssetStatus = Literal["pending", "ready", "failed", "deleted"]
 
 

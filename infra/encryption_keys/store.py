@@ -38,15 +38,12 @@ class Keys(Protocol):
 
     def sealing(self, tenant_id: UUID, subject: str | None) -> AESGCM:
         """The key that seals for the subject, made on first use."""
-        ...
 
     def opening(self, tenant_id: UUID, subject: str | None) -> AESGCM:
         """The key that opens what was sealed for the subject. KeyUnavailableError if it cannot be had."""
-        ...
 
     def existing(self, tenant_id: UUID, subject: str | None) -> AESGCM | None:
         """The subject's key; None if there is none, which is no loss."""
-        ...
 
 
 class KeyLostError(KeyUnavailableError):

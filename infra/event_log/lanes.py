@@ -103,7 +103,7 @@ class Lanes:
                     lane.size -= len(group) - len(lane.held_back)
 
     def _take_turn(self, lane: _Lane, group: Sequence[PendingAppend]) -> list[PendingAppend]:
-        """Commit a lane's group; returns the first few that go on waiting when the head was not free. The others fail."""
+        """Commit a lane's group; returns the first few that wait on when the head was not free. The others fail."""
         locked_out = self._commit(group, min(LANE_TURN, self._patience.lane))
         lane.stuck = bool(locked_out)
         too_long_ago = time.monotonic() - self._patience.lane / 1_000

@@ -76,7 +76,7 @@ class LogRecorder(TenantTable, ApplicationRecorder):
         return outcome
 
     def _is_stored(self, entry: StoredEvent) -> bool:
-        """Whether the log has the entry byte for byte, once its head is free. OutcomeUnknownError if there is no log yet."""
+        """Whether the log has the entry's bytes, once its head is free. OutcomeUnknownError if there is no log yet."""
         try:
             self.lock_head()
         except psycopg.Error as error:

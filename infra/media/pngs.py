@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from infra.media.containers import png_chunks
@@ -14,9 +15,7 @@ _MAX_TEXTS = 256
 
 def note_texts(path: Path, embedded: EmbeddedMetadata) -> None:
     """Keep the generation data ComfyUI and AUTOMATIC1111 write, and what XMP says."""
-    for number, (keyword, text) in enumerate(_texts(path)):
-        if number == _MAX_TEXTS:
-            break
+    for keyword, text in islice(_texts(path), _MAX_TEXTS):
         if text is None and keyword in {"prompt", "workflow", "parameters", XMP}:
             embedded.too_large("xmp" if keyword == XMP else keyword)
         elif keyword in {"prompt", "workflow"}:

@@ -141,8 +141,8 @@ def _draw(peaks: list[Peak], width: int, height: int) -> Image.Image:
         raise UnreadableError(_NOTHING)
     picture = Image.new("RGBA", (width, height))
     draw = ImageDraw.Draw(picture)
-    places = [column * len(peaks) // width for column in range(width)]
-    for column, place in enumerate(places):
+    for column in range(width):
+        place = column * len(peaks) // width
         following = (column + 1) * len(peaks) // width
         part = peaks[place : max(following, place + 1)]
         top, bottom = max(high for _, high in part), min(low for low, _ in part)
