@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class TransactionSlots:
         self._most = most
         self._stuck_seconds = stuck_seconds
         self._lock = threading.Lock()
-        self._holders: dict[UUID, _Holder] = {}
+        self._holders = defaultdict[UUID, _Holder](lambda: _Holder(threading.Condition(self._lock)))
 
     @contextmanager
     def slot(self, tenant_id: UUID | None) -> Iterator[None]:
@@ -50,9 +50,7 @@ class TransactionSlots:
 
     def _take(self, tenant_id: UUID) -> tuple[_Holder, float]:
         with self._lock:
-            holder = self._holders.get(tenant_id)
-            if holder is None:
-                holder = self._holders[tenant_id] = _Holder(threading.Condition(self._lock))
+            holder = self._holders[tenant_id]
             if holder.in_use >= self._most:
                 self._wait(holder)
             holder.in_use += 1

@@ -24,7 +24,7 @@ from infra.after_fork import after_fork
 from infra.commit_in_doubt import SECONDS, ConnectionLostError, Pauses, Proof, Transaction, UnreplicatedError, settle
 from infra.connection_slots import ListSlots, TransactionSlots
 from infra.connections import SERVICE, UNREACHABLE, Bounds, Connection, unreachable, with_bounds
-from infra.server_identity import Lineage, StaleServerError, StandbyError
+from infra.server_identity import NOT_WRITABLE, Lineage
 from infra.sql import load_statements
 
 _LOG = structlog.get_logger()
@@ -150,7 +150,7 @@ class Database(AbstractContextManager["Database"]):
             with self._pool.connection() as connection:
                 try:
                     yield connection
-                except (psycopg.errors.ReadOnlySqlTransaction, StandbyError, StaleServerError):
+                except NOT_WRITABLE:
                     connection.close()  # or the pool would give it to the next caller
                     raise
                 if self._unreplicated and id(connection) in self._unreplicated:

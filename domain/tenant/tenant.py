@@ -60,12 +60,10 @@ class Tenant:
         self, context: Context, projection: str, version: int, position: int, error: str
     ) -> tuple[ProjectionEventQuarantined, ...]:
         """Set aside the event at which a projection has stopped with this error."""
-        envelope = self._next(context)
-        return (
-            ProjectionEventQuarantined(
-                envelope=envelope, projection=projection, version=version, position=position, error=error
-            ),
+        quarantined = ProjectionEventQuarantined(
+            envelope=self._next(context), projection=projection, version=version, position=position, error=error
         )
+        return (quarantined,)
 
     def switch_projection(
         self,
@@ -78,11 +76,10 @@ class Tenant:
     ) -> tuple[ProjectionSwitched, ...]:
         """Switch lists from one build of a read model to another; back to an earlier one without comparing them."""
         envelope, shown = self._next(context), compared._asdict() if compared else {}
-        return (
-            ProjectionSwitched(
-                envelope=envelope, projection=projection, version=version, build=build, previous=previous, **shown
-            ),
+        switched = ProjectionSwitched(
+            envelope=envelope, projection=projection, version=version, build=build, previous=previous, **shown
         )
+        return (switched,)
 
     def _next(self, context: Context) -> Envelope:
         return Envelope.of(context, self.id, self.id, self.version + 1, subject=None)

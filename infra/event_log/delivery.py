@@ -17,12 +17,11 @@ from infra.database import Database
 from infra.event_log.append_call import Outcome, ServerChangedError, send
 from infra.event_log.heads import KnownHeads
 from infra.event_log.pending_append import PendingAppend
-from infra.server_identity import StaleServerError, StandbyError
+from infra.server_identity import NOT_WRITABLE
 
 _LOG = structlog.get_logger()
 WRITABLE_SECONDS = 10.0
 """How long what was not sent waits for a server that can be written to."""
-NOT_WRITABLE = (psycopg.errors.ReadOnlySqlTransaction, StandbyError, StaleServerError)
 
 
 class _ConnectionLostError(Exception):
