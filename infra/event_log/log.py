@@ -178,8 +178,7 @@ class TenantLog(Application[UUID]):
 
     def known(self, ids: Iterable[UUID]) -> set[UUID]:
         """Those of the originators that have events."""
-        revisions = dict.fromkeys(ids, 1)
-        entries = self.recorder.select_streams(revisions) if revisions else ()
+        entries = self.recorder.select_streams(dict.fromkeys(ids, 1))
         return {cast("UUID", entry.originator_id) for entry in entries}
 
     def begun_by(self, topic: str, ids: Collection[UUID]) -> set[UUID]:
@@ -205,8 +204,6 @@ class TenantLog(Application[UUID]):
 
     def histories(self, revisions: dict[UUID, int]) -> list[Recorded]:
         """Every event of several originators, each up to a revision, in the order of positions."""
-        if not revisions:
-            return []
         return list(self._decode(self.recorder.select_streams(revisions)))
 
     def with_documents(self, span: int = SPAN) -> Iterator[Recorded]:

@@ -198,6 +198,8 @@ class LogRecorder(TenantTable, ApplicationRecorder):
 
         CorruptEntryError if one is missing before others of its originator.
         """
+        if not revisions:
+            return []
         entries = self._select("streams_until", originator_ids=list(revisions), revisions=list(revisions.values()))
         streams: dict[UUID | str, list[LogEntry]] = defaultdict(list)
         for entry in entries:
@@ -208,8 +210,7 @@ class LogRecorder(TenantTable, ApplicationRecorder):
 
     def select_begun_by(self, topic: str, originator_ids: Iterable[UUID]) -> set[UUID]:
         """Those of the originators whose first event has the topic."""
-        rows = self._read("begun_by", topic=topic, originator_ids=list(originator_ids))
-        return {row[0] for row in rows}
+        return {row[0] for row in self._read("begun_by", topic=topic, originator_ids=list(originator_ids))}
 
     def max_notification_id(self) -> int | None:
         """The head of the log; None if it is empty."""
