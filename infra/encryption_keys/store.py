@@ -8,19 +8,18 @@ import hashlib
 import os
 from collections import defaultdict
 from contextlib import suppress
-from functools import partial
 from typing import Protocol
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from domain.errors import KeyUnavailableError, OutcomeUnknownError
+from domain.errors import KeyUnavailableError
 from domain.identity import Identity
 from infra.database import Database
 from infra.encryption_keys.key_file import KeyFileError
 from infra.encryption_keys.known_keys import NOWHERE, KnownKey, KnownKeys
-from infra.encryption_keys.sealed_subjects import SealedSubjects
+from infra.encryption_keys.sealed_subjects import SealedSubjects, add_row
 from infra.server_identity import Lineage, ServerIdentity, unwatched
 from infra.sql import load_statements
 
@@ -115,7 +114,7 @@ class KeyStore:
             return entry.value
         server = self._lineage.current or NOWHERE
         if entry and self._read_wrapped("find_secret", tenant_id) is None:
-            self._store("add_secret", tenant_id, wrapped_secret=entry.wrapped)
+            add_row(self._database, _SQL["add_secret"], tenant_id, wrapped_secret=entry.wrapped)
         wrapped = self._read_wrapped("find_secret", tenant_id)
         if wrapped is None or (entry and wrapped != entry.wrapped):
             self._missing.add((tenant_id, None))
@@ -128,7 +127,7 @@ class KeyStore:
     def make_secret(self, tenant_id: UUID) -> None:
         """Make the secret of a new tenant."""
         secret = self._wrap(os.urandom(_SECRET_BYTES), _secret_binding(tenant_id))
-        self._store("add_secret", tenant_id, wrapped_secret=secret)
+        add_row(self._database, _SQL["add_secret"], tenant_id, wrapped_secret=secret)
         self.identity(tenant_id)
 
     def write_again(self) -> None:
@@ -172,7 +171,7 @@ class KeyStore:
         entry = self._keys.get((tenant_id, subject))
         wrapped = self._read_wrapped("find", tenant_id, subject=subject)
         if wrapped is None and entry is not None:
-            self._store("add", tenant_id, subject=subject, wrapped_key=entry.wrapped)
+            add_row(self._database, _SQL["add"], tenant_id, subject=subject, wrapped_key=entry.wrapped)
             wrapped = self._read_wrapped("find", tenant_id, subject=subject)
         if wrapped is None:
             return None
@@ -197,7 +196,7 @@ class KeyStore:
         is_sealed_for = self._subjects is not None and self._subjects.has(tenant_id, subject)
         if not is_sealed_for:
             wrapped = self._wrap(AESGCM.generate_key(bit_length=256), _binding(tenant_id, subject))
-            self._store("add", tenant_id, subject=subject, wrapped_key=wrapped)
+            add_row(self._database, _SQL["add"], tenant_id, subject=subject, wrapped_key=wrapped)
         entry = self._look_up(tenant_id, subject)  # whoever was first wrote the key before the row of the subject
         if entry is None:
             if is_sealed_for:
@@ -216,14 +215,6 @@ class KeyStore:
         for subject, in_database in stored:
             if bytes(in_database) == wrapped[subject]:
                 key_entries[subject].seen_on = server
-
-    def _store(self, statement: str, tenant_id: UUID, **parameters: object) -> None:
-        """Add a row, unless there is one. KeyUnavailableError if the outcome is unknown: nothing is sealed yet."""
-        add = partial(self._database.execute, _SQL[statement], tenant_id=tenant_id, **parameters)
-        try:
-            self._database.in_transaction(tenant_id, add, repeatable=True)
-        except OutcomeUnknownError as error:
-            raise KeyUnavailableError from error
 
     def _read_wrapped(self, statement: str, tenant_id: UUID, **parameters: object) -> bytes | None:
         with self._database.reading(tenant_id) as connection:
