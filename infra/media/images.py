@@ -11,8 +11,7 @@ from infra.media.containers import has_manifest_store, is_manifest_store
 from infra.media.decodable import PICTURE_DECODERS
 from infra.media.decoder_guard import MAX_PIXELS, PICTURES, UnreadableError, count, decoding
 from infra.media.file_metadata import EmbeddedMetadata, Inspection
-from infra.media.image_headers import Size, heif_size, svg_size
-from infra.media.pngs import note_texts
+from infra.media.image_headers import Size, heif_size, note_texts, svg_size
 from infra.media.sniffing import Sniffed
 
 MAX_FILE = 256 * 1024 * 1024
