@@ -67,10 +67,7 @@ class Asset:
     """The numbers of the content versions that are about to go: their bytes may be gone already."""
 
     def create_again(self, request_digest: str) -> tuple[AssetEvent, ...]:
-        """Record the asset again under the key that made it: nothing happens.
-
-        Raises OtherRequestError if something else was asked for then, KeyOfDeletedAssetError.
-        """
+        """Record the asset again under its key: nothing happens. OtherRequestError, KeyOfDeletedAssetError."""
         if request_digest != self.request_digest:
             raise errors.OtherRequestError
         if self.deleted:

@@ -26,10 +26,7 @@ class SealedSubjects:
         return self._find(tenant_id, subject) is not None
 
     def claim(self, tenant_id: UUID, subject: str, digest: bytes) -> bool:
-        """Whether the key of this digest is the one that seals for the subject; the first one claimed is.
-
-        KeyUnavailableError if the outcome is unknown: nothing was sealed with it yet.
-        """
+        """Whether the key of this digest seals for the subject; the first one claimed does. KeyUnavailableError."""
         claimed = self._find(tenant_id, subject)
         if claimed is None or claimed[0] is None:
             add_row(self._database, _SQL["claim"], tenant_id, subject=subject, key_digest=digest)
