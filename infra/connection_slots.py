@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -110,11 +110,9 @@ class ListSlots:
 
     def _patience(self, tenant_id: UUID) -> float | None:
         """For how long one of the lists that are in the way may still be quick; None if none is in the way."""
-        of_tenant = Counter(holder for holder, _ in self._running.values())[tenant_id]
-        if of_tenant >= self.most_of_tenant:
-            starts = [start for holder, start in self._running.values() if holder == tenant_id]
-        elif len(self._running) >= self.most:
+        starts = [start for holder, start in self._running.values() if holder == tenant_id]
+        if len(starts) < self.most_of_tenant:
+            if len(self._running) < self.most:
+                return None
             starts = [start for _, start in self._running.values()]
-        else:
-            return None
         return max(starts) + LIST_PATIENCE - time.monotonic()

@@ -90,17 +90,12 @@ def create(context: Context, tenant_id: UUID, name: str) -> TenantCreated:
     return TenantCreated(envelope=Envelope.of(context, tenant_id, tenant_id, 1, subject=None), name=name)
 
 
-def created(event: TenantCreated) -> Tenant:
-    """The tenant right after it was opened."""
-    return Tenant(id=event.originator_id, version=1)
-
-
 def evolve(tenant: Tenant, event: TenantEvent) -> Tenant:
     """The tenant after the event."""
     tenant = replace(tenant, version=event.originator_version)
     match event:
         case TenantCreated():
-            return created(event)
+            return Tenant(id=event.originator_id, version=1)
         case KeyIssued():
             return replace(tenant, keys=tenant.keys | {event.key_id})
         case KeyRevoked():
@@ -117,7 +112,7 @@ def project(tenant: Tenant | None, events: Iterable[TenantEvent]) -> Tenant | No
     """Fold events onto a tenant, from nothing if there is none yet: the library's projector function."""
     for event in events:
         if isinstance(event, TenantCreated):
-            tenant = created(event)
+            tenant = Tenant(id=event.originator_id, version=1)
         elif tenant is not None:
             tenant = evolve(tenant, event)
     return tenant

@@ -18,7 +18,6 @@ ANSWER = Timeout(connect=5, read=20)
 JOINED = Timeout(connect=5, read=120)
 """While the server copies an object or joins parts, it may be silent for long."""
 
-_RETRIED = (500, 502, 503, 504)
 _MISSING = {"NoSuchKey", "NoSuchUpload", "NoSuchVersion"}
 _REFUSED = {"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML"}
 UNSUPPORTED = {"NotImplemented", "MethodNotAllowed"}
@@ -43,7 +42,7 @@ class BoundedPool(PoolManager):
         retries = _Repeating(
             total=2,
             backoff_factor=0.2,
-            status_forcelist=_RETRIED,
+            status_forcelist=(500, 502, 503, 504),
             raise_on_status=False,
             respect_retry_after_header=False,
         )

@@ -49,7 +49,7 @@ class KeyLostError(KeyUnavailableError):
     """The key database has lost a key that entries are sealed with. Restore it; no other key is made in its place."""
 
 
-class KeyStore:
+class KeyStore(Keys):
     """Keys in a database of their own, so that a backup of the log carries none of them."""
 
     name = "keys"
@@ -83,7 +83,6 @@ class KeyStore:
         return self._vouched(tenant_id, subject or "")
 
     def opening(self, tenant_id: UUID, subject: str | None) -> AESGCM:
-        """The key that opens what was sealed for the subject. KeyUnavailableError if it cannot be had."""
         key = self.existing(tenant_id, subject)
         if key is None:
             self._missing.add((tenant_id, subject or ""))
@@ -97,11 +96,10 @@ class KeyStore:
 
     def check(self) -> None:
         """Refuse a key-encryption key that is not the one in use here: KeyFileError."""
-        with self._database.connection() as connection:
-            connection.execute(_SQL["add_check"], {"wrapped": self._wrap(_KNOWN, _KNOWN)})
-            row = connection.execute(_SQL["find_check"]).fetchone()
+        self._database.execute(_SQL["add_check"], wrapped=self._wrap(_KNOWN, _KNOWN))
+        rows = self._database.execute(_SQL["find_check"])
         try:
-            self._unwrap(row[0] if row else bytes(_NONCE_BYTES), _KNOWN)
+            self._unwrap(rows[0][0] if rows else bytes(_NONCE_BYTES), _KNOWN)
         except KeyUnavailableError:
             raise KeyFileError(
                 "the key-encryption key is not the one that this key database was begun with: give that one"
@@ -120,13 +118,13 @@ class KeyStore:
             self._missing.add((tenant_id, None))
             raise KeyUnavailableError("The secret that tells requests apart cannot be had right now.")
         self._missing.discard((tenant_id, None))
-        identity = entry.value if entry else Identity(self._unwrap(wrapped, _secret_binding(tenant_id)))
+        identity = entry.value if entry else Identity(self._unwrap(wrapped, _binding(tenant_id, None)))
         self._secrets.put(tenant_id, KnownKey(identity, wrapped, b"", server))
         return identity
 
     def make_secret(self, tenant_id: UUID) -> None:
         """Make the secret of a new tenant."""
-        secret = self._wrap(os.urandom(_SECRET_BYTES), _secret_binding(tenant_id))
+        secret = self._wrap(os.urandom(_SECRET_BYTES), _binding(tenant_id, None))
         add_row(self._database, _SQL["add_secret"], tenant_id, wrapped_secret=secret)
         self.identity(tenant_id)
 
@@ -234,10 +232,6 @@ class KeyStore:
             ) from None
 
 
-def _secret_binding(tenant_id: UUID) -> bytes:
-    return b"secret" + tenant_id.bytes
-
-
-def _binding(tenant_id: UUID, subject: str) -> bytes:
-    """What a wrapped key is bound to: it opens nothing in another row."""
-    return tenant_id.bytes + subject.encode()
+def _binding(tenant_id: UUID, subject: str | None) -> bytes:
+    """What a wrapped key is bound to, or without a subject a tenant's secret: it opens nothing in another row."""
+    return b"secret" + tenant_id.bytes if subject is None else tenant_id.bytes + subject.encode()

@@ -68,7 +68,7 @@ class Delivery:
 
     def _refused(self, group: Sequence[PendingAppend]) -> dict[PendingAppend, ServiceUnavailableError]:
         refused: dict[PendingAppend, ServiceUnavailableError] = {}
-        for pending in group if self._heads.some_went_back else ():
+        for pending in group if self._heads.gone_back else ():
             try:
                 self._heads.check(pending.append.tenant_id)
             except LogWentBackError as error:

@@ -194,10 +194,7 @@ class LogRecorder(TenantTable, ApplicationRecorder):
         return self._select("with_documents", after=after, until=until)
 
     def select_streams(self, revisions: dict[UUID, int]) -> list[LogEntry]:
-        """The entries of several originators, each up to a revision, in the order of positions.
-
-        CorruptEntryError if one is missing before others of its originator.
-        """
+        """Entries of several originators, each up to a revision, by position. CorruptEntryError if one is missing."""
         if not revisions:
             return []
         entries = self._select("streams_until", originator_ids=list(revisions), revisions=list(revisions.values()))

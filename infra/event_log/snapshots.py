@@ -62,8 +62,7 @@ def seal(keys: Keys, fold: Fold[S, Any], snapshot: Snapshot, entry: bytes) -> Sn
     if key is None:
         snapshot = snapshot._replace(subject=None)
         key = keys.sealing(snapshot.tenant_id, None)
-    box = prefix + key.encrypt(prefix, snapshot.state, snapshot.binding(fold.name, entry))
-    return snapshot._replace(state=box)
+    return snapshot._replace(state=prefix + key.encrypt(prefix, snapshot.state, snapshot.binding(fold.name, entry)))
 
 
 def unseal(keys: Keys, fold: Fold[S, Any], snapshot: Snapshot, entry: bytes) -> S | None:

@@ -38,9 +38,7 @@ def decoding(problem: str) -> Iterator[None]:
 
 def count(value: object) -> int | None:
     """The number if it can be a count or a size in pixels, otherwise None."""
-    if isinstance(value, int) and 0 < value <= MAX_PIXELS_A_SIDE:
-        return value
-    return None
+    return value if isinstance(value, int) and 0 < value <= MAX_PIXELS_A_SIDE else None
 
 
 def quantity(value: float | None) -> float | None:
