@@ -45,7 +45,7 @@ MOST_OF_A_TENANT = 8
 """Transactions that one tenant has at once, of half the connections at the most: each keeps a thread of its caller."""
 
 
-def _check(connection: Connection) -> None:
+def check_alive(connection: Connection) -> None:
     """Refuse a connection that the server has left.
 
     Raises psycopg's OperationalError. The first look takes in what the server may have said in parting, the second
@@ -102,7 +102,7 @@ class Database(AbstractContextManager["Database"]):
             reconnect_timeout=RECONNECT_SECONDS,
             open=True,
             configure=self._configure,
-            check=_check,
+            check=check_alive,
             kwargs={"autocommit": True, "prepare_threshold": 5 if prepare else None},
         )
         self._around: ContextVar[tuple[Connection, Transaction] | None] = ContextVar("around", default=None)

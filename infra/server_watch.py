@@ -10,7 +10,7 @@ import structlog
 
 from domain.errors import ServiceUnavailableError
 from infra.connections import UNREACHABLE, Connection
-from infra.database import Database
+from infra.database import Database, check_alive
 from infra.server_identity import Lineage
 from infra.supervision import SupervisedThread
 
@@ -78,5 +78,4 @@ class ServerWatch:
             selector.register(connection.fileno(), selectors.EVENT_READ)
             selector.register(self._wakes, selectors.EVENT_READ)
             if selector.select(SECONDS):
-                connection.pgconn.consume_input()
-                connection.pgconn.consume_input()
+                check_alive(connection)

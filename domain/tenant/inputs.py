@@ -11,7 +11,6 @@ from domain.reference import Kind, Reference, ReferenceInput
 from domain.tenant.policy import Policy
 from domain.text import OutsideId
 
-
 _AS_SET = AfterValidator(lambda values: tuple(sorted(set(values))))
 Kinds = Annotated[tuple[Kind, ...], Field(max_length=64), _AS_SET]
 AllowedTags = Annotated[tuple[Tag, ...], Field(max_length=500), _AS_SET]

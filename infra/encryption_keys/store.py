@@ -174,7 +174,9 @@ class KeyStore(Keys):
         if wrapped is None:
             return None
         if entry is None or entry.wrapped != wrapped:
-            stored = self._unwrapped(tenant_id, subject, wrapped, server)
+            binding = _binding(tenant_id, subject)
+            key = self._unwrap(wrapped, binding)
+            stored = KnownKey(AESGCM(key), wrapped, hashlib.sha256(binding + key).digest(), server)
             if entry and entry.claimed and entry.digest != stored.digest:
                 self._missing.add((tenant_id, subject))
                 raise KeyLostError
@@ -183,11 +185,6 @@ class KeyStore(Keys):
         entry.seen_on = server
         self._missing.discard((tenant_id, subject))
         return entry
-
-    def _unwrapped(self, tenant_id: UUID, subject: str, wrapped: bytes, server: object) -> KnownKey[AESGCM]:
-        binding = _binding(tenant_id, subject)
-        key = self._unwrap(wrapped, binding)
-        return KnownKey(AESGCM(key), wrapped, hashlib.sha256(binding + key).digest(), server)
 
     def _make_key(self, tenant_id: UUID, subject: str) -> KnownKey[AESGCM]:
         """A new key of a subject of whom nothing is sealed; another process may have been first."""

@@ -103,9 +103,7 @@ class LogRecorder(TenantTable, ApplicationRecorder):
         """The entries of one originator, by revision. CorruptEntryError if one of them is missing."""
         statement = _SQL["stream_backwards" if desc else "stream"]
         parameters = {"tenant_id": self.tenant_id, "originator_id": originator_id, "gt": gt, "lte": lte, "limit": limit}
-        with self._database.connection() as connection:
-            rows = connection.execute(statement, parameters).fetchall()
-        entries = self._entries(rows)
+        entries = self._entries(self._database.execute(statement, **parameters))
         if entries:
             stream = entries[::-1] if desc else entries
             self._must_follow(stream, stream[0].originator_version if desc else (gt or 0) + 1)
