@@ -1,18 +1,17 @@
-"""Small pictures of files, as WebP, which keeps transparency."""
+"""Small pictures of files, as WebP, which keeps transparency.
+
+What is made of FFmpeg's libraries, 17 MB, is imported when the first video or sound comes.
+"""
 
 import io
-from array import array
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
-from av.audio.resampler import AudioResampler
-from av.container import InputContainer
 from PIL import Image, ImageDraw
 
-from infra.media import demuxing, images
-from infra.media.decoder_guard import PICTURES, SOUNDS, UnreadableError, decoding
+from infra.media import images
+from infra.media.decoder_guard import PICTURES, UnreadableError, decoding
 from infra.media.pdf import first_page
 from infra.media.sniffing import sniff
 
@@ -23,12 +22,6 @@ _QUALITY = 80
 _RESIZABLE = ("L", "RGB", "RGBA", "CMYK")
 _INK = (70, 110, 160, 255)
 _LOUDEST = 32768
-MAX_SECONDS = 1800
-_MAX_RATE = 192_000
-_PEAKS_A_SECOND = 100
-
-Peak = tuple[int, int]
-"""The lowest and the highest of some samples, -32768 to 32767."""
 
 
 def thumbnail(path: Path, media_kind: str, size: int) -> bytes | None:
@@ -44,8 +37,10 @@ def thumbnail(path: Path, media_kind: str, size: int) -> bytes | None:
 
 def waveform(path: Path, width: int, height: int) -> bytes | None:
     """WebP of a sound's waveform on a transparent ground, of its first half hour; None if it cannot be decoded."""
+    from infra.media import demuxing  # noqa: PLC0415 - as above
+
     with suppress(UnreadableError), decoding(_NOTHING):
-        peaks = _peaks(path, sniff(path, None, None).content_type)
+        peaks = demuxing.peaks(path, sniff(path, None, None).content_type)
         return _encoded(_draw(peaks, _checked(width), _checked(height)))
     return None
 
@@ -89,6 +84,8 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _frame(path: Path, content_type: str, size: int) -> Image.Image:
+    from infra.media import demuxing  # noqa: PLC0415 - as above
+
     with PICTURES, demuxing.open_media(path, content_type) as container:
         stream = demuxing.picture_stream(container)
         tenth = (demuxing.duration_of(container) or 0) / 10
@@ -103,40 +100,7 @@ def _frame(path: Path, content_type: str, size: int) -> Image.Image:
         return picture.rotate(frame.rotation, expand=True) if frame.rotation else picture
 
 
-def _peaks(path: Path, content_type: str) -> list[Peak]:
-    """The peaks of each 1/100 s of the first half hour, all channels mixed. UnreadableError if none can be decoded."""
-    with SOUNDS, demuxing.open_media(path, content_type) as container:
-        rate = container.streams.audio[0].rate
-        step, most = max(1, rate // _PEAKS_A_SECOND), min(rate, _MAX_RATE) * MAX_SECONDS
-        return [(min(part), max(part)) for part in _parts(container, step, most)]
-
-
-def _parts(container: InputContainer, step: int, most: int) -> "Iterator[array[int]]":
-    """Equal parts of the samples, the last one shorter."""
-    waiting: array[int] = array("h")
-    for samples in _samples(container):
-        waiting.extend(samples)
-        whole = len(waiting) - len(waiting) % step
-        yield from (waiting[start : start + step] for start in range(0, whole, step))
-        del waiting[:whole]
-        most -= len(samples)
-        if most <= 0:
-            return
-    if waiting:
-        yield waiting
-
-
-def _samples(container: InputContainer) -> "Iterator[array[int]]":
-    """The samples as 16-bit integers, mixed into one channel, as they are decoded."""
-    stream = container.streams.audio[0]
-    resampler = AudioResampler(format="s16", layout="mono", rate=stream.rate)
-    for packet in container.demux(stream):
-        for decoded in packet.decode():
-            for frame in resampler.resample(decoded):
-                yield array("h", bytes(frame.planes[0])[: 2 * frame.samples])
-
-
-def _draw(peaks: list[Peak], width: int, height: int) -> Image.Image:
+def _draw(peaks: list[tuple[int, int]], width: int, height: int) -> Image.Image:
     if not peaks:
         raise UnreadableError(_NOTHING)
     picture = Image.new("RGBA", (width, height))
