@@ -11,7 +11,7 @@ import psycopg
 import structlog
 
 from domain.errors import LogWentBackError, OutcomeUnknownError, ServiceUnavailableError
-from infra.commit_in_doubt import Pauses
+from infra.commit_in_doubt import LONGEST_PAUSE, SHORTEST_PAUSE
 from infra.connections import UNREACHABLE, Connection, unreachable
 from infra.database import Database
 from infra.event_log.append_call import Outcome, ServerChangedError, send
@@ -45,8 +45,8 @@ class Delivery:
 
         Another server than the known one is sent nothing before it is accepted.
         """
-        pauses = Pauses(self._resend)
-        writable = time.monotonic() + min(self._resend, WRITABLE_SECONDS)
+        deadline, pause = time.monotonic() + self._resend, SHORTEST_PAUSE
+        writable = min(deadline, time.monotonic() + WRITABLE_SECONDS)
         while True:
             try:
                 outcomes = self._send(group, head_wait)
@@ -63,8 +63,10 @@ class Delivery:
                 # What was lost may still hold the head: until a standby has it, or its server knows that we are gone.
                 if not any(pending.in_doubt for pending in group):
                     raise
-            if not pauses.pause():
+            if time.monotonic() > deadline:
                 raise ServiceUnavailableError
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
 
     def _refused(self, group: Sequence[PendingAppend]) -> dict[PendingAppend, ServiceUnavailableError]:
         refused: dict[PendingAppend, ServiceUnavailableError] = {}
