@@ -16,8 +16,8 @@ from domain.event import Actor, Authenticated, event_types
 from infra.api_keys import ApiKeys
 from infra.clock import DatabaseClock
 from infra.connections import PROBE, PROJECTOR, WRITER
+from infra.content.content_rules import ContentRules
 from infra.content.factory import open_store
-from infra.content.limits import ContentRules
 from infra.content.signed_urls import UrlSigner
 from infra.content.store import ContentStore
 from infra.database import Database
@@ -29,7 +29,7 @@ from infra.event_log.heads import KnownHeads
 from infra.event_log.lanes import MOST_LANES
 from infra.event_log.log import EventLog
 from infra.event_log.mapper import SealingMapper
-from infra.event_log.patience import Patience
+from infra.event_log.pending_append import Patience
 from infra.event_log.snapshots import SnapshotWriter
 from infra.server_identity import Lineage
 from infra.server_watch import ServerWatch

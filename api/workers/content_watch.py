@@ -11,7 +11,7 @@ from api.application.content.sweeper import Sweeper
 from api.composition import Services
 from api.workers.worker import Worker, logged, own_session
 from domain.errors import ClockApartError, TenantNotFoundError
-from infra.content.store_clock import store_time
+from infra.clock import store_time
 from infra.content.upload_table import landed_keys, tenants_with_due_content
 from projections.queries.contents import tenants_with_old_content
 

@@ -23,7 +23,7 @@ from api.http.problems import BASES, STATUS, problem_of
 from domain.errors import LedgerError, OutcomeUnknownError
 from domain.event import event_types
 from infra.databases import databases_of
-from infra.embedded_postgres import start
+from infra.embedded_postgres.cluster import start
 from infra.settings import Settings
 from infra.tenants import list_tenants
 from tests.conftest import QUICK, Client, new_tenant

@@ -28,9 +28,9 @@ from domain.errors import (
 from domain.identity import derived_id
 from domain.json_documents import JsonObject
 from domain.media import Media, media_type
+from infra.content.content_rules import ContentRules
 from infra.content.fetching import fetch
 from infra.content.inspect_stream import inspect_in_passing
-from infra.content.limits import ContentRules
 from infra.content.store import ObjectNotFoundError, Stat
 from infra.content.upload_table import Upload, discard
 from infra.media.file_metadata import Inspection

@@ -10,8 +10,8 @@ from api.application.slots import ShareOwner
 from domain.asset.events import Content
 from domain.errors import ContentMismatchError, UploadNotFoundError
 from domain.media import media_type
+from infra.content.content_rules import ContentRules
 from infra.content.directory import DirectoryStore
-from infra.content.limits import ContentRules
 from infra.content.signed_urls import Grant, SignatureError, UrlSigner
 from infra.content.store import ContentStore, ObjectNotFoundError
 
