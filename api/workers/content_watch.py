@@ -57,7 +57,6 @@ class ContentWatch(Worker):
         return False
 
     def _tenants(self, *, retention: bool) -> set[UUID]:
-        """Whose content is to be looked after."""
         services, tenants = self._services, set[UUID]()
         with logged("content not looked after"):
             tenants.update(tenants_with_due_content(services.projector))

@@ -5,8 +5,7 @@ import sys
 
 import pytest
 
-from api.cli.lazy_commands import LazyCommand
-from api.cli.main import COMMANDS
+from api.cli.main import COMMANDS, LazyCommand
 
 HEAVY = "PIL av fastapi httpx minio psycopg pyarrow pydantic starlette structlog uvicorn".split()
 HELP = """

@@ -18,7 +18,7 @@ import typer
 from api.cli.main import app as command_line
 from api.composition import connected
 from api.http.app import create_app
-from api.http.byte_ranges import RangeRefusedError
+from api.http.byte_responses import RangeRefusedError
 from api.http.problems import BASES, STATUS, problem_of
 from domain.errors import LedgerError, OutcomeUnknownError
 from domain.event import event_types

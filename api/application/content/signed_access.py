@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from api.application.content.lookup import size_of
 from api.application.content.verified_stream import VerifiedStream
 from api.application.slots import ShareOwner
 from domain.asset.events import Content
@@ -25,10 +24,6 @@ class SignedContent:
     rules: ContentRules
     clock: Callable[[], datetime]
     """The database's, by which every process issues and checks URLs."""
-
-    def size(self, grant: Grant) -> int:
-        """The object's size. ContentMissingError if it is gone."""
-        return size_of(self.store, grant.key)
 
     def write(self, grant: Grant, content_type: str | None, size: int | None, chunks: Iterable[bytes]) -> str:
         """Take the object, or a part of one; returns its tag.
