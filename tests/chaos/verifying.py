@@ -35,6 +35,8 @@ NEVER = {
 """What there must be none of, and the query that counts it."""
 
 STALLED_SECONDS = 300
+PATIENT = "-c statement_timeout=0 -c transaction_timeout=0"
+"""Millions of rows are compared by statements that may take longer than a service's."""
 NEVER_EMPTY = ("assets", "asset_references", "audit_trail")
 
 
@@ -47,7 +49,7 @@ class Contents(NamedTuple):
 
 def verify_log(plan: Plan, conninfo: str) -> dict[str, int]:
     """How many there are of each thing that there must be none of. Needs a superuser, who sees every tenant."""
-    with psycopg.connect(conninfo, autocommit=True) as connection:
+    with psycopg.connect(conninfo, autocommit=True, options=PATIENT) as connection:
         connection.execute(_SQL["prepare"])
         for kind in ("attempts", "acks", "refusals"):
             _copy(plan, connection, kind)
@@ -122,7 +124,7 @@ def _seen_otherwise(plan: Plan, conninfo: str) -> int:
     differing = 0
     for tenant in plan.tenants:
         position, chain = START[:2]
-        with psycopg.connect(conninfo) as connection, connection.cursor("digests") as cursor:
+        with psycopg.connect(conninfo, options=PATIENT) as connection, connection.cursor("digests") as cursor:
             cursor.itersize = 10_000
             for (digest,) in cursor.execute(_SQL["digests"], (tenant,)):
                 position, chain = position + 1, chained(chain, digest)
