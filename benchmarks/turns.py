@@ -8,6 +8,7 @@ import gc
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
@@ -29,7 +30,7 @@ T = TypeVar("T")
 
 def measure(name: str) -> list[dict[str, object]]:
     """The names, units and values of a row: a value for each turn, or one in all where the row itself reduces them."""
-    schedule, load, values = _module("schedule"), _module("load"), list[float]()
+    schedule, load, values, turn = _module("schedule"), _module("load"), list[float](), _Turn()
 
     def in_turns(scale: Any, ours: Callable[[], float], _peer: object, rounds: int | None = None) -> object:  # noqa: ANN401
         """Measure ours alone: the other build has the peer's turns. No collection walks what has been loaded."""
@@ -37,10 +38,11 @@ def measure(name: str) -> list[dict[str, object]]:
         gc.freeze()
         for _ in range(rounds or scale.rounds):
             wait()
-            values.append(ours())
+            with turn:
+                values.append(ours())
         return schedule.Pairs(values, values)
 
-    schedule.in_turns, load.load = in_turns, _in_turn(load.load)
+    schedule.in_turns, load.load, load.for_seconds = in_turns, turn.of_its_own(load.load), for_seconds
     rows = _module("suite").selected([name])
     if not rows:
         return []
@@ -57,6 +59,18 @@ def measure(name: str) -> list[dict[str, object]]:
     ]
 
 
+def for_seconds(seconds: float) -> Callable[[int], bool]:
+    """Send more until the time is up, which begins with the first question: a load may have to wait for its turn."""
+    until: list[float] = []
+
+    def more(_sent: int) -> bool:
+        if not until:
+            until.append(time.perf_counter() + seconds)
+        return time.perf_counter() < until[0]
+
+    return more
+
+
 def wait() -> None:
     """Return when it is this build's turn."""
     _OUTPUT.write("\n")
@@ -70,13 +84,26 @@ def _module(name: str) -> Any:  # noqa: ANN401 - of whichever build
     return import_module(f"benchmarks.{known}")
 
 
-def _in_turn(function: Callable[P, T]) -> Callable[P, T]:
-    @wraps(function)
-    def waiting(*arguments: P.args, **options: P.kwargs) -> T:
-        wait()
-        return function(*arguments, **options)
+class _Turn:
+    """Held while a row measures; what measures by itself waits for a turn of its own."""
 
-    return waiting
+    def __init__(self) -> None:
+        self._held = False
+
+    def __enter__(self) -> None:
+        self._held = True
+
+    def __exit__(self, *_: object) -> None:
+        self._held = False
+
+    def of_its_own(self, function: Callable[P, T]) -> Callable[P, T]:
+        @wraps(function)
+        def waiting(*arguments: P.args, **options: P.kwargs) -> T:
+            if not self._held:
+                wait()
+            return function(*arguments, **options)
+
+        return waiting
 
 
 if __name__ == "__main__":

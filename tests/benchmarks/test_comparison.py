@@ -30,8 +30,14 @@ def in_turns(scale, ours, peer):
     raise AssertionError("the peer is not measured")
 """
 LOAD = """
-def load(value):
-    return value
+import time
+
+def for_seconds(seconds):
+    until = time.perf_counter() + seconds
+    return lambda _sent: time.perf_counter() < until
+
+def load(more):
+    return int(more(0))
 """
 ENVIRONMENT = """
 from contextlib import nullcontext
@@ -44,7 +50,7 @@ prepared = nullcontext
 SUITE = """
 from types import SimpleNamespace
 from benchmarks.{schedule} import in_turns
-from benchmarks.load import load
+from benchmarks.load import for_seconds, load
 
 BUILD = {build!r}
 
@@ -54,8 +60,9 @@ def note(word):
 
 def rate():
     note("begins")
+    loaded = load(for_seconds(0.001))
     note("ends")
-    return {rate}
+    return {rate} * loaded
 
 def measure(ground, scale):
     if {broken}:
@@ -65,7 +72,7 @@ def measure(ground, scale):
         return
     pairs = in_turns(scale, rate, None)
     yield SimpleNamespace(name="rebuild", unit="events/s", value=sum(pairs.ours))
-    yield SimpleNamespace(name="rebuild.rss", unit="MB", value=load({rate} / 2))
+    yield SimpleNamespace(name="rebuild.rss", unit="MB", value=load(for_seconds(0.001)) * {rate} / 2)
 
 def selected(names):
     return [SimpleNamespace(measure=measure)]
