@@ -54,6 +54,12 @@ def list_transaction(
             ) from None
 
 
+def free_plans(connection: Connection, select: Select) -> None:
+    """Let the planner choose again, as for a list without a snapshot, and plan the references of the select."""
+    connection.execute(_SQL["free_plans"], prepare=False)  # two statements at once cannot be prepared
+    select.plan_references(connection)
+
+
 def _begin(connection: Connection, select: Select, parameters: dict[str, Any]) -> tuple[list[str], tuple[str, ...]]:
     """Begin the transaction and turn the select's times into positions.
 

@@ -24,3 +24,7 @@ SELECT set_config('ledger.tenant_id', %(tenant_id)s::text, true),
             ORDER BY m.ordinal
        )
   FROM queries.served_builds(%(tenant_id)s, %(projections)s::text[], %(versions)s::integer[]) AS b
+
+-- free_plans: let the planner choose again
+SET LOCAL enable_seqscan TO DEFAULT;
+SET LOCAL plan_cache_mode TO DEFAULT

@@ -13,7 +13,7 @@ SELECT c.tenant_id, f.facet, f.value, c.chunk, string_agg(int2send(a.place), '':
         ('status', a.status), ('media_kind', a.media_kind), ('creator', a.created_by), ('subject', a.subject),
         ('content_type', a.content_type), ('ref', a.scope), ('changed_20', (a.position >> 20)::text),
         ('changed_16', (a.position >> 16)::text), ('changed_12', (a.position >> 12)::text)
-    ) AS columns (facet, value) WHERE value IS NOT NULL
+    ) AS single (facet, value) WHERE value IS NOT NULL
      UNION ALL SELECT 'tag', tag FROM unnest(a.tags) AS tag
      UNION ALL SELECT 'ref', reference FROM unnest(a.origin || a.links) AS reference
  ) AS f

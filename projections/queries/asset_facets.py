@@ -14,9 +14,9 @@ from projections.assets.fold import ASSETS
 from projections.catalogue import with_tables
 from projections.facets import BLOCK, CHUNK, CHUNK_BITS, Facet, ascending, decode, descending
 from projections.paging import Order
-from projections.queries.filters import AssetFilter
+from projections.queries.filters import AssetFilter, PurgeFilter
 from projections.queries.spans import Span, parts
-from projections.select import Select
+from projections.select import Select, search_pattern
 
 _SQL = with_tables(load_statements(__file__, "asset_facets.sql"))
 
@@ -27,6 +27,8 @@ FEW: Final = 500
 """So many assets are looked up one by one, to see when they were changed."""
 DELETED_AMONG: Final = 4
 """A list without a filter looks at so many times the assets of its page, before it asks the sets."""
+MOST_SEARCHED: Final = 2_000
+"""So many assets that meet all else are looked at for a name; among more, the database searches."""
 FIRST_CHUNKS: Final = 2
 MORE_CHUNKS: Final = 32
 """By how many times more chunks are read at each further step of a page: few pages have a third one."""
@@ -42,11 +44,11 @@ Chunks = Mapping[int, int]
 def faceted_assets(selected: AssetFilter) -> Callable[[Connection, Select], "FacetedAssets | None"] | None:
     """The list as it is read from the sets, within a snapshot, once its times are positions.
 
-    None: the filter asks for more than facets. Within the snapshot there may turn out to be too many media types.
+    None: the filter asks for more than facets. Within the snapshot there may turn out to be too many media types, or
+    too many assets to look for a name. SearchTooShortError.
     """
-    if getattr(selected, "deleted_before", None) is not None:
-        return None
-    return partial(_opened, selected) if selected.name is None and selected.sha256 is None else None
+    criteria = selected.criteria(PurgeFilter).keys()
+    return None if criteria & {"sha256", "deleted_before"} or criteria == {"name"} else partial(_opened, selected)
 
 
 def _opened(selected: AssetFilter, connection: Connection, select: Select) -> "FacetedAssets | None":
@@ -66,7 +68,7 @@ def _opened(selected: AssetFilter, connection: Connection, select: Select) -> "F
         if len(types) > MOST_TYPES:
             return None
         listed.criteria.append([("content_type", value) for value in types])
-    return listed
+    return listed if selected.name is None or listed.search(search_pattern(selected.name)) else None
 
 
 class FacetedAssets:
@@ -84,10 +86,19 @@ class FacetedAssets:
         """A facet that it must not have."""
         self.created = Span()
         self.changed = Span()
+        self._only: Chunks | None = None
 
     def content_types(self, prefix: str) -> list[str]:
         """The media types that begin with a text, at most one more than a filter may stand for."""
         return [value for (value,) in self._rows("content_types", prefix=prefix, most=MOST_TYPES + 1)]
+
+    def search(self, pattern: str) -> bool:
+        """List only those whose names are like a pattern; whether they are few enough to be looked at."""
+        chunks = self._last_changed(self._every())
+        if _size(chunks) > MOST_SEARCHED:
+            return False
+        self._only = _as_chunks(place for (place,) in self._of_places("named", chunks, pattern=pattern))
+        return True
 
     def page(self, order: Order, after: int | None, limit: int) -> list[tuple[Any, ...]]:
         """At most `limit` rows in an order, after a position in it if there is one."""
@@ -110,7 +121,7 @@ class FacetedAssets:
         span, other = self.created, self.changed
         if order.sort == "updated":
             span, other = other, span
-        if self.criteria or self.without != DELETED or other != Span():
+        if self.criteria or self.without != DELETED or self._only is not None or other != Span():
             return []
         part = span.beyond(after, descending=order.order == "desc")
         parameters = {"after": part.after, "until": part.until, "most": DELETED_AMONG * limit, "limit": limit}
@@ -149,7 +160,12 @@ class FacetedAssets:
         return range(after[0], until[0])
 
     def _sets(self, places: range, most: int, *, newest_first: bool) -> Chunks:
-        """What meets the criteria at some places, of the first chunks in an order, some perhaps empty."""
+        """What is listed at some places, of the first chunks in an order, some perhaps empty."""
+        chunks = self._meeting(places, most, newest_first=newest_first)
+        only = self._only
+        return chunks if only is None else {chunk: members & only.get(chunk, 0) for chunk, members in chunks.items()}
+
+    def _meeting(self, places: range, most: int, *, newest_first: bool) -> Chunks:
         if not places:
             return {}
         first, last = places.start >> CHUNK_BITS, (places.stop - 1) >> CHUNK_BITS
@@ -187,17 +203,15 @@ class FacetedAssets:
         changed: dict[int, int] = defaultdict(int)
         for part in parts(self.changed.within(None, self._newest()), CHANGED_BITS):
             for _, inside in self._divided(part.bits, chunks, part.numbers, len(part.numbers)):
-                for chunk, members in self._at_edge(inside, part.edge) if part.edge else inside.items():
+                within = self._at_edge(inside, part.edge) if part.edge else inside
+                for chunk, members in within.items():
                     changed[chunk] |= members
         return {chunk: changed[chunk] for chunk in chunks}
 
-    def _at_edge(self, chunks: Chunks, span: Span) -> Iterable[tuple[int, int]]:
+    def _at_edge(self, chunks: Chunks, span: Span) -> Chunks:
         """Those of few assets that were last changed in a span."""
-        members: dict[int, int] = defaultdict(int)
-        for place, position in self._changes_of(chunks):
-            if span.after < position <= span.until:
-                members[place >> CHUNK_BITS] |= 1 << (place & (CHUNK - 1))
-        return members.items()
+        changes = self._of_places("changes_of", chunks)
+        return _as_chunks(place for place, position in changes if span.after < position <= span.until)
 
     def _newest(self) -> int:
         """The last position of the shortest span that has the last event of any asset."""
@@ -207,7 +221,7 @@ class FacetedAssets:
     def _ordered(self, chunks: Chunks, span: Span, levels: Sequence[int], *, newest_first: bool) -> Iterator[int]:
         """The places of members that were last changed in a span, in that order."""
         if _size(chunks) <= FEW:
-            changed = ((position, place) for place, position in self._changes_of(chunks))
+            changed = ((position, place) for place, position in self._of_places("changes_of", chunks))
             within = (change for change in changed if span.after < change[0] <= span.until)
             yield from (place for _, place in sorted(within, reverse=newest_first))
         elif not levels:
@@ -232,10 +246,10 @@ class FacetedAssets:
             yield from ((number, divided[number]) for number in numbers[:most] if number in divided)
             numbers, most = numbers[most:], most * GROWTH
 
-    def _changes_of(self, chunks: Chunks) -> list[tuple[int, int]]:
-        """The places of the members, and the positions of their last events."""
+    def _of_places(self, statement: str, chunks: Chunks, **parameters: object) -> list[tuple[Any, ...]]:
+        """The rows of a statement that looks the members up."""
         places = [(chunk << CHUNK_BITS) + place for chunk, members in chunks.items() for place in ascending(members)]
-        return self._rows("changes_of", places=places, block=BLOCK) if places else []
+        return self._rows(statement, places=places, block=BLOCK, **parameters) if places else []
 
     def _walked(self, chunks: Chunks, span: Span, *, newest_first: bool) -> Iterator[int]:
         """The places of members among all that were last changed in a span, in that order."""
@@ -270,6 +284,14 @@ def _mask(chunk: int, places: range) -> int:
     start = chunk << CHUNK_BITS
     low, high = max(places.start - start, 0), min(places.stop - start, CHUNK)
     return (1 << high) - (1 << low) if low < high else 0
+
+
+def _as_chunks(places: Iterable[int]) -> Chunks:
+    """The set of some places."""
+    chunks: dict[int, int] = defaultdict(int)
+    for place in places:
+        chunks[place >> CHUNK_BITS] |= 1 << (place & (CHUNK - 1))
+    return chunks
 
 
 def _size(chunks: Chunks) -> int:

@@ -55,6 +55,16 @@ SELECT p.place, a.position
     SELECT position FROM queries.{assets} WHERE created_position = d.created OFFSET 0
  ) AS a
 
+-- named: those of the assets at some places whose names are like a pattern
+SELECT p.place
+  FROM unnest(%(places)s::integer[]) AS p (place) CROSS JOIN LATERAL (
+    SELECT positions[p.place %% %(block)s + 1] AS created FROM queries.{assets}_places
+     WHERE block = p.place / %(block)s OFFSET 0
+ ) AS d CROSS JOIN LATERAL (
+    SELECT name_search FROM queries.{assets} WHERE created_position = d.created OFFSET 0
+ ) AS a
+ WHERE a.name_search LIKE %(pattern)s
+
 -- changed_desc: the places of assets in the order of their last events, the newest first, at most so many
 SELECT d.place, a.position FROM (
     SELECT created_position, position FROM queries.{assets}

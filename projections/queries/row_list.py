@@ -10,7 +10,7 @@ from infra.connections import Connection
 from infra.database import Database
 from infra.sql import literal, load_statements
 from projections.catalogue import with_tables
-from projections.list_transaction import list_transaction, refuse_rebuilding
+from projections.list_transaction import free_plans, list_transaction, refuse_rebuilding
 from projections.paging import NEWEST_FIRST, Keyset, Moment, Order, Page, page_of
 from projections.projection import Projection
 from projections.queries.filters import Filter
@@ -167,6 +167,6 @@ class RowList(Generic[Row, AnyFilter]):
             if as_of is not None:
                 refuse_rebuilding(rebuilding)
             faceted = opened(connection, select) if opened and self.listed.name not in rebuilding else None
-            if faceted is None:
-                select.plan_references(connection)
+            if opened and faceted is None:
+                free_plans(connection, select)
             yield faceted or SelectedRows(connection, select, count), rebuilding

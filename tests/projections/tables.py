@@ -21,10 +21,11 @@ def fold_all(projection: Projection[Row], history: Iterable[Recorded]) -> dict[K
 
 def contents(services: Services, projection: Projection[Any]) -> bytes:
     """The read model's rows by key, as COPY writes them."""
-    return _copied(services, projection.table)
+    return rows_of(services, projection.table)
 
 
-def _copied(services: Services, table: Table[Any]) -> bytes:
+def rows_of(services: Services, table: Table[Any]) -> bytes:
+    """The table's rows by key, as COPY writes them."""
     query = sql.SQL("COPY (SELECT * FROM {} ORDER BY {}) TO STDOUT").format(
         sql.Identifier("read_models", table.name),
         sql.SQL(", ").join(sql.Identifier(name) for name in table.key),
@@ -37,7 +38,7 @@ def all_contents(services: Services) -> dict[str, bytes]:
     """Every read model's rows, and the sets of their facets."""
     tables = {table.name: table for projection in PROJECTIONS.values() for table in projection.tables[1:]}
     rows = {name: contents(services, projection) for name, projection in PROJECTIONS.items()}
-    return rows | {name: _copied(services, table) for name, table in tables.items()}
+    return rows | {name: rows_of(services, table) for name, table in tables.items()}
 
 
 def catch_up(services: Services, limit: int = 500) -> None:

@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from types import ModuleType
 from typing import Any
 from uuid import UUID
@@ -47,6 +48,7 @@ numbers = st.sets(st.integers(0, CHUNK - 1), max_size=300) | st.builds(
 values = st.fixed_dictionaries(
     {
         "status": st.sampled_from(STATUSES),
+        "name_search": st.sampled_from([None, "castle", "fort"]),
         "media_kind": st.sampled_from(KINDS),
         "created_by": st.sampled_from(["user:ann", "user:ben"]),
         "subject": st.sampled_from([None, "u_ann"]),
@@ -64,6 +66,7 @@ filters = st.builds(
     creator=st.none() | st.sampled_from(["user:ann", "user:nobody"]),
     subject=st.sampled_from([None, None, "u_ann"]),
     content_type=st.sampled_from([None, None, "image/", "IMAGE/PNG", "audio/"]),
+    name=st.sampled_from([None, None, None, "cast", "none"]),
     tag=st.lists(st.sampled_from(TAGS), max_size=2),
     ref=st.lists(st.sampled_from(REFERENCES).map(Reference.parse), max_size=2),
     job_id=st.sampled_from([[], [], ["r1"]]),
@@ -125,6 +128,7 @@ def meets(row: AssetRow, selected: AssetFilter) -> bool:
     wanted = {str(reference) for reference in selected.ref}
     return (
         (row.status != "deleted" if selected.status is None else row.status == selected.status)
+        and (selected.name is None or selected.name in (row.name_search or ""))
         and selected.media_kind in (None, row.media_kind)
         and selected.creator in (None, row.created_by)
         and selected.subject in (None, row.subject)
@@ -271,8 +275,7 @@ def built_and_folded(
 
 def opened(connection: Connection, selected: AssetFilter, positions: dict[str, int]) -> FacetedAssets:
     """The list by its sets, as of a connection to the tables themselves."""
-    open_ = faceted_assets(selected)
-    assert open_ is not None
+    open_ = faceted_assets(selected) or partial(asset_facets._opened, selected)
     listed = open_(connection, Select("", "", parameters=dict(positions)))
     assert listed is not None
     return listed
