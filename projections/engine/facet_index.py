@@ -63,7 +63,7 @@ def build_facets(connection: Connection, projection: Projection[Any], facets: Fa
         parameters = {"tenant_ids": tenant_ids, "chunks": numbers, "firsts": firsts, "lasts": lasts}
         listed = cursor.execute(members, parameters).fetchall()
         listed.sort()
-        sets = (FacetRow(*key, *encode_listed(places)) for *key, places in listed)
+        sets = (FacetRow._make((*key, *encode_listed(places))) for *key, places in listed)
         with connection.cursor().copy(sql_composition.copy_in(table)) as copy:
             for block in table.lines.blocks(sets):
                 copy.write(block)

@@ -107,7 +107,7 @@ def sets_of(rows: Sequence[AssetRow]) -> dict[tuple[Facet, int], set[int]]:
     assert ASSETS.facets is not None
     for number, row in enumerate(sorted(rows, key=lambda row: row.created_position)):
         for facet in ASSETS.facets.of(row):
-            chunk, place = divmod(number, asset_facets.CHUNK)
+            chunk, place = divmod(number, facet_index.CHUNK)
             sets.setdefault((facet, chunk), set()).add(place)
     return sets
 
