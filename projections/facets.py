@@ -53,6 +53,8 @@ class Facets:
     """A named tuple of the columns that they follow from, `tenant_id` and `created_position` among them."""
     of: Callable[[Any], frozenset[Facet]]
     """The facets of a row that has those columns."""
+    changes: Callable[[Any, Any], tuple[frozenset[Facet], frozenset[Facet]]]
+    """The facets that a row loses and gains, as it was, None if it is new, and as it is."""
     members: LiteralString
     """The same as a statement: the members of each facet, for some chunks of `{table}` at once."""
 
@@ -66,8 +68,20 @@ def encode(members: int) -> tuple[int, bytes]:
 
 
 def encode_listed(listed: bytes) -> tuple[int, bytes]:
-    """The same of members that are listed as of a few, in any order, some perhaps twice."""
-    places = set(_listed(listed))
+    """The same of members that are listed as a few are, in any order, some perhaps twice."""
+    return _encode_places(set(_listed(listed)))
+
+
+def encode_changed(before: FacetRow | None, removed: Iterable[int], added: Iterable[int]) -> tuple[int, bytes]:
+    """The same of members of which some are removed, and then some added. Few of them never become a vector."""
+    if before is None or before.members <= MOST_LISTED:
+        places = set(_listed(before.places)) if before else set()
+        places.difference_update(removed)
+        return _encode_places(places.union(added))
+    return encode((decode(before.members, before.places) & ~bits(removed)) | bits(added))
+
+
+def _encode_places(places: set[int]) -> tuple[int, bytes]:
     if len(places) > MOST_LISTED:
         return encode(bits(places))
     return len(places), struct.pack(f">{len(places)}H", *sorted(places))

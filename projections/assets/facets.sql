@@ -11,8 +11,8 @@ SELECT c.tenant_id, f.facet, f.value, c.chunk, string_agg(int2send(a.place), '':
  CROSS JOIN LATERAL (
     SELECT * FROM (VALUES
         ('status', a.status), ('media_kind', a.media_kind), ('creator', a.created_by), ('subject', a.subject),
-        ('content_type', a.content_type), ('ref', a.scope), ('changed_20', (a.position >> 20)::text),
-        ('changed_16', (a.position >> 16)::text), ('changed_12', (a.position >> 12)::text)
+        ('content_type', a.content_type), ('ref', a.scope), ('changed_18', (a.position >> 18)::text),
+        ('changed_14', (a.position >> 14)::text), ('changed_10', (a.position >> 10)::text)
     ) AS single (facet, value) WHERE value IS NOT NULL
      UNION ALL SELECT 'tag', tag FROM unnest(a.tags) AS tag
      UNION ALL SELECT 'ref', reference FROM unnest(a.origin || a.links) AS reference

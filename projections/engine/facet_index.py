@@ -1,20 +1,20 @@
 """The sets of facets: kept with every batch that changes rows, and built at the end of a rebuild like an index."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, LiteralString
 from uuid import UUID
 
 from infra.connections import Connection
 from infra.sql import literal, load_statements
 from projections import sql_composition
+from projections.engine.copy_format import text_array
 from projections.engine.progress import version_of
-from projections.engine.row_buffer import RowBuffer
-from projections.facets import BLOCK, CHUNK, Facet, FacetRow, Facets, bits, decode, encode, encode_listed
+from projections.engine.row_buffer import RowBuffer, refusals
+from projections.facets import BLOCK, CHUNK, FacetRow, Facets, encode_changed, encode_listed
 from projections.projection import Projection
 
 _SQL = load_statements(__file__, "facet_index.sql")
-_NO_FACETS = frozenset[Facet]()
 
 Created = tuple[UUID, int]
 """A row: its tenant, and the position at which it was created."""
@@ -25,28 +25,21 @@ def update_facets(connection: Connection, projection: Projection[Any], facets: F
 
     RowsRefusedError if a set can never be written.
     """
-    changes = [
-        (before, after, old, new)
-        for before, after in rows.changes()
-        if (old := facets.of(before) if before else _NO_FACETS) != (new := facets.of(after))
-    ]
-    if not changes:
+    changes = [(before is None, row, *facets.changes(before, row)) for before, row in rows.changes()]
+    changed = {(row.tenant_id, row.created_position): new for new, row, lost, gained in changes if lost or gained}
+    places = _placed(connection, projection, changed) if changed else None
+    if not places:
         return
-    created = [(row.tenant_id, row.created_position) for before, row, *_ in changes if before is None]
-    changed = [(row.tenant_id, row.created_position) for before, row, *_ in changes if before is not None]
-    places = _placed(connection, projection, sorted(created), changed)
-    if places is None:
-        return
-    added: dict[Any, list[int]] = defaultdict(list)
     removed: dict[Any, list[int]] = defaultdict(list)
-    for _, row, old, new in changes:
-        tenant_id = row.tenant_id
-        chunk, place = divmod(places[tenant_id, row.created_position], CHUNK)
-        for facet in new - old:
-            added[tenant_id, *facet, chunk].append(place)
-        for facet in old - new:
-            removed[tenant_id, *facet, chunk].append(place)
-    _write(RowBuffer(connection, projection.facet_table), added, removed)
+    added: dict[Any, list[int]] = defaultdict(list)
+    for _, row, lost, gained in changes:
+        if lost or gained:
+            chunk, place = divmod(places[row.tenant_id, row.created_position], CHUNK)
+            for facet in lost:
+                removed[row.tenant_id, *facet, chunk].append(place)
+            for facet in gained:
+                added[row.tenant_id, *facet, chunk].append(place)
+    _write(connection, projection, removed, added)
 
 
 def build_facets(connection: Connection, projection: Projection[Any], facets: Facets) -> None:
@@ -71,50 +64,33 @@ def build_facets(connection: Connection, projection: Projection[Any], facets: Fa
         connection.execute(sql_composition.analyze(each))
 
 
-def _placed(
-    connection: Connection,
-    projection: Projection[Any],
-    created: list[tuple[UUID, int]],
-    changed: list[tuple[UUID, int]],
-) -> dict[Created, int] | None:
-    """The places of rows, of which new ones get the next; None while the end of a rebuild is to place all."""
-    firsts = dict(reversed(created))  # the first position of each tenant's new rows
-    if not (counts := _counts(connection, projection, [*firsts.items(), *changed])):
-        return None
-    following = {tenant_id: counts[tenant_id, position] for tenant_id, position in firsts.items()}
-    places = {row: counts[row] - 1 for row in changed}
-    for tenant_id, position in created:
-        places[tenant_id, position] = following[tenant_id]
-        following[tenant_id] += 1
-    if created:
-        tenant_ids, positions = map(list, zip(*created, strict=True))
-        blocks = [places[row] // BLOCK for row in created]
-        parameters = {"tenant_ids": tenant_ids, "blocks": blocks, "positions": positions}
-        connection.execute(_filled(_SQL["append_places"], projection), parameters)
-    return places
+def _placed(connection: Connection, projection: Projection[Any], rows: Mapping[Created, bool]) -> dict[Created, int]:
+    """The places of rows, of which new ones get the next; none while the end of a rebuild is to place all."""
+    tenant_ids, positions = zip(*rows, strict=True)
+    parameters = {
+        "tenant_ids": text_array(tenant_ids),
+        "positions": text_array(positions),
+        "new": text_array(rows.values()),
+        "block": BLOCK,
+    }
+    cursor = connection.cursor(binary=True)
+    placed = cursor.execute(_filled(_SQL["place"], projection), version_of(projection) | parameters).fetchall()
+    return {(tenant_id, position): place for tenant_id, position, place in placed}
 
 
-def _counts(connection: Connection, projection: Projection[Any], rows: list[Created]) -> dict[Created, int]:
-    """How many rows of its tenant were created before each row and with it, if the places are kept."""
-    tenant_ids, positions = map(list, zip(*rows, strict=True))
-    parameters = {"tenant_ids": tenant_ids, "positions": positions, "block": BLOCK}
-    query = _filled(_SQL["created_by"], projection)
-    counted = connection.execute(query, version_of(projection) | parameters).fetchall()
-    return {(tenant_id, position): count for tenant_id, position, count in counted}
-
-
-def _write(sets: RowBuffer, added: dict[Any, list[int]], removed: dict[Any, list[int]]) -> None:
-    keys = added.keys() | removed.keys()
-    sets.load(keys)
-    for key in keys:
-        before = sets.get(key)
-        members = decode(before.members, before.places) if before else 0
-        members = (members & ~bits(removed.get(key, ()))) | bits(added.get(key, ()))
-        if members:
-            sets[key] = FacetRow._make((*key, *encode(members)))
-        else:
-            sets.pop(key, None)
-    sets.write()
+def _write(
+    connection: Connection, projection: Projection[Any], removed: dict[Any, list[int]], added: dict[Any, list[int]]
+) -> None:
+    keys = removed.keys() | added.keys()
+    columns = map(text_array, zip(*keys, strict=True))
+    parameters = dict(zip(("tenant_ids", "facets", "values", "chunks"), columns, strict=True))
+    old = connection.cursor(binary=True).execute(_filled(_SQL["remove_sets"], projection), parameters).fetchall()
+    before = {values[:4]: FacetRow(*values) for values in old}
+    sets = [(*key, *encode_changed(before.get(key), removed.get(key, ()), added.get(key, ()))) for key in sorted(keys)]
+    if new := [FacetRow._make(row) for row in sets if row[4]]:
+        columns = map(text_array, zip(*new, strict=True))
+        with refusals():  # COPY is quicker for more rows than these, but takes two round trips more
+            connection.execute(_filled(_SQL["add_sets"], projection), dict(zip(FacetRow._fields, columns, strict=True)))
 
 
 def _parts(chunks: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:

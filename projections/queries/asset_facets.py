@@ -23,7 +23,7 @@ _SQL = with_tables(load_statements(__file__, "asset_facets.sql"))
 DELETED: Final[Facet] = ("status", "deleted")
 MOST_TYPES: Final = 64
 """The media types that a filter may stand for."""
-FEW: Final = 500
+FEW: Final = 200
 """So many assets are looked up one by one, to see when they were changed."""
 DELETED_AMONG: Final = 4
 """A list without a filter looks at so many times the assets of its page, before it asks the sets."""
@@ -32,7 +32,7 @@ MOST_SEARCHED: Final = 2_000
 FIRST_CHUNKS: Final = 2
 MORE_CHUNKS: Final = 32
 """By how many times more chunks are read at each further step of a page: few pages have a third one."""
-FIRST_WALK: Final = 500
+FIRST_WALK: Final = 250
 GROWTH: Final = 8
 """By how many times more spans, or last events, are read at each further step."""
 EVERY_PLACE: Final = range(1 << 30)
