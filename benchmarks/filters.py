@@ -46,9 +46,9 @@ def shapes(assets: int) -> dict[str, Shape]:
     """The lists that are measured, by their names, for a catalogue of so many assets."""
     named = {f"{name} {share}": criteria for name, share, criteria in _each_alone()} | _combined(assets)
     named["reference unchanged"] = _ref("unchanged")
-    made = {name: Shape(criteria) for name, criteria in named.items()}
+    listed = {name: Shape(criteria) for name, criteria in named.items()}
     in_orders = ((n, c, o) for n, c in named.items() for o in (OLDEST_FIRST, CHANGED, LONGEST_UNCHANGED))
-    made |= {
+    listed |= {
         f"{name}, {order.name}": Shape(criteria, order) for name, criteria, order in in_orders if "name" not in criteria
     }
     deep = {
@@ -58,8 +58,8 @@ def shapes(assets: int) -> dict[str, Shape]:
         "image": {"media_kind": "image"},
     }
     for (name, criteria), order in product(deep.items(), (NEWEST_FIRST, CHANGED)):
-        made[f"{name}, {order.name}, deep"] = Shape(criteria, order, deep=True)
-    return made
+        listed[f"{name}, {order.name}, deep"] = Shape(criteria, order, deep=True)
+    return listed
 
 
 def _each_alone() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -158,7 +158,7 @@ class Measured:
 
 
 def timed(call: Callable[[], object], calls: int) -> list[float]:
-    """The milliseconds of each call, after one that is not measured; of a slow one only two are made."""
+    """The milliseconds of each call, after one that is not measured; of a slow one only two are listed."""
     durations: list[float] = []
     while len(durations) <= calls and sum(durations) < 1_500:
         started = time.perf_counter()

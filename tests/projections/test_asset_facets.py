@@ -107,7 +107,7 @@ def sets_of(rows: Sequence[AssetRow]) -> dict[tuple[Facet, int], set[int]]:
     assert ASSETS.facets is not None
     for number, row in enumerate(sorted(rows, key=lambda row: row.created_position)):
         for facet in ASSETS.facets.of(row):
-            chunk, place = divmod(number, facet_index.CHUNK)
+            chunk, place = divmod(number, vars(facet_index)["CHUNK"])
             sets.setdefault((facet, chunk), set()).add(place)
     return sets
 
@@ -125,7 +125,7 @@ def stored_sets(connection: Connection, tenant: UUID) -> dict[tuple[Facet, int],
 def meets(row: AssetRow, selected: AssetFilter) -> bool:
     """Whether the filter selects the row, by the row itself."""
     references = {*row.origin, *row.links, row.scope}
-    wanted = {str(reference) for reference in selected.ref}
+    asked = {str(reference) for reference in selected.ref}
     return (
         (row.status != "deleted" if selected.status is None else row.status == selected.status)
         and (selected.name is None or selected.name in (row.name_search or ""))
@@ -134,7 +134,7 @@ def meets(row: AssetRow, selected: AssetFilter) -> bool:
         and selected.subject in (None, row.subject)
         and (row.content_type or "").startswith((selected.content_type or "").lower())
         and set(selected.tag) <= set(row.tags)
-        and wanted <= references
+        and asked <= references
         and all(references & {f"job:{name}", f"run:{name}"} for name in selected.job_id)
     )
 
