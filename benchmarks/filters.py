@@ -158,7 +158,7 @@ class Measured:
 
 
 def timed(call: Callable[[], object], calls: int) -> list[float]:
-    """The milliseconds of each call, after one that is not measured; of a slow one only two are listed."""
+    """The milliseconds of each call, after one that is not measured; of a slow one only two are made."""
     durations: list[float] = []
     while len(durations) <= calls and sum(durations) < 1_500:
         started = time.perf_counter()

@@ -33,8 +33,10 @@ FIRST_CHUNKS: Final = 2
 MORE_CHUNKS: Final = 32
 """By how many times more chunks are read at each further step of a page: few pages have a third one."""
 FIRST_WALK: Final = 250
-GROWTH: Final = 8
-"""By how many times more spans, or last events, are read at each further step."""
+MORE_SPANS: Final = 2
+"""By how many times more spans of last events are read at each further step: each has sets in many chunks."""
+LONGER_WALK: Final = 8
+"""By how many times more last events are read at each further step."""
 EVERY_PLACE: Final = range(1 << 30)
 
 Chunks = Mapping[int, int]
@@ -244,7 +246,7 @@ class FacetedAssets:
                 if common := members & chunks.get(chunk, 0):
                     divided[int(value)][chunk] = common
             yield from ((number, divided[number]) for number in numbers[:most] if number in divided)
-            numbers, most = numbers[most:], most * GROWTH
+            numbers, most = numbers[most:], most * MORE_SPANS
 
     def _of_places(self, statement: str, chunks: Chunks, **parameters: object) -> list[tuple[Any, ...]]:
         """The rows of a statement that looks the members up."""
@@ -261,7 +263,7 @@ class FacetedAssets:
                     yield place
             if len(rows) < most:
                 return
-            span, most = span.beyond(rows[-1][1], descending=newest_first), most * GROWTH
+            span, most = span.beyond(rows[-1][1], descending=newest_first), most * LONGER_WALK
 
     def _rows(self, statement: str, **parameters: object) -> list[tuple[Any, ...]]:
         return self._cursor.execute(self._served(_SQL[statement]), parameters).fetchall()

@@ -194,7 +194,7 @@ SMALL: dict[ModuleType, dict[str, int]] = {
         "FIRST_WALK": 2,
         "FIRST_CHUNKS": 1,
         "MORE_CHUNKS": 2,
-        "GROWTH": 2,
+        "LONGER_WALK": 2,
     },
 }
 """Sizes with which a few assets are as many to the code as a million are else."""
