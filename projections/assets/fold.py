@@ -111,8 +111,8 @@ def _created(event: AssetCreated, recorded: Recorded) -> AssetRow:
         status=event.status,
         live_status=event.status,
         media_kind=event.media.media_kind,
-        media=dict(vars(event.media)),
-        content=dict(vars(content)) if content else None,
+        media=event.media.members(),
+        content=content.members() if content else None,
         content_type=_listed_type(content),
         sha256=content.sha256 if content else None,
         name=event.name,
@@ -197,8 +197,8 @@ def _stored(event: AssetContentStored) -> Values:
     return {
         "status": "ready",
         "live_status": "ready",
-        "media": dict(vars(event.media)),
-        "content": {**vars(content), **inspected},
+        "media": event.media.members(),
+        "content": {**content.members(), **inspected},
         "content_type": _listed_type(content),
         "sha256": content.sha256,
     }

@@ -3,6 +3,7 @@
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
@@ -20,7 +21,7 @@ from domain.asset.events import (
 from domain.event import Event, Recorded
 from domain.job.events import JobCancelled, JobFailed, JobRequested, JobRequeued, JobStarted, JobSucceeded
 from domain.reference import Reference
-from projections.projection import OF_TENANTS, Changes, Key, Projection, classes
+from projections.projection import OF_TENANTS, Changes, Key, Projection, Sums, classes
 from projections.statistics.durations import bucket_of
 from projections.statistics.rows import KINDS, StatisticsRow, of_each_grain, summed, written
 
@@ -181,4 +182,6 @@ STATISTICS = Projection(
     folder=Path(__file__).parent,
     folds=_FOLDED,
     leaves_out=(classes(AssetStateChange) - _FOLDED) | classes(AssetPurgeRequested) | OF_TENANTS,
+    sliced_by="originator",
+    sums=Sums(contain=lambda key: key[1] != "fact", add=partial(summed, sign=1)),
 )
