@@ -68,15 +68,16 @@ def _fold(
     left_out: set[str] = set()
     revision = event.originator_version
     if revision > 1:
-        ended = rows[_key(event, revision - 1)]
-        changes[_key(event, revision - 1)] = with_values(ended, {"next_position": recorded.position})
+        key = _key(event, revision - 1)
+        ended = rows[key]
+        changes[key] = version._make((*ended[:-1], recorded.position))
         left_out = {name for name in growing if getattr(ended, name) is None}
         row = listed.row._make(ended[:-1])
-        before[_key(event)] = with_values(row, {name: [] for name in left_out})
+        before[_key(event)] = with_values(row, {name: [] for name in left_out}) if left_out else row
     (after,) = listed.fold(before, recorded).values()
     left_out |= {name for name in growing if len(getattr(after, name)) > MOST_HELD}
-    held: Any = with_values(after, dict.fromkeys(left_out))
-    changes[_key(event, revision)] = version(*held, None)
+    held: Any = with_values(after, dict.fromkeys(left_out)) if left_out else after
+    changes[_key(event, revision)] = version._make((*held, None))
     return changes
 
 

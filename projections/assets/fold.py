@@ -24,6 +24,7 @@ from domain.asset.events import (
 )
 from domain.event import Event, Recorded
 from domain.provenance import imported_from
+from domain.reference import Reference
 from domain.text import searchable
 from projections.projection import OF_ASSETS, OF_JOBS, OF_TENANTS, Changes, Key, Projection, classes, with_values
 
@@ -126,8 +127,8 @@ def _created(event: AssetCreated, recorded: Recorded) -> AssetRow:
         imported=imported_from(event.imported),
         subject=event.envelope.subject,
         scope=str(event.scope) if event.scope else None,
-        origin=[str(r) for r in event.origin],
-        links=[str(r) for r in event.references],
+        origin=_written(event.origin),
+        links=_written(event.references),
         sources=[str(id_) for id_ in event.sources or ()],
         holds=[],
         created_at=recorded.effective_at,
@@ -136,6 +137,11 @@ def _created(event: AssetCreated, recorded: Recorded) -> AssetRow:
         updated_by=actor,
         deleted_at=None,
     )
+
+
+def _written(references: Iterable[Reference]) -> list[str]:
+    """The references as text: what `str` gives, but quicker for so many."""
+    return [f"{reference.kind}:{reference.id}" for reference in references]
 
 
 def _listed_type(content: Content | None) -> str | None:
@@ -157,13 +163,13 @@ def _new_values(row: AssetRow, event: AssetChange, at: datetime) -> Values:  # n
     """What the event changes in a row, beside its revision and who changed it when; frequent events come first."""
     match event:
         case AssetLinked():
-            return {"links": row.links + [str(r) for r in event.references]}
+            return {"links": row.links + _written(event.references)}
         case AssetContentStored():
             return _stored(event)
         case AssetDescribed():
             return _described(event)
         case AssetUnlinked():
-            unlinked = {str(r) for r in event.references}
+            unlinked = set(_written(event.references))
             return {"links": [link for link in row.links if link not in unlinked]}
         case AssetSoftDeleted():
             return {"status": "deleted", "deleted_at": at}

@@ -1,4 +1,4 @@
-"""Entries that are read to be folded have the members that their events' definitions give them, and the same refusals."""
+"""Entries that are read to be folded have the members that their events are defined with, or are refused alike."""
 
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from domain.event_structs import event_reader
 from domain.model import Frozen
 from domain.tenant.events import PolicySet, ProjectionEventQuarantined
 from infra.event_log.fold_reader import FoldReader, compare
+from infra.event_log.mapper import SealingMapper
 from infra.event_log.recorder import LogEntry
 from tests.golden.test_golden import FILES, entry
 from tests.golden.vectors import MAPPER
@@ -48,15 +49,20 @@ def assert_same_members(quick: Any, expected: Any) -> None:
 
 def assert_read_alike(stored: LogEntry) -> bool:
     """An entry is read by both readers or refused by both; returns whether it is read."""
-    try:
-        expected = MAPPER.read(stored.tenant_id, stored)
-    except LedgerError as refusal:
-        with pytest.raises(type(refusal)) as refused:
-            READER.read(stored.tenant_id, stored)
-        assert str(refused.value) == str(refusal)
+    expected, quick = (outcome(reader, stored) for reader in (MAPPER, READER))
+    if isinstance(expected, LedgerError):
+        assert repr(quick) == repr(expected)
         return False
-    assert_same_members(READER.read(stored.tenant_id, stored), expected)
+    assert_same_members(quick, expected)
     return True
+
+
+def outcome(reader: FoldReader | SealingMapper, stored: LogEntry) -> Event | LedgerError:
+    """The event of an entry, or its refusal."""
+    try:
+        return reader.read(stored.tenant_id, stored)
+    except LedgerError as refusal:
+        return refusal
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -99,5 +105,5 @@ def test_an_entry_is_refused_out_of_its_place_whether_it_is_folded_or_left_out(p
             compare(other.tenant_id, other)
         assert not assert_read_alike(other)
     for refuse in (compare, READER.read):
-        with pytest.raises(CorruptEntryError, match="another log|does not open|belongs to the log"):
+        with pytest.raises(CorruptEntryError, match=r"belongs to the log"):
             refuse(UUID(int=2), stored)
