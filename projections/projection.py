@@ -85,6 +85,8 @@ class Projection(Generic[Row]):
     """How a rebuild may cut a log into slices: by originator if each row but `sums` follows from the events of one
     originator alone, by position if it follows from one event alone. None: it folds the log in order."""
     sums: Sums | None = None
+    final: Callable[[Row], bool] = lambda _row: False
+    """Whether no event changes a row any more, so that a rebuild need not hold it."""
     second_of: str | None = None
     """Of a second build: the name of the first one, which is that of the read model."""
 

@@ -35,6 +35,7 @@ def versions_of(
         folds=listed.folds,
         leaves_out=listed.leaves_out,
         sliced_by=listed.sliced_by,
+        final=_has_ended,
     )
 
 
@@ -50,6 +51,10 @@ def _keys(listed: Projection[Any], event: Event) -> Iterable[Key]:
     if type(event) in listed.folds and event.originator_version > 1:
         return (_key(event, event.originator_version - 1),)
     return ()
+
+
+def _has_ended(version: Any) -> bool:  # noqa: ANN401 - a row of `version_row`
+    return version.next_position is not None
 
 
 def _fold(

@@ -11,6 +11,9 @@ from projections.engine.batch_fold import Decode
 from projections.engine.event_reader import StoredEntry
 from projections.projection import Key, Projection, Sums, apply
 
+MOST_HELD = 1_000
+"""An originator with more rows has those taken out that are final."""
+
 
 class SliceRefusedError(Exception):
     """A slice cannot be folded, or its rows cannot be written; the cause says why."""
@@ -49,14 +52,22 @@ class SliceRows:
         rows: dict[Key, Any] = {}
         each_alone = self._projection.sliced_by == "position"
         originator = None
+        most = MOST_HELD
         for entries in self._chunks:
             for entry in entries:
                 if each_alone or entry.originator_id.int != originator:  # UUIDs themselves are compared in Python
                     yield from self._complete(rows)
                     originator = entry.originator_id.int
+                elif len(rows) > most:
+                    yield from self._final(rows)
+                    most = max(MOST_HELD, 2 * len(rows))
                 self._fold(rows, entry)
             self.events += len(entries)
         yield from self._complete(rows)
+
+    def _final(self, rows: dict[Key, Any]) -> list[Any]:
+        """Take out the rows of an originator with very many that none of its events changes any more."""
+        return [rows.pop(key) for key, row in list(rows.items()) if self._projection.final(row)]
 
     def _complete(self, rows: dict[Key, Any]) -> list[Any]:
         """Take out the rows of one originator, or of one event, and add up what it adds to sums."""
