@@ -46,4 +46,4 @@ def _rebuilt(projection: Projection[Any], processes: int) -> tuple[int, float]:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:2]), *sys.argv[2:])
+    main(int(sys.argv[1]) if sys.argv[1:] else 1, *sys.argv[2:])

@@ -7,8 +7,9 @@ that stay as they are written. Whatever a definition has that no struct can hold
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import cache
-from types import NoneType, UnionType
+from functools import cache, reduce
+from operator import or_
+from types import GenericAlias, NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, NamedTuple, Union, get_args, get_origin
 from uuid import UUID
 
@@ -26,8 +27,10 @@ from domain.model import Frozen
 _PLAIN: Final = frozenset({str, int, float, bool, NoneType, UUID})
 _TIME: Final = Annotated[datetime, msgspec.Meta(tz=True)]
 _IDS: Final = ("tenant_id", "originator_id")
+SEALED_FIELDS: Final = tuple[str, ...] | msgspec.UnsetType
+"""The type of the member that names what is sealed; it is unset where nothing is."""
 _OBJECT: Final = b"{"
-_STRICT: Final = {"forbid_unknown_fields": True, "kw_only": True, "gc": False}
+_STRICT: Final[dict[str, Any]] = {"forbid_unknown_fields": True, "kw_only": True, "gc": False}
 
 
 class _NoStructError(Exception):
@@ -126,7 +129,7 @@ def _entry(name: str, own: list[tuple[Any, ...]]) -> type[msgspec.Struct]:
         (field, str) if field in _IDS else (field, kind, *default)
         for field, kind, *default in _fields(Envelope.model_fields)
     ]
-    beside = [("topic", str), ("schema_version", int), ("data", data), ("sealed_fields", tuple[str, ...] | None, None)]
+    beside = [("topic", str), ("schema_version", int), ("data", data), ("sealed_fields", SEALED_FIELDS, msgspec.UNSET)]
     return msgspec.defstruct(name, [*envelope, *beside], **_STRICT)
 
 
@@ -148,9 +151,9 @@ def _type(annotation: Any) -> Any:  # noqa: ANN401 - whatever stands in an annot
     if origin is Annotated:
         return _type(arguments[0])
     if origin is tuple and arguments[1:] == (Ellipsis,):
-        return tuple[_type(arguments[0]), ...]  # type: ignore[misc] - a type that is made
+        return GenericAlias(tuple, (_type(arguments[0]), ...))
     if origin in {Union, UnionType}:
-        return Union[tuple(map(_type, arguments))]  # noqa: UP007 - of types that are made
+        return reduce(or_, map(_type, arguments))
     if isinstance(annotation, type) and issubclass(annotation, Frozen):
         return _struct(annotation)
     raise _NoStructError(f"no struct holds {annotation}")

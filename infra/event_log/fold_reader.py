@@ -25,7 +25,7 @@ class _Place(msgspec.Struct, gc=False):
     originator_version: int
     topic: str
     subject: str | None = None
-    sealed_fields: tuple[str, ...] | None = None
+    sealed_fields: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     sealed: str | None = None
 
 
@@ -61,7 +61,7 @@ class FoldReader:
             not _belongs(envelope, tenant_id, stored)
             or envelope.schema_version not in reader.versions
             or envelope.recorded_at > stored.effective_at
-            or (envelope.sealed_fields is not None and (box is None or envelope.schema_version == 1))
+            or (envelope.sealed_fields is not msgspec.UNSET and (box is None or envelope.schema_version == 1))
         ):
             return None
         subject = envelope.subject
@@ -83,7 +83,7 @@ def compare(tenant_id: UUID, stored: Stored) -> None:
         as_expected = (
             _belongs(place, tenant_id, stored)
             and (place.subject is None or bool(storable(place.subject)))
-            and (place.sealed.startswith(_SEAL) if place.sealed is not None else place.sealed_fields is None)
+            and (place.sealed.startswith(_SEAL) if place.sealed is not None else place.sealed_fields is msgspec.UNSET)
         )
     except Exception:  # noqa: BLE001 - as above
         as_expected = False

@@ -51,13 +51,13 @@ class SliceRows:
     def __iter__(self) -> Iterator[Any]:
         rows: dict[Key, Any] = {}
         each_alone = self._projection.sliced_by == "position"
-        originator = None
+        originator: int | None = None
         most = MOST_HELD
         for entries in self._chunks:
             for entry in entries:
                 if each_alone or entry.originator_id.int != originator:  # UUIDs themselves are compared in Python
                     yield from self._complete(rows)
-                    originator = entry.originator_id.int
+                    originator, most = entry.originator_id.int, MOST_HELD
                 elif len(rows) > most:
                     yield from self._final(rows)
                     most = max(MOST_HELD, 2 * len(rows))

@@ -98,6 +98,7 @@ def test_an_entry_is_refused_out_of_its_place_whether_it_is_folded_or_left_out(p
         entry(path, originator_version=stored.originator_version + 1),
         entry(path, topic="asset.other"),
         *([entry(path, state=unsealed)] if b'"sealed_fields"' in stored.state else []),
+        entry(path, state=unsealed[:-1] + b',"sealed_fields":null}'),
         entry(path, state=stored.state[:-1]),
     ]
     for other in others:
