@@ -32,6 +32,10 @@ SEALED_FIELDS: Final = tuple[str, ...] | msgspec.UnsetType
 _OBJECT: Final = b"{"
 _STRICT: Final[dict[str, Any]] = {"forbid_unknown_fields": True, "kw_only": True, "gc": False}
 
+_reader = cache(reader)
+_new: Callable[[type[Event]], Event] = object.__new__
+_set = object.__setattr__
+
 
 class _NoStructError(Exception):
     """No struct holds such a value."""
@@ -65,11 +69,11 @@ class EventReader(NamedTuple):
             if reason is not None:
                 envelope.reason = reason
             for name in self.documents:
-                if (document := values[name]) is not None:
-                    values[name] = _fragment(bytes(document))
+                if values[name] is not None:
+                    values[name] = _fragment(bytes(values[name]))
         values["envelope"] = envelope
-        event = self.event_class.__new__(self.event_class)
-        object.__setattr__(event, "__dict__", values)
+        event: Event = _new(self.event_class)
+        _set(event, "__dict__", values)
         return event
 
 
@@ -192,5 +196,5 @@ def _is_document(annotation: Any) -> bool:  # noqa: ANN401 - whatever stands in 
 
 def _validated(model: type[Frozen], value: object) -> Frozen:
     """A value that no struct holds, read as its definition says. Raises pydantic's ValidationError, a ValueError."""
-    validated: Frozen = reader(model).validate_python(value)
+    validated: Frozen = _reader(model).validate_python(value)
     return validated

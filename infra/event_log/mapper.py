@@ -9,7 +9,6 @@ Whatever reads a log reads it by `SealingMapper.read`, which compares the bytes 
 """
 
 import base64
-import binascii
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from functools import lru_cache
 from typing import Any, Protocol, cast
 from uuid import UUID
 
+import msgspec
 import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -33,8 +33,10 @@ MAX_ENTRY = 65_535
 NONCE_BYTES = 12
 _SEALED = b',"sealed":"A256GCM.'
 _END = b'"}'
-_STANDARD = bytes.maketrans(b"-_+/", b"+/!!")
-"""From base64url to base64; what is not base64url is neither."""
+_STANDARD = bytes.maketrans(b"-_+/\\", b"+/!!!")
+"""From base64url to base64; what is not base64url, as a JSON string has it, is neither."""
+_base64 = msgspec.json.Decoder(bytes).decode
+"""The bytes of a JSON string in base64: in less than half the time that the standard library takes."""
 
 
 class Stored(Protocol):
@@ -140,8 +142,8 @@ def split(entry: bytes) -> tuple[bytes, bytes | None]:
         return entry, None
     if not entry.endswith(_END):
         raise CorruptEntryError("its seal has no end")
-    box = binascii.a2b_base64(entry[start + len(_SEALED) : -len(_END)].translate(_STANDARD), strict_mode=True)
-    return entry[:start] + b"}", box
+    text = b'"' + entry[start + len(_SEALED) : 1 - len(_END)].translate(_STANDARD)
+    return entry[:start] + b"}", _base64(text)
 
 
 def opened(key: AESGCM, box: bytes, clear_bytes: bytes) -> bytes:

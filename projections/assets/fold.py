@@ -95,7 +95,8 @@ def fold(rows: Mapping[Key, AssetRow], recorded: Recorded) -> Changes[AssetRow]:
     event = recorded.event
     if not _is_of_asset(event):
         return {}
-    key = (event.envelope.tenant_id, event.envelope.originator_id)
+    envelope = event.envelope
+    key = (envelope.tenant_id, envelope.originator_id)
     if isinstance(event, AssetCreated):
         return {key: _created(event, recorded)}
     return {key: _changed(rows[key], event, recorded)}
@@ -150,13 +151,13 @@ def _listed_type(content: Content | None) -> str | None:
 
 
 def _changed(row: AssetRow, event: AssetChange, recorded: Recorded) -> AssetRow:
-    values = {
-        "revision": event.originator_version,
-        "position": recorded.position,
-        "updated_at": recorded.effective_at,
-        "updated_by": str(event.envelope.actor),
-    }
-    return with_values(row, values | _new_values(row, event, recorded.effective_at))
+    envelope = event.envelope
+    values = _new_values(row, event, recorded.effective_at)
+    values["revision"] = envelope.originator_version
+    values["position"] = recorded.position
+    values["updated_at"] = recorded.effective_at
+    values["updated_by"] = str(envelope.actor)
+    return with_values(row, values)
 
 
 def _new_values(row: AssetRow, event: AssetChange, at: datetime) -> Values:  # noqa: C901 - a case for each event

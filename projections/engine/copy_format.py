@@ -67,13 +67,15 @@ def _escaped(text: str) -> str:
 
 
 def _array(items: Sequence[Any]) -> str:
+    if not items:
+        return "{}"
     try:
         text = '","'.join(items)
     except TypeError:
         return "{" + ",".join(map(_element, items)) + "}"
     if "\\" in text or text.count('"') > 2 * (len(items) - 1):
         return "{" + ",".join(map(_element, items)) + "}"
-    return f'{{"{text}"}}' if items else "{}"
+    return f'{{"{text}"}}'
 
 
 def _element(item: object) -> str:

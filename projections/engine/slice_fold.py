@@ -56,7 +56,8 @@ class SliceRows:
         for entries in self._chunks:
             for entry in entries:
                 if each_alone or entry.originator_id.int != originator:  # UUIDs themselves are compared in Python
-                    yield from self._complete(rows)
+                    if rows:
+                        yield from self._complete(rows)
                     originator, most = entry.originator_id.int, MOST_HELD
                 elif len(rows) > most:
                     yield from self._final(rows)
@@ -71,7 +72,7 @@ class SliceRows:
 
     def _complete(self, rows: dict[Key, Any]) -> list[Any]:
         """Take out the rows of one originator, or of one event, and add up what it adds to sums."""
-        sums, complete = self._projection.sums, list(rows.values())
+        sums, complete = self._projection.sums, [*rows.values()]
         if sums is not None:
             parts = {key: row for key, row in rows.items() if sums.contain(key)}
             complete = [row for key, row in rows.items() if key not in parts]
