@@ -155,7 +155,7 @@ class _Copy:
             connection.commit()
             seconds = time.perf_counter() - started
             connection.execute(_SQL["drop"])
-            return self.rows / seconds
+            return float(self.rows / seconds)
 
     def _connected(self) -> psycopg.Connection:
         return psycopg.connect(self._projector)

@@ -129,11 +129,16 @@ def _same_versions(event_class: type[Event]) -> range:
 def _entry(name: str, own: list[tuple[Any, ...]]) -> type[msgspec.Struct]:
     """The struct of a whole document in the clear: the envelope, the event's name and version, and its own members."""
     data = msgspec.defstruct(f"{name}Data", own, **_STRICT)
-    envelope = [
+    envelope: list[tuple[Any, ...]] = [
         (field, str) if field in _IDS else (field, kind, *default)
         for field, kind, *default in _fields(Envelope.model_fields)
     ]
-    beside = [("topic", str), ("schema_version", int), ("data", data), ("sealed_fields", SEALED_FIELDS, msgspec.UNSET)]
+    beside: list[tuple[Any, ...]] = [
+        ("topic", str),
+        ("schema_version", int),
+        ("data", data),
+        ("sealed_fields", SEALED_FIELDS, msgspec.UNSET),
+    ]
     return msgspec.defstruct(name, [*envelope, *beside], **_STRICT)
 
 

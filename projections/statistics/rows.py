@@ -99,10 +99,10 @@ def _id_of(dimensions: bytes) -> UUID:
 
 def summed(before: StatisticsRow | None, row: StatisticsRow, sign: int) -> StatisticsRow | None:
     """The sums with a row added or taken away; None if nothing is left. Durations and costs are only ever added."""
-    if before is None and sign == 1:
-        return row if any(row[_COUNTED]) else None
     values: list[Any] = list(row)
     counts = values[_COUNTED]
+    if before is None and sign == 1:
+        return row if any(counts) else None
     earlier = list(before)[_COUNTED] if before else [0] * len(counts)
     values[_COUNTED] = [already + sign * count for already, count in zip(earlier, counts, strict=True)]
     if before:

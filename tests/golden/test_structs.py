@@ -15,12 +15,21 @@ from domain.model import Frozen
 from domain.tenant.events import PolicySet, ProjectionEventQuarantined
 from infra.event_log.fold_reader import FoldReader, compare
 from infra.event_log.mapper import SealingMapper
-from infra.event_log.recorder import LogEntry
-from tests.golden.test_golden import FILES, entry
+from projections.engine.event_reader import StoredEntry
+from tests.golden import test_golden
 from tests.golden.vectors import MAPPER
 
 READER = FoldReader(MAPPER)
+TENANT = UUID("0193483c-0000-7000-8000-000000000001")
 WITHOUT_STRUCTS = {PolicySet, ProjectionEventQuarantined}
+
+
+def entry(path: Path, **changed: Any) -> StoredEntry:
+    """The entry of a golden file as a rebuild reads it, but for what is changed of it."""
+    stored = test_golden.entry(path)
+    assert stored.tenant_id == TENANT
+    values = {name: getattr(stored, name) for name in StoredEntry._fields if name != "ordinal"}
+    return StoredEntry(ordinal=1, **values | changed)
 
 
 def assert_same_members(quick: Any, expected: Any) -> None:
@@ -47,7 +56,7 @@ def assert_same_members(quick: Any, expected: Any) -> None:
             assert isinstance(quick, type(expected))
 
 
-def assert_read_alike(stored: LogEntry) -> bool:
+def assert_read_alike(stored: StoredEntry) -> bool:
     """An entry is read by both readers or refused by both; returns whether it is read."""
     expected, quick = (outcome(reader, stored) for reader in (MAPPER, READER))
     if isinstance(expected, LedgerError):
@@ -57,18 +66,18 @@ def assert_read_alike(stored: LogEntry) -> bool:
     return True
 
 
-def outcome(reader: FoldReader | SealingMapper, stored: LogEntry) -> Event | LedgerError:
+def outcome(reader: FoldReader | SealingMapper, stored: StoredEntry) -> Event | LedgerError:
     """The event of an entry, or its refusal."""
     try:
-        return reader.read(stored.tenant_id, stored)
+        return reader.read(TENANT, stored)
     except LedgerError as refusal:
         return refusal
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", test_golden.FILES, ids=lambda path: path.stem)
 def test_every_member_of_every_version_is_as_it_is_defined(path: Path) -> None:
     stored = entry(path)
-    event = READER.read(stored.tenant_id, stored)
+    event = READER.read(TENANT, stored)
     assert isinstance(event.envelope, msgspec.Struct) == (type(event) not in WITHOUT_STRUCTS)
     assert assert_read_alike(stored)
 
@@ -77,7 +86,7 @@ def test_structs_hold_the_events_that_are_folded() -> None:
     assert {kind for kind in event_types().values() if event_reader(kind) is None} == WITHOUT_STRUCTS
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", test_golden.FILES, ids=lambda path: path.stem)
 def test_an_entry_is_refused_for_whatever_the_mapper_refuses_it(path: Path) -> None:
     whole = entry(path).state
     read = sum(
@@ -88,10 +97,10 @@ def test_an_entry_is_refused_for_whatever_the_mapper_refuses_it(path: Path) -> N
     assert read < len(whole)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", test_golden.FILES, ids=lambda path: path.stem)
 def test_an_entry_is_refused_out_of_its_place_whether_it_is_folded_or_left_out(path: Path) -> None:
     stored = entry(path)
-    compare(stored.tenant_id, stored)
+    compare(TENANT, stored)
     unsealed = stored.state.partition(b',"sealed":')[0] + b"}"
     others = [
         entry(path, originator_id=UUID(int=1)),
@@ -103,7 +112,7 @@ def test_an_entry_is_refused_out_of_its_place_whether_it_is_folded_or_left_out(p
     ]
     for other in others:
         with pytest.raises(CorruptEntryError):
-            compare(other.tenant_id, other)
+            compare(TENANT, other)
         assert not assert_read_alike(other)
     for refuse in (compare, READER.read):
         with pytest.raises(CorruptEntryError, match=r"belongs to the log"):
