@@ -2,7 +2,7 @@
 CREATE TABLE read_models.copied (LIKE read_models.{table}, PRIMARY KEY (tenant_id, asset_id))
 
 -- indexes: what creates the others on that table
-SELECT replace(pg_get_indexdef(indexrelid), format('read_models.%%I', %(table)s::text), 'read_models.copied')
+SELECT replace(pg_get_indexdef(indexrelid), %(table)s, 'copied')
   FROM pg_index WHERE indrelid = format('read_models.%%I', %(table)s::text)::regclass AND NOT indisprimary
 
 -- copy_out: its rows

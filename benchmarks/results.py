@@ -60,6 +60,7 @@ TARGETS = {
     "rebuild.assets": Target(ratio=80),
     "rebuild.rss": Target(at_most=300),
     "rebuild.vs_copy": Target(ratio=0.4),
+    "rebuild.all": Target(at_least=30_000),
     "upload.direct": Target(ratio=0.6),
     "upload.rss": Target(below=250),
     "import": Target(at_least=500),
