@@ -1,7 +1,8 @@
 """A list as of a moment is the list of a catalogue that was made from the log up to that moment, and no further."""
 
+from collections.abc import Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -17,7 +18,8 @@ from api.composition import Services
 from api.workers.worker import own_session
 from domain.asset import creation
 from domain.asset.inputs import NewAsset
-from domain.errors import ReadModelRebuildingError
+from domain.errors import AssetNotFoundError, ReadModelRebuildingError
+from domain.event import Event
 from domain.reference import Reference
 from infra.databases import Databases
 from projections import row_versions
@@ -29,15 +31,20 @@ from projections.engine.rebuild import rebuild
 from projections.job_references.fold import JOB_REFERENCES
 from projections.job_versions.fold import JOB_VERSIONS
 from projections.jobs.fold import JOBS
+from projections.lineage.fold import LINEAGE
 from projections.paging import Moment, Order
 from projections.projection import Projection
-from projections.queries.filters import AssetFilter, JobFilter
+from projections.queries.filters import AssetFilter, Dimension, JobFilter, StatisticsFilter
+from projections.queries.lineage import Direction, Lineage, Node, lineage_of, node_of
+from projections.queries.statistics import list_statistics
 from projections.states import ASSET
+from projections.statistics import rows as statistics_rows
+from projections.statistics.fold import STATISTICS
 from tests.conftest import context, new_tenant
 from tests.projections.tables import catch_up, contents, fold_all
 from tests.projections.test_everything import Everything
 
-NOW = (ASSETS, ASSET_REFERENCES, JOBS, JOB_REFERENCES)
+NOW = (ASSETS, ASSET_REFERENCES, JOBS, JOB_REFERENCES, LINEAGE, STATISTICS)
 CUT = "UPDATE ledger.log_heads SET position = %s WHERE tenant_id = %s"
 MOMENTS = 10
 """So many positions of a log are compared at the most."""
@@ -82,7 +89,19 @@ class LookingBack(Everything):
             connection.execute(CUT, (position, tenant_id))
 
 
-Filters = tuple[list[AssetFilter], list[JobFilter]]
+class Filters(NamedTuple):
+    """What lists, statistics and walks are asked for."""
+
+    assets: list[AssetFilter]
+    jobs: list[JobFilter]
+    statistics: list[StatisticsFilter]
+    starts: list[Node]
+
+
+GROUPINGS: list[list[Dimension]] = [
+    *([], ["day"], ["media_kind"], ["creator"], ["client"], ["job"], ["run"]),
+    *(["workflow", "day"], ["day", "media_kind", "model"], ["client", "workflow", "day"], ["job", "client"]),
+]
 
 
 def asked_for(services: Services, tenant_id: UUID) -> Filters:
@@ -102,22 +121,65 @@ def asked_for(services: Services, tenant_id: UUID) -> Filters:
     assets: list[dict[str, Any]] = [{"status": "deleted"}, {"media_kind": "image"}, {"sha256": "a" * 64}]
     assets += [{"name": name} for name in names[:1]]
     jobs: list[dict[str, Any]] = [{"status": "running"}, {"error": "full"}]
-    return [AssetFilter(**each) for each in some + assets], [JobFilter(**each) for each in some + jobs]
+    starts = [node_of("reference", str(reference)) for reference in islice(references, 3)]
+    for event in history[::5]:
+        starts.append(node_of("job" if event.TOPIC.startswith("job.") else "asset", str(event.originator_id)))
+    return Filters(
+        [AssetFilter(**each) for each in some + assets],
+        [JobFilter(**each) for each in some + jobs],
+        [StatisticsFilter(group_by=group_by) for group_by in GROUPINGS]
+        + [
+            StatisticsFilter(**named, group_by=group_by)
+            for number, named in enumerate(counted(history))
+            for group_by in GROUPINGS[number % 5 :: 5]
+        ],
+        starts,
+    )
+
+
+def counted(history: Sequence[Event]) -> list[dict[str, Any]]:
+    """What statistics are filtered by: a reference of each kind, days, and several at once."""
+    named: dict[str, Any] = {}
+    for event in history:
+        for reference in getattr(event, "references", ()):
+            if reference.kind in ("workflow", "client", "campaign"):
+                named[f"{reference.kind}_id"] = [reference.id]
+            elif reference.kind in ("model", "run"):
+                named[reference.kind] = [reference.id]
+    each = [{name: value} for name, value in named.items()]
+    jobs = [{"job_id": [str(event.originator_id)]} for event in history if event.TOPIC == "job.requested"]
+    return [{"media_kind": "image"}, {"first_day": "2026-01-01"}, named, *each, *jobs[:1]]
 
 
 def answers(session: Session, filters: Filters, moment: Moment | None = None) -> list[Any]:
     """What the lists show, and how many items they say there are."""
     assets, jobs = Assets(session), Jobs(session)
     lists: list[Any] = []
-    for selected in filters[0]:
+    for selected in filters.assets:
         lists += [assets.find(selected, 200, None, order, moment).items for order in (Order(), Order("updated", "asc"))]
         lists.append(assets.count(selected, moment))
-    for selected_jobs in filters[1]:
+    for selected_jobs in filters.jobs:
         lists += [
             jobs.find(selected_jobs, 200, None, Order("updated"), moment).items,
             jobs.count(selected_jobs, moment),
         ]
+    database, tenant_id = session.database, session.tenant_id
+    for counted_by in filters.statistics:
+        lists.append(list_statistics(database, tenant_id, counted_by, 200, as_of=moment).items)
+    for start in filters.starts:
+        for ways in (("up",), ("down",), ("up", "down")):
+            lists.append(walked(session, start, ways, moment))  # type: ignore[arg-type]
     return lists
+
+
+def walked(session: Session, start: Node, ways: tuple[Direction, ...], moment: Moment | None) -> Lineage:
+    """What comes from something and what it came from."""
+
+    def links_of(asset_id: UUID, revision: int) -> list[str]:
+        return session.state(asset_id, ASSET, AssetNotFoundError, revision).row.links
+
+    as_of = moment and moment.position
+    return lineage_of(session.database, session.tenant_id, start, ways, 6, as_of, links_of)
 
 
 @pytest.mark.parametrize("most_held", [1, 200])
@@ -129,6 +191,7 @@ def test_a_list_of_the_past_is_that_of_a_catalogue_made_from_the_log_as_it_was(
         owner = str(databases.owner)
 
     monkeypatch.setattr(row_versions, "MOST_HELD", most_held)
+    monkeypatch.setattr(statistics_rows, "SPAN", 1 + most_held % 7)
     profile = settings(max_examples=5, stateful_step_count=20, suppress_health_check=[HealthCheck.too_slow])
     run_state_machine_as_test(OnThisLedger, settings=profile)
 
