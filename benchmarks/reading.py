@@ -46,8 +46,8 @@ LISTS = ("/v1/assets", "/v1/assets?client_id=c4", "/v1/assets?model=model-7&stat
 def catalogue(ground: Ground, scale: Scale) -> Iterator[Result]:
     """`GET /v1/statistics` by each grouping, of everything and filtered; and the same and lists as of some moment."""
     with ground.ledger() as (services, servers):
-        tenant_id = new_tenant(services)
-        head = make_catalogue(services, tenant_id, scale.catalogue)
+        tenant_id = make_catalogue(services, scale.catalogue)
+        head = services.log.of(tenant_id).head()
         _fold(services)
         with served(ground, servers, new_key(services, tenant_id), ASSET_LEDGER_FOLLOW="false") as ledger:
             asked = _statistics()

@@ -177,8 +177,8 @@ def lineage_of(
 ) -> Lineage:
     """The lineage of an asset, a job or a reference; a reference to a job of the ledger is the job.
 
-    As of a position it is what was there then, all of which the read models must have reached; links that a version is
-    too long to hold are asked for. ListsBusyError, ListTooSlowError, CorruptEntryError; ReadModelRebuildingError as of a
+    As of a position it is what was there then, which the read models must have reached; links that a version is too
+    long to hold are asked for. ListsBusyError, ListTooSlowError, CorruptEntryError; ReadModelRebuildingError as of a
     position where something may be missing.
     """
     select = Select("", "")

@@ -81,7 +81,7 @@ t.day >= %(first_day)s
 t.day <= %(last_day)s
 
 -- media_kind_is: of one kind of media
-t.media_kind = %(media_kind)s
+t.media_kind = %(media_kind_is)s
 
 -- creator: recorded or requested by one actor
 t.creator = %(creator)s

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final, LiteralString
 
-from psycopg.sql import Composable, Placeholder
+from psycopg.sql import Composable, Composed, Placeholder
 
 from infra.sql import load_statements
 from projections.catalogue import with_tables
@@ -48,7 +48,7 @@ class StatisticsSelect:
                 values=joined(", ", [Placeholder(f"after_{column}") for column in parameters]),
             )
 
-    def statement(self) -> Composable:
+    def statement(self) -> Composed:
         """The statement, with the parameters of the select and `limit`."""
         columns = [column for dimension in self._dimensions for column in _columns(dimension)]
         places = joined(", ", [named(_SQL["column"], column=column) for column in columns])
@@ -61,7 +61,7 @@ class StatisticsSelect:
             ordered=composed(_SQL["in_order"], columns=places) if columns else fragment(_SQL["empty"]),
         )
 
-    def _rows(self) -> Composable:
+    def _rows(self) -> Composed:
         dimension = dimension_of(self._selected)
         if dimension is None:
             return self._changes()
@@ -72,7 +72,7 @@ class StatisticsSelect:
         since = self._changes(_SQL["changes_since"])
         return composed(_SQL["and_rows"], sums=sums, changes=since)
 
-    def _sums(self, dimension: str) -> Composable:
+    def _sums(self, dimension: str) -> Composed:
         """The sums of a dimension."""
         selected = self._selected
         by_day = "day" in self._dimensions or selected.first_day or selected.last_day or dimension in JOB_KINDS
@@ -89,13 +89,13 @@ class StatisticsSelect:
             self.select.parameters["value"] = self._named[0][1]
         return self._part([_column(each) for each in self._dimensions], [], [*conditions, *self._common()])
 
-    def _changes(self, *conditions: LiteralString) -> Composable:
+    def _changes(self, *conditions: LiteralString) -> Composed:
         """What events changed, up to the position."""
         until = [] if self._as_of is None else [_SQL["changes_until"]]
         self.select.parameters["as_of"] = self._as_of
         return self._listed([_SQL["changes"], *until, *conditions])
 
-    def _listed(self, conditions: Sequence[LiteralString]) -> Composable:
+    def _listed(self, conditions: Sequence[LiteralString]) -> Composed:
         """Rows that have all references, those of some dimensions taken apart."""
         filters = Select("", "")
         for kind in (*KINDS, "creator"):
@@ -110,10 +110,12 @@ class StatisticsSelect:
     def _common(self) -> list[LiteralString]:
         """The conditions that every row can meet."""
         selected = self._selected
-        values = {name: getattr(selected, name) for name in ("first_day", "last_day", "media_kind")}
+        days = {"first_day": selected.first_day, "last_day": selected.last_day}
+        values = {name: day.isoformat() for name, day in days.items() if day is not None}
+        if selected.media_kind is not None:
+            values["media_kind_is"] = selected.media_kind
         self.select.parameters |= values
-        names = {"media_kind": "media_kind_is"}
-        return [_SQL[names.get(name, name)] for name, value in values.items() if value is not None]
+        return [_SQL[name] for name in values]
 
     def _part(
         self,
@@ -121,7 +123,7 @@ class StatisticsSelect:
         each: Sequence[Composable],
         conditions: Sequence[LiteralString],
         more: Sequence[Composable] = (),
-    ) -> Composable:
+    ) -> Composed:
         return composed(
             _SQL["rows"],
             columns=joined(" ", columns),

@@ -12,6 +12,7 @@ from itertools import accumulate
 from struct import Struct
 from typing import Final
 
+Histogram = bytes
 _MICROSECOND: Final = timedelta(microseconds=1)
 _LONGEST: Final = 10**16
 """More than three hundred years."""

@@ -70,9 +70,8 @@ def related(rows: Mapping[Key, StatisticsRow], history: Iterable[Recorded]) -> I
     for recorded in history:
         if change := _change(known, recorded):
             facts[key_of(change.fact)] = change.fact
-            for part in differences(change.removed, change.added):
-                for dimensional in dimensionals(part):
-                    yield from sum_keys(change.fact.tenant_id, part, dimensional)
+            for part, dimensional in _changed_sums(differences(change.removed, change.added)):
+                yield from sum_keys(change.fact.tenant_id, part, dimensional)
 
 
 def fold(rows: Mapping[Key, StatisticsRow], recorded: Recorded) -> Changes[StatisticsRow]:

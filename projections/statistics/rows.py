@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 
 from projections.statistics.amounts import Part, merged_costs
-from projections.statistics.durations import added
+from projections.statistics.durations import Histogram, added
 
 Grain = Literal["fact", "change", "sum", "daily_sum", "past_sum", "past_daily_sum"]
 Dimensional = tuple[str, bool, str]
@@ -76,7 +76,7 @@ class StatisticsRow(NamedTuple):
     failed: int
     cancelled: int
     requeued: int
-    durations: bytes | None
+    durations: Histogram | None
     costs: dict[str, str] | None
     fact: dict[str, Any] | None
 
@@ -105,9 +105,9 @@ def fact_row(tenant_id: UUID, id_: UUID, part: Part, more: dict[str, Any]) -> St
 
 def part_of(fact: StatisticsRow) -> Part:
     """What the facts add to the sums."""
-    assert fact.fact is not None
+    known = fact.fact or {}
     references = tuple(tuple(getattr(fact, kind) or ()) for kind in KINDS)
-    return Part(fact.fact["day"], fact.fact["media_kind"], fact.creator or "", references, fact[_COUNTED], None, None)
+    return Part(known["day"], known["media_kind"], fact.creator or "", references, fact[_COUNTED], None, None)
 
 
 def change_rows(tenant_id: UUID, position: int, parts: Sequence[Part]) -> Iterator[StatisticsRow]:

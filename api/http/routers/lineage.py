@@ -13,8 +13,8 @@ from api.http.accept import preferred
 from api.http.batch_bodies import NDJSON
 from api.http.dependencies import CallerSession
 from api.http.lineage_formats import to_graphviz, to_json, to_mermaid
-from api.http.openlineage import to_openlineage
 from api.http.moments import MOMENT, looking_back
+from api.http.openlineage import to_openlineage
 from api.http.paging import REBUILDING
 from api.http.problems import documented
 from api.http.query_parameters import queried

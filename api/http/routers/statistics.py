@@ -38,8 +38,8 @@ def get_statistics(
 
     Assets and their content count on the day the asset was recorded, jobs on the day it happened. Without `group_by`
     there is one group, of everything. Something with two references of a kind counts in the groups of both.
-    `Ledger-Position` in the answer is the position up to which everything is counted, at least. With `as_of`, everything
-    is counted up to that moment and nothing after it; `Ledger-As-Of` is its position.
+    `Ledger-Position` in the answer is the position up to which everything is counted, at least. With `as_of`, nothing
+    is counted that came after that moment; `Ledger-As-Of` is its position.
     """
     position = session.reached((STATISTICS,))
     page = list_statistics(session.database, session.tenant_id, query, query.limit, query.cursor, as_of)
