@@ -8,8 +8,10 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from psycopg.sql import Composed
 
 from domain.text import storable
+from infra.connections import Connection
 from infra.database import Database
 from projections.list_transaction import list_transaction, refuse_rebuilding
 from projections.paging import CursorError, Keyset, Moment, Page
@@ -54,18 +56,40 @@ def list_statistics(
     query = StatisticsSelect(selected, as_of and as_of.position)
     if cursor is not None:
         query.go_on_after(_values_of(keyset.decode_text(cursor), len(dimensions)))
-    statement = query.statement()
     with list_transaction(database, tenant_id, query.select, (STATISTICS,)) as (connection, rebuilding):
         if as_of is not None:
             refuse_rebuilding(rebuilding)
-        parameters = {**query.select.parameters, "limit": limit + 1}
-        served = query.select.served(statement)
-        rows = connection.cursor(binary=True).execute(served, parameters, prepare=False).fetchall()
+        rows = _rows(connection, query, dimensions, limit + 1)
     if not rows and not dimensions:
         return Page([Group({}, dict.fromkeys(COUNTS, 0))], None, rebuilding)
     groups, more = [_group(dimensions, row) for row in rows[:limit]], len(rows) > limit
     after = keyset.encode_text(json.dumps([*groups[-1].values.values()], ensure_ascii=False)) if more else None
     return Page(groups, after, rebuilding)
+
+
+def _rows(
+    connection: Connection, query: StatisticsSelect, dimensions: Sequence[Dimension], count: int
+) -> list[tuple[Any, ...]]:
+    """So many groups at the most. What is nothing by then has a place among those it ends with: more may follow."""
+    rows: list[tuple[Any, ...]] = []
+    while True:
+        end = query.last_group()
+        ends = _executed(connection, query, end, count) if end is not None else []
+        if ends:
+            query.end_with(group_values(dimensions, ends[0]))
+        rows += _executed(connection, query, query.statement(), count)
+        if not ends or len(rows) >= count:
+            return rows[:count]
+        query.go_on_after(group_values(dimensions, ends[0]))
+
+
+def _executed(
+    connection: Connection, query: StatisticsSelect, statement: Composed, count: int
+) -> list[tuple[Any, ...]]:
+    """What a statement answers; it is planned for its values."""
+    parameters = {**query.select.parameters, "limit": count}
+    served = query.select.served(statement)
+    return connection.cursor(binary=True).execute(served, parameters, prepare=False).fetchall()
 
 
 def _group(dimensions: Sequence[Dimension], row: Sequence[Any]) -> Group:

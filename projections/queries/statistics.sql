@@ -9,6 +9,12 @@ HAVING sum(t.assets) <> 0 OR sum(t.deleted) <> 0 OR sum(t.contents) <> 0 OR sum(
     OR sum(t.requeued) <> 0
 {ordered} LIMIT %(limit)s
 
+-- last_group: the last group of a page, if there are so many, from the first groups of either source
+SELECT {columns} FROM (({sums}) UNION ({changes})) AS t ORDER BY {columns} OFFSET %(limit)s - 1 LIMIT 1
+
+-- first_groups: the first groups of rows
+SELECT DISTINCT {columns} FROM ({rows}) AS t WHERE {bounds} ORDER BY {columns} LIMIT %(limit)s
+
 -- rows: the rows that are summed
 SELECT {columns} t.assets, t.deleted, t.contents, t.bytes, t.requested, t.started, t.succeeded, t.failed, t.cancelled,
        t.requeued, t.durations, t.costs
@@ -37,6 +43,9 @@ true
 
 -- after_group: the groups after one
 ({columns}) > ({values})
+
+-- until_group: the groups up to one
+({columns}) <= ({values})
 
 -- day: the day as it is kept
 t.day,

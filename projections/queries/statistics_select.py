@@ -1,7 +1,7 @@
 """The statement that answers a question of statistics: from which sums and changes, by which columns."""
 
 from collections.abc import Sequence
-from typing import Any, Final, LiteralString
+from typing import Any, Final, Literal, LiteralString
 
 from psycopg.sql import Composable, Composed, Placeholder
 
@@ -33,44 +33,69 @@ class StatisticsSelect:
         self._dimensions = selected.dimensions()
         self._named = named_values(selected)
         self._as_of = as_of
-        self._bounds: Composable = fragment(_SQL["unbounded"])
+        self._dimension = dimension_of(selected)
+        self._bounds: dict[str, Composable] = {"from": fragment(_SQL["unbounded"])}
 
     def go_on_after(self, values: GroupValues) -> None:
         """Only the groups after one."""
-        parameters: dict[str, Any] = {}
-        for dimension, value in zip(self._dimensions, values, strict=True):
-            parameters |= dict(zip(_columns(dimension), _placed(dimension, value), strict=True))
-        self.select.parameters |= {f"after_{column}": value for column, value in parameters.items()}
-        if parameters:
-            self._bounds = composed(
-                _SQL["after_group"],
-                columns=joined(", ", [named(_SQL["column"], column=column) for column in parameters]),
-                values=joined(", ", [Placeholder(f"after_{column}") for column in parameters]),
-            )
+        self._bounds = {"after": self._bound("after", values)}
+
+    def end_with(self, values: GroupValues) -> None:
+        """Only the groups up to one, until it goes on after another."""
+        self._bounds["until"] = self._bound("until", values)
 
     def statement(self) -> Composed:
         """The statement, with the parameters of the select and `limit`."""
-        columns = [column for dimension in self._dimensions for column in _columns(dimension)]
-        places = joined(", ", [named(_SQL["column"], column=column) for column in columns])
+        columns = self._columns
         return composed(
             _SQL["groups"],
             groups=joined(" ", [named(_SQL["group"], column=column) for column in columns]),
             rows=self._rows(),
-            bounds=self._bounds,
-            grouped=places if columns else fragment(_SQL["one_group"]),
-            ordered=composed(_SQL["in_order"], columns=places) if columns else fragment(_SQL["empty"]),
+            bounds=joined(" AND ", [*self._bounds.values()]),
+            grouped=_places(columns) if columns else fragment(_SQL["one_group"]),
+            ordered=composed(_SQL["in_order"], columns=_places(columns)) if columns else fragment(_SQL["empty"]),
         )
 
+    def last_group(self) -> Composed | None:
+        """A statement for the group with which a page as of a position may end; None where all rows are read anyway.
+
+        Else the sums of groups that are not shown would be read, since two sources have no order in common.
+        """
+        if self._as_of is None or not self._columns or self._dimension in (None, COMBINATION):
+            return None
+        places, bounds = _places(self._columns), joined(" AND ", [*self._bounds.values()])
+        sums, changes = (
+            composed(_SQL["first_groups"], columns=places, rows=rows, bounds=bounds) for rows in self._sources()
+        )
+        return composed(_SQL["last_group"], columns=places, sums=sums, changes=changes)
+
+    @property
+    def _columns(self) -> list[str]:
+        return [column for dimension in self._dimensions for column in _columns(dimension)]
+
+    def _bound(self, side: Literal["after", "until"], values: GroupValues) -> Composable:
+        parameters: dict[str, bool | str] = {}
+        for dimension, value in zip(self._dimensions, values, strict=True):
+            parameters |= dict(zip(_columns(dimension), _placed(dimension, value), strict=True))
+        self.select.parameters |= {f"{side}_{column}": value for column, value in parameters.items()}
+        if not parameters:
+            return fragment(_SQL["unbounded"])
+        placeholders = joined(", ", [Placeholder(f"{side}_{column}") for column in parameters])
+        return composed(_SQL[f"{side}_group"], columns=_places([*parameters]), values=placeholders)
+
     def _rows(self) -> Composed:
-        dimension = dimension_of(self._selected)
-        if dimension is None:
-            return self._changes()
-        sums = self._sums(dimension)
+        sources = self._sources()
+        return sources[0] if len(sources) == 1 else composed(_SQL["and_rows"], sums=sources[0], changes=sources[1])
+
+    def _sources(self) -> list[Composed]:
+        """The sums, or the changes, or both."""
+        if self._dimension is None:
+            return [self._changes()]
+        sums = self._sums(self._dimension)
         if self._as_of is None:
-            return sums
+            return [sums]
         self.select.parameters["summed"] = self._as_of - self._as_of % statistics_rows.SPAN
-        since = self._changes(_SQL["changes_since"])
-        return composed(_SQL["and_rows"], sums=sums, changes=since)
+        return [sums, self._changes(_SQL["changes_since"])]
 
     def _sums(self, dimension: str) -> Composed:
         """The sums of a dimension."""
@@ -168,6 +193,10 @@ def group_values(dimensions: Sequence[Dimension], columns: Sequence[Any]) -> Gro
 def width_of(dimensions: Sequence[Dimension]) -> int:
     """The number of columns that tell a group."""
     return sum(len(_columns(dimension)) for dimension in dimensions)
+
+
+def _places(columns: Sequence[str]) -> Composed:
+    return joined(", ", [named(_SQL["column"], column=column) for column in columns])
 
 
 def _columns(dimension: Dimension) -> tuple[str, ...]:

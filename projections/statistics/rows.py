@@ -107,7 +107,8 @@ def part_of(fact: StatisticsRow) -> Part:
     """What the facts add to the sums."""
     known = fact.fact or {}
     references = tuple(tuple(getattr(fact, kind) or ()) for kind in KINDS)
-    return Part(known["day"], known["media_kind"], fact.creator or "", references, fact[_COUNTED], None, None)
+    counts = tuple(getattr(fact, name) for name in COUNTS)
+    return Part(known["day"], known["media_kind"], fact.creator or "", references, counts, None, None)
 
 
 def change_rows(tenant_id: UUID, position: int, parts: Sequence[Part]) -> Iterator[StatisticsRow]:

@@ -1,9 +1,6 @@
 """A list as of a moment is the list of a catalogue that was made from the log up to that moment, and no further."""
 
-from collections.abc import Sequence
-from dataclasses import replace
-from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -13,14 +10,12 @@ from hypothesis.stateful import run_state_machine_as_test
 from uuid_utils.compat import uuid7
 
 from api.application.assets import Assets
-from api.application.jobs import Jobs
 from api.application.session import Session
 from api.composition import Services
 from api.workers.worker import own_session
 from domain.asset import creation
 from domain.asset.inputs import NewAsset
-from domain.errors import AssetNotFoundError, ReadModelRebuildingError
-from domain.event import Event
+from domain.errors import ReadModelRebuildingError
 from domain.reference import Reference
 from infra.databases import Databases
 from projections import row_versions
@@ -33,15 +28,14 @@ from projections.job_references.fold import JOB_REFERENCES
 from projections.job_versions.fold import JOB_VERSIONS
 from projections.jobs.fold import JOBS
 from projections.lineage.fold import LINEAGE
-from projections.paging import Moment, Order
+from projections.paging import Moment
 from projections.projection import Projection
-from projections.queries.filters import AssetFilter, Dimension, JobFilter, StatisticsFilter
-from projections.queries.lineage import Direction, Lineage, Node, lineage_of, node_of
-from projections.queries.statistics import list_statistics
+from projections.queries.filters import AssetFilter
 from projections.states import ASSET
 from projections.statistics import rows as statistics_rows
 from projections.statistics.fold import STATISTICS
 from tests.conftest import context, new_tenant
+from tests.projections.questions import answers, asked_for
 from tests.projections.tables import catch_up, contents, fold_all
 from tests.projections.test_everything import Everything
 
@@ -88,102 +82,6 @@ class LookingBack(Everything):
         """Let the log end at the position."""
         with psycopg.connect(self.owner) as connection:
             connection.execute(CUT, (position, tenant_id))
-
-
-class Filters(NamedTuple):
-    """What lists, statistics and walks are asked for."""
-
-    assets: list[AssetFilter]
-    jobs: list[JobFilter]
-    statistics: list[StatisticsFilter]
-    starts: list[Node]
-
-
-GROUPINGS: list[list[Dimension]] = [
-    *([], ["day"], ["media_kind"], ["creator"], ["client"], ["job"], ["run"]),
-    *(["workflow", "day"], ["day", "media_kind", "model"], ["client", "workflow", "day"], ["job", "client"]),
-]
-
-
-def asked_for(services: Services, tenant_id: UUID) -> Filters:
-    """Filters that find something of this tenant at some moment."""
-    log = services.log.of(tenant_id)
-    entries = log.recorder.select_notifications(1, 10_000)
-    history = [log.mapper.to_domain_event(entry) for entry in entries]
-    references: dict[Reference, None] = {}
-    names: list[str] = []
-    for event in history:
-        references |= dict.fromkeys(getattr(event, "references", ()))
-        references |= dict.fromkeys(getattr(event, "origin", ()))
-        names += [name for name in (getattr(event, "name", None),) if name and len(name) > 1]
-    middle = entries[len(entries) // 2].effective_at
-    some: list[dict[str, Any]] = [{}, {"created_before": middle}, {"updated_after": middle}]
-    some += [{"ref": [reference]} for reference in islice(references, 4)]
-    assets: list[dict[str, Any]] = [{"status": "deleted"}, {"media_kind": "image"}, {"sha256": "a" * 64}]
-    assets += [{"name": name} for name in names[:1]]
-    jobs: list[dict[str, Any]] = [{"status": "running"}, {"error": "full"}]
-    starts = [node_of("reference", str(reference)) for reference in islice(references, 3)]
-    starts += [
-        node_of("job" if event.TOPIC.startswith("job.") else "asset", str(event.originator_id))
-        for event in history[::5]
-    ]
-    return Filters(
-        [AssetFilter(**each) for each in some + assets],
-        [JobFilter(**each) for each in some + jobs],
-        [StatisticsFilter(group_by=group_by) for group_by in GROUPINGS]
-        + [
-            StatisticsFilter(**named, group_by=group_by)
-            for number, named in enumerate(counted(history))
-            for group_by in GROUPINGS[number % 5 :: 5]
-        ],
-        starts,
-    )
-
-
-def counted(history: Sequence[Event]) -> list[dict[str, Any]]:
-    """What statistics are filtered by: a reference of each kind, days, and several at once."""
-    named: dict[str, Any] = {}
-    for event in history:
-        for reference in getattr(event, "references", ()):
-            if reference.kind in ("workflow", "client", "campaign"):
-                named[f"{reference.kind}_id"] = [reference.id]
-            elif reference.kind in ("model", "run"):
-                named[reference.kind] = [reference.id]
-    each = [{name: value} for name, value in named.items()]
-    jobs = [{"job_id": [str(event.originator_id)]} for event in history if event.TOPIC == "job.requested"]
-    return [{"media_kind": "image"}, {"first_day": "2026-01-01"}, named, *each, *jobs[:1]]
-
-
-def answers(session: Session, filters: Filters, moment: Moment | None = None) -> list[Any]:
-    """What the lists show, and how many items they say there are."""
-    assets, jobs = Assets(session), Jobs(session)
-    lists: list[Any] = []
-    for selected in filters.assets:
-        lists += [assets.find(selected, 200, None, order, moment).items for order in (Order(), Order("updated", "asc"))]
-        lists.append(assets.count(selected, moment))
-    for selected_jobs in filters.jobs:
-        lists += [
-            jobs.find(selected_jobs, 200, None, Order("updated"), moment).items,
-            jobs.count(selected_jobs, moment),
-        ]
-    database, tenant_id = session.database, session.tenant_id
-    for counted_by in filters.statistics:
-        lists.append(list_statistics(database, tenant_id, counted_by, 200, as_of=moment).items)
-    for start in filters.starts:
-        for ways in (("up",), ("down",), ("up", "down")):
-            lists.append(walked(session, start, ways, moment))  # type: ignore[arg-type]
-    return lists
-
-
-def walked(session: Session, start: Node, ways: tuple[Direction, ...], moment: Moment | None) -> Lineage:
-    """What comes from something and what it came from."""
-
-    def links_of(asset_id: UUID, revision: int) -> list[str]:
-        return session.state(asset_id, ASSET, AssetNotFoundError, revision).row.links
-
-    as_of = moment and moment.position
-    shown = lineage_of(session.database, session.tenant_id, start, ways, 6, as_of, links_of)
-    return replace(shown, rebuilding=())  # the tables of the log that is cut are
 
 
 @pytest.mark.parametrize("most_held", [1, 200])
