@@ -47,6 +47,12 @@ true
 -- until_group: the groups up to one
 ({columns}) <= ({values})
 
+-- until_value: the same of the first dimension alone, of which the planner knows how many rows it leaves
+t.{column} <= {value}
+
+-- not_missing: and what has no value of it comes later
+NOT t.{column}
+
 -- day: the day as it is kept
 t.day,
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final, Literal, LiteralString
 
-from psycopg.sql import Composable, Composed, Placeholder
+from psycopg.sql import Composable, Composed, Identifier, Placeholder
 
 from infra.sql import load_statements
 from projections.catalogue import with_tables
@@ -42,7 +42,12 @@ class StatisticsSelect:
 
     def end_with(self, values: GroupValues) -> None:
         """Only the groups up to one, until it goes on after another."""
-        self._bounds["until"] = self._bound("until", values)
+        self._bounds |= {"until": self._bound("until", values), "first": fragment(_SQL["unbounded"])}
+        *missing, column = _columns(self._dimensions[0])
+        if values[0] is not None:
+            until = composed(_SQL["until_value"], column=Identifier(column), value=Placeholder(f"until_{column}"))
+            present = [named(_SQL["not_missing"], column=each) for each in missing]
+            self._bounds["first"] = joined(" AND ", [*present, until])
 
     def statement(self) -> Composed:
         """The statement, with the parameters of the select and `limit`."""

@@ -2,4 +2,4 @@
 CREATE INDEX ON read_models.{table}_changes (tenant_id, day);
 CREATE INDEX ON read_models.{table}_changes USING gin (tenant_id, job, run);
 CREATE INDEX ON read_models.{table}_daily (tenant_id, dimension, day, missing, value);
-CREATE INDEX ON read_models.{table}_past_daily (tenant_id, dimension, day, missing, value);
+CREATE INDEX ON read_models.{table}_past_daily (tenant_id, dimension, day, missing, value, next_position);
