@@ -214,7 +214,7 @@ class _Tables(NamedTuple):
 
     def rows_of(self, statement: str, ids: Sequence[str]) -> list[tuple[Any, ...]]:
         """What one of the statements answers of some ids; nothing is asked of none."""
-        return self.rows(statement, {"ids": ids}) if ids else []
+        return self.rows(statement, {"ids": _array(ids)}) if ids else []
 
     def links(self, assets: Sequence[str]) -> list[tuple[UUID, str]]:
         """The links that versions of these assets are too long to hold, each with its asset. Now there are none."""
@@ -240,11 +240,12 @@ def _expanded(tables: _Tables, direction: Direction, frontier: Sequence[Node], l
     if direction == "down" and of_type == "reference":
         statement, parameters = "down_from_reference", parameters | dict(Reference.parse(id_))
     else:
-        parameters |= {"assets": _ids(frontier, "asset"), "jobs": _ids(frontier, "job")}
-        if not (parameters["assets"] or parameters["jobs"]):
+        assets, jobs = _ids(frontier, "asset"), _ids(frontier, "job")
+        if not (assets or jobs):
             return []
+        parameters |= {"assets": _array(assets), "jobs": _array(jobs)}
         if direction == "up":
-            links = tables.links(parameters["assets"])
+            links = tables.links(assets)
             parameters |= {"linked_assets": [asset for asset, _ in links], "links": [link for _, link in links]}
     return list(map(Edge._make, tables.rows(statement, parameters)))
 
@@ -265,3 +266,8 @@ def _details(tables: _Tables, nodes: Iterable[Node]) -> tuple[dict[Node, Details
 def _ids(nodes: Iterable[Node], of_type: NodeType) -> list[str]:
     prefix = f"{of_type}:"
     return [node[len(prefix) :] for node in nodes if node.startswith(prefix)]
+
+
+def _array(ids: Sequence[str]) -> str:
+    """The ids of assets or jobs as the text of an array (PostgreSQL, 8.15.6), which is quicker to send than a list."""
+    return f"{{{','.join(ids)}}}"
