@@ -1,6 +1,6 @@
 """Lineage: what an asset came from, and what came from it or from a reference."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -9,13 +9,12 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from api.application.lineage import lineage_from_reference, lineage_of_asset
-from api.http.accept import preferred
 from api.http.batch_bodies import NDJSON
 from api.http.dependencies import CallerSession
 from api.http.lineage_formats import to_graphviz, to_json, to_mermaid
 from api.http.moments import MOMENT, looking_back
 from api.http.openlineage import to_openlineage
-from api.http.paging import REBUILDING
+from api.http.paging import tell_rebuilding
 from api.http.problems import documented
 from api.http.query_parameters import queried
 from api.http.rendered_routes import RenderedRoute
@@ -124,6 +123,28 @@ def _answer(
     answer = Response(formats[media_type](lineage), headers={"Vary": "Accept"}, media_type=media_type)
     if as_of is not None:
         answer.headers[MOMENT] = str(as_of.position)
-    if lineage.rebuilding:
-        answer.headers[REBUILDING] = ", ".join(lineage.rebuilding)
+    tell_rebuilding(answer, lineage)
     return answer
+
+
+def preferred(accept: str | None, offered: Sequence[str]) -> str:
+    """The media type offered that `Accept` ranks highest (RFC 9110, section 12.5.1): the first of equals, or of all.
+
+    Parameters but `q` are left out of account, and what cannot be read counts for nothing.
+    """
+    qualities = dict(map(_quality, (accept or "*/*").split(",")))
+
+    def rank(media_type: str) -> float:
+        ranges = media_type, f"{media_type.partition('/')[0]}/*", "*/*"
+        return next((qualities[name] for name in ranges if name in qualities), 0.0)
+
+    return max(offered, key=rank)
+
+
+def _quality(media_range: str) -> tuple[str, float]:
+    name, *parameters = (part.strip().lower() for part in media_range.split(";"))
+    values = dict(parameter.partition("=")[::2] for parameter in parameters)
+    try:
+        return name, min(max(float(values.get("q", "1")), 0.0), 1.0)
+    except ValueError:
+        return name, 0.0
