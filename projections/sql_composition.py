@@ -109,6 +109,11 @@ def named(text: LiteralString, **names: str) -> sql.Composed:
     return sql.SQL(text).format(**{place: sql.Identifier(name) for place, name in names.items()})
 
 
+def constant(text: str) -> sql.Literal:
+    """A text of ours as a constant."""
+    return sql.Literal(text)
+
+
 def joined(separator: LiteralString, parts: Sequence[sql.Composable]) -> sql.Composed:
     """The parts one after the other."""
     return sql.SQL(separator).join(parts)

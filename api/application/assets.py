@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError
@@ -20,9 +20,10 @@ from projections.assets.fold import AssetRow
 from projections.comparison import ComparedMoment, Comparison, RevisionNotReachedError, compare
 from projections.history import Entry, page_of_entries
 from projections.paging import FULL_PAGE, NEWEST_FIRST, Keyset, Moment, Order, Page, every_page
-from projections.queries.assets import count_assets, list_assets
+from projections.queries.assets import ASSET_LIST, count_assets, list_assets
 from projections.queries.differences import Difference, list_differences
 from projections.queries.filters import AssetFilter
+from projections.queries.row_list import Statements
 from projections.states import ASSET, AssetState
 
 Decision = Callable[[Asset, Context], Sequence[AssetEvent]]
@@ -126,6 +127,13 @@ class Assets:
         database, tenant_id = self.session.database, self.session.tenant_id
         page = list_assets(database, tenant_id, selected, limit, cursor, order, as_of, recorded_by)
         return page if as_of is None else replace(page, items=list(map(self._complete, page.items)))
+
+    def documents(
+        self, selected: AssetFilter, limit: int, cursor: str | None, order: Order, members: Statements
+    ) -> Page[tuple[Any, ...]]:
+        """A page of the list of assets as it is now, of each what makes its JSON; see RowList.documents."""
+        database, tenant_id = self.session.database, self.session.tenant_id
+        return ASSET_LIST.documents(database, tenant_id, selected, limit, cursor, order, members)
 
     def pages(
         self, selected: AssetFilter, order: Order, as_of: Moment | None, recorded_by: int

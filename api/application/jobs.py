@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError
@@ -25,7 +25,8 @@ from projections.history import Entry, page_of_entries
 from projections.jobs.fold import JobRow
 from projections.paging import FULL_PAGE, NEWEST_FIRST, Keyset, Moment, Order, Page, every_page
 from projections.queries.filters import JobFilter
-from projections.queries.jobs import count_jobs, list_jobs
+from projections.queries.jobs import JOB_LIST, count_jobs, list_jobs
+from projections.queries.row_list import Statements
 from projections.states import ASSET, JOB, JobState
 
 Decision = Callable[[Job, Context], Sequence[Event]]
@@ -160,6 +161,13 @@ class Jobs:
         database, tenant_id = self.session.database, self.session.tenant_id
         page = list_jobs(database, tenant_id, selected, limit, cursor, order, as_of, recorded_by)
         return page if as_of is None else replace(page, items=list(map(self._complete, page.items)))
+
+    def documents(
+        self, selected: JobFilter, limit: int, cursor: str | None, order: Order, members: Statements
+    ) -> Page[tuple[Any, ...]]:
+        """A page of the list of jobs as it is now, of each what makes its JSON; see RowList.documents."""
+        database, tenant_id = self.session.database, self.session.tenant_id
+        return JOB_LIST.documents(database, tenant_id, selected, limit, cursor, order, members)
 
     def pages(
         self, selected: JobFilter, order: Order, as_of: Moment | None, recorded_by: int

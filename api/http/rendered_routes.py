@@ -22,7 +22,7 @@ from api.http.strict_routes import StrictRoute
 
 
 class RenderedRoute(StrictRoute):
-    """A route whose handler's model is written as the answer right away, in the handler's thread.
+    """A route whose handler's model, or the JSON of it, is written as the answer right away, in the handler's thread.
 
     FastAPI would validate the model a second time, in another thread. A handler that sets headers or the status, or
     depends on something that does, takes the `response`.
@@ -45,7 +45,7 @@ class RenderedRoute(StrictRoute):
                 return answer
             prepared: Response | None = arguments.get("response")
             status = (prepared and prepared.status_code) or self.status_code or 200
-            body = answer.model_dump_json(by_alias=True) if isinstance(answer, BaseModel) else None
+            body = answer.model_dump_json(by_alias=True) if isinstance(answer, BaseModel) else answer
             rendered = Response(body, status, media_type="application/json" if body else None)
             if prepared:
                 rendered.raw_headers.extend(prepared.raw_headers)

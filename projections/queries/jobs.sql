@@ -14,6 +14,9 @@ queries.{job_references}
 -- jobs: the jobs of the list
 SELECT * FROM {listed} AS j
 
+-- documents: their members as JSON
+SELECT created_position, position, {members} FROM {listed} AS j
+
 -- count: how many of them
 SELECT count(*) FROM {listed} AS j
 
