@@ -1,7 +1,7 @@
 """The composition root: everything the ledger runs on is made here, and nowhere else."""
 
 import hmac
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,8 +16,8 @@ from domain.event import Actor, Authenticated, event_types
 from infra.api_keys import ApiKeys
 from infra.clock import DatabaseClock
 from infra.connections import PROBE, PROJECTOR, WRITER
+from infra.content.content_rules import ContentRules
 from infra.content.factory import open_store
-from infra.content.limits import ContentRules
 from infra.content.signed_urls import UrlSigner
 from infra.content.store import ContentStore
 from infra.database import Database
@@ -29,7 +29,7 @@ from infra.event_log.heads import KnownHeads
 from infra.event_log.lanes import MOST_LANES
 from infra.event_log.log import EventLog
 from infra.event_log.mapper import SealingMapper
-from infra.event_log.patience import Patience
+from infra.event_log.pending_append import Patience
 from infra.event_log.snapshots import SnapshotWriter
 from infra.server_identity import Lineage
 from infra.server_watch import ServerWatch
@@ -56,7 +56,6 @@ class Services:
     tenants: Tenants
     api_keys: ApiKeys
     engine: Engine
-    clock: Callable[[], datetime]
     database_clock: DatabaseClock
     store: ContentStore
     signer: UrlSigner
@@ -91,7 +90,7 @@ class Services:
             actor=actor,
             correlation_id=correlation_id or str(uuid7()),
             causation_id=causation_id,
-            clock=self.clock,
+            clock=self.database_clock.local,
             database_clock=self.database_clock,
             authenticated=authenticated,
         )
@@ -115,7 +114,6 @@ class _Pools:
         self._watched = open_(connect(databases.service, size=1)), open_(connect_keys(size=1))
 
     def key_store(self, settings: Settings) -> KeyStore:
-        """The keys of the settings' key-encryption key."""
         subjects, lineage, log_lineage = SealedSubjects(self._claims), self._key_lineage, self._log_lineage
         return KeyStore(self._keys, settings.kek(), subjects=subjects, lineage=lineage, log_lineage=log_lineage)
 
@@ -199,7 +197,6 @@ def _services(
         tenants=Tenants(pools.service, log, keys),
         api_keys=ApiKeys(pools.service, log),
         engine=engine,
-        clock=clock.local,
         database_clock=clock,
         store=store,
         signer=signer,

@@ -1,7 +1,7 @@
 """The decisions that are recorded: assets with and without personal words, and the same words left in the clear."""
 
 from collections.abc import Callable
-from typing import ClassVar, Literal
+from typing import Literal
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -35,10 +35,8 @@ PERSONAL = NewAsset.model_validate({**BODY, "subject": "u_42"})
 Decide = Callable[[UUID], Event]
 
 
-class AssetCreatedInClear(Event):
+class AssetCreatedInClear(Event, topic="test.asset_created_in_clear"):
     """An asset was recorded: the same fields as in `asset.created`, none of them marked as personal."""
-
-    TOPIC: ClassVar[str] = "test.asset_created_in_clear"
 
     media: Media
     status: Literal["pending", "ready"]

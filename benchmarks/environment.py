@@ -18,7 +18,7 @@ from psycopg import sql
 
 from api.composition import Services, connected
 from infra.databases import Databases, create_databases, databases_of
-from infra.embedded_postgres import EmbeddedCluster, start
+from infra.embedded_postgres.cluster import EmbeddedCluster, start
 from infra.settings import Settings
 from infra.sql import load_statements
 

@@ -105,17 +105,17 @@ class Event(Frozen):
     Version 2, with which new events begin, says in the envelope which key acted, and names the fields that are sealed.
     """
 
-    TOPIC: ClassVar[str] = ""
+    TOPIC: ClassVar[str]
     class_version: ClassVar[int] = 2
     envelope: Envelope = Field(repr=False)
 
-    @classmethod
-    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401 - pydantic's signature
-        super().__pydantic_init_subclass__(**kwargs)
-        if "TOPIC" not in cls.__dict__:
+    def __init_subclass__(cls, topic: str = "") -> None:
+        if not topic:
             raise TypeError(f"{cls.__name__} needs a topic of its own: a stored name must not follow the code")
-        if _TYPES.setdefault(cls.TOPIC, cls) is not cls:
-            raise TypeError(f"topic {cls.TOPIC} belongs to {_TYPES[cls.TOPIC].__name__} already")
+        if topic in _TYPES:
+            raise TypeError(f"topic {topic} belongs to {_TYPES[topic].__name__} already")
+        cls.TOPIC = topic
+        _TYPES[topic] = cls
 
     @staticmethod
     def upcast_v1_v2(fields: dict[str, Any]) -> None:

@@ -5,22 +5,17 @@ A rule that is tightened later must never make an old fact unreadable; and a lon
 
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import TypeAdapter
 from pydantic_core import SchemaValidator
 
 _CALLS = frozenset({"function-before", "function-after", "function-wrap"})
 _PLAIN = frozenset({"str", "int", "float"})
 
 
-def reader(model: type[BaseModel]) -> SchemaValidator:
-    """What validates a model's shape: its members, their types, and that there are no others."""
-    return reader_of(model.__pydantic_core_schema__)
-
-
-def reader_of(schema: Any) -> SchemaValidator:  # noqa: ANN401 - a core schema of pydantic
-    """What validates the same of any schema."""
+def reader(kind: type[Any]) -> SchemaValidator:
+    """What validates the shape of a model or another type: its members, their types, and that there are no others."""
     # Else the models inside would be read by their own validators, rules and all.
-    return SchemaValidator(_shape(schema), _use_prebuilt=False)
+    return SchemaValidator(_shape(TypeAdapter(kind).core_schema), _use_prebuilt=False)
 
 
 def _shape(schema: Any) -> Any:  # noqa: ANN401 - a schema, or anything inside one

@@ -91,10 +91,7 @@ MediaKind = Literal["image", "video", "audio", "document", "map", "file"]
 
 
 def fit(declared: Media, detected: Media, content_type: str | None) -> tuple[Media, str | None]:
-    """What an asset of the declared kind is by its bytes, and what does not fit. The kind stays as declared.
-
-    A map may be a picture, and a file anything.
-    """
+    """An asset of the declared kind by its bytes, and what does not fit: a map may be a picture, a file anything."""
     if detected.media_kind == declared.media_kind:
         return detected, None
     if isinstance(declared, File):

@@ -65,8 +65,7 @@ class ApiKeys:
         def work() -> None:
             log = self._log.of(tenant_id)
             log.change(tenant_id, TENANT, lambda tenant: tenant.issue_key(context, key_id, holder))
-            with self._database.connection() as connection:
-                connection.execute(_SQL["add_key"], row)
+            self._database.execute(_SQL["add_key"], **row)
 
         try:
             self._database.in_transaction(tenant_id, work)
@@ -83,10 +82,7 @@ class ApiKeys:
         def work() -> None:
             log = self._log.of(tenant_id)
             log.change(tenant_id, TENANT, lambda tenant: tenant.revoke_key(context, key_id))
-            with self._database.connection() as connection:
-                connection.execute(
-                    _SQL["revoke_key"], {"tenant_id": tenant_id, "key_id": key_id, "at": context.recorded_at}
-                )
+            self._database.execute(_SQL["revoke_key"], tenant_id=tenant_id, key_id=key_id, at=context.recorded_at)
 
         try:
             self._database.in_transaction(tenant_id, work, repeatable=True)

@@ -1,11 +1,13 @@
-"""The database's clock, by which everything irreversible is decided, compared with this process's own."""
+"""The database's clock, by which everything irreversible is decided, compared with those of others."""
 
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
+from uuid import uuid4
 
 from domain.errors import ClockAheadError, ClockApartError, ClockBehindError
+from infra.content.store import ContentStore
 from infra.database import Database
 from infra.sql import load_statements
 
@@ -13,6 +15,8 @@ _SQL = load_statements(__file__, "clock.sql")
 
 TOLERANCE = timedelta(seconds=5)
 """So far may this process's clock be from the database's, as the append function has it."""
+STORE_TOLERANCE = timedelta(minutes=15)
+"""So far may a content store's clock be from the database's: S3 takes no requests beyond."""
 FRESH_SECONDS = 60.0
 """For so long the last reading is good enough to date events by; the monotonic clock counts on from it."""
 
@@ -93,3 +97,20 @@ class DatabaseClock:
             f"This server's clock is {by} {which} the database's. Nothing is written or removed until they are within"
             " 5 seconds of each other: set the one that is wrong, and keep both synchronised (NTP)."
         )
+
+
+def store_time(store: ContentStore, clock: DatabaseClock) -> datetime:
+    """The time that an object gets which is written now. Raises ClockApartError, StoreUnavailableError."""
+    key = f"clock-{uuid4().hex}"
+    before = clock.ask()
+    store.write(key, [b"\n"])
+    try:
+        time = store.stat(key).modified_at
+    finally:
+        store.delete(key)
+    if not before - STORE_TOLERANCE <= time <= clock.ask() + STORE_TOLERANCE:
+        raise ClockApartError(
+            f"The content store's clock says {time:%Y-%m-%dT%H:%M:%SZ}, more than 15 minutes from the database's."
+            " Nothing is removed by the age of its objects until they agree: set the one that is wrong."
+        )
+    return time

@@ -18,15 +18,12 @@ import psycopg
 import structlog
 
 from domain.errors import OutcomeUnknownError, ServiceUnavailableError
-from infra.connections import Connection
-from infra.unreachable import unreachable
+from infra.connections import Connection, unreachable
 
 _LOG = structlog.get_logger()
 
 SECONDS = 20.0
 """How long the end of a transaction is asked for, or its work done again, before it is given up as unknown."""
-ATTEMPTS = 5
-"""How often work is begun whose connection is lost before COMMIT."""
 SHORTEST_PAUSE = 0.02
 LONGEST_PAUSE = 0.5
 

@@ -18,7 +18,9 @@ from psycopg import errors, pq
 from psycopg.abc import PQGen
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg_pool import PoolTimeout
 
+from domain.errors import LogBusyError, ServiceUnavailableError, StorageFullError
 from infra.sql import load_statements
 
 _SQL = load_statements(__file__, "connections.sql")
@@ -76,6 +78,20 @@ PROBE = Bounds(0.8, {"statement_timeout": "700ms", "lock_timeout": "700ms"})
 
 QUICK = Bounds(5)
 """A look that takes no lock."""
+
+UNREACHABLE = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    errors.ReadOnlySqlTransaction,
+    errors.IdleInTransactionSessionTimeout,
+    errors.TransactionTimeout,
+    errors.DuplicatePreparedStatement,
+    errors.InvalidSqlStatementName,
+    PoolTimeout,
+)
+"""The errors of a server that is down, a standby or done with a session, and of a pooler that has others' statements.
+
+The statement itself was right."""
 
 
 class Connection(psycopg.Connection[tuple[Any, ...]]):
@@ -159,3 +175,19 @@ def fetch_at_once(
         raise psycopg.errors.error_from_result(result)
     transformer.set_pgresult(result, format=pq.Format.BINARY)
     return transformer.load_rows(0, result.ntuples, make)
+
+
+def unreachable(error: Exception) -> ServiceUnavailableError:
+    """The error for callers when the database does not do its work."""
+    if isinstance(error, errors.LockNotAvailable):
+        return LogBusyError()
+    if isinstance(error, errors.DiskFull):
+        return StorageFullError()
+    if isinstance(error, errors.QueryCanceled):
+        return ServiceUnavailableError("The database took too long. Try again, or ask for less.")
+    if isinstance(error, (errors.DuplicatePreparedStatement, errors.InvalidSqlStatementName)):
+        return ServiceUnavailableError(
+            "There is a pooler before the database. Whoever runs the service has to set "
+            "ASSET_LEDGER_PREPARED_STATEMENTS=false."
+        )
+    return ServiceUnavailableError(f"The database cannot be reached: {type(error).__name__}.")

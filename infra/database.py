@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import partial
-from typing import TypeVar
+from typing import Any, LiteralString, TypeVar
 from uuid import UUID
 
 import orjson
@@ -21,27 +21,18 @@ from psycopg_pool import ConnectionPool
 
 from domain.errors import OutcomeUnknownError, ServiceUnavailableError
 from infra.after_fork import after_fork
-from infra.commit_in_doubt import (
-    ATTEMPTS,
-    SECONDS,
-    ConnectionLostError,
-    Pauses,
-    Proof,
-    Transaction,
-    UnreplicatedError,
-    settle,
-)
-from infra.connections import SERVICE, Bounds, Connection, with_bounds
-from infra.list_slots import ListSlots
-from infra.server_identity import Lineage, StaleServerError, StandbyError
-from infra.shares import Shares
+from infra.commit_in_doubt import SECONDS, ConnectionLostError, Pauses, Proof, Transaction, UnreplicatedError, settle
+from infra.connection_slots import ListSlots, TransactionSlots
+from infra.connections import SERVICE, UNREACHABLE, Bounds, Connection, unreachable, with_bounds
+from infra.server_identity import NOT_WRITABLE, Lineage
 from infra.sql import load_statements
-from infra.unreachable import UNREACHABLE, unreachable
 
 _LOG = structlog.get_logger()
 _SQL = load_statements(__file__, "connections.sql")
 T = TypeVar("T")
 NOT_CONFIRMED = "No standby has confirmed what was recorded. Look before you try again."
+ATTEMPTS = 5
+"""How often work is begun whose connection is lost before COMMIT."""
 POOL_SECONDS = 4.0
 """How long a caller waits for a connection that is free."""
 CLOSE_SECONDS = 1.0
@@ -54,7 +45,7 @@ MOST_OF_A_TENANT = 8
 """Transactions that one tenant has at once, of half the connections at the most: each keeps a thread of its caller."""
 
 
-def _check(connection: Connection) -> None:
+def check_alive(connection: Connection) -> None:
     """Refuse a connection that the server has left.
 
     Raises psycopg's OperationalError. The first look takes in what the server may have said in parting, the second
@@ -97,7 +88,6 @@ class Database(AbstractContextManager["Database"]):
         self.disk_full: float | None = None
         """When the server said last that its disk is full, by the monotonic clock."""
         self._bounds = bounds
-        self._share = max(1, min(size // 2, MOST_OF_A_TENANT))
         self._settings = prepare
         self.lineage = lineage
         """The servers that the database was on; None if it is not watched."""
@@ -112,7 +102,7 @@ class Database(AbstractContextManager["Database"]):
             reconnect_timeout=RECONNECT_SECONDS,
             open=True,
             configure=self._configure,
-            check=_check,
+            check=check_alive,
             kwargs={"autocommit": True, "prepare_threshold": 5 if prepare else None},
         )
         self._around: ContextVar[tuple[Connection, Transaction] | None] = ContextVar("around", default=None)
@@ -126,7 +116,7 @@ class Database(AbstractContextManager["Database"]):
         self._pool = self._make_pool()
         self._pools.append(self._pool)
         self.list_slots = ListSlots(self._size)
-        self._shares = Shares(self._share)
+        self._transaction_slots = TransactionSlots(max(1, min(self._size // 2, MOST_OF_A_TENANT)))
 
     def _configure(self, connection: Connection) -> None:
         set_json_loads(orjson.loads, connection)
@@ -160,7 +150,7 @@ class Database(AbstractContextManager["Database"]):
             with self._pool.connection() as connection:
                 try:
                     yield connection
-                except (psycopg.errors.ReadOnlySqlTransaction, StandbyError, StaleServerError):
+                except NOT_WRITABLE:
                     connection.close()  # or the pool would give it to the next caller
                     raise
                 if self._unreplicated and id(connection) in self._unreplicated:
@@ -171,7 +161,8 @@ class Database(AbstractContextManager["Database"]):
                 self.disk_full = time.monotonic()
             raise unreachable(error) from error
 
-    def transaction(self, tenant_id: UUID | None = None) -> AbstractContextManager[Connection]:
+    @contextmanager
+    def transaction(self, tenant_id: UUID | None = None, *, writes: bool = True) -> Iterator[Connection]:
         """A transaction that sees the rows of one tenant (of none, for the service's role, without a tenant).
 
         Inside another one of the same tenant it is part of that: everything between commits together, on one
@@ -179,11 +170,39 @@ class Database(AbstractContextManager["Database"]):
 
         Raises ServiceUnavailableError when nothing was committed, OutcomeUnknownError when nobody knows.
         """
-        return self._transaction(tenant_id, writes=True)
+        around = self._around.get()
+        if around is not None:
+            connection, outer = around
+            if outer.tenant_id != tenant_id:
+                raise ValueError("a transaction works for one tenant")
+            outer.writes |= writes
+            yield connection
+            return
+        state, loss = Transaction(tenant_id, writes), None
+        with self._transaction_slots.slot(tenant_id), self.connection() as connection:
+            try:
+                with connection.transaction():
+                    if tenant_id is not None:
+                        connection.execute("SELECT set_config('ledger.tenant_id', %s, true)", (str(tenant_id),))
+                    token = self._around.set((connection, state))
+                    try:
+                        yield connection
+                    finally:
+                        self._around.reset(token)
+                    _check_committable(connection)
+                    state.committing = True
+            except psycopg.Error as error:
+                if not connection.closed:
+                    raise
+                loss = error
+        if loss is not None:
+            settle(state, loss, self.reading, self._in_doubt)
+        for call in state.afterwards:
+            call()
 
     def reading(self, tenant_id: UUID | None = None) -> AbstractContextManager[Connection]:
         """The same for reads alone: what was read stands, however the transaction ends."""
-        return self._transaction(tenant_id, writes=False)
+        return self.transaction(tenant_id, writes=False)
 
     def in_transaction(self, tenant_id: UUID, work: Callable[[], T], *, repeatable: bool = False) -> T:
         """Do the work in one transaction, and again from the start if its connection was lost and nothing committed.
@@ -198,7 +217,7 @@ class Database(AbstractContextManager["Database"]):
         pauses, losses = Pauses(self._in_doubt), 0
         while True:
             try:
-                with self._transaction(tenant_id, writes=True):
+                with self.transaction(tenant_id):
                     return work()
             except OutcomeUnknownError as error:
                 if not repeatable or isinstance(error.__cause__, UnreplicatedError):
@@ -223,43 +242,15 @@ class Database(AbstractContextManager["Database"]):
         if around is not None:
             around[1].afterwards.append(call)
 
-    @contextmanager
-    def _transaction(self, tenant_id: UUID | None, *, writes: bool) -> Iterator[Connection]:
-        """A transaction, or a part of the one around."""
-        around = self._around.get()
-        if around is not None:
-            connection, outer = around
-            if outer.tenant_id != tenant_id:
-                raise ValueError("a transaction works for one tenant")
-            outer.writes |= writes
-            yield connection
-            return
-        state, loss = Transaction(tenant_id, writes), None
-        with self._shares.slot(tenant_id), self.connection() as connection:
-            try:
-                with connection.transaction():
-                    if tenant_id is not None:
-                        connection.execute("SELECT set_config('ledger.tenant_id', %s, true)", (str(tenant_id),))
-                    token = self._around.set((connection, state))
-                    try:
-                        yield connection
-                    finally:
-                        self._around.reset(token)
-                    _check_committable(connection)
-                    state.committing = True
-            except psycopg.Error as error:
-                if not connection.closed:
-                    raise
-                loss = error
-        if loss is not None:
-            settle(state, loss, self.reading, self._in_doubt)
-        for call in state.afterwards:
-            call()
+    def execute(self, statement: LiteralString, **parameters: object) -> list[tuple[Any, ...]]:
+        """The rows of a statement, none if it returns none, on the connection that `connection` gives."""
+        with self.connection() as connection:
+            cursor = connection.execute(statement, parameters)
+            return cursor.fetchall() if cursor.description else []
 
     def allow_idle(self) -> None:
         """Let the transaction around stay idle while a content store works. It must hold no tenant's head."""
-        with self.connection() as connection:
-            connection.execute(_SQL["allow_idle"])
+        self.execute(_SQL["allow_idle"])
 
     def close(self) -> None:
         """Close every connection."""

@@ -8,7 +8,7 @@ import psycopg
 
 from domain.errors import ServiceUnavailableError
 from infra.connections import connect
-from infra.embedded_postgres import EmbeddedCluster, start
+from infra.embedded_postgres.cluster import EmbeddedCluster, start
 from infra.migrations import check, migrate
 from infra.settings import Settings, SettingsError
 from infra.sql import load_statements

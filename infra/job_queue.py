@@ -99,5 +99,4 @@ class JobQueue(TenantTable):
 
 def tenants_with_lost_jobs(database: Database) -> list[UUID]:
     """Tenants that have leases to take back. Needs the role that sees every tenant."""
-    with database.connection() as connection:
-        return [row[0] for row in connection.execute(JobQueue.statements["tenants_with_lost_jobs"]).fetchall()]
+    return [row[0] for row in database.execute(JobQueue.statements["tenants_with_lost_jobs"])]

@@ -23,8 +23,7 @@ class PolicyTables(TenantTable):
 
     def set(self, event: PolicySet) -> None:
         """Set the policy that the event states. Waits for other transactions that set it."""
-        policy = Policy.of(event).model_dump(mode="json")
-        self._run("set", policy=Jsonb(policy), revision=event.originator_version)
+        self._run("set", policy=Jsonb(Policy.of(event).model_dump(mode="json")), revision=event.originator_version)
 
     def declared(self, references: Iterable[Reference]) -> dict[Reference, Reference | None]:
         """Those of the references that are declared, with their scopes."""

@@ -38,6 +38,9 @@ class StaleServerError(psycopg.OperationalError):
     """The server is a primary of before: another one was promoted in its place."""
 
 
+NOT_WRITABLE = (psycopg.errors.ReadOnlySqlTransaction, StandbyError, StaleServerError)
+
+
 class Lineage:
     """The servers that one database was on, as this process has seen them."""
 

@@ -9,11 +9,10 @@ from typing import Self
 import structlog
 
 from domain.errors import ServiceUnavailableError
-from infra.connections import Connection
-from infra.database import Database
+from infra.connections import UNREACHABLE, Connection
+from infra.database import Database, check_alive
 from infra.server_identity import Lineage
 from infra.supervision import SupervisedThread
-from infra.unreachable import UNREACHABLE
 
 _LOG = structlog.get_logger()
 SECONDS = 4.0
@@ -66,7 +65,6 @@ class ServerWatch:
             self._stopped.wait(PAUSE)
 
     def _watch(self) -> None:
-        """Ask on one connection until it ends or the watch does."""
         with self._database.connection() as connection:
             while not self._stopped.is_set():
                 self.thread.beat()
@@ -80,5 +78,4 @@ class ServerWatch:
             selector.register(connection.fileno(), selectors.EVENT_READ)
             selector.register(self._wakes, selectors.EVENT_READ)
             if selector.select(SECONDS):
-                connection.pgconn.consume_input()
-                connection.pgconn.consume_input()
+                check_alive(connection)

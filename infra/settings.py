@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from infra.embedded_postgres import default_data_dir
+from infra.embedded_postgres.cluster import default_data_dir
 from infra.encryption_keys.key_file import key_from_file, key_from_setting
 
 

@@ -1,7 +1,4 @@
-"""Loads named SQL statements from `.sql` files.
-
-A statement starts at a line `-- name: what it is for` and ends at the next one.
-"""
+"""Loads SQL statements from `.sql` files: each starts at a line `-- name: what it is for` and ends at the next one."""
 
 import re
 from functools import cache

@@ -20,16 +20,13 @@ class TenantTable:
 
     def _read(self, statement: str, **parameters: object) -> Rows:
         """The rows of a statement that changes nothing. Raises what `Database.reading` does."""
-        with self._database.reading(self.tenant_id) as connection:
-            return connection.execute(
-                self.statements[statement], {"tenant_id": self.tenant_id, **parameters}
-            ).fetchall()
+        with self._database.reading(self.tenant_id):
+            return self._database.execute(self.statements[statement], **{"tenant_id": self.tenant_id} | parameters)
 
     def _run(self, statement: str, **parameters: object) -> Rows:
         """The rows that a change returns, none if it returns none. Raises what `Database.transaction` does."""
-        with self._database.transaction(self.tenant_id) as connection:
-            cursor = connection.execute(self.statements[statement], {"tenant_id": self.tenant_id, **parameters})
-            return cursor.fetchall() if cursor.description else []
+        with self._database.transaction(self.tenant_id):
+            return self._database.execute(self.statements[statement], **{"tenant_id": self.tenant_id} | parameters)
 
     def _run_repeatable(self, statement: str, **parameters: object) -> Rows:
         """The rows of a change that makes no difference when it is made twice, so a lost connection does not matter."""

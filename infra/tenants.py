@@ -45,37 +45,33 @@ class Tenants:
         self._keys.make_secret(tenant_id)
 
         def work() -> None:
-            with self._database.connection() as connection:
-                connection.execute(_SQL["open_log"], {"tenant_id": tenant_id, "name": name, "at": context.recorded_at})
+            self._database.execute(_SQL["open_log"], tenant_id=tenant_id, name=name, at=context.recorded_at)
             self._log.of(tenant_id).record(aggregate.create(context, tenant_id, name))
 
         try:
             self._database.in_transaction(tenant_id, work, repeatable=True)
         except psycopg.errors.UniqueViolation:
-            if self._id_if_exists(tenant_id) is None:  # else it is ours, by an attempt whose answer was lost
+            # It is ours, by an attempt whose answer was lost, if there is one of this id.
+            if self._find("id_if_exists", tenant_id, tenant_id=tenant_id) is None:
                 raise TenantExistsError(f"A tenant named {name!r} exists already.") from None
         return tenant_id
 
-    def _id_if_exists(self, tenant_id: UUID) -> UUID | None:
-        with self._database.reading(tenant_id) as connection:
-            row = connection.execute(_SQL["id_if_exists"], {"tenant_id": tenant_id}).fetchone()
-        return UUID(str(row[0])) if row else None
-
     def find(self, name_or_id: str) -> UUID:
         """The id of a tenant by its name or its id. TenantNotFoundError if there is none."""
-        tenant_id = uuid_or_none(name_or_id)
-        found_id = self._id_of_name(name_or_id) if tenant_id is None else self._id_if_exists(tenant_id)
-        if found_id is None:
+        if tenant_id := uuid_or_none(name_or_id):
+            existing = self._find("id_if_exists", tenant_id, tenant_id=tenant_id)
+        else:
+            existing = self._find("id_of_name", None, name=name_or_id)
+        if existing is None:
             raise TenantNotFoundError(f"There is no tenant {name_or_id!r}.")
-        return found_id
+        return existing
 
-    def _id_of_name(self, name: str) -> UUID | None:
-        with self._database.reading() as connection:
-            row = connection.execute(_SQL["id_of_name"], {"name": name}).fetchone()
+    def _find(self, statement: str, seen_by: UUID | None, **parameters: object) -> UUID | None:
+        with self._database.reading(seen_by) as connection:
+            row = connection.execute(_SQL[statement], parameters).fetchone()
         return UUID(str(row[0])) if row and row[0] else None
 
 
 def list_tenants(projector: Database) -> list[tuple[str, UUID, int, datetime]]:
     """Every tenant: name, id, head, when created. Needs the role that sees every tenant."""
-    with projector.connection() as connection:
-        return [(r[0], r[1], r[2], r[3]) for r in connection.execute(_SQL["tenants"]).fetchall()]
+    return [(r[0], r[1], r[2], r[3]) for r in projector.execute(_SQL["tenants"])]

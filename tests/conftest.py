@@ -27,7 +27,7 @@ from api.http.app import create_app
 from api.http.server import listening, serving
 from domain.event import Actor, Context
 from infra.databases import Databases, create_databases, databases_of
-from infra.embedded_postgres import EmbeddedCluster, start
+from infra.embedded_postgres.cluster import EmbeddedCluster, start
 from infra.settings import Settings
 from tests.infra.content.chosen import s3
 from tests.infra.content.servers import ACCESS_KEY, SECRET_KEY, S3Server, new_bucket

@@ -10,7 +10,6 @@ from uuid_utils.compat import uuid7
 
 from api.application.policies import Policies
 from api.application.session import Session
-from api.application.sources import check_sources, source_refusals
 from domain.asset import asset as aggregate
 from domain.asset import creation
 from domain.asset.events import AssetCreated
@@ -35,14 +34,15 @@ class AssetCreation:
         """
         if key is None:
             event = self._creation(new, uuid7())
-            return self._shown(_row(self.session.retry_on_conflict(lambda: self._record(event)))), True
+            row = _row(self.session.retry_on_conflict(lambda: self._record(event)))
+            return self.session.documents.shown(row), True
         identity = self.session.identity
         asset_id = derived_id("asset", "key", identity.digest("key", key))
         digest = identity.digest("request", new.identity())
         row, created = self.session.retry_on_conflict(
             lambda: self._once(asset_id, digest, lambda: self._record(self._creation(new, asset_id, digest)))
         )
-        return self._shown(row), created
+        return self.session.documents.shown(row), created
 
     def create_each(self, news: Iterable[NewAsset]) -> list[Recorded | LedgerError]:
         """Record new assets in one append; returns for each how it was recorded, or why it was not."""
@@ -63,11 +63,10 @@ class AssetCreation:
 
         def record() -> list[Recorded]:
             ended()
-            check_sources(self.session.log, [created])
             return self.session.record(created, *stored, policy_revision=Policies(self.session).admit([created]))
 
         row, is_new = self.session.in_transaction(lambda: self._once(asset_id, request_digest, record))
-        return self._shown(row), is_new
+        return self.session.documents.shown(row), is_new
 
     def _once(
         self, asset_id: UUID, request_digest: str | None, record: Callable[[], list[Recorded]]
@@ -96,25 +95,14 @@ class AssetCreation:
             return refusal
 
     def _record(self, event: AssetCreated) -> list[Recorded]:
-        check_sources(self.session.log, [event])
         return self.session.record(event, policy_revision=Policies(self.session).admit([event]))
 
     def _record_each(self, events: Sequence[AssetCreated]) -> list[Recorded | LedgerError]:
-        policy_refusals, policy_revision = Policies(self.session).admit_each(events)
-        refusals = [
-            source_refusal or policy_refusal
-            for source_refusal, policy_refusal in zip(
-                source_refusals(self.session.log, events), policy_refusals, strict=True
-            )
-        ]
+        refusals, policy_revision = Policies(self.session).admit_each(events)
         admitted = [event for event, refusal in zip(events, refusals, strict=True) if refusal is None]
         outcomes = iter(self.session.record_each(admitted, policy_revision))
         return [next(outcomes) if refusal is None else refusal for refusal in refusals]
 
-    def _shown(self, row: AssetRow) -> AssetRow:
-        return self.session.documents.shown(row)
-
 
 def _row(recorded: list[Recorded]) -> AssetRow:
-    """The asset that its first events describe."""
     return cast("AssetState", ASSET.after(None, recorded)).row

@@ -1,14 +1,14 @@
 """One tenant's assets on behalf of one caller: changed, read and listed. New ones: `asset_creation`."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Literal
 from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError
 
 from api.application.policies import Policies
-from api.application.session import Session
+from api.application.reads import Reads
 from domain.asset.asset import Asset
 from domain.asset.events import AssetEvent, AssetLinked
 from domain.errors import AssetDeletedError, AssetNotFoundError, ContentBeingPurgedError
@@ -17,23 +17,20 @@ from domain.reference import Reference
 from infra.content.purge_table import PurgeTable
 from infra.event_log.log import Changed
 from projections.assets.fold import AssetRow
-from projections.comparison import ComparedMoment, Comparison, RevisionNotReachedError, compare
-from projections.history import Entry, page_of_entries
-from projections.paging import FULL_PAGE, NEWEST_FIRST, Keyset, Moment, Order, Page, every_page
-from projections.queries.assets import ASSET_LIST, count_assets, list_assets
+from projections.paging import Moment, Page
+from projections.queries.assets import ASSET_LIST
 from projections.queries.differences import Difference, list_differences
 from projections.queries.filters import AssetFilter
-from projections.queries.row_list import Statements
 from projections.states import ASSET, AssetState
 
 Decision = Callable[[Asset, Context], Sequence[AssetEvent]]
 
 
-@dataclass(frozen=True)
-class Assets:
+class Assets(Reads[AssetState, AssetRow, AssetFilter]):
     """Changes and reads one tenant's assets. Raises the domain's errors."""
 
-    session: Session
+    fold, rows, missing, begun = ASSET, ASSET_LIST, AssetNotFoundError, "recorded"
+    long_lists = "links", "holds"
 
     def link(self, asset_id: UUID, references: tuple[Reference, ...], reason: str | None) -> set[Reference]:
         """Link an asset to references; returns those that it did not have yet."""
@@ -76,74 +73,17 @@ class Assets:
 
     def asset(self, asset_id: UUID, revision: int | None = None, as_of: int | None = None) -> AssetRow:
         """The asset now, at a revision, or at a position: what a client saw then."""
-        row = self._state(asset_id, revision).row
-        if revision is not None and row.revision < revision:
-            raise AssetNotFoundError(f"The asset has no revision {revision} yet.")
-        if as_of is not None and row.position > as_of:
-            if row.created_position > as_of:
-                raise AssetNotFoundError("The asset was not recorded yet at that moment.")
-            row = self._state(asset_id, revision, as_of).row
-        try:
-            _must_be_live(row)
-        except AssetDeletedError:
-            if revision is None and as_of is None:
-                raise
-            raise AssetDeletedError("The asset was deleted at that moment.") from None
+        row = self._at(asset_id, revision, as_of)
+        if row.deleted_at is not None and (revision is not None or as_of is not None):
+            raise AssetDeletedError("The asset was deleted at that moment.")
+        _must_be_live(row)
         return self.session.documents.whole(row)
-
-    def events(self, asset_id: UUID, limit: int, cursor: str | None) -> Page[Entry]:
-        """What happened to an asset, the oldest first, deleted or not."""
-        keyset = Keyset(self.session.tenant_id, {"asset": asset_id})
-        try:
-            return page_of_entries(self.session.log, asset_id, ASSET, keyset, limit, cursor)
-        except AggregateNotFoundError:
-            raise AssetNotFoundError from None
-
-    def diff(self, asset_id: UUID, start: ComparedMoment, end: ComparedMoment) -> Comparison:
-        """What changed in an asset between two moments, deleted or not. AssetNotFoundError, MomentsReversedError."""
-        try:
-            return compare(self.session.log, asset_id, ASSET, start, end)
-        except AggregateNotFoundError:
-            raise AssetNotFoundError("There is no such asset, or `to` is before it was recorded.") from None
-        except RevisionNotReachedError as error:
-            raise AssetNotFoundError(f"The asset has no revision {error.revision} yet.") from None
 
     def live(self, asset_id: UUID) -> AssetState:
         """The asset now. AssetNotFoundError, AssetDeletedError."""
         state = self._state(asset_id)
         _must_be_live(state.row)
         return state
-
-    def find(
-        self,
-        selected: AssetFilter,
-        limit: int,
-        cursor: str | None,
-        order: Order = NEWEST_FIRST,
-        as_of: Moment | None = None,
-        recorded_by: int | None = None,
-    ) -> Page[AssetRow]:
-        """A page of the list of assets, as of a moment or now, of those that were recorded up to a position."""
-        database, tenant_id = self.session.database, self.session.tenant_id
-        page = list_assets(database, tenant_id, selected, limit, cursor, order, as_of, recorded_by)
-        return page if as_of is None else replace(page, items=list(map(self._complete, page.items)))
-
-    def documents(
-        self, selected: AssetFilter, limit: int, cursor: str | None, order: Order, members: Statements
-    ) -> Page[tuple[Any, ...]]:
-        """A page of the list of assets as it is now, of each what makes its JSON; see RowList.documents."""
-        database, tenant_id = self.session.database, self.session.tenant_id
-        return ASSET_LIST.documents(database, tenant_id, selected, limit, cursor, order, members)
-
-    def pages(
-        self, selected: AssetFilter, order: Order, as_of: Moment | None, recorded_by: int
-    ) -> Iterator[list[AssetRow]]:
-        """All pages of the list of assets, as of a moment or now, of those that were recorded up to a position."""
-        return every_page(lambda cursor: self.find(selected, FULL_PAGE, cursor, order, as_of, recorded_by))
-
-    def count(self, selected: AssetFilter, as_of: Moment | None = None) -> int:
-        """How many assets the filter finds."""
-        return count_assets(self.session.database, self.session.tenant_id, selected, as_of)
 
     def differences(
         self,
@@ -157,14 +97,9 @@ class Assets:
         page = list_differences(self.session.database, self.session.tenant_id, selected, limit, cursor, order, moments)
         return replace(page, items=[item._replace(row=self._complete(item.row)) for item in page.items])
 
-    def _complete(self, row: AssetRow) -> AssetRow:
-        """The row with the links and holds that its version is too long to have."""
-        return self._state(row.asset_id, row.revision).row if None in (row.links, row.holds) else row
-
     def _change(
         self, asset_id: UUID, decide: Decision, reason: str | None, expected_revision: int | None
     ) -> Changed[AssetState]:
-        """Decide on an asset and record what was decided; returns what that left."""
         context, policies = self.session.context(reason), Policies(self.session)
         try:
             return self.session.change(
@@ -176,9 +111,6 @@ class Assets:
             )
         except AggregateNotFoundError:
             raise AssetNotFoundError from None
-
-    def _state(self, asset_id: UUID, revision: int | None = None, position: int | None = None) -> AssetState:
-        return self.session.state(asset_id, ASSET, AssetNotFoundError, revision, position)
 
 
 def _must_be_live(row: AssetRow) -> None:

@@ -129,7 +129,6 @@ class HealthProbe:
                 self._report(self._look())
 
     def _report(self, report: Report) -> None:
-        """Keep the report, and log what is new in it."""
         before = self._latest.unfit | self._latest.problems
         for name, problem in (report.unfit | report.problems).items():
             if name not in before:

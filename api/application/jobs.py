@@ -1,16 +1,14 @@
 """One tenant's jobs on behalf of one caller: what the job routes call."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import cast
 from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError
 
 from api.application.policies import Policies
-from api.application.session import Session
-from api.application.sources import check_sources
+from api.application.reads import Reads
 from domain.asset.asset import Asset
 from domain.errors import AssetNotFoundError, JobNotFoundError, LeaseLostError
 from domain.event import LEDGER, Context, Event, Recorded
@@ -20,23 +18,19 @@ from domain.job.inputs import Completion, NewJob
 from domain.job.job import Job
 from infra.event_log.conflicts import check_expected_revision
 from infra.job_queue import Claim, JobQueue
-from projections.comparison import ComparedMoment, Comparison, RevisionNotReachedError, compare
-from projections.history import Entry, page_of_entries
 from projections.jobs.fold import JobRow
-from projections.paging import FULL_PAGE, NEWEST_FIRST, Keyset, Moment, Order, Page, every_page
 from projections.queries.filters import JobFilter
-from projections.queries.jobs import JOB_LIST, count_jobs, list_jobs
-from projections.queries.row_list import Statements
+from projections.queries.jobs import JOB_LIST
 from projections.states import ASSET, JOB, JobState
 
 Decision = Callable[[Job, Context], Sequence[Event]]
 
 
-@dataclass(frozen=True)
-class Jobs:
+class Jobs(Reads[JobState, JobRow, JobFilter]):
     """Requests, hands out, ends and reads one tenant's jobs. Raises the domain's errors."""
 
-    session: Session
+    fold, rows, missing, begun = JOB, JOB_LIST, JobNotFoundError, "requested"
+    long_lists = ("costs",)
 
     def request(self, new: NewJob, key: str | None) -> tuple[JobRow, bool]:
         """Ask for work; returns the job, and whether that made it new."""
@@ -55,7 +49,7 @@ class Jobs:
             return self._after(state, state.job.request_again(context, key_digest)), False
 
         state, created = self.session.in_transaction(work)
-        return self._shown(state), created
+        return self.session.documents.shown(state.row), created
 
     def change(
         self, job_id: UUID, decide: Decision, reason: str | None, expected_revision: int | None = None
@@ -69,7 +63,7 @@ class Jobs:
             check_expected_revision(expected_revision, state.version)
             return self._after(state, decide(state.job, context))
 
-        return self._shown(self.session.in_transaction(work))
+        return self.session.documents.shown(self.session.in_transaction(work).row)
 
     def succeed(self, job_id: UUID, completion: Completion, expected_revision: int | None = None) -> JobRow:
         """End an attempt with what it made: the job and its assets in one append."""
@@ -139,66 +133,7 @@ class Jobs:
 
     def job(self, job_id: UUID, revision: int | None = None, as_of: int | None = None) -> JobRow:
         """The job now, at a revision, or at a position."""
-        row = self._state(job_id, revision).row
-        if revision is not None and row.revision < revision:
-            raise JobNotFoundError(f"The job has no revision {revision} yet.")
-        if as_of is not None and row.position > as_of:
-            if row.created_position > as_of:
-                raise JobNotFoundError("The job was not requested yet at that moment.")
-            row = self._state(job_id, revision, as_of).row
-        return self.session.documents.whole(row)
-
-    def find(
-        self,
-        selected: JobFilter,
-        limit: int,
-        cursor: str | None,
-        order: Order = NEWEST_FIRST,
-        as_of: Moment | None = None,
-        recorded_by: int | None = None,
-    ) -> Page[JobRow]:
-        """A page of the list of jobs, as of a moment or now, of those that were requested up to a position."""
-        database, tenant_id = self.session.database, self.session.tenant_id
-        page = list_jobs(database, tenant_id, selected, limit, cursor, order, as_of, recorded_by)
-        return page if as_of is None else replace(page, items=list(map(self._complete, page.items)))
-
-    def documents(
-        self, selected: JobFilter, limit: int, cursor: str | None, order: Order, members: Statements
-    ) -> Page[tuple[Any, ...]]:
-        """A page of the list of jobs as it is now, of each what makes its JSON; see RowList.documents."""
-        database, tenant_id = self.session.database, self.session.tenant_id
-        return JOB_LIST.documents(database, tenant_id, selected, limit, cursor, order, members)
-
-    def pages(
-        self, selected: JobFilter, order: Order, as_of: Moment | None, recorded_by: int
-    ) -> Iterator[list[JobRow]]:
-        """All pages of the list of jobs, as of a moment or now, of those that were requested up to a position."""
-        return every_page(lambda cursor: self.find(selected, FULL_PAGE, cursor, order, as_of, recorded_by))
-
-    def count(self, selected: JobFilter, as_of: Moment | None = None) -> int:
-        """How many jobs the filter finds."""
-        return count_jobs(self.session.database, self.session.tenant_id, selected, as_of)
-
-    def _complete(self, row: JobRow) -> JobRow:
-        """The row with the costs that its version is too long to have."""
-        return self._state(row.job_id, row.revision).row if row.costs is None else row
-
-    def job_events(self, job_id: UUID, limit: int, cursor: str | None) -> Page[Entry]:
-        """What happened to a job, the oldest first."""
-        keyset = Keyset(self.session.tenant_id, {"job": job_id})
-        try:
-            return page_of_entries(self.session.log, job_id, JOB, keyset, limit, cursor)
-        except AggregateNotFoundError:
-            raise JobNotFoundError from None
-
-    def diff(self, job_id: UUID, start: ComparedMoment, end: ComparedMoment) -> Comparison:
-        """What changed in a job between two moments. JobNotFoundError, MomentsReversedError."""
-        try:
-            return compare(self.session.log, job_id, JOB, start, end)
-        except AggregateNotFoundError:
-            raise JobNotFoundError("There is no such job, or `to` is before it was requested.") from None
-        except RevisionNotReachedError as error:
-            raise JobNotFoundError(f"The job has no revision {error.revision} yet.") from None
+        return self.session.documents.whole(self._at(job_id, revision, as_of))
 
     @property
     def _queue(self) -> JobQueue:
@@ -211,13 +146,11 @@ class Jobs:
         """
         if not events:
             return []
-        check_sources(self.session.log, events)
         policy_revision = Policies(self.session).admit(events, job)
         self._queue.apply(job, cast("JobEvent", events[-1]))
         return self.session.record(*events, policy_revision=policy_revision)
 
     def _after(self, state: JobState, events: Sequence[Event]) -> JobState:
-        """The job once the events are carried out, as what was read and recorded tells it."""
         return cast("JobState", JOB.after(state, self._carry_out(state.job, events)[-1:]))
 
     def _take_back(self) -> int:
@@ -230,18 +163,11 @@ class Jobs:
         self.session.record(*requeued)
         return len(requeued)
 
-    def _state(self, job_id: UUID, revision: int | None = None, position: int | None = None) -> JobState:
-        return self.session.state(job_id, JOB, JobNotFoundError, revision, position)
-
     def _asset(self, asset_id: UUID) -> Asset:
         try:
             return self.session.log.state(asset_id, ASSET).asset
         except AggregateNotFoundError:
             raise AssetNotFoundError(f"There is no asset {asset_id}.") from None
-
-    def _shown(self, state: JobState) -> JobRow:
-        """The job as the answer to what is recorded."""
-        return self.session.documents.shown(state.row)
 
 
 def _row(state: JobState, recorded: list[Recorded]) -> JobRow:

@@ -131,8 +131,6 @@ class Documents:
         return SealedObjects(self.store, self.keys, self.tenant_id)
 
     def _begin(self, stored: Mapping[DocumentToStore, StoredDocument]) -> None:
-        """Note that the documents may come to be in the store."""
-
         def work() -> None:
             for pending, document in stored.items():
                 self._uploads.begin(document.id, pending.originator_id, Content(), SECONDS_TO_RECORD)

@@ -1,6 +1,9 @@
-"""One tenant's policy and declared references on behalf of one caller, and the one place where they are enforced."""
+"""One tenant's policy and declared references on behalf of one caller, and the one place where they are enforced.
 
-from collections.abc import Iterable, Sequence
+So are sources: what new assets and jobs are made from has to be assets of the tenant, deleted or not.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -8,15 +11,12 @@ from uuid import UUID
 from eventsourcing.application import AggregateNotFoundError
 
 from api.application.session import Session
+from domain import errors
 from domain.asset.asset import Asset
-from domain.errors import (
-    ForeignReferenceError,
-    LedgerError,
-    MissingReferenceError,
-    ReferenceNotDeclaredError,
-    TagNotAllowedError,
-)
+from domain.asset.events import AssetCreated
+from domain.errors import LedgerError
 from domain.event import Event, Recorded
+from domain.job.events import JobRequested
 from domain.job.job import Job
 from domain.tenant import declarations
 from domain.tenant.declarations import Declarations, declared_id
@@ -27,11 +27,11 @@ from infra.event_log.conflicts import check_expected_revision
 from infra.policy_tables import PolicyTables
 from infra.tenants import TENANT
 
-REFERRING: Final = (ReferenceNotDeclaredError, ForeignReferenceError)
+REFERRING: Final = (errors.ReferenceNotDeclaredError, errors.ForeignReferenceError)
 """What policies refuse wherever references are given."""
-ASKING: Final = (MissingReferenceError, *REFERRING)
+ASKING: Final = (errors.MissingReferenceError, *REFERRING)
 """What they refuse of a new job, and, with tags that are not allowed, of a new asset."""
-CREATING: Final = (*ASKING, TagNotAllowedError)
+CREATING: Final = (*ASKING, errors.TagNotAllowedError)
 
 Outcome = tuple[Recorded, bool] | LedgerError
 """How a reference was declared, and whether that was new; or why it was not."""
@@ -46,18 +46,22 @@ class Policies:
     def admit(self, events: Sequence[Event], of: Asset | Job | None = None) -> int | None:
         """Let through what was decided, on an asset or a job if there was one yet.
 
-        Returns the revision of the policy to record it under, None if no policy has a say. Raises what
-        Policy.check does. Takes no lock: the append sees to it that the policy is still the same, and what is
-        declared stays so.
+        Returns the revision of the policy to record it under, None if no policy has a say. Raises SourceNotFoundError,
+        and what Policy.check does. Takes no lock: the append sees to it that the policy is still the same, and what is
+        declared or in the log stays so.
         """
+        for missing in filter(None, self._missing_sources(events)):
+            raise missing
         (refusal,), policy_revision = self._judge([[use for event in events if (use := use_of(event, of))]])
         if refusal is not None:
             raise refusal
         return policy_revision
 
-    def admit_each(self, events: Iterable[Event]) -> tuple[list[LedgerError | None], int | None]:
+    def admit_each(self, events: Sequence[Event]) -> tuple[list[LedgerError | None], int | None]:
         """The same for new assets that do not depend on each other: why each is refused, if it is."""
-        return self._judge([[use] if (use := use_of(event)) else [] for event in events])
+        refusals, policy_revision = self._judge([[use] if (use := use_of(event)) else [] for event in events])
+        missing = self._missing_sources(events)
+        return [source or refusal for source, refusal in zip(missing, refusals, strict=True)], policy_revision
 
     def policy(self, as_of: int | None = None) -> Recorded | None:
         """How the policy of now or of a position was set; None if there was none yet."""
@@ -112,6 +116,15 @@ class Policies:
         recorded |= {entry.event.originator_id: entry for entry in earlier}
         return [it if isinstance(it, LedgerError) else (recorded[it[0]], it[1]) for it in decisions]
 
+    def _missing_sources(self, events: Sequence[Event]) -> list[errors.SourceNotFoundError | None]:
+        """Why each event is refused for its sources, if it is. None can name itself: its own id is not there yet."""
+        sources = [event.sources or () if isinstance(event, AssetCreated | JobRequested) else () for event in events]
+        known = self.session.log.begun_by(AssetCreated.TOPIC, {id_ for ids in sources for id_ in ids})
+        missing = (next((id_ for id_ in ids if id_ not in known), None) for ids in sources)
+        return [
+            None if id_ is None else errors.SourceNotFoundError(f"sources: there is no asset {id_}.") for id_ in missing
+        ]
+
     def _judge(self, decisions: Sequence[Sequence[Use]]) -> tuple[list[LedgerError | None], int | None]:
         """Why each decision is refused, if it is, and the revision of the policy that says so.
 
@@ -127,7 +140,6 @@ class Policies:
         return self._refusals(policy, decisions), revision
 
     def _refusals(self, policy: Policy, decisions: Sequence[Sequence[Use]]) -> list[LedgerError | None]:
-        """Why the policy refuses each decision, if it does."""
         closed = {reference for uses in decisions for use in uses for reference in policy.closed(use)}
         declared = self._tables.declared(closed) if closed else {}
 

@@ -1,9 +1,13 @@
 """Slots that callers share: so many in all, and of these a share for one tenant, one key, one signed URL."""
 
-from collections.abc import Hashable
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Hashable
+from typing import Literal, NamedTuple, TypeVar
+
+from anyio import CapacityLimiter, to_thread
 
 from domain.errors import ServiceUnavailableError, ShareUsedUpError
+
+T = TypeVar("T")
 
 
 class ShareOwner(NamedTuple):
@@ -34,9 +38,22 @@ class Slots:
         """
         return Slot(self, owners, size)
 
+    async def run(self, work: Callable[[], T], *owners: ShareOwner) -> T:
+        """What the work returns, done in a thread of its own with a slot: while it waits, all else is still answered.
+
+        ServiceUnavailableError if no slot is free, ShareUsedUpError if an owner has its share of them.
+        """
+        with self.slot(*owners):
+            # The slots count them; without a limiter the work would take one of the threads that all else shares.
+            return await to_thread.run_sync(work, limiter=CapacityLimiter(1))
+
     def take(self, owners: tuple[ShareOwner, ...], size: int) -> None:
         """Take slots until they are given back: see `slot`."""
-        self._check(owners, size)
+        if self.present + size > self.most:
+            raise ServiceUnavailableError(f"Too many requests {self._purpose} at once. Nothing was recorded.")
+        for owner in owners:
+            if self._present_of.get(owner, 0) + size > self._shares[owner.kind]:
+                raise ShareUsedUpError(f"Too many requests of this {owner.kind} {self._purpose} at once. Try again.")
         self.present += size
         for owner in owners:
             self._present_of[owner] = self._present_of.get(owner, 0) + size
@@ -49,13 +66,6 @@ class Slots:
                 self._present_of[owner] = left
             else:
                 del self._present_of[owner]
-
-    def _check(self, owners: tuple[ShareOwner, ...], size: int) -> None:
-        if self.present + size > self.most:
-            raise ServiceUnavailableError(f"Too many requests {self._purpose} at once. Nothing was recorded.")
-        for owner in owners:
-            if self._present_of.get(owner, 0) + size > self._shares[owner.kind]:
-                raise ShareUsedUpError(f"Too many requests of this {owner.kind} {self._purpose} at once. Try again.")
 
 
 class Slot:

@@ -36,10 +36,6 @@ class NoBuildError(LedgerError):
     """There is no build to switch to."""
 
 
-def _unheard(_done: int, _total: int) -> None:
-    """Nobody is told."""
-
-
 @dataclass(frozen=True)
 class Switches:
     """Switches one read model for every tenant. Interrupted, it goes on where it was."""
@@ -52,15 +48,15 @@ class Switches:
 
     def candidate(self) -> Projection[Any]:
         """The build that does not serve: the one to build, and to switch to."""
-        served = self._serving()[EVERYBODY]
+        served = serving(self.projector, self.projection)[EVERYBODY]
         return next(build for build in self.projection.builds if build.name != served)
 
     def switch(
         self,
         reason: str | None,
         expected: Sequence[str] = (),
-        on_compared: Report = _unheard,
-        on_switched: Report = _unheard,
+        on_compared: Report = lambda *_: None,
+        on_switched: Report = lambda *_: None,
     ) -> int:
         """Compare the builds of every tenant, then serve all from the other one; returns the number switched.
 
@@ -75,12 +71,12 @@ class Switches:
         compared = {c.tenant_id: Compared(c.position, c.rows, tuple(expected)) for c in comparisons}
         return self._switch_all(build, waiting, reason, compared, on_switched)
 
-    def roll_back(self, reason: str | None, on_switched: Report = _unheard) -> int:
+    def roll_back(self, reason: str | None, on_switched: Report = lambda *_: None) -> int:
         """Serve every tenant from the build that served before; returns the number switched.
 
         NoBuildError if there is none, or it was made anew since; BuildBehindError; OutcomeUnknownError.
         """
-        served = self._serving()
+        served = serving(self.projector, self.projection)
         default = served.pop(EVERYBODY)
         name = default if set(served.values()) - {default} else previous_build(self.projector, self.projection)
         if name is None:
@@ -97,12 +93,8 @@ class Switches:
                 f"{build.name} is not built: run `asset-ledger projections rebuild {self.projection.name} --beside`."
             )
 
-    def _serving(self) -> dict[UUID, str]:
-        return serving(self.projector, self.projection)
-
     def _waiting(self, build: Projection[Any]) -> list[UUID]:
-        """The tenants that another build serves."""
-        served = self._serving()
+        served = serving(self.projector, self.projection)
         return [tenant_id for tenant_id, name in served.items() if name != build.name and tenant_id != EVERYBODY]
 
     def _compare(
@@ -134,7 +126,7 @@ class Switches:
         compared: dict[UUID, Compared],
         report: Report,
     ) -> int:
-        before = self._serving()[EVERYBODY]
+        before = serving(self.projector, self.projection)[EVERYBODY]
         for number, tenant_id in enumerate(tenants):
             report(number, len(tenants))
             self._switch_tenant(build, tenant_id, reason, compared.get(tenant_id))
@@ -148,7 +140,10 @@ class Switches:
     ) -> None:
         """Switch one tenant, as soon as the build is as far as the one that serves, unless it is switched already."""
         for _ in range(ATTEMPTS):
-            if self._record(build, tenant_id, reason, compared) or self._serving().get(tenant_id) == build.name:
+            if (
+                self._record(build, tenant_id, reason, compared)
+                or serving(self.projector, self.projection).get(tenant_id) == build.name
+            ):
                 return
             if not self.engine.step(build, FOLLOW_BATCH, only=tenant_id):
                 time.sleep(PAUSE)

@@ -54,7 +54,6 @@ def compare(session: Session, *, repair: bool) -> bool:
 
 
 def _lines(mismatch: Mismatch) -> list[str]:
-    """One line for each difference."""
     return [
         *(f"orphan   {key}" for key in mismatch.orphans),
         *(f"missing  asset {asset_id}, content version {version}" for asset_id, version in mismatch.missing),

@@ -3,7 +3,7 @@
 from api.cli.output import complain
 from api.http.server import ServingError
 from domain.errors import LedgerError, OutcomeUnknownError
-from infra.embedded_postgres import EmbeddedPostgresError
+from infra.embedded_postgres.account import EmbeddedPostgresError
 from infra.encryption_keys.key_file import KeyFileError
 from infra.migrations import MigrationError
 from infra.settings import SettingsError

@@ -236,5 +236,4 @@ app.command()(rollback)
 
 
 def _build(name: str) -> Projection[Any]:
-    """A projection, or the second build of one."""
     return BUILDS[name] if name in BUILDS else projection_of(name)

@@ -7,20 +7,16 @@ import typer
 from pydantic import ValidationError
 from rich.progress import Progress
 
-from api.application.content.bulk_purge import BulkPurge
+from api.application.content.bulk_purge import SELECTED_BY, BulkPurge
 from api.application.content.purges import Purges
 from api.application.session import Session
 from api.cli.context import ReasonOption, TenantOption, in_doubt, opened, operated, tenant_or_only
 from api.cli.output import console, say
 from api.composition import Services
 from domain.errors import FilterMissingError
-from projections.asset_references.fold import ASSET_REFERENCES
-from projections.assets.fold import ASSETS
-from projections.contents.fold import CONTENTS
 from projections.engine.rebuild import fold_until
 from projections.queries.filters import PurgeFilter
 
-SELECTED_BY = (ASSETS, ASSET_REFERENCES, CONTENTS)
 OPTIONS = {"media_kind": "kind", "node_id": "node", "workflow_id": "workflow", "job_id": "job"}
 """The names of options by the name of the API's filter, where they differ."""
 
@@ -106,7 +102,6 @@ def _filter(criteria: dict[str, Any]) -> PurgeFilter:
 
 
 def _before(now: datetime, days: float | None, option: str) -> datetime | None:
-    """The time so many days ago; None for None."""
     if days is None:
         return None
     try:

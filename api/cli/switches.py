@@ -1,7 +1,6 @@
 """Switch read models to the build beside the one that serves, and back."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -112,15 +111,12 @@ def _show_differences(comparisons: Sequence[BuildComparison]) -> None:
     table(["tenant", "position", "rows that differ", "for example"], rows)
 
 
-@contextmanager
-def _bar() -> Iterator[Progress]:
+def _bar() -> Progress:
     columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TextColumn("tenants")
-    with Progress(*columns, console=console()) as bar:
-        yield bar
+    return Progress(*columns, console=console())
 
 
 def _shown(bar: Progress, description: str) -> Callable[[int, int], None]:
-    """Shows how many tenants are done."""
     tasks: list[TaskID] = []
 
     def show(done: int, total: int) -> None:

@@ -1,6 +1,6 @@
 """The HTTP application."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager
 from functools import cache
 from operator import attrgetter
@@ -15,11 +15,13 @@ from starlette.routing import Route
 from api.application.slots import Slots
 from api.composition import Services
 from api.http import authentication, problems
+from api.http.batch_bodies import MAX_BATCH_BODY
 from api.http.connections import most_connections
 from api.http.feed import Listeners
 from api.http.job_operations import OPERATION
 from api.http.middleware import RequestId
 from api.http.query_parameters import declared
+from api.http.rendered_routes import Description
 from api.http.request_body import MOST_MEMORY
 from api.http.routers import (
     asset_changes,
@@ -33,7 +35,6 @@ from api.http.routers import (
     feed,
     from_urls,
     health,
-    job_changes,
     jobs,
     lineage,
     policies,
@@ -46,8 +47,6 @@ from api.http.routers import (
 )
 from api.http.schemas.problems import Problem
 from api.http.schemas.uploads import UploadParts
-from api.http.strict_routes import Description
-from api.http.thread_limit import Threads
 from domain.json_documents import MAX_SAFE_INTEGER
 
 MOST_BODIES = 64
@@ -68,7 +67,6 @@ PARTS = (
     purges,
     asset_changes,
     jobs,
-    job_changes,
     batches,
     references,
     changes,
@@ -80,6 +78,8 @@ PARTS = (
     feed,
     health,
 )
+BODY_LIMITS = dict.fromkeys((batches.ASSETS_PATH, batches.JOBS_PATH, policies.BATCH_PATH), MAX_BATCH_BODY)
+"""The largest body of each route that takes more than others, in bytes."""
 
 _STORABLE = {"pattern": r"^[^\u0000]*$"}
 JSON_VALUE = {
@@ -129,7 +129,7 @@ def create_app(
         redoc_url=None,
         separate_input_output_schemas=False,
     )
-    app.state.body_limits = {**batches.LIMITS, **policies.LIMITS}
+    app.state.body_limits = BODY_LIMITS
     app.add_middleware(RequestId)
     problems.install(app)
     parts = (*PARTS, signed_urls, description_pages)
@@ -143,7 +143,6 @@ def create_app(
 
 
 def _set_slots(app: FastAPI) -> None:
-    """Bound what requests may do at once."""
     connections = most_connections()
     app.state.asking = Slots(connections, "are under way")
     app.state.downloading = Slots(connections, "read content", url=MOST_OF_A_URL)
@@ -151,12 +150,8 @@ def _set_slots(app: FastAPI) -> None:
     app.state.memory = Slots(MOST_MEMORY, "bring bodies")
     app.state.pages = Slots(MOST_PAGES, "load the pages of the description")
     app.state.waiting = Slots(MOST_WAITING, "wait for a position")
-    app.state.taking = Threads(Slots(MOST_BODIES, "bring content", url=1))
-    app.state.fetching = Threads(Slots(MOST_FETCHING, "fetch from URLs"))
-
-
-def _routes() -> Iterator[APIRoute]:
-    return (route for part in PARTS for route in part.router.routes if isinstance(route, APIRoute))
+    app.state.taking = Slots(MOST_BODIES, "bring content", url=1)
+    app.state.fetching = Slots(MOST_FETCHING, "fetch from URLs")
 
 
 def _describe_the_rest(app: FastAPI) -> None:
@@ -167,7 +162,7 @@ def _describe_the_rest(app: FastAPI) -> None:
     def describe() -> dict[str, object]:
         described = make()
         components = described["components"]
-        for route in _routes():
+        for route in (route for part in PARTS for route in part.router.routes if isinstance(route, APIRoute)):
             for method in route.methods or ():
                 operation = described["paths"][route.path_format][method.lower()]
                 if parameters := operation.get("parameters", []) + list(declared(route.dependant)):

@@ -15,10 +15,9 @@ from api.application.session import Session
 from api.application.slots import ShareOwner
 from api.composition import Services
 from api.http.problems import BadHeaderError, UnauthenticatedError
-from api.http.query_parameters import parameters
+from api.http.query_parameters import declaration, parameters
 from domain.event import ACTOR_TYPES, Actor, check_unreserved
 from domain.text import MOST_ID_CHARACTERS
-from infra.api_keys import Caller
 
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -27,29 +26,6 @@ def services(request: Request) -> Services:
     """What the app was composed of."""
     shared: Services = request.app.state.services
     return shared
-
-
-def _headers(
-    actor: Annotated[
-        str | None,
-        Header(
-            alias="X-Actor",
-            description="Who acts, as `type:id` with the type user, worker or system; beyond ASCII in UTF-8. "
-            "Default: the key's holder. Recorded beside the key. `system:ledger` is the ledger's own.",
-            pattern=rf"^({ACTOR_TYPES}):[!-~]{{1,{MOST_ID_CHARACTERS}}}$",
-            examples=["user:u_42"],
-        ),
-    ] = None,
-    causation_id: Annotated[
-        str | None,
-        Header(
-            alias="X-Causation-ID",
-            description="The id of what led to this request.",
-            pattern=r"^[A-Za-z0-9._-]{1,64}$",
-        ),
-    ] = None,
-) -> None:
-    pass
 
 
 async def session(request: Request) -> Session:
@@ -62,8 +38,11 @@ async def session(request: Request) -> Session:
 
 
 async def _session(request: Request, state: dict[str, Any]) -> Session:
-    shared = services(request)
-    caller = await _caller(shared, request)
+    shared, token = services(request), bearer_token(request)
+    if token is None:
+        raise UnauthenticatedError
+    # Only a key that was not looked up just now takes a thread.
+    caller = shared.api_keys.known_caller(token) or await run_in_threadpool(shared.api_keys.caller, token)
     if caller is None:
         raise UnauthenticatedError
     causation_id = request.headers.get("X-Causation-ID")
@@ -79,14 +58,6 @@ async def _session(request: Request, state: dict[str, Any]) -> Session:
         causation_id,
         caller.authenticated,
     )
-
-
-async def _caller(services: Services, request: Request) -> Caller | None:
-    """Who the key speaks for. Only a key that was not looked up just now takes a thread."""
-    token = bearer_token(request)
-    if token is None:
-        return None
-    return services.api_keys.known_caller(token) or await run_in_threadpool(services.api_keys.caller, token)
 
 
 def bearer_token(request: Request) -> str | None:
@@ -117,6 +88,23 @@ def parse_actor(text: str) -> Actor:
         ) from None
 
 
+ActorText = Annotated[
+    str | None,
+    Header(
+        alias="X-Actor",
+        description="Who acts, as `type:id` with the type user, worker or system; beyond ASCII in UTF-8. "
+        "Default: the key's holder. Recorded beside the key. `system:ledger` is the ledger's own.",
+        pattern=rf"^({ACTOR_TYPES}):[!-~]{{1,{MOST_ID_CHARACTERS}}}$",
+        examples=["user:u_42"],
+    ),
+]
+CausationId = Annotated[
+    str | None,
+    Header(
+        alias="X-Causation-ID", description="The id of what led to this request.", pattern=r"^[A-Za-z0-9._-]{1,64}$"
+    ),
+]
+_HEADERS = declaration(actor=ActorText, causation_id=CausationId)
 _SCHEME = {
     "type": "http",
     "scheme": "bearer",
@@ -128,4 +116,4 @@ def describe(operation: dict[str, Any], components: dict[str, Any]) -> None:
     """Tell of the key and the headers in the OpenAPI description of an operation that has a caller."""
     components.setdefault("securitySchemes", {})["HTTPBearer"] = _SCHEME
     operation["security"] = [{"HTTPBearer": []}]
-    operation["parameters"] = operation.get("parameters", []) + parameters(_headers)
+    operation["parameters"] = operation.get("parameters", []) + parameters(_HEADERS)

@@ -12,7 +12,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from api.http.problems import invalid, problem_of
-from api.http.schemas.optional import optional
+from api.http.query_parameters import checked
+from api.http.schemas import optional
 from api.http.schemas.problems import Problem
 from api.http.strict_json import parse
 from domain.errors import LedgerError, OutcomeUnknownError, ServiceUnavailableError
@@ -118,10 +119,7 @@ def attempt(work: Callable[[T], R], item: T) -> R | Refusal:
 def _some(values: object) -> list[Any]:
     if isinstance(values, RequestValidationError):
         raise values
-    try:
-        return _ITEMS.validate_python(values)
-    except ValidationError as error:
-        raise invalid(error, "body") from None
+    return checked(_ITEMS, values, "body")
 
 
 def _json(text: bytes, place: tuple[str | int, ...]) -> Any:  # noqa: ANN401 - any JSON

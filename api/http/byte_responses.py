@@ -3,15 +3,14 @@
 import re
 from collections.abc import Generator
 from contextlib import ExitStack, closing
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from api.http.byte_ranges import Range, byte_range
-from domain.errors import ContentMissingError
+from domain.errors import ContentMissingError, LedgerError
 from infra.content.store import ContentStore, ObjectNotFoundError
 
 SAFE: Final = {
@@ -22,9 +21,48 @@ SAFE: Final = {
 """Whatever the bytes are, a browser runs nothing of them."""
 _SHOWN = ("image/", "video/", "audio/", "application/pdf", "text/plain")
 _UNSAFE_IN_QUOTES = re.compile(r"[^ !#-\[\]-~]")
-
+_ONE_RANGE = re.compile(r"\s*bytes\s*=\s*(\d{0,18})-(\d{0,18})\s*", re.IGNORECASE)
 
 Blocks = Generator[bytes, None, None]
+
+
+class RangeRefusedError(LedgerError):
+    """The range asked for does not lie within the content."""
+
+    def __init__(self, size: int = 0) -> None:
+        super().__init__(f"The range asked for does not lie within the {size:,} bytes there are." if size else None)
+        self.size = size
+
+
+class Range(NamedTuple):
+    """Bytes from the first to the last one, both included."""
+
+    first: int
+    last: int
+
+    @property
+    def length(self) -> int:
+        """The number of bytes."""
+        return self.last - self.first + 1
+
+
+def byte_range(header: str | None, size: int) -> Range | None:
+    """The range that a Range header asks for within `size` bytes.
+
+    None stands for the whole: without the header, for one that is not understood, and for several ranges, which a
+    server may ignore (section 14.2). RangeRefusedError if the range does not lie within the content.
+    """
+    match = _ONE_RANGE.fullmatch(header or "")
+    first, last = match.groups() if match else ("", "")
+    if not (first or last) or (first and last and int(last) < int(first)):
+        return None
+    if not first:
+        bounds = Range(max(0, size - int(last)) if int(last) else size, size - 1)
+    else:
+        bounds = Range(int(first), min(int(last), size - 1) if last else size - 1)
+    if bounds.length < 1:
+        raise RangeRefusedError(size)
+    return bounds
 
 
 class BlocksResponse(StreamingResponse):
@@ -69,7 +107,7 @@ def download(
     part = byte_range(_range_header(request, headers.get("ETag")), size) if size else None
     status, bounds = (206, part) if part else (200, Range(0, size - 1))
     if part:
-        headers["Content-Range"] = part.content_range(size)
+        headers["Content-Range"] = f"bytes {part.first}-{part.last}/{size}"
     headers["Content-Length"] = str(bounds.length)
     return BlocksResponse(_opened(store, key, bounds), status, headers, content_type)
 

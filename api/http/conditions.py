@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple
 
 from fastapi import Depends, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from api.application.slots import Slots
@@ -26,20 +26,17 @@ MAX_POSITION = 2**63 - 1
 WAIT_SECONDS = 5.0
 
 
-def _if_match(
-    tag: Annotated[
-        str | None,
-        Header(
-            alias="If-Match",
-            description='The ETag of the revision to change, such as `"3"`; `*` or absent: the newest.',
-            pattern=r'^(\*|"[0-9]{1,9}")$',
-        ),
-    ] = None,
-) -> None:
-    pass
+EntityTag = Annotated[
+    str | None,
+    Header(
+        alias="If-Match",
+        description='The ETag of the revision to change, such as `"3"`; `*` or absent: the newest.',
+        pattern=r'^(\*|"[0-9]{1,9}")$',
+    ),
+]
 
 
-@declares(_if_match)
+@declares(tag=EntityTag)
 async def if_match(request: Request) -> int | None:
     """The revision the caller expects; None if any will do."""
     tag = request.headers.get("If-Match")
@@ -72,11 +69,7 @@ MomentText = Annotated[
 ]
 
 
-def _as_of(moment: MomentText = None) -> None:
-    pass
-
-
-@declares(_as_of)
+@declares(moment=MomentText)
 async def as_of(request: Request, response: Response) -> int | None:
     """The position to answer for, named in the answer as `Ledger-As-Of`; None for now. BadMomentError."""
     moment = asked_moment(request)
@@ -104,24 +97,20 @@ def _position_or_time(text: str) -> int | datetime:
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else _MOMENT.validate_python(text)
 
 
-_POSITION: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=0, le=MAX_POSITION)])
 MinPosition = Annotated[
     int | None, Query(ge=0, le=MAX_POSITION, description="Wait (at most 5 s) until this position is visible.")
 ]
-
-
-def _min_position(min_position: MinPosition = None) -> None:
-    pass
+_POSITION: TypeAdapter[int | None] = TypeAdapter(MinPosition)
 
 
 def at_least(*projections: Projection[Any]) -> Callable[..., Awaitable[None]]:
     """A dependency that waits until the projections have reached the position the request asks for."""
 
-    @declares(_min_position)
+    @declares(min_position=MinPosition)
     async def wait(request: Request) -> None:
-        text = request.query_params.get("min_position")
-        if text is not None:
-            await wait_for(request, projections, checked(_POSITION, text, "query", "min_position"))
+        position = checked(_POSITION, request.query_params.get("min_position"), "query", "min_position")
+        if position is not None:
+            await wait_for(request, projections, position)
 
     return wait
 
@@ -131,8 +120,13 @@ async def wait_for(request: Request, projections: Sequence[Projection[Any]], pos
     caller = await session(request)
     if await run_in_threadpool(caller.reached, projections) < position:
         waiting: Slots = request.app.state.waiting
+        deadline, pause = time.monotonic() + WAIT_SECONDS, 0.005
         with waiting.slot(*share_owners(request)):
-            await _until(lambda: caller.reached(projections), position)
+            while await run_in_threadpool(caller.reached, projections) < position:
+                if time.monotonic() > deadline:
+                    raise ProjectionLagError(f"Position {position} is not visible yet. Try again.")
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, 0.1)
 
 
 class Version(NamedTuple):
@@ -142,32 +136,21 @@ class Version(NamedTuple):
     as_of: int | None = None
 
 
-NOW = Version()
-_REVISION: TypeAdapter[int] = TypeAdapter(Annotated[int, Field(ge=1, lt=2**31)])
+Revision = Annotated[int | None, Query(ge=1, lt=2**31, description="As it was at this revision.")]
+_REVISION: TypeAdapter[int | None] = TypeAdapter(Revision)
 until_recorded = at_least()
 """Waits until the position that the request asks for is in the log."""
 
 
-def _version(
-    moment: MomentText = None,
-    revision: Annotated[int | None, Query(ge=1, lt=2**31, description="As it was at this revision.")] = None,
-    min_position: MinPosition = None,
-) -> None:
-    pass
-
-
-@declares(_version)
+@declares(moment=MomentText, revision=Revision, min_position=MinPosition)
 async def version(request: Request, response: Response) -> Version:
     """The version the request asks for, once the position that it waits for is recorded."""
     asked = request.query_params
     if not asked:
-        return NOW
+        return Version()
     await until_recorded(request)
-    revision = asked.get("revision")
-    return Version(
-        revision=None if revision is None else checked(_REVISION, revision, "query", "revision"),
-        as_of=await as_of(request, response),
-    )
+    revision = checked(_REVISION, asked.get("revision"), "query", "revision")
+    return Version(revision, await as_of(request, response))
 
 
 _DIFF_MOMENT: dict[str, Any] = {
@@ -179,26 +162,22 @@ _DIFF_MOMENT: dict[str, Any] = {
 }
 
 
-def _span(
-    start: Annotated[
-        str,
-        Query(
-            alias="from",
-            description="The earlier moment: a position of the log, a time with its zone (RFC 3339), or a revision.",
-            examples=["17", "2026-11-20T12:00:00Z", "revision:3"],
-            json_schema_extra=_DIFF_MOMENT,
-        ),
-    ],
-    end: Annotated[
-        str | None,
-        Query(alias="to", description="The later moment, likewise; absent: now.", json_schema_extra=_DIFF_MOMENT),
-    ] = None,
-    min_position: MinPosition = None,
-) -> None:
-    pass
+Earlier = Annotated[
+    str,
+    Query(
+        alias="from",
+        description="The earlier moment: a position of the log, a time with its zone (RFC 3339), or a revision.",
+        examples=["17", "2026-11-20T12:00:00Z", "revision:3"],
+        json_schema_extra=_DIFF_MOMENT,
+    ),
+]
+Later = Annotated[
+    str | None,
+    Query(alias="to", description="The later moment, likewise; absent: now.", json_schema_extra=_DIFF_MOMENT),
+]
 
 
-@declares(_span)
+@declares(start=Earlier, end=Later, min_position=MinPosition)
 async def span(request: Request) -> tuple[ComparedMoment, ComparedMoment]:
     """The two moments to compare. BadMomentError, BeyondHeadError, MomentsReversedError."""
     asked = request.query_params
@@ -212,7 +191,6 @@ async def span(request: Request) -> tuple[ComparedMoment, ComparedMoment]:
 
 
 def _moment(name: str, text: str) -> int | datetime | ComparedMoment:
-    """The moment that a parameter names. BadMomentError."""
     if revision := re.fullmatch(r"revision:([1-9][0-9]{0,8})", text, re.ASCII):
         return ComparedMoment(revision=int(revision[1]))
     try:
@@ -234,38 +212,20 @@ async def _resolved(request: Request, moment: int | datetime | ComparedMoment | 
     return ComparedMoment(await run_in_threadpool(log.position_at, moment))
 
 
-async def _until(reached: Callable[[], int], position: int) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    pause = 0.005
-    while await run_in_threadpool(reached) < position:
-        if time.monotonic() > deadline:
-            raise ProjectionLagError(f"Position {position} is not visible yet. Try again.")
-        await asyncio.sleep(pause)
-        pause = min(2 * pause, 0.1)
+_KEY: TypeAdapter[str | None] = TypeAdapter(OutsideId | None)
+KeyText = Annotated[
+    OutsideId | None,
+    Header(alias="Idempotency-Key", description="Repeating a request with the same key never does it twice."),
+]
+
+
+@declares(key=KeyText)
+async def idempotency_key(request: Request) -> str | None:
+    """The key under which the request is done once; None if it has none."""
+    return checked(_KEY, request.headers.get("Idempotency-Key"), "header", "Idempotency-Key")
 
 
 IfMatch = Annotated[int | None, Depends(if_match)]
-
-
-_KEY: TypeAdapter[str] = TypeAdapter(OutsideId)
-
-
-def _idempotency_key(
-    key: Annotated[
-        OutsideId | None,
-        Header(alias="Idempotency-Key", description="Repeating a request with the same key never does it twice."),
-    ] = None,
-) -> None:
-    pass
-
-
-@declares(_idempotency_key)
-async def idempotency_key(request: Request) -> str | None:
-    """The key under which the request is done once; None if it has none."""
-    key = request.headers.get("Idempotency-Key")
-    return None if key is None else checked(_KEY, key, "header", "Idempotency-Key")
-
-
 IdempotencyKey = Annotated[str | None, Depends(idempotency_key)]
 AsOf = Annotated[int | None, Depends(as_of)]
 AskedVersion = Annotated[Version, Depends(version)]

@@ -15,14 +15,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
+from itertools import takewhile
 from typing import Any, Final
 
 import h11
 import structlog
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from api.http.early_refusals import FULL, NO_HTTP, TOO_LARGE
-from api.http.lingering_close import LingeringClose
+from api.http.connection_ends import FULL, NO_HTTP, TOO_LARGE, LingeringClose
 from api.http.request_arrival import AWAITS_CONTINUE, BODY_CUT, HALF_CLOSED
 
 READ_OF_BODY: Final = 1 << 20
@@ -72,8 +72,10 @@ class Connections:
 
     def __init__(self, bounds: Bounds) -> None:
         self.bounds = bounds
-        self._silent: dict[Connection, None] = {}
-        self._paused: set[Connection] = set()
+        self.silent: dict[Connection, None] = {}
+        """Those without a request under way, the longest-silent first."""
+        self.paused: set[Connection] = set()
+        """Those whose callers take an answer more slowly than it is sent."""
         self._closed = self._refused = 0
 
     def opened(self, connection: "Connection") -> None:
@@ -85,30 +87,18 @@ class Connections:
 
     def is_silent(self, connection: "Connection") -> None:
         """Count the connection among those without a request, as the one that is silent since last."""
-        self._silent.pop(connection, None)
-        self._silent[connection] = None
-
-    def is_asking(self, connection: "Connection") -> None:
-        """The connection has a request under way."""
-        self._silent.pop(connection, None)
-
-    def is_paused(self, connection: "Connection") -> None:
-        """The caller takes its answer more slowly than it is sent."""
-        self._paused.add(connection)
-
-    def is_resumed(self, connection: "Connection") -> None:
-        """The caller has taken nearly all that was ready."""
-        self._paused.discard(connection)
+        self.silent.pop(connection, None)
+        self.silent[connection] = None
 
     def lost(self, connection: "Connection") -> None:
         """Forget the connection."""
-        self._silent.pop(connection, None)
-        self._paused.discard(connection)
+        self.silent.pop(connection, None)
+        self.paused.discard(connection)
 
     def close_silent(self) -> bool:
         """Close the longest-silent connection, of those that have taken their answers if there are any."""
-        up_to_date = (connection for connection in self._silent if not connection.unsent)
-        oldest = next(up_to_date, None) or next(iter(self._silent), None)
+        up_to_date = (connection for connection in self.silent if not connection.unsent)
+        oldest = next(up_to_date, None) or next(iter(self.silent), None)
         if oldest is None:
             return False
         self._closed += 1
@@ -118,24 +108,16 @@ class Connections:
     def close_overdue(self) -> None:
         """Close what has taken too long, and log what was closed or refused since the last time. Once a second."""
         now = time.monotonic()
-        for connection in [c for c in self._paused if c.is_stuck(now)]:
+        for connection in [c for c in self.paused if c.is_stuck(now)]:
             connection.abort()
-        for connection in self._overdue(now):
+        silent = takewhile(lambda connection: now - connection.silent_since > self.bounds.silent, self.silent)
+        for connection in [c for c in silent if not c.unsent or c.is_stuck(now)]:
             connection.abort()
         if self._closed or self._refused:
             _LOG.warning(
                 "too many connections", most=self.bounds.connections, closed=self._closed, refused=self._refused
             )
             self._closed = self._refused = 0
-
-    def _overdue(self, now: float) -> list["Connection"]:
-        overdue = []
-        for connection in self._silent:
-            if now - connection.silent_since <= self.bounds.silent:
-                break
-            if not connection.unsent or connection.is_stuck(now):
-                overdue.append(connection)
-        return overdue
 
 
 class Connection(H11Protocol):
@@ -178,7 +160,7 @@ class Connection(H11Protocol):
     def handle_events(self) -> None:
         super().handle_events()
         if self._is_answering:
-            self._all.is_asking(self)
+            self._all.silent.pop(self, None)
             if self.cycle.more_body:
                 self._watch_body()
             else:
@@ -227,12 +209,12 @@ class Connection(H11Protocol):
         super().pause_writing()
         self._left, self._progress_at = self.unsent, time.monotonic()
         self._late_at = self._progress_at + self._all.bounds.unread_mib * (1 + self._left // MIB)
-        self._all.is_paused(self)
+        self._all.paused.add(self)
 
     def resume_writing(self) -> None:
         super().resume_writing()
         self._late_at = float("inf")
-        self._all.is_resumed(self)
+        self._all.paused.discard(self)
 
     @property
     def unsent(self) -> int:
@@ -264,7 +246,6 @@ class Connection(H11Protocol):
                 cycle.scope["state"][AWAITS_CONTINUE] = partial(getattr, cycle, "waiting_for_100_continue")
 
     def _cut_body(self) -> None:
-        """Tell the application that no more of the body comes."""
         self.cycle.waiting_for_100_continue = False
         self.cycle.scope["state"][BODY_CUT] = True
         self.cycle.message_event.set()

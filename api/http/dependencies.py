@@ -1,6 +1,7 @@
 """What routes take of a caller: the use cases, in the caller's tenant."""
 
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
@@ -11,38 +12,21 @@ from api.application.content.intake import Intake
 from api.application.content.lookup import StoredContents
 from api.application.content.signed_access import SignedContent
 from api.application.jobs import Jobs
+from api.application.policies import Policies
 from api.application.session import Session
 from api.http.authentication import services, session
 
-
-async def assets(request: Request) -> Assets:
-    """The caller's tenant's assets."""
-    return Assets(await session(request))
+T = TypeVar("T")
 
 
-async def asset_creation(request: Request) -> AssetCreation:
-    """New assets of the caller's tenant."""
-    return AssetCreation(await session(request))
+def of_caller(use_case: Callable[..., T], *, takes_content: bool = False) -> Callable[[Request], Awaitable[T]]:
+    """A dependency: a use case in the caller's session, with the rules of content if it takes that."""
 
+    async def dependency(request: Request) -> T:
+        caller = await session(request)
+        return use_case(caller, services(request).rules) if takes_content else use_case(caller)
 
-async def jobs(request: Request) -> Jobs:
-    """The caller's tenant's jobs."""
-    return Jobs(await session(request))
-
-
-async def contents(request: Request) -> StoredContents:
-    """The stored content of the caller's tenant's assets."""
-    return StoredContents(await session(request))
-
-
-async def intake(request: Request) -> Intake:
-    """New content of the caller's tenant's assets."""
-    return Intake(await session(request), services(request).rules)
-
-
-async def uploads(request: Request) -> DirectUploads:
-    """Uploads to the caller's tenant's assets that go by signed URLs."""
-    return DirectUploads(await session(request), services(request).rules)
+    return dependency
 
 
 def signed_content(request: Request) -> SignedContent:
@@ -52,9 +36,10 @@ def signed_content(request: Request) -> SignedContent:
 
 
 CallerSession = Annotated[Session, Depends(session)]
-CallerAssets = Annotated[Assets, Depends(assets)]
-CallerAssetCreation = Annotated[AssetCreation, Depends(asset_creation)]
-CallerContents = Annotated[StoredContents, Depends(contents)]
-CallerIntake = Annotated[Intake, Depends(intake)]
-CallerUploads = Annotated[DirectUploads, Depends(uploads)]
-CallerJobs = Annotated[Jobs, Depends(jobs)]
+CallerAssets = Annotated[Assets, Depends(of_caller(Assets))]
+CallerAssetCreation = Annotated[AssetCreation, Depends(of_caller(AssetCreation))]
+CallerContents = Annotated[StoredContents, Depends(of_caller(StoredContents))]
+CallerIntake = Annotated[Intake, Depends(of_caller(Intake, takes_content=True))]
+CallerUploads = Annotated[DirectUploads, Depends(of_caller(DirectUploads, takes_content=True))]
+CallerJobs = Annotated[Jobs, Depends(of_caller(Jobs))]
+CallerPolicies = Annotated[Policies, Depends(of_caller(Policies))]

@@ -67,7 +67,6 @@ def _columns(members: Mapping[str, Schema], definitions: Schema, parents: tuple[
 
 
 def _not_null(schema: Schema) -> Schema:
-    """The schema of a value that may be null besides."""
     options = [option for option in schema.get("anyOf", ()) if option.get("type") != "null"]
     return options[0] if len(options) == 1 else schema
 

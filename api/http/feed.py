@@ -19,7 +19,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.application.slots import ShareOwner, Slot, Slots
 from api.http.problems import UnauthenticatedError
-from api.http.schemas.optional import optional
+from api.http.schemas import optional
 from domain import errors
 from domain.event import Recorded, to_parts
 from domain.json_documents import JsonObject
@@ -126,17 +126,15 @@ class Listeners(Slots):
 
     def __init__(self, most: int = MOST_LISTENING, heartbeat: float = HEARTBEAT_SECONDS) -> None:
         super().__init__(most, "wait for events")
-        self.heartbeat, self.dismissed = heartbeat, False
+        self.heartbeat = heartbeat
+        self.dismissed = False
+        """Once this is set, every stream and every wait ends within a quarter of a second."""
 
     def slot(self, *share_owners: ShareOwner, size: int = 1) -> Slot:
         """A place among them, as for other slots. ServiceUnavailableError also while the service stops."""
         if self.dismissed:
             raise errors.ServiceUnavailableError("The service is stopping.")
         return super().slot(*share_owners, size=size)
-
-    def dismiss(self) -> None:
-        """Let every stream and every wait end, within a quarter of a second."""
-        self.dismissed = True
 
 
 def _rendered(events: Iterable[Recorded]) -> Iterator[tuple[int, bytes]]:

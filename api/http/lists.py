@@ -6,13 +6,12 @@ from typing import Any, Final
 
 from fastapi import Response
 
-from api.application.assets import Assets
-from api.application.jobs import Jobs
+from api.application.reads import Reads
 from api.http.paging import PageQuery, tell_rebuilding
 from api.http.schemas.assets import Asset, AssetPage
 from api.http.schemas.jobs import Job, JobPage
 from api.http.schemas.page_json import ASSET_MEMBERS, JOB_MEMBERS, asset_json, job_json, page_json
-from projections.paging import NEWEST_FIRST, Moment, Order
+from projections.paging import NEWEST_FIRST, Moment, Order, Page
 from projections.queries.filters import Filter
 from projections.queries.row_list import Statements
 
@@ -28,7 +27,7 @@ class ListAnswer:
 
     def answer(
         self,
-        listed: Assets | Jobs,
+        listed: Reads[Any, Any, Any],
         response: Response,
         selected: Filter,
         asked: PageQuery,
@@ -38,16 +37,16 @@ class ListAnswer:
         total: bool = False,
     ) -> bytes:
         """The JSON of a page of what is selected, now or at a moment. CursorError, SearchTooShortError."""
-        source: Any = listed
+        page: Page[Any]
         items: Iterable[str]
         if as_of is None:
-            page = source.documents(selected, asked.limit, asked.cursor, order, self.members)
+            page = listed.documents(selected, asked.limit, asked.cursor, order, self.members)
             items = map(self.json, page.items)
         else:
-            page = source.find(selected, asked.limit, asked.cursor, order, as_of)
+            page = listed.find(selected, asked.limit, asked.cursor, order, as_of)
             items = (self.item.of(row).model_dump_json(by_alias=True) for row in page.items)
         tell_rebuilding(response, page)
-        count = source.count(selected, as_of) if total else None
+        count = listed.count(selected, as_of) if total else None
         return page_json(self.page(items=[], next=page.next, total=count), items)
 
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import structlog
 from fastapi import HTTPException, Request
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils.compat import uuid4
 
@@ -43,7 +43,7 @@ class RequestId:
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_added(scope, message, request_id)]
+                _add_headers(scope, message, request_id)
                 _LOG.info(
                     "request",
                     method=scope["method"],
@@ -64,22 +64,18 @@ class RequestId:
                 await self._app(scope, receive, answer)
 
 
-def _added(scope: Scope, message: Message, request_id: str) -> list[tuple[bytes, bytes]]:
-    """The headers that every answer has, and those of answers that only the holder of a key may see."""
-    names = {name for name, _ in message["headers"]}
-    added = [] if b"x-request-id" in names else [(b"x-request-id", request_id.encode())]
-    if must_close(scope) and b"connection" not in names:
-        added.append((b"connection", b"close"))
+def _add_headers(scope: Scope, message: Message, request_id: str) -> None:
+    """Add the headers that every answer has, and those of answers that only the holder of a key may see."""
+    headers = MutableHeaders(scope=message)
+    headers.setdefault("x-request-id", request_id)
+    if must_close(scope):
+        headers.setdefault("connection", "close")
     if scope["path"].startswith("/v1/") and message["status"] != 304:
-        if b"cache-control" not in names:
-            added.append((b"cache-control", b"no-store"))
-        if b"x-content-type-options" not in names:
-            added.append((b"x-content-type-options", b"nosniff"))
-    return added
+        headers.setdefault("cache-control", "no-store")
+        headers.setdefault("x-content-type-options", "nosniff")
 
 
 def _caller(session: Session | None) -> dict[str, str]:
-    """The request's tenant and key, once they are known."""
     if session is None or session.authenticated is None:
         return {}
     return {"tenant_id": str(session.tenant_id), "key_id": str(session.authenticated.key)}

@@ -30,10 +30,6 @@ from projections.queries.jobs import JOB_LIST
 from projections.queries.row_list import ReadModels
 
 
-def _looking_back(moment: MomentText = None, min_position: MinPosition = None) -> None:
-    pass
-
-
 def looking_back(listed: ReadModels) -> Callable[..., Awaitable[Moment | None]]:
     """A dependency of a list: the moment that it looks back to, named in the answer as `Ledger-As-Of`; None for now.
 
@@ -42,7 +38,7 @@ def looking_back(listed: ReadModels) -> Callable[..., Awaitable[Moment | None]]:
     """
     wait_now = at_least(*listed.now)
 
-    @declares(_looking_back)
+    @declares(moment=MomentText, min_position=MinPosition)
     async def moment(request: Request, response: Response) -> Moment | None:
         asked = asked_moment(request)
         if asked is None:
@@ -57,15 +53,12 @@ def looking_back(listed: ReadModels) -> Callable[..., Awaitable[Moment | None]]:
     return moment
 
 
-def _between(
-    since: Annotated[str, moment_parameter("from", "The first moment: a position, or a time with its zone.")],
-    until: Annotated[str | None, moment_parameter("to", "The second moment, not before it; absent: now.")] = None,
-    min_position: MinPosition = None,
-) -> None:
-    pass
+First = Annotated[str, moment_parameter("from", "The first moment: a position, or a time with its zone.")]
+Second = Annotated[str | None, moment_parameter("to", "The second moment, not before it; absent: now.")]
+_TEXT: TypeAdapter[str] = TypeAdapter(str)
 
 
-@declares(_between)
+@declares(since=First, until=Second, min_position=MinPosition)
 async def between(request: Request) -> tuple[Moment, Moment]:
     """The two moments that the request compares, once all of the second is visible. BadMomentError, BeyondHeadError."""
     checked(_TEXT, request.query_params.get("from"), "query", "from")
@@ -75,9 +68,6 @@ async def between(request: Request) -> tuple[Moment, Moment]:
         raise BadMomentError(f"from is position {since.position}, which is after to, position {until.position}.")
     await wait_for(request, READ, until.position)
     return since, until
-
-
-_TEXT: TypeAdapter[str] = TypeAdapter(str)
 
 
 async def _moments(request: Request, asked: Sequence[int | datetime | None]) -> list[Moment]:

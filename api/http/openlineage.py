@@ -29,8 +29,6 @@ def to_openlineage(lineage: Lineage, tenant_id: UUID) -> bytes:
 
 
 class _RunEvents:
-    """The run events of a lineage, in one namespace."""
-
     def __init__(self, lineage: Lineage, namespace: str) -> None:
         self._lineage = lineage
         self._namespace = namespace
@@ -42,7 +40,6 @@ class _RunEvents:
                 self._outputs[edge.start].append(edge)
 
     def each(self) -> Iterator[dict[str, Any]]:
-        """Every event, in the order of the nodes."""
         products = {edge.end for edges in self._outputs.values() for edge in edges}
         for node, details in self._lineage.nodes.items():
             of_type, _ = parts_of(node)

@@ -8,14 +8,13 @@ from pydantic import BaseModel, Field
 from api.http.query_parameters import queried
 from projections.paging import Order, Page
 from projections.queries.filters import TimesFilter
+from projections.queries.lineage import Lineage
 
-REBUILDING = "Ledger-Rebuilding"
 
-
-def tell_rebuilding(response: Response, page: Page[Any]) -> None:
-    """Name the read models that are being made anew: until they are whole, the page may show less than there is."""
-    if page.rebuilding:
-        response.headers[REBUILDING] = ", ".join(page.rebuilding)
+def tell_rebuilding(response: Response, listed: Page[Any] | Lineage) -> None:
+    """Name the read models that are being made anew: until they are whole, there may be more than is shown."""
+    if listed.rebuilding:
+        response.headers["Ledger-Rebuilding"] = ", ".join(listed.rebuilding)
 
 
 class PageQuery(BaseModel):

@@ -45,8 +45,6 @@ def parquet_blocks(columns: Sequence[Column], pages: Pages) -> Blocks:
 
 
 class _RowGroup:
-    """The rows that are written together."""
-
     def __init__(self, columns: Sequence[Column], schema: Any) -> None:  # noqa: ANN401 - the library has no types
         self._columns, self._schema = columns, schema
         self._batches: list[Any] = []

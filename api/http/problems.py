@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
-from api.http.byte_ranges import RangeRefusedError
+from api.http.byte_responses import RangeRefusedError
 from api.http.schemas.problems import FieldProblem, Problem
 from domain import errors
 from domain.errors import LedgerError, UnfitError

@@ -5,7 +5,8 @@ FastAPI resolves each parameter in about as long as this takes for all of them.
 
 from collections.abc import Awaitable, Callable, Iterator
 from functools import cache
-from types import UnionType
+from inspect import Parameter, Signature
+from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from fastapi import FastAPI, Query, Request
@@ -19,11 +20,29 @@ M = TypeVar("M", bound=BaseModel)
 Declaration = Callable[..., None]
 
 
-def declares(declaration: Declaration) -> Callable[[T], T]:
-    """Mark a dependency that reads what the parameters of the declaration say."""
+def declaration(**annotations: Any) -> Declaration:  # noqa: ANN401 - whatever describes a parameter to FastAPI
+    """A function for FastAPI to describe, with parameters of these annotations; those that may be None are optional."""
+
+    def declare() -> None: ...
+
+    declare.__signature__ = Signature(  # type: ignore[attr-defined]
+        [
+            Parameter(name, Parameter.KEYWORD_ONLY, default=_default(annotation), annotation=annotation)
+            for name, annotation in annotations.items()
+        ]
+    )
+    return declare
+
+
+def _default(annotation: Any) -> Any:  # noqa: ANN401 - whatever stands in an annotation
+    return None if NoneType in get_args(annotation.__origin__) else Parameter.empty
+
+
+def declares(**annotations: Any) -> Callable[[T], T]:  # noqa: ANN401 - whatever describes a parameter to FastAPI
+    """Mark a dependency that reads parameters of these annotations by itself."""
 
     def mark(dependency: T) -> T:
-        dependency.declaration = declaration  # type: ignore[attr-defined]
+        dependency.declaration = declaration(**annotations)  # type: ignore[attr-defined]
         return dependency
 
     return mark
@@ -32,24 +51,19 @@ def declares(declaration: Declaration) -> Callable[[T], T]:
 def queried(model: type[M]) -> Callable[[Request], Awaitable[M]]:
     """A dependency that reads a model from the query. RequestValidationError."""
     many = {name for name, field in model.model_fields.items() if _is_array(field.annotation)}
+    adapter = TypeAdapter(model)
 
-    def declaration(query: Annotated[model, Query()]) -> None:  # type: ignore[valid-type]
-        pass
-
-    @declares(declaration)
+    @declares(query=Annotated[model, Query()])
     async def read(request: Request) -> M:
         query = request.query_params
         values = {name: query.getlist(name) if name in many else query[name] for name in query}
-        try:
-            return model.model_validate(values)
-        except ValidationError as error:
-            raise invalid(error, "query") from None
+        return checked(adapter, values, "query")
 
     return read
 
 
-def checked(adapter: TypeAdapter[T], value: str | None, *place: str) -> T:
-    """The value of a parameter. RequestValidationError."""
+def checked(adapter: TypeAdapter[T], value: object, *place: str | int) -> T:
+    """The value of a part of the request. RequestValidationError."""
     try:
         return adapter.validate_python(value)
     except ValidationError as error:

@@ -1,28 +1,68 @@
-"""How the handlers of routes are called and their answers written.
+"""What routes refuse at once, how their handlers are called and their answers written.
 
 FastAPI declares and describes the parameters, and validates them; this calls the rest in one pass (ADR 0021).
 """
 
 import json
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from email.message import Message
-from functools import lru_cache, partial, wraps
+from functools import cached_property, lru_cache, partial, wraps
+from http import HTTPStatus
 from inspect import iscoroutinefunction
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
-from fastapi import Request, Response
-from fastapi._compat import ModelField
+from fastapi import FastAPI, Request, Response
 from fastapi.dependencies.models import Dependant
-from fastapi.dependencies.utils import request_body_to_args, request_params_to_args
+from fastapi.dependencies.utils import get_flat_params, request_body_to_args, request_params_to_args
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
-from api.http.strict_routes import StrictRoute
+from api.http.authentication import session
+from api.http.problems import MOST_FIELDS
+from api.http.request_body import WholeBodyRequest
 
 
-class RenderedRoute(StrictRoute):
-    """A route whose handler's model, or the JSON of it, is written as the answer right away, in the handler's thread.
+@dataclass(frozen=True)
+class Description:
+    """The app's OpenAPI document, looked up by path, and its routes."""
+
+    app: FastAPI
+    routes: tuple[Route, ...]
+
+    @cached_property
+    def query_parameters(self) -> dict[tuple[str, str], frozenset[str]]:
+        """The query parameters of each operation, by its path's template and its method."""
+        return {
+            (path, method.upper()): frozenset(p["name"] for p in operation.get("parameters", []) if p["in"] == "query")
+            for path, operations in self.app.openapi()["paths"].items()
+            for method, operation in operations.items()
+        }
+
+    def methods(self, path: str) -> set[str]:
+        """The methods that a path has. What a route names literally is no parameter of another one."""
+        matching = (route for route in self.routes if route.path_regex.match(path))
+        return self.literal.get(path) or {method for route in matching for method in route.methods or ()}
+
+    @cached_property
+    def literal(self) -> dict[str, set[str]]:
+        """The methods of each path that a route names literally."""
+        methods: dict[str, set[str]] = {}
+        for route in self.routes:
+            if not route.param_convertors:
+                methods.setdefault(route.path, set()).update(route.methods or ())
+        return methods
+
+
+class RenderedRoute(APIRoute):
+    """A route that asks for the key before it reads anything else, and refuses a parameter that it does not have.
+
+    A misspelt filter must not be ignored, and a word that another route names is nobody's id. The handler's model, or
+    its JSON, is written as the answer right away, in the handler's thread.
 
     FastAPI would validate the model a second time, in another thread. A handler that sets headers or the status, or
     depends on something that does, takes the `response`.
@@ -31,11 +71,43 @@ class RenderedRoute(StrictRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 - FastAPI's
         super().__init__(path, endpoint if iscoroutinefunction(endpoint) else self._rendering(endpoint), **options)
 
-    def answering(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, behind the checks. A dependency would take several times as long, and comes after the body."""
+        handle = self._answering()
+        needs_key, has_ids = self.path_format.startswith("/v1/"), bool(self.param_convertors)
+        brings_body = not {*(self.methods or ())} <= {"GET", "HEAD"}
+
+        async def handler(request: Request) -> Response:
+            if brings_body:
+                request = WholeBodyRequest(request.scope, request.receive)
+            if has_ids and request.scope["path"] in request.app.state.description.literal:
+                raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED)
+            if needs_key:
+                await session(request)
+            if request.query_params:
+                self._check(request)
+            if self.body_field is not None:
+                await request.body()
+            return await handle(request)
+
+        return handler
+
+    def _check(self, request: Request) -> None:
+        description: Description = request.app.state.description
+        known = description.query_parameters[self.path_format, request.method]
+        if unknown := [name for name in request.query_params if name not in known][:MOST_FIELDS]:
+            raise RequestValidationError(
+                [
+                    {"type": "extra_forbidden", "loc": ("query", name), "msg": "There is no such parameter"}
+                    for name in unknown
+                ]
+            )
+
+    def _answering(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """One pass over the parameters where they are plain enough; else FastAPI's own."""
         if iscoroutinefunction(self.endpoint) or not _is_plain(self.dependant):
-            return super().answering()
-        return partial(_answer, self.dependant, [Step.of(dependency) for dependency in self.dependant.dependencies])
+            return super().get_route_handler()
+        return partial(_answer, self.dependant)
 
     def _rendering(self, endpoint: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(endpoint)
@@ -54,54 +126,33 @@ class RenderedRoute(StrictRoute):
         return render
 
 
-class Step(NamedTuple):
-    """A dependency, and under which names it and the handler take what."""
-
-    name: str | None
-    call: Callable[..., Coroutine[Any, Any, Any]]
-    request: str | None
-    response: str | None
-
-    @classmethod
-    def of(cls, dependency: Dependant) -> "Step":
-        """The step of a plain dependency."""
-        call = cast("Callable[..., Coroutine[Any, Any, Any]]", dependency.call)
-        return cls(dependency.name, call, dependency.request_param_name, dependency.response_param_name)
-
-
 def _is_plain(dependant: Dependant) -> bool:
     """Whether the handler takes a body at most, and its dependencies nothing but the request and the response."""
     return not (dependant.header_params or dependant.cookie_params or dependant.body_params[1:]) and all(
-        iscoroutinefunction(dependency.call) and not (dependency.dependencies or any(_parameters(dependency)))
-        for dependency in dependant.dependencies
+        iscoroutinefunction(inner.call) and not (inner.dependencies or inner.body_params or get_flat_params(inner))
+        for inner in dependant.dependencies
     )
 
 
-def _parameters(dependant: Dependant) -> tuple[list[ModelField], ...]:
-    in_head = dependant.path_params, dependant.query_params, dependant.header_params, dependant.cookie_params
-    return (*in_head, dependant.body_params)
-
-
-async def _answer(dependant: Dependant, steps: list[Step], request: Request) -> Response:
+async def _answer(dependant: Dependant, request: Request) -> Response:
     """Resolve the parameters and call the handler in a thread. RequestValidationError, and whatever they raise."""
     body = await _body(request) if dependant.body_params else None
     response = Response()
     response.raw_headers.clear()
     response.status_code = 0
     values: dict[str, Any] = {}
-    for step in steps:
-        arguments: dict[str, Any] = {step.request: request} if step.request else {}
-        if step.response:
-            arguments[step.response] = response
-        value = await step.call(**arguments)
-        if step.name:
-            values[step.name] = value
-    values |= await _validated(dependant, request, body)
-    if dependant.request_param_name:
-        values[dependant.request_param_name] = request
-    if dependant.response_param_name:
-        values[dependant.response_param_name] = response
+    for dependency in dependant.dependencies:
+        resolve = cast("Callable[..., Coroutine[Any, Any, Any]]", dependency.call)
+        value = await resolve(**_whole(dependency, request, response))
+        if dependency.name:
+            values[dependency.name] = value
+    values |= await _validated(dependant, request, body) | _whole(dependant, request, response)
     return await run_in_threadpool(cast("Callable[..., Response]", dependant.call), **values)
+
+
+def _whole(dependant: Dependant, request: Request, response: Response) -> dict[str, Any]:
+    names = (dependant.request_param_name, request), (dependant.response_param_name, response)
+    return {name: value for name, value in names if name}
 
 
 async def _validated(dependant: Dependant, request: Request, body: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON

@@ -41,7 +41,6 @@ class _OnceASecond(logging.Filter):
         self._last: dict[str, float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the message was not logged within the last second."""
         now, text = time.monotonic(), record.msg.split("\n")[0]
         if now - self._last.get(text, -1.0) < 1.0:
             return False
@@ -90,7 +89,7 @@ class _Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._app.state.listeners.dismiss()
+        self._app.state.listeners.dismissed = True
         await super().shutdown(sockets)
         for connection in list(self.server_state.connections):
             connection.transport.abort()
@@ -125,12 +124,6 @@ def listening(host: str, port: int) -> socket.socket:
     return listener
 
 
-def url_of(listener: socket.socket) -> str:
-    """Where the socket is reached."""
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
 @contextmanager
 def serving(app: FastAPI, listener: socket.socket, bounds: Bounds | None = None) -> Iterator[str]:
     """The app on the socket for as long as the block runs; gives its URL. ServingError."""
@@ -142,7 +135,8 @@ def serving(app: FastAPI, listener: socket.socket, bounds: Bounds | None = None)
         try:
             if not up.wait(START_SECONDS):
                 raise ServingError("the service did not start: its log says why")
-            yield url_of(listener)
+            host, port = listener.getsockname()[:2]
+            yield f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         finally:
             server.should_exit = True
             thread.join(STOP_SECONDS)

@@ -9,18 +9,19 @@ from datetime import timedelta
 from typing import TypeVar
 
 from fastapi import Request
-from pydantic import ValidationError
+from pydantic import TypeAdapter
 from starlette.requests import ClientDisconnect
 
 from api.application.content.verified_stream import BLOCK, SLOWEST
-from api.application.slots import ShareOwner
-from api.http.problems import BadHeaderError, BodyCutShortError, BodyStalledError, invalid
+from api.application.slots import ShareOwner, Slots
+from api.http.problems import BadHeaderError, BodyCutShortError, BodyStalledError
+from api.http.query_parameters import checked
 from api.http.request_arrival import until_cut
-from api.http.thread_limit import Threads
 from domain.asset.events import Content
 from domain.media import media_type
 
 T = TypeVar("T")
+_CONTENT = TypeAdapter(Content)
 _DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/]{43}=):")
 
 
@@ -49,42 +50,37 @@ class Body:
         return asyncio.run_coroutine_threadsafe(self._block(), self._loop)
 
     async def _block(self) -> list[bytes]:
+        chunks, size, now = list[bytes](), 0, self._loop.time
+        latest = now() + SLOWEST * self._idle
         try:
-            return await self._arrived()
+            async with asyncio.timeout(self._idle) as patience:
+                async for chunk in self._stream:
+                    chunks.append(chunk)
+                    size += len(chunk)
+                    if size >= BLOCK:
+                        break
+                    patience.reschedule(min(now() + self._idle, latest))
         except TimeoutError:
             raise BodyStalledError from None
-
-    async def _arrived(self) -> list[bytes]:
-        chunks, size, now = [], 0, self._loop.time
-        latest = now() + SLOWEST * self._idle
-        async with asyncio.timeout(self._idle) as patience:
-            async for chunk in self._stream:
-                chunks.append(chunk)
-                size += len(chunk)
-                if size >= BLOCK:
-                    break
-                patience.reschedule(min(now() + self._idle, latest))
         return chunks
 
 
 async def receive(request: Request, work: Callable[[], T], *owners: ShareOwner) -> T:
     """The result of work that reads the request's body, done in a thread. BodyCutShortError if that breaks off.
 
-    ServiceUnavailableError if no thread is free, ShareUsedUpError if an owner has its share of them.
+    ServiceUnavailableError if no slot is free, ShareUsedUpError if an owner has its share of them.
     """
-    threads: Threads = request.app.state.taking
+    slots: Slots = request.app.state.taking
     try:
-        return await threads.run(work, *owners)
+        return await slots.run(work, *owners)
     except ClientDisconnect:
         raise BodyCutShortError from None
 
 
 def announced_content(content_type: str | None, length: str | None, sha256: str | None) -> Content:
     """The content that headers announce, as far as they do. RequestValidationError."""
-    try:
-        return Content(content_type=media_type(content_type), size=whole_number(length), sha256=sha256)
-    except ValidationError as error:
-        raise invalid(error, "content") from None
+    members = {"content_type": media_type(content_type), "size": whole_number(length), "sha256": sha256}
+    return checked(_CONTENT, members, "content")
 
 
 def whole_number(header: str | None) -> int | None:

@@ -18,8 +18,6 @@ _BLOCK = 1 << 16
 
 
 class _Part(NamedTuple):
-    """A part's name, file name and media type."""
-
     name: str
     file_name: str | None
     content_type: str | None

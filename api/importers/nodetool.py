@@ -59,7 +59,6 @@ class _Source:
         return (dict(row) for row in self._connection.execute(query, parameters))
 
     def items(self) -> Iterator[JobItem | Item | Unreadable]:
-        """Every job, then every asset."""
         yield from map(_job, self._rows(JOBS) if self._has_jobs else ())
         yield from (self._asset(row) for row in self._rows(ASSETS) if not is_folder(row))
 

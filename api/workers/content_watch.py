@@ -11,7 +11,7 @@ from api.application.content.sweeper import Sweeper
 from api.composition import Services
 from api.workers.worker import Worker, logged, own_session
 from domain.errors import ClockApartError, TenantNotFoundError
-from infra.content.store_clock import store_time
+from infra.clock import store_time
 from infra.content.upload_table import landed_keys, tenants_with_due_content
 from projections.queries.contents import tenants_with_old_content
 
@@ -57,7 +57,6 @@ class ContentWatch(Worker):
         return False
 
     def _tenants(self, *, retention: bool) -> set[UUID]:
-        """Whose content is to be looked after."""
         services, tenants = self._services, set[UUID]()
         with logged("content not looked after"):
             tenants.update(tenants_with_due_content(services.projector))

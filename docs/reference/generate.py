@@ -18,11 +18,10 @@ import domain.tenant.events  # noqa: F401 - all of them define topics
 from api.cli.main import app as command_line
 from api.composition import Services
 from api.http import conditions, middleware
-from api.http.app import create_app
+from api.http.app import BODY_LIMITS, create_app
 from api.http.batch_bodies import MOST_ITEMS, NDJSON
 from api.http.problems import BASES, STATUS, status_of
 from api.http.request_body import MAX_BODY
-from api.http.routers import batches, policies
 from api.http.strict_json import MOST_VALUES
 from domain.errors import LedgerError
 from domain.event import Envelope, Event, event_types, personal_fields
@@ -32,7 +31,6 @@ from infra.event_log.mapper import MAX_ENTRY
 from infra.settings import Settings
 
 GOLDEN = Path(__file__).parents[2] / "tests" / "golden" / "events"
-LARGER = batches.LIMITS | policies.LIMITS
 
 
 def pages() -> dict[str, str]:
@@ -119,7 +117,7 @@ def openapi() -> str:
 def http() -> str:
     """The HTTP page: conventions, errors, every route, every object."""
     document = described()
-    larger = "\n".join(f"- `{path}`: {limit:,} bytes" for path, limit in sorted(LARGER.items()))
+    larger = "\n".join(f"- `{path}`: {limit:,} bytes" for path, limit in sorted(BODY_LIMITS.items()))
     conventions = CONVENTIONS.format(
         wait=conditions.WAIT_SECONDS,
         body=MAX_BODY,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, assert_never
 from uuid import UUID
 
+from domain import errors
 from domain.asset.events import (
     DESCRIPTION_FIELDS,
     AssetContentPurged,
@@ -22,21 +23,9 @@ from domain.asset.events import (
     PurgeBasis,
 )
 from domain.asset.inputs import NewContent, NewDescription
-from domain.errors import (
-    AssetDeletedError,
-    ContentBeingPurgedError,
-    ContentHeldError,
-    ContentInUseError,
-    HoldNotFoundError,
-    KeyOfDeletedAssetError,
-    OriginIsPermanentError,
-    OtherRequestError,
-    TooManyHoldsError,
-    TooManyReferencesError,
-)
 from domain.event import Context, Envelope
 from domain.large_documents import check_sizes, same_document
-from domain.media import Media, MediaKind, fit
+from domain.media import Media, fit
 from domain.reference import Reference, distinct
 
 MOST_LINKS = 10_000
@@ -78,14 +67,11 @@ class Asset:
     """The numbers of the content versions that are about to go: their bytes may be gone already."""
 
     def create_again(self, request_digest: str) -> tuple[AssetEvent, ...]:
-        """Record the asset again under the key that made it: nothing happens.
-
-        Raises OtherRequestError if something else was asked for then, KeyOfDeletedAssetError.
-        """
+        """Record the asset again under its key: nothing happens. OtherRequestError, KeyOfDeletedAssetError."""
         if request_digest != self.request_digest:
-            raise OtherRequestError
+            raise errors.OtherRequestError
         if self.deleted:
-            raise KeyOfDeletedAssetError(
+            raise errors.KeyOfDeletedAssetError(
                 f"The Idempotency-Key made asset {self.id}, which is deleted. Restore it, or use another key."
             )
         return ()
@@ -108,22 +94,16 @@ class Asset:
         return (stored,)
 
     def purgeable(self) -> tuple[ContentVersion, ...]:
-        """The content versions that may be purged: all of a deleted asset.
-
-        Raises ContentHeldError under a legal hold, ContentInUseError if the asset is live.
-        """
+        """The content versions that may be purged: all of a deleted asset. ContentHeldError, ContentInUseError."""
         if not self.contents:
             return ()
         self._must_not_be_held()
         if not self.deleted:
-            raise ContentInUseError
+            raise errors.ContentInUseError
         return self.contents
 
     def superseded(self, numbers: Collection[int]) -> tuple[ContentVersion, ...]:
-        """Those of the content versions that newer ones have taken the place of: they may be purged of a live asset.
-
-        Raises ContentHeldError under a legal hold.
-        """
+        """Those content versions that newer ones superseded: they may be purged of a live asset. ContentHeldError."""
         self._must_not_be_held()
         return tuple(v for v in self.contents if v.number in numbers and v.number < self.content_version)
 
@@ -164,14 +144,14 @@ class Asset:
         self._must_be_live()
         new = tuple(r for r in distinct(references) if r not in self.links and r not in self.permanent)
         if len(self.links) + len(new) > MOST_LINKS:
-            raise TooManyReferencesError
+            raise errors.TooManyReferencesError
         return (AssetLinked(envelope=self._next(context), references=new),) if new else ()
 
     def unlink(self, context: Context, references: tuple[Reference, ...]) -> tuple[AssetEvent, ...]:
         """Take links away; those it does not have are left out. OriginIsPermanentError for origin and scope."""
         self._must_be_live()
         if permanent := [str(r) for r in references if r in self.permanent]:
-            raise OriginIsPermanentError(
+            raise errors.OriginIsPermanentError(
                 f"{', '.join(permanent)}: says what made the asset, or what it belongs to, and cannot be unlinked."
             )
         linked = tuple(r for r in distinct(references) if r in self.links)
@@ -189,39 +169,31 @@ class Asset:
         return (AssetRestored(envelope=self._next(context)),)
 
     def put_hold(self, context: Context, hold: str) -> tuple[AssetEvent, ...]:
-        """Put a legal hold on the asset; nothing happens if it is there already.
-
-        ContentBeingPurgedError, TooManyHoldsError.
-        """
+        """Put a legal hold on the asset, unless it is there already. ContentBeingPurgedError, TooManyHoldsError."""
         self._must_not_be_purged()
         if hold in self.holds:
             return ()
         if len(self.holds) >= MOST_HOLDS:
-            raise TooManyHoldsError
+            raise errors.TooManyHoldsError
         return (AssetHeld(envelope=self._next(context), hold=hold),)
 
     def release_hold(self, context: Context, hold: str) -> tuple[AssetEvent, ...]:
         """Lift a legal hold; HoldNotFoundError if there is none of this name."""
         if hold not in self.holds:
-            raise HoldNotFoundError(f"The asset is under no hold {hold!r}.")
+            raise errors.HoldNotFoundError(f"The asset is under no hold {hold!r}.")
         return (AssetHoldReleased(envelope=self._next(context), hold=hold),)
-
-    @property
-    def media_kind(self) -> MediaKind:
-        """What kind of media the asset is: for good, whatever its bytes turn out to be."""
-        return self.media.media_kind
 
     def _must_be_live(self) -> None:
         if self.deleted:
-            raise AssetDeletedError
+            raise errors.AssetDeletedError
 
     def _must_not_be_held(self) -> None:
         if self.holds:
-            raise ContentHeldError(f"The asset is under a legal hold: {', '.join(sorted(self.holds))}.")
+            raise errors.ContentHeldError(f"The asset is under a legal hold: {', '.join(sorted(self.holds))}.")
 
     def _must_not_be_purged(self) -> None:
         if self.purging:
-            raise ContentBeingPurgedError
+            raise errors.ContentBeingPurgedError
 
     def _next(self, context: Context) -> Envelope:
         return Envelope.of(context, self.tenant_id, self.id, self.version + 1, self.subject)

@@ -1,6 +1,6 @@
 """Everything that can happen to an asset."""
 
-from typing import Annotated, ClassVar, Final, Literal, get_args
+from typing import Annotated, Final, Literal, get_args
 from uuid import UUID
 
 from pydantic import BeforeValidator, Field
@@ -17,8 +17,6 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 PurgeBasis = Literal["asked", "retention", "superseded"]
 DescriptionField = Literal["name", "description", "tags", "metadata"]
 DESCRIPTION_FIELDS: Final[tuple[DescriptionField, ...]] = get_args(DescriptionField)
-
-
 AssetStatus = Literal["pending", "ready", "failed", "deleted"]
 
 
@@ -30,10 +28,8 @@ class Content(Frozen):
     sha256: Sha256 | None = None
 
 
-class AssetCreated(Event):
+class AssetCreated(Event, topic="asset.created"):
     """An asset was recorded, with its media, its origin and its scope."""
-
-    TOPIC: ClassVar[str] = "asset.created"
 
     media: Media
     status: Literal["pending", "ready"]
@@ -54,10 +50,8 @@ class AssetCreated(Event):
     sources: SourceIds = None
 
 
-class AssetContentStored(Event):
+class AssetContentStored(Event, topic="asset.content_stored"):
     """Content of the asset was verified and stored, as its next content version."""
-
-    TOPIC: ClassVar[str] = "asset.content_stored"
 
     content_version: int
     content_id: UUID
@@ -67,27 +61,21 @@ class AssetContentStored(Event):
     embedded: Personal[JsonObject | None] = None
 
 
-class AssetPurgeRequested(Event):
+class AssetPurgeRequested(Event, topic="asset.purge_requested"):
     """A purge of the asset's content was decided, on request or because its retention time is over."""
-
-    TOPIC: ClassVar[str] = "asset.purge_requested"
 
     content_versions: tuple[int, ...]
     basis: PurgeBasis
 
 
-class AssetContentPurged(Event):
+class AssetContentPurged(Event, topic="asset.content_purged"):
     """Content of the asset was removed from the store for good. Its record stays."""
-
-    TOPIC: ClassVar[str] = "asset.content_purged"
 
     content_versions: tuple[int, ...]
 
 
-class AssetDescribed(Event):
+class AssetDescribed(Event, topic="asset.described"):
     """The name, description, tags or metadata of an asset changed. `changed` names the new values, null included."""
-
-    TOPIC: ClassVar[str] = "asset.described"
 
     changed: tuple[DescriptionField, ...]
     name: Personal[str | None] = None
@@ -97,46 +85,34 @@ class AssetDescribed(Event):
     documents: StoredDocuments = None
 
 
-class AssetLinked(Event):
+class AssetLinked(Event, topic="asset.linked"):
     """An asset was linked to references, often to the message it appeared in."""
 
-    TOPIC: ClassVar[str] = "asset.linked"
-
     references: tuple[Reference, ...]
 
 
-class AssetUnlinked(Event):
+class AssetUnlinked(Event, topic="asset.unlinked"):
     """Links of an asset were removed. The history keeps them."""
 
-    TOPIC: ClassVar[str] = "asset.unlinked"
-
     references: tuple[Reference, ...]
 
 
-class AssetSoftDeleted(Event):
+class AssetSoftDeleted(Event, topic="asset.soft_deleted"):
     """An asset was hidden. Nothing is lost; it can be restored."""
 
-    TOPIC: ClassVar[str] = "asset.soft_deleted"
 
-
-class AssetRestored(Event):
+class AssetRestored(Event, topic="asset.restored"):
     """A deleted asset was restored."""
 
-    TOPIC: ClassVar[str] = "asset.restored"
 
-
-class AssetHeld(Event):
+class AssetHeld(Event, topic="asset.held"):
     """A legal hold was put on an asset: its content may be neither purged nor erased."""
-
-    TOPIC: ClassVar[str] = "asset.held"
 
     hold: str
 
 
-class AssetHoldReleased(Event):
+class AssetHoldReleased(Event, topic="asset.hold_released"):
     """A legal hold on an asset was released."""
-
-    TOPIC: ClassVar[str] = "asset.hold_released"
 
     hold: str
 

@@ -15,8 +15,6 @@ from domain.text import OutsideId, Text
 Name = Annotated[Text, Field(min_length=1, max_length=512)]
 Description = Annotated[Text, Field(max_length=10_000)]
 Tag = Annotated[Text, Field(min_length=1, max_length=100)]
-
-
 Tags = Annotated[tuple[Tag, ...], Field(fail_fast=True, max_length=100), AfterValidator(distinct)]
 References = Annotated[tuple[ReferenceInput, ...], Field(fail_fast=True, max_length=200)]
 MOST_SOURCES: Final = 100

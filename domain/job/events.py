@@ -1,7 +1,7 @@
 """Everything that can happen to a job."""
 
 from decimal import Decimal
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field, PlainSerializer, WithJsonSchema
@@ -35,10 +35,8 @@ class Cost(Frozen):
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
 
-class JobRequested(Event):
+class JobRequested(Event, topic="job.requested"):
     """A job was requested. Its input is its identity: the same input is the same job."""
-
-    TOPIC: ClassVar[str] = "job.requested"
 
     input_digest: str
     media_kind: MediaKind
@@ -56,18 +54,14 @@ class JobRequested(Event):
     sources: SourceIds = None
 
 
-class JobStarted(Event):
+class JobStarted(Event, topic="job.started"):
     """A worker started an attempt."""
-
-    TOPIC: ClassVar[str] = "job.started"
 
     attempt: int
 
 
-class JobSucceeded(Event):
+class JobSucceeded(Event, topic="job.succeeded"):
     """An attempt succeeded, with the assets that it made."""
-
-    TOPIC: ClassVar[str] = "job.succeeded"
 
     attempt: int
     assets: tuple[UUID, ...]
@@ -75,10 +69,8 @@ class JobSucceeded(Event):
     cost: Cost | None = None
 
 
-class JobFailed(Event):
+class JobFailed(Event, topic="job.failed"):
     """An attempt failed. The code is for programs, the message for people."""
-
-    TOPIC: ClassVar[str] = "job.failed"
 
     attempt: int
     code: str
@@ -86,10 +78,8 @@ class JobFailed(Event):
     message: Personal[str | None] = None
 
 
-class JobCancelled(Event):
+class JobCancelled(Event, topic="job.cancelled"):
     """The job was cancelled."""
-
-    TOPIC: ClassVar[str] = "job.cancelled"
 
     attempt: int
     cost: Cost | None = None
@@ -98,10 +88,8 @@ class JobCancelled(Event):
 RequeueCause = Literal["lease_lost", "requested"]
 
 
-class JobRequeued(Event):
+class JobRequeued(Event, topic="job.requeued"):
     """The job was queued again, at its next attempt: its worker was lost, or it was requested again."""
-
-    TOPIC: ClassVar[str] = "job.requeued"
 
     attempt: int
     cause: RequeueCause

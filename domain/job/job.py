@@ -68,8 +68,8 @@ class Job:
     ) -> tuple[JobEvent | AssetEvent, ...]:
         """End the attempt with what it made, which comes first; nothing new if it was ended so before.
 
-        `known` are the assets that the completion names by id, needed while the job runs. Raises OtherCompletionError
-        if the attempt was ended with others, ForeignAssetError if an asset is not of the job's media kind and scope.
+        `existing` are the assets that the completion names by id, needed while the job runs. OtherCompletionError if
+        the attempt was ended with others, ForeignAssetError if an asset is not of the job's media kind and scope.
         """
         digest = identity.digest("completion", completion.identity())
         if self.status == "succeeded":
@@ -134,7 +134,7 @@ class Job:
         return creation.create(why, self.tenant_id, asset_id, complete)
 
     def _link(self, context: Context, asset: Asset) -> Sequence[AssetEvent]:
-        self._must_fit(asset.media_kind, asset.scope, f"asset {asset.id}")
+        self._must_fit(asset.media.media_kind, asset.scope, f"asset {asset.id}")
         return asset.link(context, (Reference(kind="job", id=str(self.id)),))
 
     def _must_fit(self, media_kind: MediaKind, scope: Reference | None, action: str) -> None:

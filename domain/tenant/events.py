@@ -1,6 +1,5 @@
 """Everything that can happen to a tenant."""
 
-from typing import ClassVar
 from uuid import UUID
 
 from pydantic import Field
@@ -10,45 +9,35 @@ from domain.model import Personal
 from domain.reference import Reference
 
 
-class TenantCreated(Event):
+class TenantCreated(Event, topic="tenant.created"):
     """A tenant and its log were created."""
-
-    TOPIC: ClassVar[str] = "tenant.created"
 
     name: str
 
 
-class KeyIssued(Event):
+class KeyIssued(Event, topic="tenant.key_issued"):
     """An API key of the tenant was issued to a holder."""
-
-    TOPIC: ClassVar[str] = "tenant.key_issued"
 
     key_id: UUID
     holder: Actor
 
 
-class KeyRevoked(Event):
+class KeyRevoked(Event, topic="tenant.key_revoked"):
     """An API key was revoked. It opens nothing any more."""
-
-    TOPIC: ClassVar[str] = "tenant.key_revoked"
 
     key_id: UUID
 
 
-class PolicySet(Event):
+class PolicySet(Event, topic="tenant.policy_set"):
     """The tenant's policy was replaced: required references, allowed tags, closed kinds."""
-
-    TOPIC: ClassVar[str] = "tenant.policy_set"
 
     required_references: tuple[str, ...] = ()
     allowed_tags: dict[str, tuple[str, ...]] = Field(default={})
     closed_kinds: tuple[str, ...] = ()
 
 
-class ProjectionEventQuarantined(Event):
+class ProjectionEventQuarantined(Event, topic="projection.event_quarantined"):
     """A poison event was set aside: a projection of this version goes on after its position without it."""
-
-    TOPIC: ClassVar[str] = "projection.event_quarantined"
 
     projection: str
     version: int
@@ -56,10 +45,8 @@ class ProjectionEventQuarantined(Event):
     error: Personal[str]
 
 
-class ProjectionSwitched(Event):
+class ProjectionSwitched(Event, topic="projection.switched"):
     """Lists were switched to another build of a read model, with the same rows but for the columns named, or back."""
-
-    TOPIC: ClassVar[str] = "projection.switched"
 
     projection: str
     version: int
@@ -70,10 +57,8 @@ class ProjectionSwitched(Event):
     expected: tuple[str, ...] = ()
 
 
-class ReferenceDeclared(Event):
+class ReferenceDeclared(Event, topic="reference.declared"):
     """A reference was declared, with its scope if it has one."""
-
-    TOPIC: ClassVar[str] = "reference.declared"
 
     kind: str
     id: str

@@ -11,13 +11,9 @@ from domain.reference import Kind, Reference, ReferenceInput
 from domain.tenant.policy import Policy
 from domain.text import OutsideId
 
-
-def as_set(values: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(sorted(set(values)))
-
-
-Kinds = Annotated[tuple[Kind, ...], Field(max_length=64), AfterValidator(as_set)]
-AllowedTags = Annotated[tuple[Tag, ...], Field(max_length=500), AfterValidator(as_set)]
+_AS_SET = AfterValidator(lambda values: tuple(sorted(set(values))))
+Kinds = Annotated[tuple[Kind, ...], Field(max_length=64), _AS_SET]
+AllowedTags = Annotated[tuple[Tag, ...], Field(max_length=500), _AS_SET]
 
 
 class NewPolicy(Reasoned):

@@ -114,9 +114,9 @@ def use_of(event: Event, of: Asset | Job | None = None) -> Use | None:
         case JobRequeued(cause="requested"), Job():
             return Use(of.media_kind, of.scope, (*_scope(of.scope), *of.references), new=True, job=job)
         case AssetLinked(), Asset():
-            return Use(of.media_kind, of.scope, event.references)
+            return Use(of.media.media_kind, of.scope, event.references)
         case AssetDescribed(), Asset() if "tags" in event.changed:
-            return Use(of.media_kind, of.scope, tags=event.tags)
+            return Use(of.media.media_kind, of.scope, tags=event.tags)
     return None
 
 

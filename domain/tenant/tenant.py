@@ -60,12 +60,10 @@ class Tenant:
         self, context: Context, projection: str, version: int, position: int, error: str
     ) -> tuple[ProjectionEventQuarantined, ...]:
         """Set aside the event at which a projection has stopped with this error."""
-        envelope = self._next(context)
-        return (
-            ProjectionEventQuarantined(
-                envelope=envelope, projection=projection, version=version, position=position, error=error
-            ),
+        quarantined = ProjectionEventQuarantined(
+            envelope=self._next(context), projection=projection, version=version, position=position, error=error
         )
+        return (quarantined,)
 
     def switch_projection(
         self,
@@ -78,11 +76,10 @@ class Tenant:
     ) -> tuple[ProjectionSwitched, ...]:
         """Switch lists from one build of a read model to another; back to an earlier one without comparing them."""
         envelope, shown = self._next(context), compared._asdict() if compared else {}
-        return (
-            ProjectionSwitched(
-                envelope=envelope, projection=projection, version=version, build=build, previous=previous, **shown
-            ),
+        switched = ProjectionSwitched(
+            envelope=envelope, projection=projection, version=version, build=build, previous=previous, **shown
         )
+        return (switched,)
 
     def _next(self, context: Context) -> Envelope:
         return Envelope.of(context, self.id, self.id, self.version + 1, subject=None)
@@ -93,17 +90,12 @@ def create(context: Context, tenant_id: UUID, name: str) -> TenantCreated:
     return TenantCreated(envelope=Envelope.of(context, tenant_id, tenant_id, 1, subject=None), name=name)
 
 
-def created(event: TenantCreated) -> Tenant:
-    """The tenant right after it was opened."""
-    return Tenant(id=event.originator_id, version=1)
-
-
 def evolve(tenant: Tenant, event: TenantEvent) -> Tenant:
     """The tenant after the event."""
     tenant = replace(tenant, version=event.originator_version)
     match event:
         case TenantCreated():
-            return created(event)
+            return Tenant(id=event.originator_id, version=1)
         case KeyIssued():
             return replace(tenant, keys=tenant.keys | {event.key_id})
         case KeyRevoked():
@@ -120,7 +112,7 @@ def project(tenant: Tenant | None, events: Iterable[TenantEvent]) -> Tenant | No
     """Fold events onto a tenant, from nothing if there is none yet: the library's projector function."""
     for event in events:
         if isinstance(event, TenantCreated):
-            tenant = created(event)
+            tenant = Tenant(id=event.originator_id, version=1)
         elif tenant is not None:
             tenant = evolve(tenant, event)
     return tenant

@@ -1,7 +1,7 @@
 """A content store in a directory: objects are files, each renamed into its place when it is whole and on the disk."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,13 +12,13 @@ from infra.content.durable_files import answering, finding, list_names, read, st
 from infra.content.object_keys import checked_key, listed_key
 from infra.content.signed_urls import Grant, UrlSigner
 from infra.content.staging import StagingArea
-from infra.content.store import ContentStore, ObjectNotFoundError, Part, Stat, StoreUnavailableError
+from infra.content.store import ObjectNotFoundError, Stat, StoreUnavailableError
 from infra.regular_files import open_regular
 
 _ATTEMPTS = 100
 
 
-class DirectoryStore(ContentStore):
+class DirectoryStore(StagingArea):
     """Objects under `root/objects` by key, and what is on its way in under `root/incoming`, on one file system.
 
     A key cannot be the beginning of another one's path. The URLs are signed here, by the given clock, and served by the
@@ -28,9 +28,9 @@ class DirectoryStore(ContentStore):
     has_files = True
 
     def __init__(self, root: Path, signer: UrlSigner, clock: Callable[[], datetime]) -> None:
+        super().__init__(root / "incoming")
         self._root = root
         self._objects = root / "objects"
-        self._staging = StagingArea(root / "incoming")
         self._signer = signer
         self._clock = clock
 
@@ -52,7 +52,7 @@ class DirectoryStore(ContentStore):
 
     def write(self, key: str, chunks: Iterable[bytes]) -> None:
         path = self._path(key)
-        with self._staging.landing(chunks) as landed:
+        with self._landing(chunks) as landed:
             self._place(landed, path)
 
     @contextmanager
@@ -98,32 +98,8 @@ class DirectoryStore(ContentStore):
     def sign_put(self, key: str, expires: timedelta, *, size: int | None, content_type: str | None) -> str:
         return self._sign(Grant("PUT", checked_key(key), size=size, content_type=content_type), expires)
 
-    def begin(self, key: str) -> str:
-        return self._staging.begin(checked_key(key))
-
     def sign_part(self, key: str, upload: str, number: int, expires: timedelta, *, most: int | None = None) -> str:
         return self._sign(Grant("PUT", checked_key(key), upload=upload, part=number, most=most), expires)
-
-    def write_part(self, key: str, upload: str, number: int, chunks: Iterable[bytes]) -> Part:
-        """Store a part, in place of one of this number, durable once this returns; its tag is its SHA-256.
-
-        Raises ObjectNotFoundError if there is no such upload, and ValueError for a number that is not 1 to 10,000.
-        """
-        return self._staging.write_part(checked_key(key), upload, number, chunks)
-
-    def parts(self, key: str, upload: str) -> list[Part]:
-        return self._staging.parts(checked_key(key), upload)
-
-    def complete(self, key: str, upload: str, parts: Sequence[Part]) -> None:
-        self.write(key, self._staging.joined(checked_key(key), upload, parts))
-        self._staging.forget(key, upload)
-
-    def abort(self, key: str, upload: str) -> None:
-        self._staging.forget(checked_key(key), upload)
-
-    def remove_unfinished(self, older_than: datetime) -> None:
-        """Remove half-written objects and uploads that were last changed before the time."""
-        self._staging.remove_unfinished(older_than)
 
     def _path(self, key: str) -> Path:
         return self._objects / checked_key(key)

@@ -114,13 +114,9 @@ def read(file: BinaryIO, start: int = 0, length: int | None = None) -> Iterator[
     remaining = float("inf") if length is None else length
     with answering():
         file.seek(start)
-    while remaining > 0:
-        with answering():
-            chunk = file.read(int(min(_CHUNK, remaining)))
-        if not chunk:
-            return
-        remaining -= len(chunk)
-        yield chunk
+        while chunk := file.read(int(min(_CHUNK, remaining))):
+            remaining -= len(chunk)
+            yield chunk
 
 
 def list_names(folder: Path) -> list[str]:

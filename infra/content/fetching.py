@@ -23,7 +23,7 @@ import httpcore
 import httpx
 
 from domain.errors import LedgerError, UnfitError
-from infra.content.addresses import Address, is_public
+from infra.content.content_rules import Address, is_public
 
 MOST_REDIRECTS: Final = 5
 MOST_URL_CHARACTERS: Final = 4_096
@@ -245,16 +245,12 @@ def _fetched(url: httpx.URL, response: httpcore.Response, limit: int, deadline: 
 
 def _chunks(response: httpcore.Response, limit: int, deadline: _Deadline) -> Iterator[bytes]:
     bytes_left = limit
-    chunks = iter(response.iter_stream())
-    while True:
-        with _explaining_failures(deadline):
-            chunk = next(chunks, None)
-        if chunk is None:
-            return
-        bytes_left -= len(chunk)
-        if bytes_left < 0:
-            raise _too_large(limit)
-        yield chunk
+    with _explaining_failures(deadline):
+        for chunk in response.iter_stream():
+            bytes_left -= len(chunk)
+            if bytes_left < 0:
+                raise _too_large(limit)
+            yield chunk
 
 
 def _too_large(limit: int) -> FetchFailedError:

@@ -61,9 +61,14 @@ class PurgeTable(TenantTable):
         return {(row[0], row[1]) for row in self._read("pending")}
 
     def next_due(self, until: datetime) -> Purge | None:
-        """The next purge due by then, locked for the surrounding transaction; None if there is none."""
-        rows = self._run("next_due", until=until)
-        return self._first_of(rows[0][0]) if rows else None
+        """The next purge due by then, of one request, locked for the surrounding transaction; None if there is none."""
+        due = self._run("next_due", until=until)
+        rows = self._run("pending_of_asset", asset_id=due[0][0]) if due else []
+        if not rows:  # all were completed just now
+            return None
+        _, revision, actor_id, actor_type, correlation_id, reason = rows[0]
+        numbers = tuple(row[0] for row in rows if (row[1], row[4]) == (revision, correlation_id))
+        return Purge(due[0][0], numbers, revision, Actor(id=actor_id, type=actor_type), correlation_id, reason)
 
     def complete(self, purge: Purge) -> bool:
         """Delete the purge whose bytes are gone, in the surrounding transaction; returns whether there was one."""
@@ -77,12 +82,3 @@ class PurgeTable(TenantTable):
         """The number of pending content versions, and a failure of one of them."""
         ((number, failure),) = self._read("count")
         return number, failure
-
-    def _first_of(self, asset_id: UUID) -> Purge | None:
-        """An asset's oldest purge, of one request alone; None if all were completed just now."""
-        rows = self._run("pending_of_asset", asset_id=asset_id)
-        if not rows:
-            return None
-        _, revision, actor_id, actor_type, correlation_id, reason = rows[0]
-        numbers = tuple(row[0] for row in rows if (row[1], row[4]) == (revision, correlation_id))
-        return Purge(asset_id, numbers, revision, Actor(id=actor_id, type=actor_type), correlation_id, reason)

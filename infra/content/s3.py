@@ -19,7 +19,7 @@ from urllib3 import BaseHTTPResponse
 from infra.content.durable_files import answering as on_disk
 from infra.content.durable_files import temporary_file
 from infra.content.object_keys import checked_key, is_under_id, listed_key
-from infra.content.s3_errors import UNSUPPORTED, answering, code_of
+from infra.content.s3_client import UNSUPPORTED, answering, code_of
 from infra.content.s3_multipart import Multipart
 from infra.content.store import ContentStore, ObjectNotFoundError, Part, Stat, StoreUnavailableError, check_parts
 
@@ -101,10 +101,8 @@ class S3Store(ContentStore):
     @contextmanager
     def local(self, key: str) -> Iterator[Path]:
         with self.open(key) as chunks, temporary_file() as (path, file):
-            for chunk in chunks:
-                with on_disk():
-                    file.write(chunk)
             with on_disk():
+                file.writelines(chunks)
                 file.flush()
             yield path
 
@@ -130,30 +128,18 @@ class S3Store(ContentStore):
 
     def objects(self, prefix: str = "") -> Iterator[tuple[str, Stat]]:
         listing = self._client.list_objects(self._bucket, prefix=self._prefix + prefix, recursive=True)
-        while True:
-            with answering():
-                entry = next(listing, None)
-            if entry is None:
-                return
-            yield cast(str, entry.object_name).removeprefix(self._prefix), _stat(entry)
+        with answering():
+            for entry in listing:
+                yield cast(str, entry.object_name).removeprefix(self._prefix), _stat(entry)
 
     def sign_get(
-        self,
-        key: str,
-        expires: timedelta,
-        *,
-        content_type: str,
-        disposition: str,
-        etag: str | None = None,  # noqa: ARG002
+        self, key: str, expires: timedelta, *, content_type: str, disposition: str, etag: str | None = None
     ) -> str:
-        """A URL that answers the object as this media type and with this Content-Disposition, for 7 days at most.
-
-        The ETag is the server's own.
-        """
+        """A URL that answers the object with these headers, for 7 days at most. The ETag is the server's own."""
         answered: Query = {"response-content-type": content_type, "response-content-disposition": disposition}
         return self._signed("GET", key, expires, headers=answered)
 
-    def sign_put(self, key: str, expires: timedelta, *, size: int | None, content_type: str | None) -> str:  # noqa: ARG002
+    def sign_put(self, key: str, expires: timedelta, *, size: int | None, content_type: str | None) -> str:
         """A URL that takes a PUT of the object, for 7 days at most.
 
         The client signs no header but the host, so size and media type are not enforced: check the object later.
@@ -164,7 +150,7 @@ class S3Store(ContentStore):
         with answering():
             return self._multipart.begin(self._name(key))
 
-    def sign_part(self, key: str, upload: str, number: int, expires: timedelta, *, most: int | None = None) -> str:  # noqa: ARG002
+    def sign_part(self, key: str, upload: str, number: int, expires: timedelta, *, most: int | None = None) -> str:
         """A URL that takes a PUT of one part, for 7 days at most. Every part but the last has at least 5 MiB."""
         part: Query = {"partNumber": str(number), "uploadId": upload}
         return self._signed("PUT", key, expires, query=part)
@@ -262,12 +248,9 @@ def _in_parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _chunks(response: BaseHTTPResponse) -> Iterator[bytes]:
-    while True:
-        with answering():
-            chunk = response.read(_READ_BYTES, decode_content=False)
-        if not chunk:
-            return
-        yield chunk
+    with answering():
+        while chunk := response.read(_READ_BYTES, decode_content=False):
+            yield chunk
 
 
 def _stat(entry: s3.Object) -> Stat:

@@ -1,18 +1,27 @@
-"""The client of an S3 server, whose requests have bounds in time."""
+"""The client of an S3 server, whose requests have bounds in time, and its errors as those of a store."""
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self
+from xml.etree.ElementTree import ParseError
 
 from minio import Minio
+from minio.error import MinioException, S3Error
 from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
-from urllib3.exceptions import ReadTimeoutError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from infra.after_fork import after_fork
+from infra.content.store import ObjectNotFoundError, PartsRefusedError, StoreUnavailableError
 
 ANSWER = Timeout(connect=5, read=20)
 JOINED = Timeout(connect=5, read=120)
 """While the server copies an object or joins parts, it may be silent for long."""
 
-_RETRIED = (500, 502, 503, 504)
+_MISSING = {"NoSuchKey", "NoSuchUpload", "NoSuchVersion"}
+_REFUSED = {"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML"}
+UNSUPPORTED = {"NotImplemented", "MethodNotAllowed"}
+"""Codes of servers that do not do what S3 does."""
 
 
 class _Repeating(Retry):
@@ -33,7 +42,7 @@ class BoundedPool(PoolManager):
         retries = _Repeating(
             total=2,
             backoff_factor=0.2,
-            status_forcelist=_RETRIED,
+            status_forcelist=(500, 502, 503, 504),
             raise_on_status=False,
             respect_retry_after_header=False,
         )
@@ -65,3 +74,27 @@ def connect(
     else:
         client.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]
     return client
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """What goes wrong with the server becomes an error of the store."""
+    try:
+        yield
+    except MinioException as error:
+        code = code_of(error)
+        if code in _MISSING:
+            raise ObjectNotFoundError from error
+        if code in _REFUSED:
+            raise PartsRefusedError from error
+        raise StoreUnavailableError(f"The content store refused: {code}.") from error
+    except (HTTPError, OSError, ParseError) as error:
+        raise StoreUnavailableError(f"The content store does not answer: {type(error).__name__}.") from error
+
+
+def code_of(error: BaseException | None) -> str:
+    """The code of an error that a server answered. The client does not look into those sent as `text/xml`."""
+    if isinstance(error, S3Error) and error.code:
+        return error.code
+    code = re.search(r"<Code>(\w+)</Code>", str(error))
+    return code[1] if code else type(error).__name__

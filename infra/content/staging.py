@@ -12,7 +12,8 @@ from typing import BinaryIO
 from uuid import uuid4
 
 from infra.content.durable_files import answering, finding, landing, make_private, read, stat, sync
-from infra.content.store import ObjectNotFoundError, Part, PartsRefusedError, check_parts
+from infra.content.object_keys import checked_key
+from infra.content.store import ContentStore, ObjectNotFoundError, Part, PartsRefusedError, check_parts
 
 _MOST_PARTS = 10_000
 _NUMBER = re.compile(r"[0-9]+")
@@ -21,31 +22,26 @@ BESIDE = frozenset({"objects", "incoming"})
 """What a store's folder holds."""
 
 
-class StagingArea:
-    """A directory. An upload is a directory in it, named after the key; a part is a file, named by its number.
+class StagingArea(ContentStore):
+    """The part of a store that takes multipart uploads, in a directory.
 
-    After its bytes a part's file has their SHA-256, the tag: what comes again takes the place of both at once.
+    An upload is a directory in it, named after the key; a part is a file, named by its number. After its bytes a part's
+    file has their SHA-256, the tag: what comes again takes the place of both at once.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def landing(self, chunks: Iterable[bytes]) -> AbstractContextManager[Path]:
-        """A new file of these bytes, to be moved where it belongs; else it is removed."""
-        self._prepare()
-        return landing(self._folder, chunks)
+    def __init__(self, incoming: Path) -> None:
+        self._incoming = incoming
 
     def begin(self, key: str) -> str:
-        """Begin an upload; returns its id."""
         upload = f"{uuid4().hex}-{_name_of(key)}"
         self._prepare()
         with answering():
-            (self._folder / upload).mkdir()
-            sync(self._folder)
+            (self._incoming / upload).mkdir()
+            sync(self._incoming)
         return upload
 
     def write_part(self, key: str, upload: str, number: int, chunks: Iterable[bytes]) -> Part:
-        """Store a part, in place of one of this number; its tag is its SHA-256.
+        """Store a part, in place of one of this number, durable once this returns; its tag is its SHA-256.
 
         Raises ObjectNotFoundError if there is no such upload, and ValueError for a number that is not 1 to 10,000.
         """
@@ -60,7 +56,6 @@ class StagingArea:
         return part
 
     def parts(self, key: str, upload: str) -> list[Part]:
-        """The parts that have arrived, by number. ObjectNotFoundError if there is no such upload."""
         parts = []
         with finding():
             for path in self._upload(key, upload).iterdir():
@@ -69,8 +64,28 @@ class StagingArea:
                         parts.append(_part(int(path.name), file))
         return sorted(parts)
 
-    def joined(self, key: str, upload: str, parts: Sequence[Part]) -> Iterator[bytes]:
-        """The bytes of the parts. ObjectNotFoundError if there is no such upload; PartsRefusedError."""
+    def complete(self, key: str, upload: str, parts: Sequence[Part]) -> None:
+        self.write(key, self._joined(key, upload, parts))
+        self.abort(key, upload)
+
+    def abort(self, key: str, upload: str) -> None:
+        with suppress(ObjectNotFoundError):
+            self._discard(self._upload(key, upload))
+
+    def remove_unfinished(self, older_than: datetime) -> None:
+        """Remove half-written objects and uploads that were last changed before the time."""
+        with answering():
+            for path in self._incoming.glob("*"):
+                with suppress(FileNotFoundError, ObjectNotFoundError):
+                    if stat(path).modified_at < older_than:
+                        self._discard(path)
+
+    def _landing(self, chunks: Iterable[bytes]) -> AbstractContextManager[Path]:
+        """A new file of these bytes, to be moved where it belongs; else it is removed."""
+        self._prepare()
+        return landing(self._incoming, chunks)
+
+    def _joined(self, key: str, upload: str, parts: Sequence[Part]) -> Iterator[bytes]:
         check_parts(parts, self.parts(key, upload))
         for part in parts:
             with finding():
@@ -82,33 +97,20 @@ class StagingArea:
                     raise PartsRefusedError
                 yield from read(file, 0, part.size)
 
-    def forget(self, key: str, upload: str) -> None:
-        """Remove an upload with its parts; nothing happens if there is none."""
-        with suppress(ObjectNotFoundError):
-            self._discard(self._upload(key, upload))
-
-    def remove_unfinished(self, older_than: datetime) -> None:
-        """Remove what has not been touched since before the time: it was left behind."""
-        with answering():
-            for path in self._folder.glob("*"):
-                with suppress(FileNotFoundError, ObjectNotFoundError):
-                    if stat(path).modified_at < older_than:
-                        self._discard(path)
-
     def _prepare(self) -> None:
         """Have the directory in that of the store, which is made for its owner alone."""
         with answering():
-            make_private(self._folder.parent, BESIDE)
-            self._folder.mkdir(exist_ok=True)
+            make_private(self._incoming.parent, BESIDE)
+            self._incoming.mkdir(exist_ok=True)
 
     def _upload(self, key: str, upload: str) -> Path:
         if not re.fullmatch(rf"[0-9a-f]{{32}}-{_name_of(key)}", upload):
             raise ObjectNotFoundError
-        return self._folder / upload
+        return self._incoming / upload
 
     def _discard(self, path: Path) -> None:
         # Moved away first: a part that still arrives finds no directory, instead of filling the one that is emptied.
-        removed = self._folder / f"{uuid4().hex}.gone"
+        removed = self._incoming / f"{uuid4().hex}.gone"
         with finding():
             path.rename(removed)
             if removed.is_dir():
@@ -118,7 +120,7 @@ class StagingArea:
 
 
 def _name_of(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()[:32]
+    return hashlib.sha256(checked_key(key).encode()).hexdigest()[:32]
 
 
 def _sealed(chunks: Iterable[bytes]) -> Iterator[bytes]:

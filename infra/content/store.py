@@ -82,10 +82,7 @@ class ContentStore(Protocol):
         """Give the object another key, in place of what has that. ObjectNotFoundError. May leave both if cut short."""
 
     def delete(self, key: str) -> None:
-        """Remove the object for good, older versions of it included; nothing happens if it is not there.
-
-        It takes any key that is listed, ours or not.
-        """
+        """Remove any object that is listed, ours or not, for good, with older versions; nothing happens without one."""
 
     def objects(self, prefix: str = "") -> Iterator[tuple[str, Stat]]:
         """Every object whose key begins with the prefix, in the order of keys; what others put there too."""
@@ -93,10 +90,7 @@ class ContentStore(Protocol):
     def sign_get(
         self, key: str, expires: timedelta, *, content_type: str, disposition: str, etag: str | None = None
     ) -> str:
-        """A URL that answers the object as this media type and with this Content-Disposition, for a while.
-
-        A store that has no ETags of its own answers with this one.
-        """
+        """A URL that answers the object with these headers, for a while; the ETag is the store's own if it has any."""
 
     def sign_put(self, key: str, expires: timedelta, *, size: int | None, content_type: str | None) -> str:
         """A URL that takes a PUT of the object, of this size and media type if they are given, for a while."""

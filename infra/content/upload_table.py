@@ -109,10 +109,7 @@ class UploadTable(TenantTable):
         return Upload(*rows[0]) if rows else None
 
     def lock(self, content_id: UUID) -> int | None:
-        """Lock the upload until the surrounding transaction ends.
-
-        Returns its move count; None if it is not under way.
-        """
+        """Lock the upload until the transaction around ends; returns its move count, None if it is not under way."""
         rows = self._read("lock", content_id=content_id)
         return rows[0][0] if rows else None
 
@@ -151,5 +148,4 @@ def tenants_with_due_content(database: Database) -> list[UUID]:
 
     Needs the role that sees every tenant. One statement: an idle service asks every two seconds.
     """
-    with database.connection() as connection:
-        return [row[0] for row in connection.execute(UploadTable.statements["tenants_with_due_content"]).fetchall()]
+    return [row[0] for row in database.execute(UploadTable.statements["tenants_with_due_content"])]

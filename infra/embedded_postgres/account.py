@@ -87,10 +87,7 @@ class Account:
 
 
 def server_account() -> Account:
-    """Return the account to run PostgreSQL as: ourselves, or for root, whom PostgreSQL refuses, an unprivileged user.
-
-    Raises EmbeddedPostgresError when root has no such user.
-    """
+    """Return the account to run PostgreSQL as: ourselves, or for root an unprivileged user. EmbeddedPostgresError."""
     if os.geteuid() != 0:
         return Account(f"uid {os.geteuid()}", os.geteuid(), os.getegid(), switched=False)
     for name in UNPRIVILEGED:

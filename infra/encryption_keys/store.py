@@ -14,12 +14,12 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from domain.errors import KeyUnavailableError, OutcomeUnknownError
+from domain.errors import KeyUnavailableError
 from domain.identity import Identity
 from infra.database import Database
 from infra.encryption_keys.key_file import KeyFileError
 from infra.encryption_keys.known_keys import NOWHERE, KnownKey, KnownKeys
-from infra.encryption_keys.sealed_subjects import SealedSubjects
+from infra.encryption_keys.sealed_subjects import SealedSubjects, add_row
 from infra.server_identity import Lineage, ServerIdentity, unwatched
 from infra.sql import load_statements
 
@@ -27,6 +27,7 @@ _SQL = load_statements(__file__, "keys.sql")
 _NONCE_BYTES = 12
 _KNOWN = b"asset-ledger key check"
 _SECRET_BYTES = 32
+MOST_KNOWN = 65_536
 MOST_AT_ONCE = 1_000
 """Keys that are written again by one statement."""
 
@@ -36,22 +37,19 @@ class Keys(Protocol):
 
     def sealing(self, tenant_id: UUID, subject: str | None) -> AESGCM:
         """The key that seals for the subject, made on first use."""
-        ...
 
     def opening(self, tenant_id: UUID, subject: str | None) -> AESGCM:
         """The key that opens what was sealed for the subject. KeyUnavailableError if it cannot be had."""
-        ...
 
     def existing(self, tenant_id: UUID, subject: str | None) -> AESGCM | None:
         """The subject's key; None if there is none, which is no loss."""
-        ...
 
 
 class KeyLostError(KeyUnavailableError):
     """The key database has lost a key that entries are sealed with. Restore it; no other key is made in its place."""
 
 
-class KeyStore:
+class KeyStore(Keys):
     """Keys in a database of their own, so that a backup of the log carries none of them."""
 
     name = "keys"
@@ -60,7 +58,6 @@ class KeyStore:
         self,
         database: Database,
         key_encryption_key: bytes,
-        cached: int = 65_536,
         subjects: SealedSubjects | None = None,
         lineage: Lineage | None = None,
         log_lineage: Lineage | None = None,
@@ -70,8 +67,8 @@ class KeyStore:
         self._subjects = subjects
         self._lineage = lineage or unwatched()
         self._log_lineage = log_lineage or unwatched()
-        self._keys: KnownKeys[tuple[UUID, str], AESGCM] = KnownKeys(cached)
-        self._secrets: KnownKeys[UUID, Identity] = KnownKeys(cached)
+        self._keys: KnownKeys[tuple[UUID, str], AESGCM] = KnownKeys(MOST_KNOWN)
+        self._secrets: KnownKeys[UUID, Identity] = KnownKeys(MOST_KNOWN)
         self._missing: set[tuple[UUID, str | None]] = set()
         """Whose keys were missed; None stands for a tenant's secret."""
 
@@ -86,7 +83,6 @@ class KeyStore:
         return self._vouched(tenant_id, subject or "")
 
     def opening(self, tenant_id: UUID, subject: str | None) -> AESGCM:
-        """The key that opens what was sealed for the subject. KeyUnavailableError if it cannot be had."""
         key = self.existing(tenant_id, subject)
         if key is None:
             self._missing.add((tenant_id, subject or ""))
@@ -100,11 +96,10 @@ class KeyStore:
 
     def check(self) -> None:
         """Refuse a key-encryption key that is not the one in use here: KeyFileError."""
-        with self._database.connection() as connection:
-            connection.execute(_SQL["add_check"], {"wrapped": self._wrap(_KNOWN, _KNOWN)})
-            row = connection.execute(_SQL["find_check"]).fetchone()
+        self._database.execute(_SQL["add_check"], wrapped=self._wrap(_KNOWN, _KNOWN))
+        rows = self._database.execute(_SQL["find_check"])
         try:
-            self._unwrap(row[0] if row else bytes(_NONCE_BYTES), _KNOWN)
+            self._unwrap(rows[0][0] if rows else bytes(_NONCE_BYTES), _KNOWN)
         except KeyUnavailableError:
             raise KeyFileError(
                 "the key-encryption key is not the one that this key database was begun with: give that one"
@@ -117,19 +112,20 @@ class KeyStore:
             return entry.value
         server = self._lineage.current or NOWHERE
         if entry and self._read_wrapped("find_secret", tenant_id) is None:
-            self._write_secret(tenant_id, entry.wrapped)
+            add_row(self._database, _SQL["add_secret"], tenant_id, wrapped_secret=entry.wrapped)
         wrapped = self._read_wrapped("find_secret", tenant_id)
         if wrapped is None or (entry and wrapped != entry.wrapped):
             self._missing.add((tenant_id, None))
             raise KeyUnavailableError("The secret that tells requests apart cannot be had right now.")
         self._missing.discard((tenant_id, None))
-        identity = entry.value if entry else Identity(self._unwrap(wrapped, _secret_binding(tenant_id)))
+        identity = entry.value if entry else Identity(self._unwrap(wrapped, _binding(tenant_id, None)))
         self._secrets.put(tenant_id, KnownKey(identity, wrapped, b"", server))
         return identity
 
     def make_secret(self, tenant_id: UUID) -> None:
         """Make the secret of a new tenant."""
-        self._write_secret(tenant_id, self._wrap(os.urandom(_SECRET_BYTES), _secret_binding(tenant_id)))
+        secret = self._wrap(os.urandom(_SECRET_BYTES), _binding(tenant_id, None))
+        add_row(self._database, _SQL["add_secret"], tenant_id, wrapped_secret=secret)
         self.identity(tenant_id)
 
     def write_again(self) -> None:
@@ -173,12 +169,14 @@ class KeyStore:
         entry = self._keys.get((tenant_id, subject))
         wrapped = self._read_wrapped("find", tenant_id, subject=subject)
         if wrapped is None and entry is not None:
-            self._write_key(tenant_id, subject, entry.wrapped)
+            add_row(self._database, _SQL["add"], tenant_id, subject=subject, wrapped_key=entry.wrapped)
             wrapped = self._read_wrapped("find", tenant_id, subject=subject)
         if wrapped is None:
             return None
         if entry is None or entry.wrapped != wrapped:
-            stored = self._unwrapped(tenant_id, subject, wrapped, server)
+            binding = _binding(tenant_id, subject)
+            key = self._unwrap(wrapped, binding)
+            stored = KnownKey(AESGCM(key), wrapped, hashlib.sha256(binding + key).digest(), server)
             if entry and entry.claimed and entry.digest != stored.digest:
                 self._missing.add((tenant_id, subject))
                 raise KeyLostError
@@ -188,28 +186,18 @@ class KeyStore:
         self._missing.discard((tenant_id, subject))
         return entry
 
-    def _unwrapped(self, tenant_id: UUID, subject: str, wrapped: bytes, server: object) -> KnownKey[AESGCM]:
-        binding = _binding(tenant_id, subject)
-        key = self._unwrap(wrapped, binding)
-        return KnownKey(AESGCM(key), wrapped, hashlib.sha256(binding + key).digest(), server)
-
     def _make_key(self, tenant_id: UUID, subject: str) -> KnownKey[AESGCM]:
         """A new key of a subject of whom nothing is sealed; another process may have been first."""
-        if self._subjects and self._subjects.has(tenant_id, subject):
-            entry = self._look_up(tenant_id, subject)  # whoever was first wrote the key before the row
-            if entry is None:
-                self._missing.add((tenant_id, subject))
-                raise KeyLostError
-            return entry
-        key = AESGCM.generate_key(bit_length=256)
-        self._write_key(tenant_id, subject, self._wrap(key, _binding(tenant_id, subject)))
-        entry = self._look_up(tenant_id, subject)
+        is_sealed_for = self._subjects is not None and self._subjects.has(tenant_id, subject)
+        if not is_sealed_for:
+            wrapped = self._wrap(AESGCM.generate_key(bit_length=256), _binding(tenant_id, subject))
+            add_row(self._database, _SQL["add"], tenant_id, subject=subject, wrapped_key=wrapped)
+        entry = self._look_up(tenant_id, subject)  # whoever was first wrote the key before the row of the subject
         if entry is None:
-            raise KeyUnavailableError
+            if is_sealed_for:
+                self._missing.add((tenant_id, subject))
+            raise KeyLostError if is_sealed_for else KeyUnavailableError
         return entry
-
-    def _write_key(self, tenant_id: UUID, subject: str, wrapped: bytes) -> None:
-        self._store("add", tenant_id, subject=subject, wrapped_key=wrapped)
 
     def _write_keys_again(self, tenant_id: UUID, subjects: list[str], server: ServerIdentity) -> None:
         """Several keys at once; those that are in the database as they are known here are seen on its server."""
@@ -222,21 +210,6 @@ class KeyStore:
         for subject, in_database in stored:
             if bytes(in_database) == wrapped[subject]:
                 key_entries[subject].seen_on = server
-
-    def _write_secret(self, tenant_id: UUID, wrapped: bytes) -> None:
-        self._store("add_secret", tenant_id, wrapped_secret=wrapped)
-
-    def _store(self, statement: str, tenant_id: UUID, **parameters: object) -> None:
-        """Add a row, unless there is one. KeyUnavailableError if the outcome is unknown: nothing is sealed yet."""
-
-        def work() -> None:
-            with self._database.connection() as connection:
-                connection.execute(_SQL[statement], {"tenant_id": tenant_id, **parameters})
-
-        try:
-            self._database.in_transaction(tenant_id, work, repeatable=True)
-        except OutcomeUnknownError as error:
-            raise KeyUnavailableError from error
 
     def _read_wrapped(self, statement: str, tenant_id: UUID, **parameters: object) -> bytes | None:
         with self._database.reading(tenant_id) as connection:
@@ -256,10 +229,6 @@ class KeyStore:
             ) from None
 
 
-def _secret_binding(tenant_id: UUID) -> bytes:
-    return b"secret" + tenant_id.bytes
-
-
-def _binding(tenant_id: UUID, subject: str) -> bytes:
-    """What a wrapped key is bound to: it opens nothing in another row."""
-    return tenant_id.bytes + subject.encode()
+def _binding(tenant_id: UUID, subject: str | None) -> bytes:
+    """What a wrapped key is bound to, or without a subject a tenant's secret: it opens nothing in another row."""
+    return b"secret" + tenant_id.bytes if subject is None else tenant_id.bytes + subject.encode()

@@ -91,7 +91,6 @@ def send(
 
 
 def _outcomes(appends: Sequence[Append], rows: Sequence[tuple[Any, ...]]) -> list[Outcome]:
-    """The outcome of each append, of whose events the statement answered one row each."""
     outcomes: list[Outcome] = []
     start = 0
     for append in appends:

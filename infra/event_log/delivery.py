@@ -11,22 +11,17 @@ import psycopg
 import structlog
 
 from domain.errors import LogWentBackError, OutcomeUnknownError, ServiceUnavailableError
-from infra.connections import Connection
+from infra.commit_in_doubt import LONGEST_PAUSE, SHORTEST_PAUSE
+from infra.connections import UNREACHABLE, Connection, unreachable
 from infra.database import Database
 from infra.event_log.append_call import Outcome, ServerChangedError, send
 from infra.event_log.heads import KnownHeads
 from infra.event_log.pending_append import PendingAppend
-from infra.server_identity import StaleServerError, StandbyError
-from infra.unreachable import UNREACHABLE, unreachable
+from infra.server_identity import NOT_WRITABLE
 
 _LOG = structlog.get_logger()
-RESEND_SECONDS = 60.0
-"""How long the same bytes are sent again: an ordinary failover takes twenty to forty seconds."""
 WRITABLE_SECONDS = 10.0
 """How long what was not sent waits for a server that can be written to."""
-SHORTEST_PAUSE = 0.02
-LONGEST_PAUSE = 0.5
-NOT_WRITABLE = (psycopg.errors.ReadOnlySqlTransaction, StandbyError, StaleServerError)
 
 
 class _ConnectionLostError(Exception):
@@ -74,9 +69,8 @@ class Delivery:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def _refused(self, group: Sequence[PendingAppend]) -> dict[PendingAppend, ServiceUnavailableError]:
-        """The appends whose log went back, each with its error."""
         refused: dict[PendingAppend, ServiceUnavailableError] = {}
-        for pending in group if self._heads.some_went_back else ():
+        for pending in group if self._heads.gone_back else ():
             try:
                 self._heads.check(pending.append.tenant_id)
             except LogWentBackError as error:
@@ -84,7 +78,6 @@ class Delivery:
         return refused
 
     def _note(self, group: Sequence[PendingAppend], outcomes: Sequence[Outcome | Exception]) -> None:
-        """Remember how far each log is now."""
         latest = {
             pending.append.tenant_id.int: (pending.append, places[-1].position)
             for pending, places in zip(group, outcomes, strict=True)
@@ -115,10 +108,7 @@ class Delivery:
     def _send_on(
         self, connection: Connection, group: Sequence[PendingAppend], head_wait: int
     ) -> Sequence[Outcome | Exception]:
-        """Send the group to the server that is known, but for those whose log went back.
-
-        Another server is accepted first, and _NotWritableError raised.
-        """
+        """Send the group, but for those whose log went back. Another server is accepted first: _NotWritableError."""
         lineage = self._database.lineage
         server = lineage.seen(connection) if lineage else None
         refused = self._refused(group)  # only now: that a log went back is known before its server is

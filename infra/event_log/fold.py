@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from pydantic_core import SchemaValidator
 
 from domain.event import Recorded
-from domain.lenient_reading import reader_of
+from domain.lenient_reading import reader
 
 
 class State(Protocol):
@@ -72,4 +72,4 @@ class Fold(Generic[S, K]):
 
     @cached_property
     def _reader(self) -> SchemaValidator:
-        return reader_of(self._adapter.core_schema)
+        return reader(self.form)

@@ -21,8 +21,7 @@ from infra.event_log.append_call import Append, HeadLockedError, Outcome, Place
 from infra.event_log.delivery import Delivery
 from infra.event_log.heads import KnownHeads
 from infra.event_log.lanes import Lanes
-from infra.event_log.patience import PATIENCE, Patience
-from infra.event_log.pending_append import PendingAppend, Queue, all_resolved, drain
+from infra.event_log.pending_append import Patience, PendingAppend, Queue, all_resolved, drain
 from infra.supervision import SupervisedThread
 
 MOST_WAITING = 1_000
@@ -41,14 +40,14 @@ class GroupWriter(AbstractContextManager["GroupWriter"]):
         database: Database,
         committed: Callable[[], None] = lambda: None,
         most_waiting: int = MOST_WAITING,
-        patience: Patience = PATIENCE,
+        patience: Patience | None = None,
         heads: KnownHeads | None = None,
     ) -> None:
         self.heads = heads or KnownHeads()
-        self._delivery = Delivery(database, self.heads, patience.resend)
+        self.patience = patience or Patience()
+        self._delivery = Delivery(database, self.heads, self.patience.resend)
         self.committed = committed
         self._most_waiting = most_waiting
-        self.patience = patience
         self._reset()
         after_fork(self._reset)
 
@@ -118,7 +117,6 @@ class GroupWriter(AbstractContextManager["GroupWriter"]):
         self._inbox.put(None)
 
     def _run(self) -> None:
-        """Commit one group after another until closed, then see every lane to its end."""
         while (first := self._next()) is not None:
             group = [first]
             with all_resolved(group):

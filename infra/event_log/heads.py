@@ -42,11 +42,11 @@ class KnownHeads:
 
     name = "heads"
 
-    def __init__(self, most: int = MOST_KNOWN) -> None:
-        self._most = most
+    def __init__(self) -> None:
         self._heads: dict[int, Head] = {}
         """By the number that a tenant's id is: a UUID is hashed in Python, and every append looks here."""
-        self._gone_back: dict[UUID, str] = {}
+        self.gone_back: dict[UUID, str] = {}
+        """The logs that are not what they were known to be, each with the reason."""
         self._reset()
         after_fork(self._reset)
 
@@ -69,19 +69,14 @@ class KnownHeads:
                     digest = hashlib.sha256(entry).digest()
                     self._put(tenant_id, Head(max(position, head.position), position, digest))
 
-    @property
-    def some_went_back(self) -> bool:
-        """Whether there is a log that is not what it was known to be."""
-        return bool(self._gone_back)
-
     def check(self, tenant_id: UUID) -> None:
         """LogWentBackError if the tenant's log is not what it was known to be."""
-        if self._gone_back and (reason := self._gone_back.get(tenant_id)):
+        if self.gone_back and (reason := self.gone_back.get(tenant_id)):
             raise LogWentBackError(reason)
 
     def problem(self) -> str | None:
         """Which logs went back, with the remedy; None if none did."""
-        gone_back = dict(self._gone_back)
+        gone_back = dict(self.gone_back)
         if not gone_back:
             return None
         examples = ", ".join(f"{tenant_id}: {reason}" for tenant_id, reason in islice(gone_back.items(), SHOWN))
@@ -97,13 +92,13 @@ class KnownHeads:
         positions = [head.entry_position or head.position for head in heads.values()]
         parameters = {"tenant_ids": [UUID(int=number) for number in heads], "positions": positions}
         rows = connection.execute(_SQL["heads_at"], parameters).fetchall() if heads else []
-        self._gone_back = dict(_gone_back(heads, rows))
-        for tenant_id, reason in self._gone_back.items():
+        self.gone_back = dict(_gone_back(heads, rows))
+        for tenant_id, reason in self.gone_back.items():
             _LOG.error("log went back", tenant_id=str(tenant_id), timeline=identity.timeline, reason=reason)
 
     def _put(self, tenant_id: UUID, head: Head) -> None:
         self._heads[tenant_id.int] = head
-        if len(self._heads) > self._most:
+        if len(self._heads) > MOST_KNOWN:
             del self._heads[next(iter(self._heads))]
 
 

@@ -11,8 +11,7 @@ from functools import partial
 from uuid import UUID
 
 from domain.errors import LogBusyError
-from infra.event_log.patience import Patience
-from infra.event_log.pending_append import PendingAppend, Queue, all_resolved, drain
+from infra.event_log.pending_append import Patience, PendingAppend, Queue, all_resolved, drain
 from infra.supervision import SupervisedThread
 
 LANE_TURN = 1_000
@@ -25,8 +24,6 @@ MOST_WHEN_STUCK = 8
 
 @dataclass(slots=True)
 class _Lane:
-    """The appends of one tenant."""
-
     queue: Queue = field(default_factory=Queue)
     held_back: list[PendingAppend] = field(default_factory=list)
     """Those whose turn came and went without the head."""
@@ -90,7 +87,6 @@ class Lanes:
         return lane
 
     def _run(self, tenant_id: UUID, lane: _Lane) -> None:
-        """Commit one group of the tenant after another until the lane is empty."""
         while True:
             with self._lock:
                 if not lane.held_back and lane.queue.empty():
@@ -107,10 +103,7 @@ class Lanes:
                     lane.size -= len(group) - len(lane.held_back)
 
     def _take_turn(self, lane: _Lane, group: Sequence[PendingAppend]) -> list[PendingAppend]:
-        """Commit a lane's group; returns those that go on waiting when the head was not free in time.
-
-        They are the first few that have not waited too long. All others fail: the log is busy.
-        """
+        """Commit a lane's group; returns the first few that wait on when the head was not free. The others fail."""
         locked_out = self._commit(group, min(LANE_TURN, self._patience.lane))
         lane.stuck = bool(locked_out)
         too_long_ago = time.monotonic() - self._patience.lane / 1_000

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 from uuid import UUID
@@ -16,14 +15,13 @@ from domain.event import Event, Recorded
 from domain.tenant.policy import Policy
 from infra.database import Database
 from infra.event_log.append_call import Place, PolicyChangedError
-from infra.event_log.conflicts import check_expected_revision, retry_on_conflict
+from infra.event_log.conflicts import Writers, check_expected_revision, retry_on_conflict
 from infra.event_log.fold import Fold, S
 from infra.event_log.group_commit import GroupWriter
 from infra.event_log.mapper import EntryToAppend, SealingMapper
 from infra.event_log.recorder import LogEntry, LogRecorder, missing_position
 from infra.event_log.replay import replay
 from infra.event_log.snapshots import Snapshot, SnapshotWriter, seal
-from infra.event_log.writers import Writers
 
 SPAN = 10_000
 """Positions that one transaction looks through at the most."""
@@ -50,13 +48,11 @@ class TenantLog(Application[UUID]):
         self, recorder: LogRecorder, mapper: SealingMapper, snapshots: SnapshotWriter, writers: Writers
     ) -> None:
         self._constructed = recorder, mapper
+        self.tenant_id = recorder.tenant_id
+        self.head, self.lock_head, self.position_at = recorder.head, recorder.lock_head, recorder.position_at
         self._snapshots = snapshots
         self._writers = writers
         super().__init__()
-
-    @property
-    def tenant_id(self) -> UUID:
-        return self.recorder.tenant_id
 
     def construct_env(self, name: str, env: Any = None) -> Environment:  # noqa: ANN401, ARG002
         """Nothing of the process's environment configures the log behind our back."""
@@ -180,18 +176,9 @@ class TenantLog(Application[UUID]):
             with self.recorder.holding_head():
                 return retry_on_conflict(work, pause=False)
 
-    def head(self) -> int:
-        """The position of the last event; 0 if there is none."""
-        return self.recorder.head()
-
-    def lock_head(self) -> None:
-        """Hold off every other writer of this log until the transaction around ends."""
-        self.recorder.lock_head()
-
     def known(self, ids: Iterable[UUID]) -> set[UUID]:
         """Those of the originators that have events."""
-        revisions = dict.fromkeys(ids, 1)
-        entries = self.recorder.select_streams(revisions) if revisions else ()
+        entries = self.recorder.select_streams(dict.fromkeys(ids, 1))
         return {cast("UUID", entry.originator_id) for entry in entries}
 
     def begun_by(self, topic: str, ids: Collection[UUID]) -> set[UUID]:
@@ -217,8 +204,6 @@ class TenantLog(Application[UUID]):
 
     def histories(self, revisions: dict[UUID, int]) -> list[Recorded]:
         """Every event of several originators, each up to a revision, in the order of positions."""
-        if not revisions:
-            return []
         return list(self._decode(self.recorder.select_streams(revisions)))
 
     def with_documents(self, span: int = SPAN) -> Iterator[Recorded]:
@@ -226,10 +211,10 @@ class TenantLog(Application[UUID]):
         for after in range(0, self.recorder.head(), span):
             yield from self._decode(self.recorder.select_with_documents(after, after + span))
 
-    def of_topics(self, topics: Sequence[str], span: int = SPAN) -> Iterator[Recorded]:
+    def of_topics(self, topics: Sequence[str]) -> Iterator[Recorded]:
         """Every event of some topics, read from end to end in short transactions."""
-        for after in range(0, self.recorder.head(), span):
-            yield from self.page(after, after + span, span, topics)
+        for after in range(0, self.recorder.head(), SPAN):
+            yield from self.page(after, after + SPAN, SPAN, topics)
 
     def page(self, after: int, until: int, limit: int, topics: Sequence[str] = ()) -> list[Recorded]:
         """At most `limit` events after one position and up to another, of some topics or of all.
@@ -244,10 +229,6 @@ class TenantLog(Application[UUID]):
     def at(self, positions: Sequence[int]) -> list[Recorded]:
         """The events at some positions, in their order. CorruptEntryError if one is damaged or missing."""
         return list(self._decode(self.recorder.select_at(positions)))
-
-    def position_at(self, moment: int | datetime) -> int:
-        """The position a moment stands for. BeyondHeadError for a position that is not there yet."""
-        return self.recorder.position_at(moment)
 
     def _append(self, entries: Sequence[StoredEvent], policy_revision: int | None) -> Sequence[Place]:
         try:
@@ -273,19 +254,14 @@ class EventLog:
     """Every tenant's log in one database."""
 
     def __init__(
-        self,
-        database: Database,
-        writer: GroupWriter,
-        mapper: SealingMapper,
-        snapshots: SnapshotWriter,
-        cached: int = 1_024,
+        self, database: Database, writer: GroupWriter, mapper: SealingMapper, snapshots: SnapshotWriter
     ) -> None:
         self._database = database
         self._writer = writer
         self._mapper = mapper
         self._snapshots = snapshots
         self._writers = Writers()
-        self.of = lru_cache(cached)(self._open)
+        self.of = lru_cache(1_024)(self._open)
 
     def _open(self, tenant_id: UUID) -> TenantLog:
         recorder = LogRecorder(self._database, self._writer, tenant_id)

@@ -76,10 +76,7 @@ class LogRecorder(TenantTable, ApplicationRecorder):
         return outcome
 
     def _is_stored(self, entry: StoredEvent) -> bool:
-        """Whether the log has the entry byte for byte, once its head is free.
-
-        OutcomeUnknownError if there is no log: what makes one may still be on its way.
-        """
+        """Whether the log has the entry's bytes, once its head is free. OutcomeUnknownError if there is no log yet."""
         try:
             self.lock_head()
         except psycopg.Error as error:
@@ -106,9 +103,7 @@ class LogRecorder(TenantTable, ApplicationRecorder):
         """The entries of one originator, by revision. CorruptEntryError if one of them is missing."""
         statement = _SQL["stream_backwards" if desc else "stream"]
         parameters = {"tenant_id": self.tenant_id, "originator_id": originator_id, "gt": gt, "lte": lte, "limit": limit}
-        with self._database.connection() as connection:
-            rows = connection.execute(statement, parameters).fetchall()
-        entries = self._entries(rows)
+        entries = self._entries(self._database.execute(statement, **parameters))
         if entries:
             stream = entries[::-1] if desc else entries
             self._must_follow(stream, stream[0].originator_version if desc else (gt or 0) + 1)
@@ -168,10 +163,7 @@ class LogRecorder(TenantTable, ApplicationRecorder):
         *,
         inclusive_of_start: bool = True,
     ) -> list[LogEntry]:
-        """The entries from a position on, in the order of positions.
-
-        LogWentBackError; CorruptEntryError if one of them is missing.
-        """
+        """The entries from a position on, in order. LogWentBackError; CorruptEntryError if one of them is missing."""
         first = (start or 0) + (not inclusive_of_start)
         if topics:
             entries = self._select("page_of_topics", start=first, stop=stop, topics=list(topics), limit=limit)
@@ -200,10 +192,9 @@ class LogRecorder(TenantTable, ApplicationRecorder):
         return self._select("with_documents", after=after, until=until)
 
     def select_streams(self, revisions: dict[UUID, int]) -> list[LogEntry]:
-        """The entries of several originators, each up to a revision, in the order of positions.
-
-        CorruptEntryError if one is missing before others of its originator.
-        """
+        """Entries of several originators, each up to a revision, by position. CorruptEntryError if one is missing."""
+        if not revisions:
+            return []
         entries = self._select("streams_until", originator_ids=list(revisions), revisions=list(revisions.values()))
         streams: dict[UUID | str, list[LogEntry]] = defaultdict(list)
         for entry in entries:
@@ -214,8 +205,7 @@ class LogRecorder(TenantTable, ApplicationRecorder):
 
     def select_begun_by(self, topic: str, originator_ids: Iterable[UUID]) -> set[UUID]:
         """Those of the originators whose first event has the topic."""
-        rows = self._read("begun_by", topic=topic, originator_ids=list(originator_ids))
-        return {row[0] for row in rows}
+        return {row[0] for row in self._read("begun_by", topic=topic, originator_ids=list(originator_ids))}
 
     def max_notification_id(self) -> int | None:
         """The head of the log; None if it is empty."""
@@ -270,7 +260,6 @@ class LogRecorder(TenantTable, ApplicationRecorder):
         return [LogEntry(*cast("Any", (*row, self.tenant_id))) for row in rows]
 
     def _must_follow(self, stream: Sequence[LogEntry], first: int) -> None:
-        """Refuse a stream in which a revision is missing, from this one on."""
         for revision, entry in enumerate(stream, first):
             if entry.originator_version != revision:
                 raise CorruptEntryError(

@@ -62,15 +62,11 @@ def seal(keys: Keys, fold: Fold[S, Any], snapshot: Snapshot, entry: bytes) -> Sn
     if key is None:
         snapshot = snapshot._replace(subject=None)
         key = keys.sealing(snapshot.tenant_id, None)
-    box = prefix + key.encrypt(prefix, snapshot.state, snapshot.binding(fold.name, entry))
-    return snapshot._replace(state=box)
+    return snapshot._replace(state=prefix + key.encrypt(prefix, snapshot.state, snapshot.binding(fold.name, entry)))
 
 
 def unseal(keys: Keys, fold: Fold[S, Any], snapshot: Snapshot, entry: bytes) -> S | None:
-    """The state of a snapshot that stands at the entry with these bytes; None if it does not open.
-
-    ServiceUnavailableError if the keys cannot be reached.
-    """
+    """The state of a snapshot that stands at this entry; None if it does not open. ServiceUnavailableError."""
     try:
         key, box = keys.existing(snapshot.tenant_id, snapshot.subject), snapshot.state
         if key is None:

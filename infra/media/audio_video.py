@@ -9,10 +9,9 @@ from av.video.stream import VideoStream
 from domain.media import Media
 from infra.media.containers import ends_early, has_manifest_store
 from infra.media.decodable import DEMUXERS
-from infra.media.decoder_guard import UnreadableError, count, decoding, quantity
+from infra.media.decoder_guard import PICTURES, UnreadableError, count, decoding, quantity
 from infra.media.demuxing import duration_of, frames_of, open_media, picture_stream
 from infra.media.file_metadata import EmbeddedMetadata, Inspection
-from infra.media.limits import PICTURES
 from infra.media.sniffing import Sniffed, media_of_type
 
 MAX_FRAME_RATE = 1000
@@ -20,10 +19,7 @@ _EITHER = ("mp4", "webm", "x-matroska", "ogg")
 
 
 def inspect_audio_video(path: Path, sniffed_type: Sniffed) -> Inspection:
-    """A video's or a sound's measures by its headers, and what is embedded in it.
-
-    The streams decide whether a container holds moving pictures or only sound.
-    """
+    """What the headers and tags say. The streams decide whether a container holds moving pictures or only sound."""
     embedded = EmbeddedMetadata()
     problem: str | None = None
     try:
@@ -64,7 +60,6 @@ def _measured(container: InputContainer, sniffed_type: Sniffed) -> Media:
 
 
 def _picture(container: InputContainer, stream: VideoStream) -> dict[str, float | None]:
-    """Width and height as displayed, and the frame rate."""
     rate = quantity(float(stream.average_rate or 0))
     width, height = count(stream.codec_context.width), count(stream.codec_context.height)
     if _is_sideways(container, stream):

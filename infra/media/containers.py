@@ -1,7 +1,4 @@
-"""Walks over the chunks files are made of, without reading what is in them.
-
-PNG (ISO/IEC 15948), RIFF, and the boxes of the ISO base media file format (ISO/IEC 14496-12).
-"""
+"""Walks over the chunks of files without reading them: PNG (ISO/IEC 15948), RIFF, ISO base media (ISO/IEC 14496-12)."""
 
 import os
 import struct

@@ -5,38 +5,19 @@ from typing import Final
 from domain.media import Media
 from infra.media.sniffing import media_of_type
 
-PICTURE_DECODERS: Final = {
-    "image/png": "PNG",
-    "image/jpeg": "JPEG",
-    "image/gif": "GIF",
-    "image/webp": "WEBP",
-    "image/avif": "AVIF",
-    "image/tiff": "TIFF",
-    "image/bmp": "BMP",
-}
+PICTURE_DECODERS: Final = {f"image/{name.lower()}": name for name in "PNG JPEG GIF WEBP AVIF TIFF BMP".split()}
 """The pictures that Pillow decodes, by its names of the formats."""
-DEMUXERS: Final = {
-    "video/mp4": "mov",
-    "video/quicktime": "mov",
-    "video/3gpp": "mov",
-    "video/webm": "matroska",
-    "video/x-matroska": "matroska",
-    "video/x-msvideo": "avi",
-    "video/ogg": "ogg",
-    "audio/mp4": "mov",
-    "audio/webm": "matroska",
-    "audio/x-matroska": "matroska",
-    "audio/mpeg": "mp3",
-    "audio/wav": "wav",
-    "audio/flac": "flac",
-    "audio/ogg": "ogg",
-    "audio/aac": "aac",
-    "audio/aiff": "aiff",
+_DEMUXED = {
+    "mov": "video/mp4 video/quicktime video/3gpp audio/mp4",
+    "matroska": "video/webm video/x-matroska audio/webm audio/x-matroska",
+    "ogg": "video/ogg audio/ogg",
+    "avi": "video/x-msvideo",
+    "mp3": "audio/mpeg",
+    **{name: f"audio/{name}" for name in ("wav", "flac", "aac", "aiff")},
 }
+DEMUXERS: Final = {content_type: name for name, types in _DEMUXED.items() for content_type in types.split()}
 """The videos and sounds that FFmpeg decodes, by its names of the demuxers."""
 PDF: Final = "application/pdf"
-HAVE_WAVEFORM: Final = frozenset(DEMUXERS)
-"""The content types that may have a waveform."""
 HAVE_THUMBNAIL: Final = frozenset([*PICTURE_DECODERS, *(name for name in DEMUXERS if name.startswith("video/")), PDF])
 """The content types that may have a thumbnail."""
 _MEASURES = {"image": "width", "video": "width", "document": "page_count", "audio": "sample_rate"}
@@ -49,9 +30,7 @@ def has_thumbnail(content_type: str | None, media: Media, problem: str | None) -
 
 def has_waveform(content_type: str | None, media: Media, problem: str | None) -> bool:
     """The same for a waveform, which only sounds have."""
-    return (
-        media.media_kind == "audio" and content_type in HAVE_WAVEFORM and _is_understood(content_type, media, problem)
-    )
+    return media.media_kind == "audio" and content_type in DEMUXERS and _is_understood(content_type, media, problem)
 
 
 def _is_understood(content_type: str, media: Media, problem: str | None) -> bool:

@@ -5,12 +5,12 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from pydantic import JsonValue
 
 from domain.json_documents import MAX_SAFE_INTEGER, JsonObject
 from domain.media import Media
-from infra.media.a1111 import generation_of
 
 MAX_TEXT = 256 * 1024
 MAX_TOTAL = 1024 * 1024
@@ -19,6 +19,12 @@ _SOURCE_TYPE = re.compile(
     r"""Iptc4xmpExt:DigitalSourceType(?:\s{0,8}=\s{0,8}|\s{1,8}rdf:resource\s{0,8}=\s{0,8}|>\s{0,64})"""
     r"""["']?([^"'<>\s]{1,300})"""
 )
+MAX_SETTINGS = 64
+_MAX_LINE = 16 * 1024
+_NEGATIVE = "Negative prompt:"
+_SETTING = re.compile(r'([A-Za-z][\w \-/]{0,40}):\s*("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)')
+_INTEGER = re.compile(r"-?\d{1,15}")
+_DECIMAL = re.compile(r"-?\d{1,15}\.\d{1,15}")
 
 
 @dataclass(frozen=True)
@@ -35,10 +41,7 @@ class Inspection:
 
 
 class EmbeddedMetadata:
-    """Collects the metadata in a file: 256 KiB of text at a time, 1 MiB altogether.
-
-    What is larger is named in the member `left_out` instead.
-    """
+    """Collects the metadata in a file: 256 KiB of text at a time, 1 MiB altogether; `left_out` names what is larger."""
 
     def __init__(self) -> None:
         self.members: JsonObject = {}
@@ -133,3 +136,32 @@ def _plain(value: JsonValue, levels: int) -> JsonValue:
         case list():
             return [_plain(member, levels - 1) for member in value]
     return value
+
+
+def generation_of(text: str) -> JsonObject:
+    """Prompt, negative prompt and settings that AUTOMATIC1111 writes, such as `cfg_scale`; empty for other texts.
+
+    The last line holds the settings; numbers are numbers, all else is text.
+    """
+    body, _, last = text.strip().rpartition("\n")
+    settings = _settings(last)
+    if "steps" not in settings:
+        return {}
+    prompt, _, negative = body.partition(_NEGATIVE)
+    texts: JsonObject = {"prompt": prompt.strip(), "negative_prompt": negative.strip()}
+    return settings | {name: value for name, value in texts.items() if value}
+
+
+def _settings(line: str) -> JsonObject:
+    if len(line) > _MAX_LINE:
+        return {}
+    settings = islice(_SETTING.finditer(line), MAX_SETTINGS)
+    return {re.sub(r"[ \-/]+", "_", match[1].strip().lower()): _value(match[2].strip()) for match in settings}
+
+
+def _value(text: str) -> JsonValue:
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _DECIMAL.fullmatch(text):
+        return float(text)
+    return text

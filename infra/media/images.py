@@ -5,15 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
 
 from infra.media.containers import has_manifest_store, is_manifest_store
 from infra.media.decodable import PICTURE_DECODERS
-from infra.media.decoder_guard import MAX_PIXELS, UnreadableError, count, decoding
+from infra.media.decoder_guard import MAX_PIXELS, PICTURES, UnreadableError, count, decoding
 from infra.media.file_metadata import EmbeddedMetadata, Inspection
-from infra.media.image_headers import Size, heif_size, svg_size
-from infra.media.limits import PICTURES
-from infra.media.pngs import note_texts
+from infra.media.image_headers import Size, heif_size, note_texts, svg_size
 from infra.media.sniffing import Sniffed
 
 MAX_FILE = 256 * 1024 * 1024
@@ -22,15 +20,6 @@ _DAMAGED = "the picture is truncated or damaged"
 _DESCRIPTION, _MAKE, _MODEL, _ORIENTATION, _SOFTWARE, _C2PA = 0x010E, 0x010F, 0x0110, 0x0112, 0x0131, 0xCD41
 _EXIF_IFD, _TAKEN_AT, _USER_COMMENT = 0x8769, 0x9003, 0x9286
 _SIDEWAYS = (5, 6, 7, 8)
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 def inspect_image(path: Path, sniffed: Sniffed) -> Inspection:
@@ -84,9 +73,10 @@ def _header(path: Path, decoder: str) -> Image.Image:
 
 
 def upright(picture: Image.Image, original: Image.Image) -> Image.Image:
-    """A copy of a picture turned as the original is displayed (Exif 2.32, Orientation)."""
-    turn = _TURNS.get(original.getexif().get(_ORIENTATION, 1))
-    return picture if turn is None else picture.transpose(turn)
+    """A copy of a picture, itself turned as the original is displayed (Exif 2.32, Orientation)."""
+    picture.info.pop("exif", None)  # or Pillow would write it anew, which not all EXIF data stand
+    picture.getexif()[_ORIENTATION] = original.getexif().get(_ORIENTATION, 1)
+    return ImageOps.exif_transpose(picture)
 
 
 def _size(path: Path, sniffed: Sniffed, embedded: EmbeddedMetadata) -> Size | None:
@@ -116,7 +106,6 @@ def _decoded_size(image: Image.Image, embedded: EmbeddedMetadata) -> Size:
 
 
 def _profile(image: Image.Image) -> str | None:
-    """The name of the picture's ICC profile."""
     with suppress(UnreadableError), decoding("the colour profile is damaged"):
         profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
         return ImageCms.getProfileDescription(profile)

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from infra.media.audio_video import inspect_audio_video
 from infra.media.file_metadata import Inspection
 from infra.media.images import inspect_image
 from infra.media.pdf import inspect_document
@@ -20,6 +19,8 @@ def inspect(path: Path, declared_type: str | None, file_name: str | None) -> Ins
         case "image":
             return inspect_image(path, sniffed)
         case "video" | "audio":
+            from infra.media.audio_video import inspect_audio_video  # noqa: PLC0415 - see thumbnails.py
+
             return inspect_audio_video(path, sniffed)
         case "document":
             return inspect_document(path, sniffed)

@@ -12,9 +12,8 @@ from PIL import Image
 from domain.errors import ServiceUnavailableError
 from infra.media import pdf_process
 from infra.media.decodable import PDF
-from infra.media.decoder_guard import UnreadableError, count, decoding
+from infra.media.decoder_guard import DOCUMENTS, UnreadableError, count, decoding
 from infra.media.file_metadata import EmbeddedMetadata, Inspection
-from infra.media.limits import DOCUMENTS
 from infra.media.sniffing import HEAD, Sniffed
 
 CPU_SECONDS = 5

@@ -56,7 +56,6 @@ def _text(pdf: pypdfium2.PdfDocument, name: str) -> str | None:
 
 
 def _draw(pdf: pypdfium2.PdfDocument, size: int) -> tuple[dict[str, Any], bytes]:
-    """The first page, its longer side of about that size."""
     with closing(pdf[0]) as page:
         width, height = page.get_size()
         if not (math.isfinite(width + height) and min(width, height) > 0):

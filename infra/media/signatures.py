@@ -6,12 +6,8 @@ import struct
 _BEGINNINGS = {
     b"\x89PNG\r\n\x1a\n": "image/png",
     b"\xff\xd8\xff": "image/jpeg",
-    b"GIF87a": "image/gif",
-    b"GIF89a": "image/gif",
-    b"II*\0": "image/tiff",
-    b"MM\0*": "image/tiff",
-    b"II+\0": "image/tiff",
-    b"MM\0+": "image/tiff",
+    **dict.fromkeys((b"GIF87a", b"GIF89a"), "image/gif"),
+    **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "image/tiff"),
     b"fLaC": "audio/flac",
     b"OggS": "audio/ogg",
     b"MThd": "audio/midi",
@@ -47,16 +43,10 @@ _RARE_BEGINNINGS = {
 """Content types that are sought last, when neither text nor one of the usual types was recognised."""
 _RIFFS = {b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo", b"WEBP": "image/webp"}
 _BRANDS = {
-    b"avif": "image/avif",
-    b"avis": "image/avif",
-    b"heic": "image/heic",
-    b"heix": "image/heic",
-    b"heim": "image/heic",
-    b"heis": "image/heic",
-    b"hevc": "image/heic",
+    **dict.fromkeys((b"avif", b"avis"), "image/avif"),
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc"), "image/heic"),
+    **dict.fromkeys((b"M4A ", b"M4B "), "audio/mp4"),
     b"qt  ": "video/quicktime",
-    b"M4A ": "audio/mp4",
-    b"M4B ": "audio/mp4",
 }
 _OLD_QUICKTIME = (b"moov", b"mdat", b"wide", b"pnot")
 _BITMAP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
@@ -73,15 +63,16 @@ _SAMPLE_RATES = (44100, 48000, 32000)
 
 def type_by_signature(head: bytes, tail: bytes) -> str | None:
     """The content type the bytes prove, None if they prove none of those known here."""
-    for beginning, content_type in _BEGINNINGS.items():
-        if head.startswith(beginning):
-            return content_type
-    return _container(head) or _zip(head, tail) or _sound(head) or _bitmap(head)
+    return _by_beginning(head, _BEGINNINGS) or _container(head) or _zip(head, tail) or _sound(head) or _bitmap(head)
 
 
 def rare_type(head: bytes) -> str | None:
     """The content type that one of the rare signatures proves, None if there is none."""
-    return next((kind for beginning, kind in _RARE_BEGINNINGS.items() if head.startswith(beginning)), None)
+    return _by_beginning(head, _RARE_BEGINNINGS)
+
+
+def _by_beginning(head: bytes, types: dict[bytes, str]) -> str | None:
+    return next((content_type for beginning, content_type in types.items() if head.startswith(beginning)), None)
 
 
 def _container(head: bytes) -> str | None:

@@ -1,4 +1,7 @@
-"""Small pictures of files, as WebP, which keeps transparency."""
+"""Small pictures of files, as WebP, which keeps transparency.
+
+What is made of FFmpeg's libraries, 17 MB, is imported when the first video or sound comes.
+"""
 
 import io
 from contextlib import suppress
@@ -7,12 +10,10 @@ from typing import cast
 
 from PIL import Image, ImageDraw
 
-from infra.media import demuxing, images
-from infra.media.decoder_guard import UnreadableError, decoding
-from infra.media.limits import PICTURES
+from infra.media import images
+from infra.media.decoder_guard import PICTURES, UnreadableError, decoding
 from infra.media.pdf import first_page
 from infra.media.sniffing import sniff
-from infra.media.waveform import Peak, peaks
 
 CONTENT_TYPE = "image/webp"
 MAX_SIDE = 4096
@@ -36,9 +37,11 @@ def thumbnail(path: Path, media_kind: str, size: int) -> bytes | None:
 
 def waveform(path: Path, width: int, height: int) -> bytes | None:
     """WebP of a sound's waveform on a transparent ground, of its first half hour; None if it cannot be decoded."""
+    from infra.media import demuxing  # noqa: PLC0415 - as above
+
     with suppress(UnreadableError), decoding(_NOTHING):
-        waveform = peaks(path, sniff(path, None, None).content_type)
-        return _encoded(_draw(waveform, _checked(width), _checked(height)))
+        peaks = demuxing.peaks(path, sniff(path, None, None).content_type)
+        return _encoded(_draw(peaks, _checked(width), _checked(height)))
     return None
 
 
@@ -81,6 +84,8 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _frame(path: Path, content_type: str, size: int) -> Image.Image:
+    from infra.media import demuxing  # noqa: PLC0415 - as above
+
     with PICTURES, demuxing.open_media(path, content_type) as container:
         stream = demuxing.picture_stream(container)
         tenth = (demuxing.duration_of(container) or 0) / 10
@@ -95,16 +100,15 @@ def _frame(path: Path, content_type: str, size: int) -> Image.Image:
         return picture.rotate(frame.rotation, expand=True) if frame.rotation else picture
 
 
-def _draw(waveform: list[Peak], width: int, height: int) -> Image.Image:
-    """The peaks as vertical bars around the middle."""
-    if not waveform:
+def _draw(peaks: list[tuple[int, int]], width: int, height: int) -> Image.Image:
+    if not peaks:
         raise UnreadableError(_NOTHING)
     picture = Image.new("RGBA", (width, height))
     draw = ImageDraw.Draw(picture)
-    places = [column * len(waveform) // width for column in range(width)]
-    for column, place in enumerate(places):
-        following = (column + 1) * len(waveform) // width
-        part = waveform[place : max(following, place + 1)]
+    for column in range(width):
+        place = column * len(peaks) // width
+        following = (column + 1) * len(peaks) // width
+        part = peaks[place : max(following, place + 1)]
         top, bottom = max(high for _, high in part), min(low for low, _ in part)
         draw.line([(column, _height_of(top, height)), (column, _height_of(bottom, height))], fill=_INK)
     return picture

@@ -18,7 +18,7 @@ _LOG = structlog.get_logger()
 
 SHORTEST_PAUSE = 0.005
 LONGEST_PAUSE = 0.25
-GATHERING_PAUSE = 0.04
+GATHERING_PAUSE = 0.02
 """Seconds that events gather between two rounds that fold some: fewer and larger batches cost less."""
 PAUSE_AFTER_ERROR = 1.0
 KEY_RETRY_INTERVAL = 1.0

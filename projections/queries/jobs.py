@@ -27,4 +27,4 @@ def job_select(selected: JobFilter, order: Order = NEWEST_FIRST, as_of: int | No
 
 
 JOB_LIST = RowList(_SQL, JOBS, JOB_VERSIONS, JOB_REFERENCES, job_select, JobFilter)
-list_jobs, count_jobs = JOB_LIST.page, JOB_LIST.count
+list_jobs = JOB_LIST.page

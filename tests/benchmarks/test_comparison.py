@@ -60,6 +60,9 @@ def rate():
 def measure(ground, scale):
     if {broken}:
         raise RuntimeError("broken")
+    if {once}:
+        yield SimpleNamespace(name="rebuild", unit="events/s", value=rate())
+        return
     pairs = in_turns(scale, rate, None)
     yield SimpleNamespace(name="rebuild", unit="events/s", value=sum(pairs.ours))
     yield SimpleNamespace(name="rebuild.rss", unit="MB", value=load({rate} / 2))
@@ -69,13 +72,13 @@ def selected(names):
 """
 
 
-def tree(folder: Path, *, rate: float, older: bool = False, broken: bool = False) -> Path:
+def tree(folder: Path, *, rate: float, older: bool = False, broken: bool = False, once: bool = False) -> Path:
     """A build with benchmarks of its own, which note in a journal when they measure."""
     schedule, suite, environment = ("rounds", "rows", "ground") if older else ("schedule", "suite", "environment")
     package = folder / ("older" if older else "newer") / "benchmarks"
     package.mkdir(parents=True)
     journal, build = str(folder / "journal"), package.parent.name
-    text = SUITE.format(schedule=schedule, build=build, journal=journal, rate=rate, broken=broken)
+    text = SUITE.format(schedule=schedule, build=build, journal=journal, rate=rate, broken=broken, once=once)
     modules = {"__init__": "", schedule: SCHEDULE, "load": LOAD, environment: ENVIRONMENT, suite: text}
     for name, content in modules.items():
         (package / f"{name}.py").write_text(content)
@@ -97,3 +100,9 @@ def test_builds_measure_in_turns_and_never_at_once(tmp_path: Path) -> None:
 
 def test_a_row_that_one_build_cannot_measure_is_left_out(tmp_path: Path) -> None:
     assert list(compare(tree(tmp_path, rate=30, broken=True), tree(tmp_path, rate=20, older=True), "rebuild")) == []
+
+
+def test_a_row_that_is_measured_in_one_turn_is_measured_again(tmp_path: Path) -> None:
+    newer, older = tree(tmp_path, rate=30, once=True), tree(tmp_path, rate=20, older=True, once=True)
+
+    assert compare(newer, older, "rebuild") == [Comparison("rebuild", "events/s", [30.0] * 3, [20.0] * 3)]

@@ -12,7 +12,8 @@ from uuid import UUID
 
 import psycopg
 
-from infra.embedded_postgres import start, watchdog
+from infra.embedded_postgres import watchdog
+from infra.embedded_postgres.cluster import start
 from tests.chaos.cutting import Cutter, When
 from tests.chaos.plan import PAUSE, Plan
 from tests.chaos.staff import Staff

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from api.composition import Services, connected
 from infra.databases import Databases, create_databases
-from infra.embedded_postgres import start
+from infra.embedded_postgres.cluster import start
 from infra.settings import Settings
 from projections.engine.engine import STAGES
 from tests.chaos import records

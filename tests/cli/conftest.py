@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.embedded_postgres import EmbeddedCluster, start
+from infra.embedded_postgres.cluster import EmbeddedCluster, start
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import httpx
 import psycopg
 import pytest
 
-from infra.embedded_postgres import EmbeddedCluster
+from infra.embedded_postgres.cluster import EmbeddedCluster
 from tests.program import PROGRAM, output, run
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from infra.embedded_postgres import EmbeddedCluster
+from infra.embedded_postgres.cluster import EmbeddedCluster
 from tests.program import output, run
 
 ODD = "[/] [red] :smile: \x1b[2J \u202e end"

@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from infra.embedded_postgres import EmbeddedCluster
+from infra.embedded_postgres.cluster import EmbeddedCluster
 from tests.program import output, run
 
 STOP = """

@@ -5,8 +5,7 @@ import sys
 
 import pytest
 
-from api.cli.lazy_commands import LazyCommand
-from api.cli.main import COMMANDS
+from api.cli.main import COMMANDS, LazyCommand
 
 HEAVY = "PIL av fastapi httpx minio psycopg pyarrow pydantic starlette structlog uvicorn".split()
 HELP = """
@@ -27,8 +26,9 @@ def test_help_loads_nothing_that_is_slow_to_import() -> None:
     assert set(loaded.split()) & set(HEAVY) == set()
 
 
-def test_the_library_that_writes_parquet_is_loaded_by_the_first_export() -> None:
-    script = "import sys, api.http.app; print('pyarrow' in sys.modules)"
+@pytest.mark.parametrize("library", ["av", "pyarrow"])
+def test_what_few_requests_need_is_loaded_by_the_first_one(library: str) -> None:
+    script = f"import sys, api.http.app, api.cli.serve; print('{library}' in sys.modules)"
     printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert printed == "False\n"
 

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from infra.databases import Databases
-from infra.embedded_postgres import EmbeddedCluster, start
+from infra.embedded_postgres.cluster import EmbeddedCluster, start
 from tests.chaos.cutting import Cutter
 from tests.conftest import KEK
 from tests.infra.embedding import eventually, nothing_runs, server_pid

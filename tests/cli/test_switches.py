@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from infra.embedded_postgres import EmbeddedCluster
+from infra.embedded_postgres.cluster import EmbeddedCluster
 from projections.assets.fold import ASSETS
 from tests.program import output, run
 

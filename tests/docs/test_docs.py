@@ -18,12 +18,12 @@ import typer
 from api.cli.main import app as command_line
 from api.composition import connected
 from api.http.app import create_app
-from api.http.byte_ranges import RangeRefusedError
+from api.http.byte_responses import RangeRefusedError
 from api.http.problems import BASES, STATUS, problem_of
 from domain.errors import LedgerError, OutcomeUnknownError
 from domain.event import event_types
 from infra.databases import databases_of
-from infra.embedded_postgres import start
+from infra.embedded_postgres.cluster import start
 from infra.settings import Settings
 from infra.tenants import list_tenants
 from tests.conftest import QUICK, Client, new_tenant

@@ -208,10 +208,9 @@ def test_an_event_of_a_newer_version_of_the_software_is_not_damaged(newer: tuple
 
 
 def test_an_entry_of_an_old_version_is_upcast_to_the_current_one() -> None:
-    class Measured(Event):
+    class Measured(Event, topic="test.measured"):
         """Something was measured; version 1 said it in inches."""
 
-        TOPIC: ClassVar[str] = "test.measured"
         class_version: ClassVar[int] = 3
         millimetres: float
         instrument: str
@@ -239,4 +238,4 @@ def test_an_event_without_a_topic_of_its_own_cannot_be_defined() -> None:
 
 def test_a_topic_cannot_be_given_twice() -> None:
     with pytest.raises(TypeError, match="belongs to"):
-        type("Again", (Event,), {"TOPIC": "asset.created", "__module__": __name__, "__annotations__": {}})
+        type("Again", (Event,), {"__module__": __name__, "__annotations__": {}}, topic="asset.created")

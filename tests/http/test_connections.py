@@ -21,7 +21,7 @@ from api.http.connections import Bounds
 from api.http.server import STOP_SECONDS, listening, serving
 from domain.event import Actor
 from infra.databases import Databases
-from infra.embedded_postgres import EmbeddedCluster
+from infra.embedded_postgres.cluster import EmbeddedCluster
 from infra.settings import Settings
 from tests.conftest import Client, cloned, context, new_tenant
 from tests.http.content_requests import with_content

@@ -11,7 +11,7 @@ import pytest
 from api.composition import connected
 from domain.event import Actor
 from infra.databases import Databases
-from infra.embedded_postgres import EmbeddedCluster
+from infra.embedded_postgres.cluster import EmbeddedCluster
 from infra.settings import Settings
 from tests.conftest import cloned, context, new_tenant
 from tests.http.export_files import FORMATS

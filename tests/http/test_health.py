@@ -281,7 +281,7 @@ def test_a_full_disk_of_the_database_is_told_as_such(quiet: Services, databases:
 
 
 def test_a_content_store_without_room_is_told_as_such(quiet: Services, tmp_path: Path) -> None:
-    store = DirectoryStore(tmp_path, quiet.signer, quiet.clock)
+    store = DirectoryStore(tmp_path, quiet.signer, quiet.database_clock.local)
     full = health.ContentFull(store)
     assert full.problem() is None
     room = store.room()

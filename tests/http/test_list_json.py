@@ -15,7 +15,7 @@ from api.composition import Services
 from api.http.lists import ASSET_ANSWER, JOB_ANSWER, ListAnswer
 from domain.media import Media
 from domain.provenance import Imported, imported_from
-from infra.media.decodable import HAVE_THUMBNAIL, HAVE_WAVEFORM
+from infra.media.decodable import DEMUXERS, HAVE_THUMBNAIL
 from projections.assets.fold import ASSETS, AssetRow
 from projections.engine.row_buffer import RowBuffer
 from projections.jobs.fold import JOBS, JobRow
@@ -41,7 +41,7 @@ ids = st.lists(st.uuids().map(str), max_size=2)
 times = st.datetimes(timezones=st.just(UTC)) | st.just(datetime(2026, 11, 30, 12, tzinfo=UTC))
 described = st.fixed_dictionaries(
     {
-        "content_type": st.none() | st.sampled_from([*HAVE_THUMBNAIL, *HAVE_WAVEFORM, "text/plain", "Image/PNG"]),
+        "content_type": st.none() | st.sampled_from([*DEMUXERS, *HAVE_THUMBNAIL, "text/plain", "Image/PNG"]),
         "size": st.none() | st.integers(0, 2**53 - 1),
         "sha256": st.none() | st.just("a" * 64),
     }

@@ -12,7 +12,7 @@ import pytest
 from api.composition import Services
 from api.http.feed import Listeners
 from domain.event import Actor
-from infra.embedded_postgres import EmbeddedCluster
+from infra.embedded_postgres.cluster import EmbeddedCluster
 from tests.conftest import Client, context, new_tenant
 from tests.http.streams import batch, elsewhere, everything, next_events, served, streaming
 

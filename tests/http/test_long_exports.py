@@ -18,7 +18,7 @@ from api.http.server import listening, serving
 from domain.event import Actor
 from infra.api_keys import key_id_of
 from infra.databases import Databases
-from infra.embedded_postgres import EmbeddedCluster
+from infra.embedded_postgres.cluster import EmbeddedCluster
 from infra.settings import Settings
 from projections.assets.fold import ASSETS
 from projections.engine.rebuild import rebuild

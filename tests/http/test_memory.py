@@ -13,7 +13,7 @@ from api.http.request_body import MAX_BODY
 from api.http.routers import policies
 from domain.event import Actor
 from infra.databases import Databases
-from infra.embedded_postgres import EmbeddedCluster
+from infra.embedded_postgres.cluster import EmbeddedCluster
 from infra.settings import Settings
 from tests.conftest import cloned, context, new_tenant
 from tests.program import ServedProcess, environment_of, serve

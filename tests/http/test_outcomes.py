@@ -21,7 +21,7 @@ from api.http.server import listening, serving
 from domain.event import Actor
 from infra.database import Database
 from infra.databases import Databases
-from infra.embedded_postgres import EmbeddedCluster
+from infra.embedded_postgres.cluster import EmbeddedCluster
 from infra.settings import Settings
 from tests.chaos.cutting import Cutter, When
 from tests.conftest import TLS, Client, cloned, context, new_tenant

@@ -15,8 +15,8 @@ from api.http.app import create_app
 from api.http.server import listening, serving
 from domain.errors import ListsBusyError
 from domain.event import Actor
+from infra.connection_slots import ListSlots
 from infra.databases import Databases
-from infra.list_slots import ListSlots
 from infra.settings import Settings
 from projections.catalogue import CATALOGUE
 from tests.conftest import Client, context, new_tenant

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from api.application.imports.outcomes import Outcome
+from api.application.imports.items import Outcome
 from tests.conftest import Client
 
 

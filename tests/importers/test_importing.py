@@ -19,8 +19,7 @@ from api.application.content.intake import Intake
 from api.application.content.reconciliation import Reconciliation
 from api.application.imports.finished_jobs import GROUP
 from api.application.imports.importer import Importer, SourceItem
-from api.application.imports.items import Item
-from api.application.imports.outcomes import Outcome
+from api.application.imports.items import Item, Outcome
 from api.application.session import Session
 from api.composition import Services
 from api.importers import folder, jsonl

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from api.application.imports.importer import Importer
-from api.application.imports.outcomes import Outcome
+from api.application.imports.items import Outcome
 from api.importers import jsonl
 from tests.conftest import Client
 from tests.http.assertions import UNKNOWN_ID

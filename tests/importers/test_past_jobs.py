@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from api.application.imports.importer import Importer
-from api.application.imports.outcomes import Outcome
+from api.application.imports.items import Outcome
 from api.importers.nodetool import read
 from tests.conftest import Client
 from tests.importers.databases import ASSET, JOB, Nodetool

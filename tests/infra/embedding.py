@@ -9,7 +9,8 @@ from pathlib import Path
 
 import psycopg
 
-from infra.embedded_postgres import EmbeddedCluster, watchdog
+from infra.embedded_postgres import watchdog
+from infra.embedded_postgres.cluster import EmbeddedCluster
 
 PROJECT = Path(__file__).parents[2]
 DEADLINE_SECONDS = 30
@@ -17,7 +18,7 @@ USER = """
 import signal, sys
 from pathlib import Path
 import psycopg
-from infra.embedded_postgres import start
+from infra.embedded_postgres.cluster import start
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job would ignore it
 with start(Path(sys.argv[1])) as cluster:

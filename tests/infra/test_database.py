@@ -14,10 +14,10 @@ from domain.event import Actor
 from infra.connections import fetch_at_once
 from infra.database import Database
 from infra.databases import Databases
-from infra.embedded_postgres import EmbeddedCluster
+from infra.embedded_postgres.cluster import EmbeddedCluster
 from infra.event_log.append_call import Append
 from infra.event_log.group_commit import GroupWriter
-from infra.event_log.patience import Patience
+from infra.event_log.pending_append import Patience
 from infra.event_log.recorder import LogRecorder
 from tests.conftest import context, new_tenant
 from tests.infra.grouping import an_append, held

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.embedded_postgres import EmbeddedPostgresError, binaries, default_data_dir, start, watchdog
-from infra.embedded_postgres.account import server_account
+from infra.embedded_postgres import binaries, watchdog
+from infra.embedded_postgres.account import EmbeddedPostgresError, server_account
+from infra.embedded_postgres.cluster import default_data_dir, start
 from tests.infra.embedding import another_user, eventually, nothing_runs, server_pid, value, wait_until_ready
 
 

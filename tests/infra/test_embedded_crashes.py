@@ -9,8 +9,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from infra.embedded_postgres import start, watchdog
+from infra.embedded_postgres import watchdog
 from infra.embedded_postgres.account import server_account
+from infra.embedded_postgres.cluster import start
 from tests.infra.embedding import another_user, eventually, nothing_runs, server_pid, value, wait_until_ready
 
 

@@ -21,9 +21,9 @@ from domain.errors import LogBusyError, OutcomeUnknownError, ServiceUnavailableE
 from infra.connections import NETWORK, OWNER, PROJECTOR, SERVICE, Bounds, connect, fetch_at_once
 from infra.database import Database
 from infra.databases import Databases
-from infra.embedded_postgres import EmbeddedCluster
+from infra.embedded_postgres.cluster import EmbeddedCluster
 from infra.event_log.group_commit import GroupWriter
-from infra.event_log.patience import Patience
+from infra.event_log.pending_append import Patience
 from tests.chaos.cutting import Cutter
 from tests.conftest import empty_log
 from tests.infra.embedding import PROJECT

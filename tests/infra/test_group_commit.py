@@ -34,7 +34,7 @@ from infra.event_log.group_commit import GroupWriter
 from infra.event_log.lanes import MOST_LANES
 from infra.event_log.log import EventLog
 from infra.event_log.mapper import SealingMapper
-from infra.event_log.patience import Patience
+from infra.event_log.pending_append import Patience
 from infra.event_log.snapshots import SnapshotWriter
 from tests.conftest import context, empty_log
 from tests.infra.embedding import eventually

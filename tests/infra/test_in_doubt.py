@@ -16,7 +16,7 @@ from domain.errors import OutcomeUnknownError, ServiceUnavailableError
 from infra.database import Database
 from infra.databases import Databases
 from infra.event_log.group_commit import GroupWriter
-from infra.event_log.patience import Patience
+from infra.event_log.pending_append import Patience
 from infra.event_log.recorder import LogRecorder
 from tests.chaos.cutting import LOSING, Cutter, When
 from tests.conftest import empty_log

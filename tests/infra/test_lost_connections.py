@@ -20,7 +20,7 @@ from infra.database import Database
 from infra.databases import Databases
 from infra.event_log.append_call import Append, PolicyChangedError, send
 from infra.event_log.group_commit import GroupWriter
-from infra.event_log.patience import Patience
+from infra.event_log.pending_append import Patience
 from tests.chaos.cutting import LOSING, Cutter, When
 from tests.conftest import empty_log
 from tests.infra.grouping import an_append, bytes_at, entry, held, held_up, stored, until_blocked

@@ -8,7 +8,7 @@ import pytest
 
 import infra.migrations
 from infra.databases import Databases
-from infra.embedded_postgres import EmbeddedCluster
+from infra.embedded_postgres.cluster import EmbeddedCluster
 from infra.migrations import MigrationError, migrate
 
 

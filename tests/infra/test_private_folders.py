@@ -11,8 +11,8 @@ import pytest
 from api.composition import utc_now
 from infra.content.directory import DirectoryStore
 from infra.content.signed_urls import UrlSigner
-from infra.embedded_postgres import EmbeddedPostgresError, start
-from infra.embedded_postgres.account import server_account
+from infra.embedded_postgres.account import EmbeddedPostgresError, server_account
+from infra.embedded_postgres.cluster import start
 from infra.encryption_keys.key_file import key_from_file
 from tests.infra.embedding import value
 

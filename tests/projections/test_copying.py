@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.embedded_postgres import EmbeddedCluster
+from infra.embedded_postgres.cluster import EmbeddedCluster
 from projections.engine.copy_format import Lines
 from tests.domain import strategies as some
 

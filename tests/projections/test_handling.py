@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
@@ -21,10 +21,9 @@ from projections.projection import Projection, UnhandledEventError, check_handle
 def admired() -> Iterator[str]:
     """An event that is modelled, and that no projection knows of."""
 
-    class AssetAdmired(Event):
+    class AssetAdmired(Event, topic="asset.admired"):
         """Somebody said that an asset is good."""
 
-        TOPIC: ClassVar[str] = "asset.admired"
         stars: int
 
     yield AssetAdmired.TOPIC

@@ -10,7 +10,7 @@ import pytest
 from api.composition import Services, connected
 from domain.reference import Reference
 from infra.databases import Databases
-from infra.embedded_postgres import EmbeddedCluster
+from infra.embedded_postgres.cluster import EmbeddedCluster
 from infra.settings import Settings
 from projections.list_transaction import list_transaction
 from projections.paging import Order

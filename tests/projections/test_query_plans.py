@@ -19,7 +19,7 @@ from domain.job import job as jobs
 from domain.job.inputs import NewJob
 from domain.reference import Reference
 from infra.databases import Databases
-from infra.embedded_postgres import EmbeddedCluster
+from infra.embedded_postgres.cluster import EmbeddedCluster
 from infra.settings import Settings
 from projections.catalogue import PROJECTIONS
 from projections.list_transaction import list_transaction

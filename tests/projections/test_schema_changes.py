@@ -51,8 +51,9 @@ def upcast_from(version: int) -> Callable[[dict[str, Any]], None]:
 def event_class(version: int) -> type[Event]:
     """The event as the release with this version of it has it, which reads all versions before."""
     upcasts = {f"upcast_v{step}_v{step + 1}": staticmethod(upcast_from(step)) for step in range(1, version)}
-    members = {"__doc__": "Something was measured.", "__module__": __name__, "TOPIC": TOPIC, "class_version": version}
-    return type("Measured", (Event,), members | upcasts | {"__annotations__": {f"length_{version}": float}})
+    members = {"__doc__": "Something was measured.", "__module__": __name__, "class_version": version}
+    members |= upcasts | {"__annotations__": {f"length_{version}": float}}
+    return type("Measured", (Event,), members, topic=TOPIC)
 
 
 @pytest.fixture

@@ -117,7 +117,9 @@ class Story:
                 return job.start(context, job.attempt)
             case "succeed":
                 image = {"media": {"media_kind": "image"}, "references": step.references}
-                known = [asset for asset in self.assets.values() if asset.media_kind == "image" and not asset.deleted]
+                known = [
+                    asset for asset in self.assets.values() if asset.media.media_kind == "image" and not asset.deleted
+                ]
                 completion = Completion.model_validate(
                     {"attempt": job.attempt, "assets": [image], "asset_ids": [a.id for a in known[:1]], "cost": cost}
                 )

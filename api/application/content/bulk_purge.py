@@ -2,21 +2,21 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
-from api.application.content.purges import Purges
+from api.application.content.purges import Purges, all_of_deleted
 from api.application.session import Session
-from domain.errors import (
-    ContentHeldError,
-    ContentInUseError,
-    OutcomeUnknownError,
-    ServiceUnavailableError,
-    StaleRevisionError,
-)
-from projections.assets.fold import AssetRow
+from domain import errors
+from projections.asset_references.fold import ASSET_REFERENCES
+from projections.assets.fold import ASSETS, AssetRow
+from projections.contents.fold import CONTENTS
 from projections.queries.assets import every_asset
 from projections.queries.contents import bytes_there
 from projections.queries.filters import AssetFilter, PurgeFilter
+
+SELECTED_BY = (ASSETS, ASSET_REFERENCES, CONTENTS)
+"""The read models that propose what goes."""
 
 
 @dataclass
@@ -52,15 +52,15 @@ class BulkPurge:
             try:
                 if not dry_run:
                     self._request_one(selected, row, reason)
-            except ContentHeldError:
+            except errors.ContentHeldError:
                 selection.held.append(row.asset_id)
-            except StaleRevisionError:
+            except errors.StaleRevisionError:
                 selection.changed.append(row.asset_id)
-            except ContentInUseError:
+            except errors.ContentInUseError:
                 continue
-            except ServiceUnavailableError as error:
+            except errors.ServiceUnavailableError as error:
                 if selection.assets:
-                    raise OutcomeUnknownError(
+                    raise errors.OutcomeUnknownError(
                         f"{selection.assets:,} assets are being purged, then the ledger could not answer. Ask again."
                     ) from error
                 raise
@@ -79,11 +79,10 @@ class BulkPurge:
         return [row for row in every if row.stored]
 
     def _request_one(self, selected: AssetFilter, row: AssetRow, reason: str | None) -> None:
-        purges, before = Purges(self.session), _deleted_before(selected)
-        if selected.status == "deleted" or before:
-            purges.request_deleted(row.asset_id, reason, before, row.revision)
-        else:
-            purges.request(row.asset_id, reason, row.revision)
+        before = _deleted_before(selected)
+        choose = partial(all_of_deleted, before=before, revision=row.revision)
+        deletes = selected.status != "deleted" and before is None
+        Purges(self.session).decide(row.asset_id, reason, "asked", choose, deletes=deletes)
 
 
 def _deleted_before(selected: AssetFilter) -> datetime | None:

@@ -16,7 +16,7 @@ from api.application.content.intake import REFUSALS, Intake
 from api.application.content.verified_stream import VerifiedStream
 from domain.asset.events import Content
 from domain.errors import ContentMismatchError, UploadNotFoundError
-from infra.content.inspect_stream import exhaust
+from infra.content.inspect_stream import exhaust, inspect_in_passing
 from infra.content.store import ObjectNotFoundError, Part
 from infra.content.upload_table import Upload, landing_key
 from projections.assets.fold import AssetRow
@@ -85,7 +85,8 @@ class DirectUploads(Intake):
             verified = self.store.stat(key)
             with self.store.open(key) as chunks:
                 stream = VerifiedStream(chunks, upload.announced, self.rules)
-                arrived = self.inspected_stream(key, upload, stream, exhaust, file_name)
+                inspection = inspect_in_passing(self.store, key, stream, exhaust, upload.content_type, file_name)
+                arrived = self.verified(inspection, key, upload, stream)
         except ObjectNotFoundError:
             raise UploadNotFoundError("Nothing has arrived under the upload's URL yet.") from None
         except REFUSALS:

@@ -1,11 +1,10 @@
 """Takes the content of one tenant's assets in on behalf of one caller: into the store, verified, and recorded."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from uuid import UUID
 
 import orjson
@@ -16,32 +15,25 @@ from api.application.assets import Assets
 from api.application.content.lookup import EMBEDDED
 from api.application.content.tenant_content import TenantContent
 from api.application.content.verified_stream import VerifiedStream
+from domain import errors
 from domain.asset.events import Content
 from domain.asset.inputs import NewAsset, NewContent
-from domain.errors import (
-    ContentMismatchError,
-    ContentTooLargeError,
-    ContentTypeRefusedError,
-    ServiceUnavailableError,
-    UploadNotFoundError,
-)
 from domain.identity import derived_id
 from domain.json_documents import JsonObject
 from domain.media import Media, media_type
+from infra.content.content_rules import ContentRules
 from infra.content.fetching import fetch
 from infra.content.inspect_stream import inspect_in_passing
-from infra.content.limits import ContentRules
 from infra.content.store import ObjectNotFoundError, Stat
 from infra.content.upload_table import Upload, discard
 from infra.media.file_metadata import Inspection
-from infra.media.inspection import inspect
 from projections.assets.fold import AssetRow
 
 MOST_EMBEDDED = 24 * 1024
 """Bytes of JSON found inside content that an event carries; beyond, they are kept in the store."""
 SMALL = 512
 REPLACED = "Other bytes came while these were verified. Complete the upload again."
-REFUSALS = (ContentMismatchError, ContentTooLargeError, ContentTypeRefusedError)
+REFUSALS = (errors.ContentMismatchError, errors.ContentTooLargeError, errors.ContentTypeRefusedError)
 
 
 @dataclass(frozen=True)
@@ -101,7 +93,7 @@ class Intake(TenantContent):
 
         def work() -> None:
             if self.uploads.lock(upload.content_id) is None:
-                raise UploadNotFoundError
+                raise errors.UploadNotFoundError
             self.uploads.revoke(upload.content_id)
             database.proven_by(lambda: self.uploads.lock(upload.content_id) is None)
 
@@ -110,7 +102,7 @@ class Intake(TenantContent):
 
     def discard(self, upload: Upload) -> None:
         """Remove what has arrived of a revoked upload; what cannot be removed now is left to the sweep."""
-        with suppress(ServiceUnavailableError):
+        with suppress(errors.ServiceUnavailableError):
             discard(self.store, self.session.tenant_id, upload)
             self.uploads.forget(upload.content_id)
 
@@ -127,8 +119,10 @@ class Intake(TenantContent):
         upload = self.uploads.begin(uuid7(), asset_id, announced, seconds)
         key, stream = self.key(upload.asset_id, upload.content_id), VerifiedStream(chunks, announced, self.rules)
         try:
-            yield upload, self.inspected_stream(key, upload, stream, partial(self.store.write, key), file_name)
-        except ServiceUnavailableError:
+            write = partial(self.store.write, key)
+            inspection = inspect_in_passing(self.store, key, stream, write, upload.content_type, file_name)
+            yield upload, self.verified(inspection, key, upload, stream)
+        except errors.ServiceUnavailableError:
             raise
         except BaseException:
             self.give_up(upload)
@@ -136,28 +130,11 @@ class Intake(TenantContent):
 
     def give_up(self, upload: Upload) -> None:
         """Abort the upload; where that cannot be done now, it is left to the sweep."""
-        with suppress(ServiceUnavailableError, UploadNotFoundError):
+        with suppress(errors.ServiceUnavailableError, errors.UploadNotFoundError):
             self.abort(upload)
 
-    def inspected_stream(
-        self,
-        key: str,
-        upload: Upload,
-        stream: VerifiedStream,
-        consume: Callable[[Iterable[bytes]], object],
-        file_name: str | None,
-    ) -> NewContent:
-        """What is known of content once it has passed to where it goes. ContentTypeRefusedError."""
-        inspection = inspect_in_passing(self.store, key, stream, consume, upload.content_type, file_name)
-        return self._verified(inspection, key, upload, stream)
-
-    def inspected_file(
-        self, path: Path, key: str, upload: Upload, stream: VerifiedStream, file_name: str | None
-    ) -> NewContent:
-        """What is known of content that has arrived, by a local file of the same bytes. ContentTypeRefusedError."""
-        return self._verified(inspect(path, upload.content_type, file_name), key, upload, stream)
-
-    def _verified(self, inspection: Inspection, key: str, upload: Upload, stream: VerifiedStream) -> NewContent:
+    def verified(self, inspection: Inspection, key: str, upload: Upload, stream: VerifiedStream) -> NewContent:
+        """What is known of inspected content once the stream has passed. ContentTypeRefusedError."""
         content = Content(content_type=inspection.content_type, size=stream.size, sha256=stream.sha256)
         self.rules.check(content)
         return NewContent(
@@ -208,16 +185,16 @@ class Intake(TenantContent):
             if self.store.stat(key) == verified:
                 return
         except ObjectNotFoundError:
-            raise UploadNotFoundError from None
-        raise ContentMismatchError(REPLACED)
+            raise errors.UploadNotFoundError from None
+        raise errors.ContentMismatchError(REPLACED)
 
     def _end(self, content_id: UUID, expected_moves: int | None = None) -> None:
         """Note that an upload is over. ContentMismatchError if bytes were moved for it more often than expected."""
         move_count = self.uploads.lock(content_id)
         if move_count is None:
-            raise UploadNotFoundError
+            raise errors.UploadNotFoundError
         if expected_moves not in (None, move_count):
-            raise ContentMismatchError(REPLACED)
+            raise errors.ContentMismatchError(REPLACED)
         self.uploads.end(content_id)
 
 

@@ -12,7 +12,7 @@ from api.application.content.tenant_content import TenantContent
 from domain.asset.events import AssetContentStored
 from domain.errors import ContentMissingError, ContentNotFoundError, ContentPurgedError
 from infra.content.store import ContentStore, ObjectNotFoundError
-from infra.media.decodable import HAVE_THUMBNAIL, HAVE_WAVEFORM
+from infra.media.decodable import DEMUXERS, HAVE_THUMBNAIL
 from infra.media.thumbnails import CONTENT_TYPE, thumbnail, waveform
 from projections.states import AssetState, StoredContent
 
@@ -93,7 +93,7 @@ class StoredContents(TenantContent):
 
     def waveform(self, asset_id: UUID) -> ContentObject:
         """A picture of the newest content's sound, made when first asked for. ContentNotFoundError if it has none."""
-        return self._picture(asset_id, HAVE_WAVEFORM, "waveform", lambda path, _: waveform(path, *WAVEFORM))
+        return self._picture(asset_id, DEMUXERS, "waveform", lambda path, _: waveform(path, *WAVEFORM))
 
     def _picture(self, asset_id: UUID, types: Collection[str], name: str, draw: Drawing) -> ContentObject:
         """The picture beside content of some types; an empty one says that there is none. ContentNotFoundError."""

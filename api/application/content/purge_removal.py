@@ -138,5 +138,4 @@ def _basis(purge: Purge, asset: Asset) -> PurgeBasis:
 
 
 def _place(asset: Asset) -> str:
-    """What the reason of an asset's purge is sealed for."""
     return f"purge of {asset.tenant_id}/{asset.id}"

@@ -10,8 +10,7 @@ from functools import partial
 from typing import cast
 from uuid import UUID
 
-from api.application.content.purge_removal import LONGEST, Removal, folded, history_of, sealed
-from api.application.content.tenant_content import TenantContent
+from api.application.content.purge_removal import Removal, folded, history_of, sealed
 from domain.asset import asset as aggregate
 from domain.asset.asset import Asset, ContentVersion
 from domain.asset.events import AssetContentPurged, AssetPurgeRequested, PurgeBasis
@@ -37,7 +36,7 @@ Choice = Callable[[Subject], Collection[ContentVersion]]
 
 
 @dataclass(frozen=True)
-class Purges(TenantContent):
+class Purges(Removal):
     """One tenant's purges of single assets. Raises StoreUnavailableError where it cannot go on, and ClockApartError.
 
     Nothing is decided where this process's clock and the database's are apart.
@@ -50,15 +49,6 @@ class Purges(TenantContent):
         """
         choose = partial(all_of_deleted, revision=revision)
         return self.decide(asset_id, reason, "asked", choose, deletes=True)
-
-    def request_deleted(
-        self, asset_id: UUID, reason: str | None = None, before: datetime | None = None, revision: int | None = None
-    ) -> int:
-        """The same for an asset that is deleted already, since before a time if one is given.
-
-        Also raises ContentInUseError if it is live or was deleted later.
-        """
-        return self.decide(asset_id, reason, "asked", partial(all_of_deleted, before=before, revision=revision))
 
     def decide(
         self, asset_id: UUID, reason: str | None, basis: PurgeBasis, choose: Choice, *, deletes: bool = False
@@ -102,10 +92,6 @@ class Purges(TenantContent):
         for asset_id in assets:
             self.decide(asset_id, None, "asked", lambda _: ())
         return len(assets)
-
-    def carry_out(self, seconds: float = LONGEST) -> int:
-        """Remove what is due now, each asset's once; returns of how many assets. What fails is tried again later."""
-        return Removal(self.session).carry_out(seconds)
 
 
 def _requests(history: Iterable[Recorded]) -> list[AssetPurgeRequested]:

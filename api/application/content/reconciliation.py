@@ -16,7 +16,7 @@ from domain.asset.events import AssetContentPurged, AssetContentStored, AssetPur
 from domain.event import Recorded
 from domain.identity import uuid_or_none
 from domain.large_documents import kept_for
-from infra.content.store_clock import store_time
+from infra.clock import store_time
 from infra.content.upload_table import landing_key, object_key
 
 YOUNG = timedelta(hours=1)

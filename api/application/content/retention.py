@@ -10,16 +10,9 @@ import structlog
 
 from api.application.content.purges import Purges, Subject, all_of_deleted
 from api.application.session import Session
+from domain import errors
 from domain.asset.asset import ContentVersion
 from domain.asset.retention import superseded_since
-from domain.errors import (
-    AssetNotFoundError,
-    ClockApartError,
-    ContentHeldError,
-    ContentInUseError,
-    LedgerError,
-    ServiceUnavailableError,
-)
 from projections.queries.contents import due_for_purge, superseded
 
 _LOG = structlog.get_logger()
@@ -27,7 +20,7 @@ _LOG = structlog.get_logger()
 MOST_DUE = 100
 """How many assets one call decides on at the most."""
 RETENTION = "the retention time is over"
-REFUSALS = (AssetNotFoundError, ContentHeldError, ContentInUseError)
+REFUSALS = (errors.AssetNotFoundError, errors.ContentHeldError, errors.ContentInUseError)
 
 
 @dataclass(frozen=True)
@@ -73,10 +66,10 @@ class Retention:
         """A failure of one asset is logged and does not stop the next, unless the service is unavailable."""
         try:
             yield
-        except (ServiceUnavailableError, ClockApartError):
+        except (errors.ServiceUnavailableError, errors.ClockApartError):
             raise
         except REFUSALS:
             pass
-        except LedgerError as error:
+        except errors.LedgerError as error:
             ids = {"tenant_id": str(self.session.tenant_id), "asset_id": str(asset_id)}
             _LOG.warning("retention not looked after", **ids, reason=str(error))

@@ -4,14 +4,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from api.application.content.lookup import size_of
 from api.application.content.verified_stream import VerifiedStream
 from api.application.slots import ShareOwner
 from domain.asset.events import Content
 from domain.errors import ContentMismatchError, UploadNotFoundError
 from domain.media import media_type
+from infra.content.content_rules import ContentRules
 from infra.content.directory import DirectoryStore
-from infra.content.limits import ContentRules
 from infra.content.signed_urls import Grant, SignatureError, UrlSigner
 from infra.content.store import ContentStore, ObjectNotFoundError
 
@@ -25,10 +24,6 @@ class SignedContent:
     rules: ContentRules
     clock: Callable[[], datetime]
     """The database's, by which every process issues and checks URLs."""
-
-    def size(self, grant: Grant) -> int:
-        """The object's size. ContentMissingError if it is gone."""
-        return size_of(self.store, grant.key)
 
     def write(self, grant: Grant, content_type: str | None, size: int | None, chunks: Iterable[bytes]) -> str:
         """Take the object, or a part of one; returns its tag.

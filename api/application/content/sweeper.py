@@ -85,6 +85,5 @@ class Sweeper(TenantContent):
 
 
 def _objects_of(event: Event) -> tuple[UUID, ...]:
-    """The ids of the objects in the store that an event names."""
     content = (event.content_id,) if isinstance(event, AssetContentStored) else ()
     return (*content, *kept_for(event))

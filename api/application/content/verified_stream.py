@@ -6,7 +6,7 @@ from typing import Final
 
 from domain.asset.events import Content
 from domain.errors import ContentMismatchError
-from infra.content.limits import ContentRules
+from infra.content.content_rules import ContentRules
 
 BLOCK = 1 << 20
 SLOWEST: Final = 10

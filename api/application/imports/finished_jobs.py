@@ -8,8 +8,7 @@ from uuid import UUID
 
 import orjson
 
-from api.application.imports.items import JobItem, one_line
-from api.application.imports.outcomes import Outcome, refused
+from api.application.imports.items import JobItem, Outcome, one_line, refused
 from api.application.session import Session
 from domain.errors import EntryTooLargeError
 from domain.event import Event
@@ -111,7 +110,6 @@ class FinishedJobs:
         return [self._outcome(finished, known.get(finished.id)) for finished in past]
 
     def _known(self, past: Sequence[_FinishedJob]) -> dict[UUID, list[Event]]:
-        """The events of those that are recorded already."""
         known: dict[UUID, list[Event]] = {}
         for event, *_ in self._session.log.histories({finished.id: EVENTS for finished in past}):
             known.setdefault(event.originator_id, []).append(event)
@@ -131,7 +129,6 @@ class FinishedJobs:
         return Imported(source=self._source, place=item.place, started_at=item.started_at, finished_at=item.finished_at)
 
     def _past(self, item: JobItem) -> _FinishedJob:
-        """The job as it was, and what was imported of what it made."""
         assets = self._assets.get(item.place, [])
         named = {"run": item.run, "workflow": item.workflow}
         outcome, error = _ENDED.get(_status(item), "cancelled"), item.error and beginning(item.error)

@@ -14,10 +14,8 @@ from uuid_utils.compat import uuid7
 from api.application.content.intake import Intake, to_record
 from api.application.content.verified_stream import BLOCK, VerifiedStream
 from api.application.imports.finished_jobs import GROUP, FinishedJobs
-from api.application.imports.items import Item, JobItem, Unreadable
-from api.application.imports.outcomes import Outcome, refused
+from api.application.imports.items import Item, JobItem, Outcome, Unreadable, refused
 from api.application.policies import Policies
-from api.application.sources import source_refusals
 from domain.asset import asset as aggregate
 from domain.asset import creation
 from domain.asset.events import Content
@@ -28,6 +26,7 @@ from domain.identity import derived_id
 from domain.media import File
 from domain.provenance import Imported
 from infra.content.upload_table import Upload
+from infra.media.inspection import inspect
 from infra.regular_files import open_regular
 
 GROUP_BYTES = 64 * 1024 * 1024
@@ -142,7 +141,6 @@ class Importer:
         return Content(size=size, sha256=digest.hexdigest())
 
     def _blocks(self, file: IO[bytes]) -> Iterator[bytes]:
-        """The file's bytes, counted as they are read."""
         while block := file.read(BLOCK):
             with self._counting:
                 self.bytes_read += len(block)
@@ -165,7 +163,8 @@ class Importer:
             with open_regular(path) as file:
                 stream = VerifiedStream(self._blocks(file), candidate.content, intake.rules)
                 intake.store.write(key, stream)
-            stored = intake.inspected_file(path, key, candidate.upload, stream, path.name)
+            inspection = inspect(path, candidate.upload.content_type, path.name)
+            stored = intake.verified(inspection, key, candidate.upload, stream)
         except ServiceUnavailableError:
             raise
         except (OSError, LedgerError) as error:
@@ -193,11 +192,8 @@ class Importer:
         known = self._session.log.known(candidate.asset_id for candidate in candidates)
         fresh = [candidate for candidate in candidates if candidate.asset_id not in known]
         events = [self._events(candidate) for candidate in fresh]
-        created = [first for first, *_ in events]
-        refusals, policy_revision = Policies(self._session).admit_each(created)
+        refusals, policy_revision = Policies(self._session).admit_each([first for first, *_ in events])
         refused_ids = {new.asset_id: error for new, error in zip(fresh, refusals, strict=True) if error is not None}
-        missing = zip(fresh, source_refusals(self._session.log, created), strict=True)
-        refused_ids |= {new.asset_id: error for new, error in missing if error is not None}
         admitted = [(new, own) for new, own in zip(fresh, events, strict=True) if new.asset_id not in refused_ids]
         ended = [new.upload.content_id for new, _ in admitted if new.upload]
         if not self._intake.uploads.end(*ended):
@@ -213,7 +209,6 @@ class Importer:
         ]
 
     def _events(self, candidate: _Candidate) -> list[Event]:
-        """What is recorded of the asset: where it comes from, and its content."""
         new = candidate.new
         context = self._session.context(new.reason or self._reason)
         if candidate.item.job:
@@ -265,7 +260,6 @@ def _done(under_way: set[Future[list[Outcome]]], most: int) -> Iterator[Outcome]
 
 
 def _differences(content: Content, announced: Content) -> str | None:
-    """How the content is not what was announced of it, if it is not."""
     if announced.size not in (None, content.size):
         return f"content: the file has {content.size:,} bytes, not {announced.size:,}"
     if announced.sha256 not in (None, content.sha256):

@@ -1,4 +1,4 @@
-"""What importers find: things to import, and things that cannot be."""
+"""What importers find: things to import, things that cannot be, and what becomes of them."""
 
 import math
 import re
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from pydantic import ValidationError
 
 from domain.asset.events import Content
 from domain.asset.inputs import NewAsset
-from domain.errors import DocumentTooLargeError, LedgerError
+from domain.errors import ContentMismatchError, DocumentTooLargeError, LedgerError
 from domain.large_documents import check_sizes
 from domain.text import MOST_ID_CHARACTERS, storable
 
@@ -71,6 +71,27 @@ class Unreadable:
     reason: str
 
 
+class Outcome(NamedTuple):
+    """The outcome of importing one item.
+
+    `imported`: recorded now. `known`: recorded by an earlier import. `differs`: the source changed a job since it was
+    imported. `unfinished`: the job still runs; import it later. `refused`: the item cannot be imported. The reason says
+    why an item was refused, or what part of an imported item was left out.
+    """
+
+    place: str
+    what: Literal["imported", "known", "differs", "unfinished", "refused"]
+    reason: str | None = None
+
+
+def refused(place: str, error: Exception) -> Outcome:
+    """The outcome of an item that an error refused."""
+    if isinstance(error, ContentMismatchError):
+        return Outcome(place, "refused", "has changed while it was read")
+    message = error.strerror if isinstance(error, OSError) else error
+    return Outcome(place, "refused", one_line(message))
+
+
 def new_asset(members: dict[str, Any]) -> NewAsset:
     """What to record of an asset; ValueError that says in one line what is wrong with the members."""
     try:
@@ -84,7 +105,6 @@ def new_asset(members: dict[str, Any]) -> NewAsset:
 
 
 def _problems(error: ValidationError) -> str:
-    """The first problems in one line, each with where it is."""
     problems = error.errors(include_url=False, include_context=False, include_input=False)
     messages = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in problems[:MOST_PROBLEMS]]
     more = [f"and {len(problems) - MOST_PROBLEMS} more"] if len(problems) > MOST_PROBLEMS else []

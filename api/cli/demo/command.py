@@ -21,8 +21,7 @@ from api.cli import logging_setup
 from api.cli.content import compare
 from api.cli.context import operated, operator
 from api.cli.demo.content_story import ContentStory
-from api.cli.demo.narrator import SAMPLES
-from api.cli.demo.story import Story
+from api.cli.demo.story import SAMPLES, Story
 from api.cli.imports import run_import
 from api.cli.output import console, say
 from api.cli.projections import rebuild_with_bar
@@ -63,10 +62,13 @@ def demo(
             story = Story(http, on, run=str(uuid7())[:18])
             story.tell()
             ContentStory(http, on).tell(story.castle)
-        _import_samples(services, tenant_id, on)
-        _reconcile(services, tenant_id, on)
-        on.print()
-        say("asset-ledger projections rebuild assets", on, "bold")
+        session = operated(services, tenant_id)
+        _headline(on, "content import docs/samples")
+        importing = Importer(Intake(session, services.rules), "samples", "USD")
+        run_import(importing, partial(folder.read, SAMPLES), on)
+        _headline(on, "content reconcile")
+        compare(session, repair=False)
+        _headline(on, "projections rebuild assets")
         rebuild_with_bar(services.engine, ASSETS, on)
         if not once:
             _keep_serving(on, url, key, story.castle)
@@ -87,17 +89,9 @@ def _tenant(services: Services) -> UUID:
         return services.tenants.create(operator("demo"), TENANT)
 
 
-def _import_samples(services: Services, tenant_id: UUID, on: Console) -> None:
+def _headline(on: Console, command: str) -> None:
     on.print()
-    say("asset-ledger content import docs/samples", on, "bold")
-    intake = Intake(operated(services, tenant_id), services.rules)
-    run_import(Importer(intake, "samples", "USD"), partial(folder.read, SAMPLES), on)
-
-
-def _reconcile(services: Services, tenant_id: UUID, on: Console) -> None:
-    on.print()
-    say("asset-ledger content reconcile", on, "bold")
-    compare(operated(services, tenant_id), repair=False)
+    say(f"asset-ledger {command}", on, "bold")
 
 
 def _keep_serving(on: Console, url: str, key: str, asset_id: str) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from api.cli.demo.narrator import Narrator, sample
+from api.cli.demo.story import Narrator, sample
 
 
 class ContentStory(Narrator):

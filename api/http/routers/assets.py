@@ -18,18 +18,8 @@ from api.http.rendered_routes import RenderedRoute
 from api.http.schemas.assets import Asset, AssetPage
 from api.http.schemas.diffs import Diff
 from api.http.schemas.events import EventEntry, EventPage
+from domain import errors
 from domain.asset.inputs import NewAsset
-from domain.errors import (
-    AssetDeletedError,
-    AssetNotFoundError,
-    BeyondHeadError,
-    DocumentTooLargeError,
-    KeyOfDeletedAssetError,
-    MomentsReversedError,
-    OtherRequestError,
-    SourceNotFoundError,
-    TooManyConflictsError,
-)
 from projections.paging import CursorError
 from projections.queries.filters import AssetFilter
 from projections.select import SearchTooShortError
@@ -45,11 +35,11 @@ class AssetQuery(SortedQuery, AssetFilter):
     "",
     status_code=201,
     responses=documented(
-        DocumentTooLargeError,
-        OtherRequestError,
-        KeyOfDeletedAssetError,
-        SourceNotFoundError,
-        TooManyConflictsError,
+        errors.DocumentTooLargeError,
+        errors.OtherRequestError,
+        errors.KeyOfDeletedAssetError,
+        errors.SourceNotFoundError,
+        errors.TooManyConflictsError,
         *CREATING,
     )
     | {200: {"model": Asset, "description": "The request was sent before; this is the asset as it is now."}},
@@ -60,14 +50,11 @@ def create_asset(new: NewAsset, creation: CallerAssetCreation, response: Respons
     With an `Idempotency-Key`, a repeated request records nothing twice.
     """
     row, created = creation.create(new, key)
-    asset = Asset.of(row)
-    return recorded(response, asset, is_new=created)
+    return recorded(response, Asset.of(row), is_new=created)
 
 
 @router.get(
-    "",
-    response_model=AssetPage,
-    responses=documented(CursorError, SearchTooShortError, BeyondHeadError),
+    "", response_model=AssetPage, responses=documented(CursorError, SearchTooShortError, errors.BeyondHeadError)
 )
 def list_assets(
     assets: CallerAssets,
@@ -82,7 +69,9 @@ def list_assets(
     return ASSET_ANSWER.answer(assets, response, query, query, query.in_order(), as_of, total=query.total)
 
 
-@router.get("/{asset_id}", responses=documented(AssetNotFoundError, AssetDeletedError, BeyondHeadError))
+@router.get(
+    "/{asset_id}", responses=documented(errors.AssetNotFoundError, errors.AssetDeletedError, errors.BeyondHeadError)
+)
 def get_asset(asset_id: UUID, assets: CallerAssets, response: Response, version: AskedVersion) -> Asset:
     """Read an asset as it is now, at a revision or at a moment. It is folded from the log, so it is always current.
 
@@ -92,7 +81,9 @@ def get_asset(asset_id: UUID, assets: CallerAssets, response: Response, version:
 
 
 @router.get(
-    "/{asset_id}/events", responses=documented(AssetNotFoundError, CursorError), dependencies=[Depends(at_least())]
+    "/{asset_id}/events",
+    responses=documented(errors.AssetNotFoundError, CursorError),
+    dependencies=[Depends(at_least())],
 )
 def list_asset_events(asset_id: UUID, assets: CallerAssets, query: Paged) -> EventPage:
     """List the events of an asset, the oldest first, with the values before and after. Works for deleted assets too."""
@@ -102,7 +93,7 @@ def list_asset_events(asset_id: UUID, assets: CallerAssets, query: Paged) -> Eve
 
 @router.get(
     "/{asset_id}/diff",
-    responses=documented(AssetNotFoundError, BeyondHeadError, MomentsReversedError),
+    responses=documented(errors.AssetNotFoundError, errors.BeyondHeadError, errors.MomentsReversedError),
 )
 def compare_asset(asset_id: UUID, assets: CallerAssets, span: Span) -> Diff:
     """Compare the asset at two moments: each field that differs, before and after, and the events between.

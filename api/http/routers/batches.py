@@ -2,14 +2,13 @@
 
 from contextlib import suppress
 from functools import partial
-from typing import Final
 from uuid import UUID
 
 from fastapi import APIRouter, Response
 from pydantic import TypeAdapter
 
 from api.application.assets import Assets
-from api.http.batch_bodies import MAX_BATCH_BODY, CallerBatch, Refusal, described, each, read, together
+from api.http.batch_bodies import CallerBatch, Refusal, described, each, read, together
 from api.http.dependencies import CallerAssetCreation, CallerAssets, CallerJobs
 from api.http.job_operations import OPERATION, carry_out
 from api.http.problems import documented
@@ -21,8 +20,6 @@ from domain.reference import Reference
 
 ASSETS_PATH = "/v1/assets/batch"
 JOBS_PATH = "/v1/jobs/batch"
-LIMITS: Final = {ASSETS_PATH: MAX_BATCH_BODY, JOBS_PATH: MAX_BATCH_BODY}
-"""The largest body of each route here that takes more than others, in bytes."""
 
 router = APIRouter(route_class=RenderedRoute)
 

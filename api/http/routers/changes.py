@@ -11,7 +11,7 @@ from api.http.paging import PageQuery
 from api.http.problems import documented
 from api.http.query_parameters import queried
 from api.http.rendered_routes import RenderedRoute
-from api.http.schemas.differences import AssetDifference, DifferencePage
+from api.http.schemas.diffs import AssetDifference, DifferencePage
 from domain.errors import BeyondHeadError, ReadModelRebuildingError
 from projections.paging import CursorError
 from projections.queries.filters import AssetFilter

@@ -7,17 +7,16 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from api.application.content.lookup import ContentObject, StoredContents, size_of
 from api.application.policies import CREATING
 from api.http.answers import OF_AN_ASSET, TAKING, recorded, seen
 from api.http.authentication import services, share_owners
-from api.http.byte_ranges import RangeRefusedError
-from api.http.byte_responses import disposition, download, unchanged
+from api.http.byte_responses import RangeRefusedError, disposition, download, unchanged
 from api.http.conditions import IdempotencyKey, IfMatch
 from api.http.dependencies import CallerContents, CallerIntake
-from api.http.problems import BodyStalledError, documented, invalid
+from api.http.problems import BodyStalledError, documented
 from api.http.query_parameters import checked
 from api.http.rendered_routes import RenderedRoute
 from api.http.schemas.assets import Asset
@@ -155,7 +154,6 @@ def get_waveform(
 
 
 def _answered(request: Request, contents: StoredContents, content: ContentObject, *, stream: bool) -> Response:
-    """The bytes, or where they are."""
     headers = {"ETag": f'"{content.etag}"', "Content-Disposition": disposition(content.file_name, content.content_type)}
     if unchanged(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
@@ -174,9 +172,7 @@ def _answered(request: Request, contents: StoredContents, content: ContentObject
 
 def _new_asset(asset: str | None) -> NewAsset | None:
     try:
-        return _NEW_ASSET.validate_python(parse(asset.encode())) if asset is not None else None
+        return checked(_NEW_ASSET, parse(asset.encode()), "body", "asset") if asset is not None else None
     except JSONDecodeError as error:
         detail = {"type": "json_invalid", "loc": ("body", "asset"), "msg": f"not JSON: {error.msg}"}
         raise RequestValidationError([detail]) from None
-    except ValidationError as error:
-        raise invalid(error, "body", "asset") from None

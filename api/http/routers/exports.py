@@ -33,10 +33,8 @@ from projections.audit_trail.fold import AUDIT_TRAIL
 from projections.list_transaction import require_whole
 from projections.paging import FULL_PAGE, Moment, every_page
 from projections.projection import Projection
-from projections.queries.assets import ASSET_LIST
 from projections.queries.audit_trail import list_trail
 from projections.queries.filters import AssetFilter, AuditFilter, Filter, JobFilter
-from projections.queries.jobs import JOB_LIST
 from projections.queries.row_list import ReadModels
 from projections.select import SearchTooShortError
 
@@ -78,16 +76,14 @@ class ExportedList:
     pages: Callable[[Session, Any, Moment | None, int], Iterator[Sequence[BaseModel]]]
 
 
-def _asset_pages(
-    session: Session, query: AssetExportQuery, as_of: Moment | None, position: int
-) -> Iterator[list[Asset]]:
-    pages = Assets(session).pages(query, query.in_order(), as_of, position)
-    return ([Asset.of(row) for row in rows] for rows in pages)
+def _row_list(
+    name: str, query: type[Filter], answer: type[Asset] | type[Job], reads: type[Assets] | type[Jobs]
+) -> ExportedList:
+    def pages(session: Session, query: Any, as_of: Moment | None, position: int) -> Iterator[list[Any]]:  # noqa: ANN401
+        every: Iterator[list[Any]] = reads(session).pages(query, query.in_order(), as_of, position)
+        return ([answer.of(row) for row in rows] for rows in every)
 
-
-def _job_pages(session: Session, query: JobExportQuery, as_of: Moment | None, position: int) -> Iterator[list[Job]]:
-    pages = Jobs(session).pages(query, query.in_order(), as_of, position)
-    return ([Job.of(row) for row in rows] for rows in pages)
+    return ExportedList(name, name, query, answer, reads.rows.read, looking_back(reads.rows.read), pages)
 
 
 def _audit_pages(
@@ -99,10 +95,8 @@ def _audit_pages(
 
 _TRAIL: Final = ReadModels((AUDIT_TRAIL,), ())
 LISTS: Final = (
-    ExportedList(
-        "assets", "assets", AssetExportQuery, Asset, ASSET_LIST.read, looking_back(ASSET_LIST.read), _asset_pages
-    ),
-    ExportedList("jobs", "jobs", JobExportQuery, Job, JOB_LIST.read, looking_back(JOB_LIST.read), _job_pages),
+    _row_list("assets", AssetExportQuery, Asset, Assets),
+    _row_list("jobs", JobExportQuery, Job, Jobs),
     ExportedList("audit", "the audit trail", AuditFilter, EventEntry, _TRAIL, at_least(*_TRAIL.now), _audit_pages),
 )
 

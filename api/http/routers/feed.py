@@ -1,6 +1,5 @@
 """The feed: every event of the tenant in order, page by page, or as a stream."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
 
@@ -65,12 +64,6 @@ class FeedQuery(BaseModel):
     topics: list[Topic] = Field(default=[], description="Only events of this topic; repeat it to ask for several.")
 
 
-def listeners(request: Request) -> Listeners:
-    """Everyone who waits for events of this process."""
-    shared: Listeners = request.app.state.listeners
-    return shared
-
-
 LastEventId = Annotated[
     Position | None,
     Header(
@@ -90,8 +83,6 @@ async def read_feed(
     request: Request,
     session: CallerSession,
     query: Annotated[FeedQuery, Depends(queried(FeedQuery))],
-    listeners: Annotated[Listeners, Depends(listeners)],
-    key_is_valid: Annotated[Callable[[], bool], Depends(key_is_valid)],
     last_event_id: LastEventId = None,
 ) -> Response:
     """Read all events in order, with personal fields opened, as CloudEvents 1.0 in a JSON batch.
@@ -104,10 +95,11 @@ async def read_feed(
     interrupted stream with `Last-Event-ID`: no event is skipped or repeated.
     """
     feed = Feed(session.database, session.log, tuple(query.topics), query.limit)
+    listeners: Listeners = request.app.state.listeners
     streamed = wants_stream(request.headers.get("Accept", ""))
     if streamed or query.wait:
         request.state.slots.enter_context(listeners.slot(*share_owners(request)))
-    key, half_closed = KeyWatch(key_is_valid), partial(has_half_closed, request.scope)
+    key, half_closed = KeyWatch(await key_is_valid(request)), partial(has_half_closed, request.scope)
     if streamed:
         page = await run_in_threadpool(feed.read, query.after if last_event_id is None else last_event_id)
         return EventSourceResponse(feed.stream(page, listeners, key, half_closed), headers=STREAM_HEADERS)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from api.application.content.intake import Intake
 from api.application.policies import CREATING
+from api.application.slots import Slots
 from api.http.authentication import share_owners
 from api.http.batch_bodies import attempt, untried
 from api.http.dependencies import CallerIntake
@@ -15,7 +16,6 @@ from api.http.problems import documented, problem_of
 from api.http.rendered_routes import RenderedRoute
 from api.http.schemas.assets import ASSET, Asset
 from api.http.schemas.problems import Problem
-from api.http.thread_limit import Threads
 from domain.asset.inputs import NewAsset
 from domain.errors import ServiceUnavailableError, SourceNotFoundError
 from domain.model import Frozen, example
@@ -64,8 +64,8 @@ async def fetch_assets(request: Request, urls: UrlsRequest, intake: CallerIntake
 
     Only hosts on the public internet are reached, by http or https, over at most five redirects and within a minute.
     """
-    threads: Threads = request.app.state.fetching
-    results = await threads.run(lambda: _fetched(intake, urls.items), *share_owners(request))
+    slots: Slots = request.app.state.fetching
+    results = await slots.run(lambda: _fetched(intake, urls.items), *share_owners(request))
     positions = (result.asset.position for result in results if result.asset)
     response.headers["Ledger-Position"] = str(max(positions, default=0))
     return UrlResults(results=results)

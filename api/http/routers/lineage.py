@@ -1,6 +1,6 @@
 """Lineage: what an asset came from, and what came from it or from a reference."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -8,21 +8,20 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
-from api.application.lineage import lineage_from_reference, lineage_of_asset
-from api.http.accept import preferred
 from api.http.batch_bodies import NDJSON
 from api.http.conditions import at_least
 from api.http.dependencies import CallerSession
 from api.http.lineage_formats import to_graphviz, to_json, to_mermaid
 from api.http.openlineage import to_openlineage
-from api.http.paging import REBUILDING
+from api.http.paging import tell_rebuilding
 from api.http.problems import documented
 from api.http.query_parameters import queried
 from api.http.rendered_routes import RenderedRoute
 from api.http.schemas.lineage import Lineage as LineageSchema
+from domain.asset.events import AssetCreated
 from domain.errors import AssetNotFoundError
 from domain.reference import ReferenceText
-from projections.queries.lineage import READ_MODELS, Direction, Lineage
+from projections.queries.lineage import READ_MODELS, Direction, Lineage, lineage_of, node_of
 
 router = APIRouter(route_class=RenderedRoute, prefix="/v1", tags=["lineage"])
 
@@ -85,7 +84,10 @@ def get_asset_lineage(
 
     At most 10,000 nodes are shown, the nearest ones.
     """
-    lineage = lineage_of_asset(session, asset_id, DIRECTIONS[query.direction], query.depth)
+    if not session.log.begun_by(AssetCreated.TOPIC, {asset_id}):
+        raise AssetNotFoundError
+    start, directions = node_of("asset", str(asset_id)), DIRECTIONS[query.direction]
+    lineage = lineage_of(session.database, session.tenant_id, start, directions, query.depth)
     return _answer(request, session.tenant_id, lineage, query.format)
 
 
@@ -104,7 +106,8 @@ def get_lineage_from_reference(
 
     At most 10,000 nodes are shown, the nearest ones.
     """
-    lineage = lineage_from_reference(session, query.ref, query.depth)
+    start = node_of("reference", str(query.ref))
+    lineage = lineage_of(session.database, session.tenant_id, start, ("down",), query.depth)
     return _answer(request, session.tenant_id, lineage, query.format)
 
 
@@ -117,6 +120,28 @@ def _answer(request: Request, tenant_id: UUID, lineage: Lineage, asked: Format |
     }
     media_type = MEDIA_TYPES[asked] if asked else preferred(request.headers.get("Accept"), list(formats))
     answer = Response(formats[media_type](lineage), headers={"Vary": "Accept"}, media_type=media_type)
-    if lineage.rebuilding:
-        answer.headers[REBUILDING] = ", ".join(lineage.rebuilding)
+    tell_rebuilding(answer, lineage)
     return answer
+
+
+def preferred(accept: str | None, offered: Sequence[str]) -> str:
+    """The media type offered that `Accept` ranks highest (RFC 9110, section 12.5.1): the first of equals, or of all.
+
+    Parameters but `q` are left out of account, and what cannot be read counts for nothing.
+    """
+    qualities = dict(map(_quality, (accept or "*/*").split(",")))
+
+    def rank(media_type: str) -> float:
+        ranges = media_type, f"{media_type.partition('/')[0]}/*", "*/*"
+        return next((qualities[name] for name in ranges if name in qualities), 0.0)
+
+    return max(offered, key=rank)
+
+
+def _quality(media_range: str) -> tuple[str, float]:
+    name, *parameters = (part.strip().lower() for part in media_range.split(";"))
+    values = dict(parameter.partition("=")[::2] for parameter in parameters)
+    try:
+        return name, min(max(float(values.get("q", "1")), 0.0), 1.0)
+    except ValueError:
+        return name, 0.0

@@ -1,14 +1,11 @@
 """A tenant's policy, and its declared references."""
 
-from typing import Annotated, Final
-
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic import TypeAdapter
 
-from api.application.policies import Policies
-from api.http.authentication import session
-from api.http.batch_bodies import MAX_BATCH_BODY, CallerBatch, described, together
+from api.http.batch_bodies import CallerBatch, described, together
 from api.http.conditions import AsOf, IfMatch, at_least
+from api.http.dependencies import CallerPolicies
 from api.http.problems import documented
 from api.http.rendered_routes import RenderedRoute
 from api.http.schemas.policies import DeclaredReference, DeclareResults, TenantPolicy
@@ -16,8 +13,6 @@ from domain import errors
 from domain.tenant.inputs import NewPolicy, NewReference
 
 BATCH_PATH = "/v1/references/batch"
-LIMITS: Final = {BATCH_PATH: MAX_BATCH_BODY}
-"""The largest body of each route here that takes more than others, in bytes."""
 
 router = APIRouter(route_class=RenderedRoute, tags=["policies"])
 
@@ -26,14 +21,6 @@ _REFERENCES = described(
     {"$ref": "#/components/schemas/NewReference"},
     [{"kind": "claim", "id": "c7", "scope": "world:w1"}, {"kind": "client", "id": "acme"}],
 )
-
-
-async def policies(request: Request) -> Policies:
-    """The caller's tenant's policy."""
-    return Policies(await session(request))
-
-
-CallerPolicies = Annotated[Policies, Depends(policies)]
 
 
 def _seen(response: Response, policy: TenantPolicy) -> TenantPolicy:

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from pydantic import Field
 
-from api.application.content.bulk_purge import BulkPurge
+from api.application.content.bulk_purge import SELECTED_BY, BulkPurge
 from api.application.content.purges import Purges
 from api.http.conditions import at_least
 from api.http.dependencies import CallerSession
@@ -16,9 +16,6 @@ from api.http.rendered_routes import RenderedRoute
 from api.http.schemas.uploads import PurgeReport
 from domain.asset.inputs import Reason
 from domain.errors import FilterMissingError, ServiceUnavailableError
-from projections.asset_references.fold import ASSET_REFERENCES
-from projections.assets.fold import ASSETS
-from projections.contents.fold import CONTENTS
 from projections.queries.filters import AssetFilter
 from projections.select import SearchTooShortError
 
@@ -36,7 +33,7 @@ class PurgeQuery(AssetFilter):
     "/purge",
     status_code=202,
     responses=documented(FilterMissingError, SearchTooShortError),
-    dependencies=[Depends(at_least(ASSETS, ASSET_REFERENCES, CONTENTS))],
+    dependencies=[Depends(at_least(*SELECTED_BY))],
 )
 def purge_assets(session: CallerSession, query: Annotated[PurgeQuery, Depends(queried(PurgeQuery))]) -> PurgeReport:
     """Purge the content of all assets that match the filter, except those under a legal hold.

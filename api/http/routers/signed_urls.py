@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from api.application.content.lookup import size_of
 from api.application.content.signed_access import SignedContent, share_owners
 from api.application.slots import Slots
 from api.http.byte_responses import download
@@ -27,7 +28,7 @@ async def get_signed(request: Request, key: str, content: Signed) -> Response:
     kind = grant.content_type or "application/octet-stream"
 
     def opened() -> Response:
-        return download(request, content.store, key, content.size(grant), kind, headers)
+        return download(request, content.store, key, size_of(content.store, key), kind, headers)
 
     return await run_in_threadpool(opened)
 

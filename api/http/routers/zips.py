@@ -17,9 +17,8 @@ from api.http.problems import documented
 from api.http.query_parameters import queried
 from api.http.rendered_routes import RenderedRoute
 from domain import errors
-from projections.asset_references.fold import ASSET_REFERENCES
-from projections.assets.fold import ASSETS, AssetRow
-from projections.queries.assets import every_asset
+from projections.assets.fold import AssetRow
+from projections.queries.assets import ASSET_LIST, every_asset
 from projections.queries.filters import AssetFilter
 from projections.select import SearchTooShortError
 
@@ -45,7 +44,7 @@ class ZipQuery(AssetFilter):
             "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
         }
     },
-    dependencies=[Depends(at_least(ASSETS, ASSET_REFERENCES))],
+    dependencies=[Depends(at_least(*ASSET_LIST.read.now))],
 )
 def zip_assets(contents: CallerContents, query: Annotated[ZipQuery, Depends(queried(ZipQuery))]) -> Response:
     """Download the content of up to 10,000 assets as one zip, streamed while it is written. File names are made unique.

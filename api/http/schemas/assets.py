@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
-from api.http.schemas.optional import optional
+from api.http.schemas import optional
 from domain.asset.events import AssetStatus
 from domain.asset.inputs import Reasoned, References
 from domain.json_documents import JsonObject

@@ -11,8 +11,8 @@ from pydantic import BaseModel, Field, StringConstraints, WithJsonSchema, model_
 
 from api.http.batch_bodies import MOST_ITEMS, Refusal, Result, result_members
 from api.http.problems import problem_of
+from api.http.schemas import optional
 from api.http.schemas.jobs import Job
-from api.http.schemas.optional import optional
 from domain.asset.inputs import Reasoned, References
 from domain.errors import AssetNotFoundError, JobNotFoundError
 from domain.event import Recorded
@@ -25,7 +25,6 @@ _ID = "0193483c-5a5e-7d1c-9a30-0d7c41f5c6b1"
 
 
 def _refused(refusal: Refusal) -> dict[str, Any]:
-    """The members of a result that examples show for a refusal."""
     problem = problem_of(refusal, "0193483c-6b10-7c55-8f02-5a1d3c6e9b10").model_dump()
     return {"status": problem["status"], "problem": problem}
 

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.http.schemas import optional
 from api.http.schemas.assets import WHOLE
-from api.http.schemas.optional import optional
 from domain.job.events import JobStatus
 from domain.job.inputs import Attempt
 from domain.json_documents import JsonObject

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from api.http.schemas.optional import optional
+from api.http.schemas import optional
 from domain.model import example
 from domain.utc_time import UtcTime
 from projections.queries.lineage import Kind, NodeType

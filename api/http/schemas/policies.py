@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from api.application.policies import Outcome
 from api.http.batch_bodies import Refusal, Result, result_members
-from api.http.schemas.optional import optional
+from api.http.schemas import optional
 from domain.event import Recorded
 from domain.model import example
 from domain.reference import Reference

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-from api.http.schemas.optional import optional
+from api.http.schemas import optional
 from domain.model import example
 
 

@@ -15,18 +15,6 @@ from infra.content.store import SMALLEST_PART, Part
 from infra.content.upload_table import Upload
 
 LARGEST_PART = 5 * 2**30
-UPLOAD = {
-    "id": "0193483c-5a5e-7d1c-9a30-0d7c41f5c6b7",
-    "asset_id": "0193483c-5a5e-7d1c-9a30-0d7c41f5c6b1",
-    "size": 1_048_576,
-    "sha256": "0" * 64,
-    "content_type": "image/png",
-    "part_size": None,
-    "expires_at": "2026-11-21T12:00:00.123456Z",
-    "url": "http://127.0.0.1:8000/v1/content/…",
-    "headers": {"Content-Type": "image/png"},
-    "parts": None,
-}
 
 
 class NewUpload(Frozen):
@@ -71,7 +59,18 @@ class ArrivedPart(BaseModel):
 class PendingUpload(BaseModel):
     """An open upload."""
 
-    model_config = example(**UPLOAD)
+    model_config = example(
+        id="0193483c-5a5e-7d1c-9a30-0d7c41f5c6b7",
+        asset_id="0193483c-5a5e-7d1c-9a30-0d7c41f5c6b1",
+        size=1_048_576,
+        sha256="0" * 64,
+        content_type="image/png",
+        part_size=None,
+        expires_at="2026-11-21T12:00:00.123456Z",
+        url="http://127.0.0.1:8000/v1/content/…",
+        headers={"Content-Type": "image/png"},
+        parts=None,
+    )
 
     id: UUID
     asset_id: UUID

@@ -7,7 +7,7 @@ import pytest
 
 from api.composition import Services
 from infra.databases import Databases
-from infra.embedded_postgres import EmbeddedCluster
+from infra.embedded_postgres.cluster import EmbeddedCluster
 from infra.settings import Settings
 from tests.conftest import Client, Served, served_with
 from tests.http.assertions import problem

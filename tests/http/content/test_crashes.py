@@ -93,7 +93,7 @@ def expire(services: Services, tenant_id: UUID) -> None:
     with services.database.transaction(tenant_id) as connection:
         connection.execute("UPDATE ledger.uploads SET expires_at = clock_timestamp(), sweep_at = NULL")
     if isinstance(services.store, DirectoryStore):
-        for path in services.store._staging._folder.glob("*"):
+        for path in services.store._incoming.glob("*"):
             os.utime(path, (0, 0))
 
 

@@ -19,7 +19,7 @@ from infra.content.signed_urls import Grant
 from infra.content.store import SMALLEST_PART
 from infra.content.upload_table import object_key
 from infra.databases import Databases
-from infra.embedded_postgres import EmbeddedCluster
+from infra.embedded_postgres.cluster import EmbeddedCluster
 from infra.settings import Settings
 from tests.conftest import Client, Served, caller_of, cloned, served_on
 from tests.http.content.crashing import Server
@@ -149,7 +149,7 @@ def half_written(services: Services) -> list[Path]:
     """What somebody is writing right now, where that can be seen."""
     if not isinstance(services.store, DirectoryStore):
         return []
-    path = services.store._staging._folder / "0123.new"
+    path = services.store._incoming / "0123.new"
     path.write_bytes(b"half of it")
     return [path]
 

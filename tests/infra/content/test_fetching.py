@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.content.addresses import Address, is_public
+from infra.content.content_rules import Address, is_public
 from infra.content.fetching import Fetched, FetchFailedError, UrlRefusedError, fetch
 from tests.infra.content.sites import Answer, Site, certified, drips, encrypt, says, sends, served
 

@@ -12,8 +12,7 @@ from minio import Minio
 from urllib3 import Timeout
 
 from infra.content.s3 import S3Store
-from infra.content.s3_client import ANSWER, JOINED, BoundedPool, connect
-from infra.content.s3_errors import answering
+from infra.content.s3_client import ANSWER, JOINED, BoundedPool, answering, connect
 from infra.content.store import StoreUnavailableError
 from tests.infra.content.servers import ACCESS_KEY, SECRET_KEY
 

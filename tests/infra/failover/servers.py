@@ -14,8 +14,9 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from infra.databases import Databases, create_databases, databases_of
-from infra.embedded_postgres import EmbeddedCluster, binaries, start, watchdog
+from infra.embedded_postgres import binaries, watchdog
 from infra.embedded_postgres.account import server_account
+from infra.embedded_postgres.cluster import EmbeddedCluster, start
 from tests.infra.embedding import eventually
 from tests.memory import quick_folder
 

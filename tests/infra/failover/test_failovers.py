@@ -16,7 +16,7 @@ from api.composition import Services, connected
 from domain.errors import OutcomeUnknownError, ServiceUnavailableError
 from infra.database import Database
 from infra.event_log.group_commit import GroupWriter
-from infra.event_log.patience import Patience
+from infra.event_log.pending_append import Patience
 from infra.settings import Settings
 from tests.chaos.cutting import Cutter
 from tests.conftest import empty_log

@@ -14,8 +14,7 @@ from PIL import Image
 
 from domain import media
 from domain.json_documents import check_document
-from infra.media.a1111 import generation_of
-from infra.media.file_metadata import Inspection
+from infra.media.file_metadata import Inspection, generation_of
 from infra.media.inspection import inspect
 from infra.media.thumbnails import thumbnail, waveform
 from tests.infra.media.making import SAMPLES, chunk, halves, inspect_bytes, saved, sound, video

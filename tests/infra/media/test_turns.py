@@ -7,7 +7,7 @@ from threading import BoundedSemaphore
 
 import pytest
 
-from infra.media.limits import AT_ONCE, PICTURES, SOUNDS
+from infra.media.decoder_guard import AT_ONCE, PICTURES, SOUNDS
 from infra.media.thumbnails import thumbnail, waveform
 from tests.infra.media.making import SAMPLES, inspect_bytes
 

@@ -8,18 +8,18 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from domain.errors import ServiceUnavailableError, TenantBusyError
-from infra import shares
+from infra import connection_slots
+from infra.connection_slots import TransactionSlots
 from infra.connections import Bounds
 from infra.database import Database
 from infra.databases import Databases
-from infra.shares import Shares
 
 BRIEF = Bounds(5, {"idle_in_transaction_session_timeout": "300ms"})
 IDLE_SECONDS = 1.0
 
 
 def test_a_busy_tenant_waits_its_turn_and_everybody_gets_a_place() -> None:
-    slots, tenant = Shares(2), uuid7()
+    slots, tenant = TransactionSlots(2), uuid7()
     present, most = 0, 0
     counting = threading.Lock()
 
@@ -36,11 +36,11 @@ def test_a_busy_tenant_waits_its_turn_and_everybody_gets_a_place() -> None:
     with ThreadPoolExecutor(16) as callers:
         list(callers.map(work, range(200)))
     assert most == 2
-    assert slots._shares == {}
+    assert slots._holders == {}
 
 
 def test_a_tenant_that_is_stuck_is_refused_at_once_until_it_goes_on_and_others_are_not() -> None:
-    slots, tenant = Shares(2, stuck_seconds=0.2), uuid7()
+    slots, tenant = TransactionSlots(2, stuck_seconds=0.2), uuid7()
     with slots.slot(tenant), slots.slot(tenant):
         with pytest.raises(TenantBusyError), slots.slot(tenant):
             pass
@@ -53,12 +53,12 @@ def test_a_tenant_that_is_stuck_is_refused_at_once_until_it_goes_on_and_others_a
             pass
     with slots.slot(tenant), slots.slot(tenant):
         pass
-    assert slots._shares == {}
+    assert slots._holders == {}
 
 
 def test_a_place_that_comes_late_does_not_make_a_stuck_tenant_wait_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shares, "PROMPT_SECONDS", 0.0)
-    slots, tenant = Shares(1, stuck_seconds=0.2), uuid7()
+    monkeypatch.setattr(connection_slots, "PROMPT_SECONDS", 0.0)
+    slots, tenant = TransactionSlots(1, stuck_seconds=0.2), uuid7()
     with slots.slot(tenant), pytest.raises(TenantBusyError), slots.slot(tenant):
         pass
     with slots.slot(tenant):  # nobody waited, so nothing is known of it any more
