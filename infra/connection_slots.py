@@ -93,6 +93,12 @@ class ListSlots:
         self._waiting: dict[object, tuple[UUID, threading.Condition]] = {}
         """Who has waited longest comes first."""
 
+    @property
+    def waiting(self) -> list[UUID]:
+        """The tenants whose lists wait for a slot, the longest first."""
+        with self._lock:
+            return [tenant_id for tenant_id, _ in self._waiting.values()]
+
     @contextmanager
     def slot(self, tenant_id: UUID) -> Iterator[None]:
         """A slot for one list of the tenant. ListsBusyError where slow lists hold all that it may have."""

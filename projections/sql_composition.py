@@ -89,6 +89,11 @@ def filtered(statement: LiteralString, conditions: Sequence[sql.Composable], ord
     return sql.SQL("{} {} LIMIT %(limit)s").format(conditioned(statement, conditions), sql.SQL(order))
 
 
+def shown(columns: LiteralString, page: sql.Composed, order: LiteralString) -> sql.Composed:
+    """What is shown of the rows of a page, in its order. It is made for no other row, however the page is sorted."""
+    return sql.SQL("SELECT {} FROM ({}) AS page {}").format(sql.SQL(columns), page, sql.SQL(order))
+
+
 def with_tables_of(statement: sql.Composed | LiteralString, tables: Mapping[str, str]) -> sql.Composed | LiteralString:
     """The statement with some names of tables, and of the views that begin with them, replaced by other builds'."""
     if not tables:

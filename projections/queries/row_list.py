@@ -126,14 +126,14 @@ class RowList(Generic[Row, AnyFilter]):
         order: Order,
         members: Statements,
     ) -> Page[tuple[Any, ...]]:
-        """The same page as it is now, of each row what the statement `documents` selects. CursorError.
+        """The same page as it is now, of each row what `documents` selects; `members` replace their names in it.
 
-        `members` replace their names in it.
+        CursorError.
         """
         select = self.select(selected, order, None)
-        select.statement = self.statements.now["documents"]
+        select.shown = self.statements.now["documents"]
         for name, expression in members.items():
-            select.statement = literal(select.statement.replace(f"{{{name}}}", expression))
+            select.shown = literal(select.shown.replace(f"{{{name}}}", expression))
         keyset = self._keyset(tenant_id, selected, order, None)
         return self._rows(database, keyset, select, limit, cursor, order, POSITIONS)
 
