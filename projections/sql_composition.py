@@ -90,8 +90,13 @@ def filtered(statement: LiteralString, conditions: Sequence[sql.Composable], ord
 
 
 def shown(columns: LiteralString, page: sql.Composed, order: LiteralString) -> sql.Composed:
-    """What is shown of the rows of a page, in its order. It is made for no other row, however the page is sorted."""
-    return sql.SQL("SELECT {} FROM ({}) AS page {}").format(sql.SQL(columns), page, sql.SQL(order))
+    """What is shown of the rows of a page, in its order: nothing is computed for rows that only come into its sorting.
+
+    A subquery would copy what is needed out of each of those; rows of a `WITH` stay whole.
+    """
+    return sql.SQL("WITH page AS MATERIALIZED ({}) SELECT {} FROM page {}").format(
+        page, sql.SQL(columns), sql.SQL(order)
+    )
 
 
 def with_tables_of(statement: sql.Composed | LiteralString, tables: Mapping[str, str]) -> sql.Composed | LiteralString:
