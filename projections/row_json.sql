@@ -2,7 +2,7 @@
 to_json({column})
 
 -- number: a number
-{column}
+{column}::text
 
 -- id: an id
 '"' || {column}::text || '"'
