@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= 2
+WORKERS ?= 3
 DRILL_PYTHON ?= /usr/bin/python3
 
 .PHONY: demo test test-s3-full bench chaos rude fuzz drill-patroni lint lock golden clean
