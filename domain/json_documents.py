@@ -4,7 +4,7 @@ import math
 from typing import Annotated, Any
 
 import orjson
-from pydantic import AfterValidator, JsonValue
+from pydantic import AfterValidator, Field, JsonValue
 
 from domain.text import storable
 
@@ -51,7 +51,14 @@ def _check_json(value: object, depth: int) -> None:
 JsonObject = dict[str, JsonValue]
 """A free document as it was recorded: nothing is checked again."""
 
-Document = Annotated[JsonObject, AfterValidator(check_document)]
+Document = Annotated[
+    JsonObject,
+    AfterValidator(check_document),
+    Field(
+        description=f"A free document: I-JSON (RFC 7493) at most {MAX_DEPTH} levels deep, without integers beyond"
+        " 2^53 - 1, U+0000 and lone surrogates."
+    ),
+]
 """A free document as a caller gives it."""
 
 

@@ -19,9 +19,8 @@ from api.http.conditions import (
     until_recorded,
     wait_for,
 )
-from api.http.problems import BadMomentError
 from api.http.query_parameters import checked, declares
-from domain.errors import BeyondHeadError
+from domain.errors import BeyondHeadError, MomentsReversedError
 from infra.clock import TOLERANCE
 from projections.paging import Moment, positions_of_moments
 from projections.queries.assets import ASSET_LIST
@@ -60,12 +59,15 @@ _TEXT: TypeAdapter[str] = TypeAdapter(str)
 
 @declares(since=First, until=Second, min_position=MinPosition)
 async def between(request: Request) -> tuple[Moment, Moment]:
-    """The two moments that the request compares, once all of the second is visible. BadMomentError, BeyondHeadError."""
+    """The two moments that the request compares, once all of the second is visible.
+
+    BadMomentError, BeyondHeadError, MomentsReversedError.
+    """
     checked(_TEXT, request.query_params.get("from"), "query", "from")
     await until_recorded(request)
     since, until = await _moments(request, [asked_moment(request, "from"), asked_moment(request, "to")])
     if since.position > until.position:
-        raise BadMomentError(f"from is position {since.position}, which is after to, position {until.position}.")
+        raise MomentsReversedError
     await wait_for(request, READ, until.position)
     return since, until
 

@@ -125,7 +125,7 @@ def test_a_cursor_of_other_moments_filters_or_tenants_is_refused(clients: Callab
 def test_moments_that_do_not_fit_are_refused(client: Client) -> None:
     head = client.create()["position"]
     assert refused_fields(client.get(ROUTE)) == refused_fields(client.get(ROUTE, to=head)) == ["query.from"]
-    problem(client.get(ROUTE, **{"from": head, "to": head - 1}), 422, "bad-moment")
+    problem(client.get(ROUTE, **{"from": head, "to": head - 1}), 422, "moments-reversed")
     problem(client.get(ROUTE, **{"from": head + 1}), 422, "beyond-head")
     problem(client.get(ROUTE, **{"from": 0, "to": head + 1}), 422, "beyond-head")
     problem(client.get(ROUTE, **{"from": 0, "to": "2999-01-01T00:00:00Z"}), 422, "beyond-head")

@@ -12,7 +12,7 @@ from api.http.problems import documented
 from api.http.query_parameters import queried
 from api.http.rendered_routes import RenderedRoute
 from api.http.schemas.diffs import AssetDifference, DifferencePage
-from domain.errors import BeyondHeadError, ReadModelRebuildingError
+from domain.errors import BeyondHeadError, MomentsReversedError, ReadModelRebuildingError
 from projections.paging import CursorError
 from projections.queries.filters import AssetFilter
 from projections.select import SearchTooShortError
@@ -26,7 +26,12 @@ class DifferenceQuery(AssetFilter, PageQuery):
     order: Literal["desc", "asc"] = Field(default="desc", description="The last changed first, or the first changed.")
 
 
-@router.get("", responses=documented(CursorError, SearchTooShortError, BeyondHeadError, ReadModelRebuildingError))
+@router.get(
+    "",
+    responses=documented(
+        CursorError, SearchTooShortError, BeyondHeadError, MomentsReversedError, ReadModelRebuildingError
+    ),
+)
 def list_changed_assets(
     assets: CallerAssets,
     query: Annotated[DifferenceQuery, Depends(queried(DifferenceQuery))],
