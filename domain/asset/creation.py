@@ -23,8 +23,6 @@ def create(
     check_sizes(new.metadata, new.prompt_spec)
     scope = new.scope
     references = distinct(new.aliased() + new.references)
-    if scope is not None:
-        references = tuple([r for r in references if r != scope or r.kind in ORIGIN_KINDS])
     return of_valid(
         AssetCreated,
         {
@@ -34,7 +32,9 @@ def create(
             "content": new.content,
             "scope": scope,
             "origin": tuple([r for r in references if r.kind in ORIGIN_KINDS]),
-            "references": tuple([r for r in references if r.kind not in ORIGIN_KINDS]),
+            "references": tuple(
+                [r for r in references if r.kind not in ORIGIN_KINDS and (scope is None or r != scope)]
+            ),
             "request_digest": request_digest,
             "name": new.name,
             "file_name": new.file_name,

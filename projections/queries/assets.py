@@ -24,7 +24,7 @@ def every_asset(database: Database, tenant_id: UUID, selected: AssetFilter) -> I
     ReadModelRebuildingError at once, or where a later page would not show everything; SearchTooShortError.
     """
     require_whole(database, tenant_id, ASSET_LIST.read.now)
-    pages = every_page(lambda cursor: list_assets(database, tenant_id, selected, FULL_PAGE, cursor))
+    pages = every_page(lambda cursor: ASSET_LIST.page(database, tenant_id, selected, FULL_PAGE, cursor))
     return (row for rows in pages for row in rows)
 
 
@@ -79,4 +79,3 @@ def _where_all(select: Select, sql: Statements, selected: AssetFilter) -> None:
 ASSET_LIST: RowList[AssetRow, AssetFilter] = RowList(
     _SQL, ASSETS, ASSET_VERSIONS, ASSET_REFERENCES, asset_select, PurgeFilter
 )
-list_assets, count_assets = ASSET_LIST.page, ASSET_LIST.count

@@ -27,4 +27,3 @@ def job_select(selected: JobFilter, order: Order = NEWEST_FIRST, as_of: int | No
 
 
 JOB_LIST = RowList(_SQL, JOBS, JOB_VERSIONS, JOB_REFERENCES, job_select, JobFilter)
-list_jobs = JOB_LIST.page

@@ -26,12 +26,12 @@ from projections.engine.rebuild import fold_until, rebuild
 from projections.list_transaction import require_whole
 from projections.paging import Moment
 from projections.projection import Changes, Key, Projection, with_values
-from projections.queries.assets import count_assets, list_assets
+from projections.queries.assets import ASSET_LIST
 from projections.queries.audit_trail import list_trail, positions_of_topics
 from projections.queries.contents import bytes_there, due_for_purge, superseded, tenants_with_old_content
 from projections.queries.differences import list_differences
 from projections.queries.filters import AssetFilter, AuditFilter, JobFilter, StatisticsFilter
-from projections.queries.jobs import list_jobs
+from projections.queries.jobs import JOB_LIST
 from projections.queries.lineage import lineage_of, node_of
 from projections.queries.statistics import list_statistics
 from projections.served_builds import EVERYBODY
@@ -63,7 +63,7 @@ def a_minute_later(services: Services) -> None:
 
 def listed(services: Services, tenant_id: UUID) -> list[tuple[UUID, str | None]]:
     """The assets that the list shows, with their names."""
-    return [(row.asset_id, row.name) for row in list_assets(services.database, tenant_id, AssetFilter(), 100).items]
+    return [(row.asset_id, row.name) for row in ASSET_LIST.page(services.database, tenant_id, AssetFilter(), 100).items]
 
 
 def faulty(rows: Mapping[Key, AssetRow], recorded: Recorded) -> Changes[AssetRow]:
@@ -97,7 +97,7 @@ def test_lists_are_whole_while_a_build_is_made_and_after_the_switch_and_the_roll
     before = [listed(quiet, tenant_id) for tenant_id in tenants]
     quiet.engine.slices.begin_rebuild(ASSETS.beside, quiet.engine.tables, beside=True)
     require_whole(quiet.database, tenants[0], (ASSETS,))
-    assert list_assets(quiet.database, tenants[0], AssetFilter(), 100).rebuilding == ()
+    assert ASSET_LIST.page(quiet.database, tenants[0], AssetFilter(), 100).rebuilding == ()
     assert [listed(quiet, tenant_id) for tenant_id in tenants] == before
 
     build_beside(quiet)
@@ -142,11 +142,11 @@ def test_every_read_of_a_tenant_reads_the_build_that_serves(quiet: Services) -> 
 
     def answers() -> list[Any]:
         database, by_job = quiet.database, AssetFilter(ref=[Reference(kind="claim", id="c7")])
-        assets = [row.asset_id for row in list_assets(database, tenant_id, AssetFilter(), 200).items]
+        assets = [row.asset_id for row in ASSET_LIST.page(database, tenant_id, AssetFilter(), 200).items]
         return [
             assets,
-            count_assets(database, tenant_id, by_job),
-            [row.job_id for row in list_jobs(database, tenant_id, JobFilter(), 200).items],
+            ASSET_LIST.count(database, tenant_id, by_job),
+            [row.job_id for row in JOB_LIST.page(database, tenant_id, JobFilter(), 200).items],
             [
                 entry.position
                 for entry in list_trail(database, quiet.log.of(tenant_id), AuditFilter(), 200, None, head).items
@@ -154,8 +154,8 @@ def test_every_read_of_a_tenant_reads_the_build_that_serves(quiet: Services) -> 
             positions_of_topics(database, tenant_id, ["asset.created"], 0, head, 100)[1],
             bytes_there(database, tenant_id, assets),
             due_for_purge(database, tenant_id, now, 100),
-            [row.asset_id for row in list_assets(database, tenant_id, AssetFilter(), 200, as_of=then).items],
-            [row.job_id for row in list_jobs(database, tenant_id, JobFilter(), 200, as_of=then).items],
+            [row.asset_id for row in ASSET_LIST.page(database, tenant_id, AssetFilter(), 200, as_of=then).items],
+            [row.job_id for row in JOB_LIST.page(database, tenant_id, JobFilter(), 200, as_of=then).items],
             list_differences(database, tenant_id, AssetFilter(), 200, None, "desc", (Moment(1, 1), then)).items,
             list_statistics(database, tenant_id, StatisticsFilter(), 200).items,
             lineage_of(database, tenant_id, claim, ("down",), 5).nodes,
@@ -332,7 +332,7 @@ def test_a_list_says_that_the_build_which_serves_it_is_rebuilt_in_place(quiet: S
     build_beside(quiet)
     switches(quiet).switch(None)
     quiet.engine.slices.begin_rebuild(ASSETS.beside, quiet.engine.tables)
-    assert list_assets(quiet.database, tenants[0], AssetFilter(), 100).rebuilding == ("assets",)
+    assert ASSET_LIST.page(quiet.database, tenants[0], AssetFilter(), 100).rebuilding == ("assets",)
     rebuild(quiet.engine, ASSETS.beside)
 
 
