@@ -51,14 +51,11 @@ def _check_json(value: object, depth: int) -> None:
 JsonObject = dict[str, JsonValue]
 """A free document as it was recorded: nothing is checked again."""
 
-Document = Annotated[
-    JsonObject,
-    AfterValidator(check_document),
-    Field(
-        description=f"A free document: I-JSON (RFC 7493) at most {MAX_DEPTH} levels deep, without integers beyond"
-        " 2^53 - 1, U+0000 and lone surrogates."
-    ),
-]
+FREE = (
+    f"A free document: I-JSON (RFC 7493) at most {MAX_DEPTH} levels deep, without integers beyond 2^53 - 1, U+0000 and"
+    " lone surrogates."
+)
+Document = Annotated[JsonObject, AfterValidator(check_document), Field(description=FREE)]
 """A free document as a caller gives it."""
 
 

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, TypeAdapter
 
 from domain.asset.inputs import NewAsset, Reasoned, References, Sources
 from domain.job.events import Cost
-from domain.json_documents import Document, JsonObject
+from domain.json_documents import FREE, Document, JsonObject
 from domain.media import MediaKind
 from domain.model import Frozen, example
 from domain.reference import Reference, ReferenceAliases, ReferenceInput, distinct
@@ -52,7 +52,7 @@ def check_typed(prompt: JsonObject) -> JsonObject:
 PromptSpec = Annotated[
     Document,
     AfterValidator(check_typed),
-    Field(description="Any object. With `prompt_kind` video or audio it is checked as such a prompt."),
+    Field(description=f"{FREE} With `prompt_kind` video or audio it is checked as such a prompt."),
 ]
 
 

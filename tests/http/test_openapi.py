@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from domain.large_documents import DOCUMENTS
 from tests.conftest import Client
 from tests.http.routes import described, operations, protected
 
@@ -131,6 +132,18 @@ def test_changes_take_if_match_and_lists_take_pages(document: dict[str, Any]) ->
 
     assert {name for name in parameters if "If-Match" in parameters[name]} == CHANGES | TRANSITIONS
     assert {name for name in parameters if {"limit", "cursor", "min_position"} <= parameters[name]} == LISTS
+
+
+def test_every_free_document_that_a_request_may_have_says_what_it_may_hold(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    descriptions = {
+        (name, member): schema["properties"][member]["anyOf"][0]["description"]
+        for name, schema in schemas.items()
+        for member in DOCUMENTS
+        if member in schema.get("properties", {}) and name.startswith(("New", "RequestOperation"))
+    }
+    assert len(descriptions) == 7
+    assert {where for where, description in descriptions.items() if "I-JSON (RFC 7493)" not in description} == set()
 
 
 def test_no_parameter_is_described_twice(document: dict[str, Any]) -> None:
