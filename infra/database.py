@@ -245,7 +245,7 @@ class Database(AbstractContextManager["Database"]):
     def execute(self, statement: LiteralString, **parameters: object) -> list[tuple[Any, ...]]:
         """The rows of a statement, none if it returns none, on the connection that `connection` gives."""
         with self.connection() as connection:
-            cursor = connection.execute(statement, parameters)
+            cursor = connection.execute(statement, parameters or None)
             return cursor.fetchall() if cursor.description else []
 
     def allow_idle(self) -> None:

@@ -96,10 +96,11 @@ class KeyStore(Keys):
 
     def check(self) -> None:
         """Refuse a key-encryption key that is not the one in use here: KeyFileError."""
-        self._database.execute(_SQL["add_check"], wrapped=self._wrap(_KNOWN, _KNOWN))
-        rows = self._database.execute(_SQL["find_check"])
+        with self._database.connection() as connection:  # one server's word
+            connection.execute(_SQL["add_check"], {"wrapped": self._wrap(_KNOWN, _KNOWN)})
+            row = connection.execute(_SQL["find_check"]).fetchone()
         try:
-            self._unwrap(rows[0][0] if rows else bytes(_NONCE_BYTES), _KNOWN)
+            self._unwrap(row[0] if row else bytes(_NONCE_BYTES), _KNOWN)
         except KeyUnavailableError:
             raise KeyFileError(
                 "the key-encryption key is not the one that this key database was begun with: give that one"
