@@ -88,25 +88,54 @@ class ListSlots:
     def __init__(self, pool_size: int) -> None:
         self.most = max(1, pool_size // 2)
         self.most_of_tenant = max(1, self.most - self.most // 4)
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._running: dict[object, tuple[UUID, float]] = {}
+        self._waiting: dict[object, tuple[UUID, threading.Condition]] = {}
+        """Who has waited longest comes first."""
+
+    @property
+    def waiting(self) -> list[UUID]:
+        """The tenants whose lists wait for a slot, the longest first."""
+        with self._lock:
+            return [tenant_id for tenant_id, _ in self._waiting.values()]
 
     @contextmanager
     def slot(self, tenant_id: UUID) -> Iterator[None]:
         """A slot for one list of the tenant. ListsBusyError where slow lists hold all that it may have."""
         number = object()
-        with self._changed:
-            while (patience := self._patience(tenant_id)) is not None:
-                if patience <= 0:
-                    raise ListsBusyError
-                self._changed.wait(patience)
-            self._running[number] = tenant_id, time.monotonic()
         try:
+            with self._lock:
+                self._take(number, tenant_id)
             yield
         finally:
-            with self._changed:
-                del self._running[number]
-                self._changed.notify_all()
+            with self._lock:
+                self._waiting.pop(number, None)
+                self._running.pop(number, None)
+                self._hand_over()
+
+    def _take(self, number: object, tenant_id: UUID) -> None:
+        """Take a slot that is free, or wait until one is handed over. ListsBusyError."""
+        while number not in self._running:
+            patience = self._patience(tenant_id)
+            if patience is None:
+                self._run(number, tenant_id)
+                return
+            if patience <= 0:
+                raise ListsBusyError
+            _, freed = self._waiting.setdefault(number, (tenant_id, threading.Condition(self._lock)))
+            freed.wait(patience)
+
+    def _hand_over(self) -> None:
+        """Let the first run that may, and wake nobody else: to wake all of many costs more than a list does."""
+        for number, (tenant_id, freed) in self._waiting.items():
+            if self._patience(tenant_id) is None:
+                self._run(number, tenant_id)
+                freed.notify()
+                return
+
+    def _run(self, number: object, tenant_id: UUID) -> None:
+        self._waiting.pop(number, None)
+        self._running[number] = tenant_id, time.monotonic()
 
     def _patience(self, tenant_id: UUID) -> float | None:
         """For how long one of the lists that are in the way may still be quick; None if none is in the way."""

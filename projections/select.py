@@ -58,6 +58,8 @@ class Select:
     parameters: dict[str, Any] = field(default_factory=dict)
     moments: dict[str, tuple[datetime, bool]] = field(default_factory=dict)
     pointers: tuple[Mapping[str, LiteralString], Sequence[Pointer]] | None = None
+    shown: LiteralString = ""
+    """What is selected of each row of a page, if not its columns."""
     tables: Mapping[str, str] = field(default_factory=dict)
     """The names of tables in the statements that stand for those of other builds."""
 
@@ -141,6 +143,8 @@ class Select:
     def query(self) -> Composed | LiteralString:
         """The statement, with the parameters of the conditions and `limit`."""
         filtered = sql_composition.filtered(self.statement, self.conditions, self.order)
+        if self.shown:
+            filtered = sql_composition.shown(self.shown, filtered, self.order)
         return sql_composition.with_tables_of(filtered, self.tables)
 
 

@@ -89,6 +89,16 @@ def filtered(statement: LiteralString, conditions: Sequence[sql.Composable], ord
     return sql.SQL("{} {} LIMIT %(limit)s").format(conditioned(statement, conditions), sql.SQL(order))
 
 
+def shown(columns: LiteralString, page: sql.Composed, order: LiteralString) -> sql.Composed:
+    """What is shown of the rows of a page, in its order: nothing is computed for rows that only come into its sorting.
+
+    A subquery would copy what is needed out of each of those; rows of a `WITH` stay whole.
+    """
+    return sql.SQL("WITH page AS MATERIALIZED ({}) SELECT {} FROM page {}").format(
+        page, sql.SQL(columns), sql.SQL(order)
+    )
+
+
 def with_tables_of(statement: sql.Composed | LiteralString, tables: Mapping[str, str]) -> sql.Composed | LiteralString:
     """The statement with some names of tables, and of the views that begin with them, replaced by other builds'."""
     if not tables:
@@ -107,6 +117,11 @@ def conditioned(statement: LiteralString, conditions: Sequence[sql.Composable]) 
 def named(text: LiteralString, **names: str) -> sql.Composed:
     """A fragment with identifiers of ours in it."""
     return sql.SQL(text).format(**{place: sql.Identifier(name) for place, name in names.items()})
+
+
+def constant(text: str) -> sql.Literal:
+    """A text of ours as a constant."""
+    return sql.Literal(text)
 
 
 def joined(separator: LiteralString, parts: Sequence[sql.Composable]) -> sql.Composed:

@@ -15,7 +15,7 @@ from projections.comparison import ComparedMoment, Comparison, RevisionNotReache
 from projections.history import Entry, page_of_entries
 from projections.jobs.fold import JobRow
 from projections.paging import FULL_PAGE, NEWEST_FIRST, Keyset, Moment, Order, Page, every_page
-from projections.queries.row_list import AnyFilter, RowList
+from projections.queries.row_list import AnyFilter, RowList, Statements
 
 Row = TypeVar("Row", AssetRow, JobRow)
 
@@ -45,6 +45,13 @@ class Reads(Generic[S, Row, AnyFilter]):
         database, tenant_id = self.session.database, self.session.tenant_id
         page = self.rows.page(database, tenant_id, selected, limit, cursor, order, as_of, recorded_by)
         return page if as_of is None else replace(page, items=list(map(self._complete, page.items)))
+
+    def documents(
+        self, selected: AnyFilter, limit: int, cursor: str | None, order: Order, members: Statements
+    ) -> Page[tuple[Any, ...]]:
+        """A page of the list as it is now, of each item what makes its JSON: see RowList.documents."""
+        database, tenant_id = self.session.database, self.session.tenant_id
+        return self.rows.documents(database, tenant_id, selected, limit, cursor, order, members)
 
     def pages(self, selected: AnyFilter, order: Order, as_of: Moment | None, recorded_by: int) -> Iterator[list[Row]]:
         """All pages of the list, as of a moment or now, of those that were recorded up to a position."""

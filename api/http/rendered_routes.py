@@ -61,8 +61,8 @@ class Description:
 class RenderedRoute(APIRoute):
     """A route that asks for the key before it reads anything else, and refuses a parameter that it does not have.
 
-    A misspelt filter must not be ignored, and a word that another route names is nobody's id. The handler's model is
-    written as the answer right away, in the handler's thread.
+    A misspelt filter must not be ignored, and a word that another route names is nobody's id. The handler's model, or
+    its JSON, is written as the answer right away, in the handler's thread.
 
     FastAPI would validate the model a second time, in another thread. A handler that sets headers or the status, or
     depends on something that does, takes the `response`.
@@ -117,7 +117,7 @@ class RenderedRoute(APIRoute):
                 return answer
             prepared: Response | None = arguments.get("response")
             status = (prepared and prepared.status_code) or self.status_code or 200
-            body = answer.model_dump_json(by_alias=True) if isinstance(answer, BaseModel) else None
+            body = answer.model_dump_json(by_alias=True) if isinstance(answer, BaseModel) else answer
             rendered = Response(body, status, media_type="application/json" if body else None)
             if prepared:
                 rendered.raw_headers.extend(prepared.raw_headers)

@@ -16,6 +16,9 @@ queries.{asset_references}
 -- assets: the assets of the list
 SELECT * FROM {listed} AS a
 
+-- documents: of the assets of a page whether they have content, and their members as JSON
+created_position, position, content IS NOT NULL, {first_members}, {others}
+
 -- count: how many of them
 SELECT count(*) FROM {listed} AS a
 

@@ -14,6 +14,9 @@ queries.{job_references}
 -- jobs: the jobs of the list
 SELECT * FROM {listed} AS j
 
+-- documents: of the jobs of a page their members as JSON
+created_position, position, {members}
+
 -- count: how many of them
 SELECT count(*) FROM {listed} AS j
 

@@ -1,9 +1,9 @@
 """What the lists of assets and of jobs share: their orders, pages and totals, now and at a moment."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from typing import Any, Generic, Literal, LiteralString, NamedTuple, TypeVar
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final, Generic, Literal, LiteralString, NamedTuple, TypeVar
 from uuid import UUID
 
 from infra.connections import Connection
@@ -20,6 +20,8 @@ _SQL = load_statements(__file__, "row_list.sql")
 Row = TypeVar("Row")
 AnyFilter = TypeVar("AnyFilter", bound=Filter)
 Statements = Mapping[str, LiteralString]
+POSITIONS: Final = ("created_position", "position")
+"""What documents begin with."""
 
 
 class ListStatements(NamedTuple):
@@ -106,16 +108,54 @@ class RowList(Generic[Row, AnyFilter]):
 
         With a position that it was recorded by, as it is now.
         """
-        keyset = Keyset(tenant_id, selected.criteria(self.criteria) | asdict(order), (as_of,) if as_of else ())
         select = self.select(selected, order, as_of and as_of.position)
         select.where_present(self.statements.now["recorded_by"], "recorded_by", recorded_by)
+        columns, row = self.listed.table.columns, self.listed.table.row
+        keyset = self._keyset(tenant_id, selected, order, as_of)
+        rows = self._rows(database, keyset, select, limit, cursor, order, columns)
+        make: Callable[..., Row] = row._make  # type: ignore[attr-defined]
+        return Page([make(values[: len(columns)]) for values in rows.items], rows.next, rows.rebuilding)
+
+    def documents(
+        self,
+        database: Database,
+        tenant_id: UUID,
+        selected: AnyFilter,
+        limit: int,
+        cursor: str | None,
+        order: Order,
+        members: Statements,
+    ) -> Page[tuple[Any, ...]]:
+        """The same page as it is now, of each row what `documents` selects; `members` replace their names in it.
+
+        CursorError.
+        """
+        select = self.select(selected, order, None)
+        select.shown = self.statements.now["documents"]
+        for name, expression in members.items():
+            select.shown = literal(select.shown.replace(f"{{{name}}}", expression))
+        keyset = self._keyset(tenant_id, selected, order, None)
+        return self._rows(database, keyset, select, limit, cursor, order, POSITIONS)
+
+    def _keyset(self, tenant_id: UUID, selected: AnyFilter, order: Order, as_of: Moment | None) -> Keyset:
+        return Keyset(tenant_id, selected.criteria(self.criteria) | asdict(order), (as_of,) if as_of else ())
+
+    def _rows(
+        self,
+        database: Database,
+        keyset: Keyset,
+        select: Select,
+        limit: int,
+        cursor: str | None,
+        order: Order,
+        columns: Sequence[str],
+    ) -> Page[tuple[Any, ...]]:
+        """A page of the select, whose rows begin with the columns."""
         if cursor is not None:
             select.where(self.statements.now[f"after_{order.name}"], after=keyset.decode(cursor))
-        columns, row = self.listed.table.columns, self.listed.table.row
-        with self._transaction(database, tenant_id, select, as_of) as (connection, rebuilding):
-            rows = page(select, connection, keyset, limit, columns.index(order.column))
-        make: Callable[..., Row] = row._make  # type: ignore[attr-defined]
-        return Page([make(values[: len(columns)]) for values in rows.items], rows.next, rebuilding)
+        as_of = keyset.moments[0] if keyset.moments else None
+        with self._transaction(database, keyset.tenant_id, select, as_of) as (connection, rebuilding):
+            return replace(page(select, connection, keyset, limit, columns.index(order.column)), rebuilding=rebuilding)
 
     def count(self, database: Database, tenant_id: UUID, selected: AnyFilter, as_of: Moment | None = None) -> int:
         """The number of all rows that are selected."""

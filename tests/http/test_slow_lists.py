@@ -4,7 +4,9 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext
+from queue import SimpleQueue
 from typing import Any
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -102,6 +104,37 @@ def test_one_tenants_lists_leave_places_to_other_tenants(quiet: Services) -> Non
             pass
     with slots.slot(busy):
         pass
+
+
+def test_a_slot_goes_to_the_first_that_may_have_it_and_wakes_nobody_else() -> None:
+    slots, busy, other, third = ListSlots(16), uuid4(), uuid4(), uuid4()
+    entered: SimpleQueue[UUID] = SimpleQueue()
+
+    def wait_for_a_slot(tenant: UUID) -> None:
+        with slots.slot(tenant):
+            entered.put(tenant)
+
+    with ExitStack() as of_busy, ExitStack() as of_other, ThreadPoolExecutor(2) as pool:
+        for _ in range(slots.most_of_tenant):
+            of_busy.enter_context(slots.slot(busy))
+        for _ in range(slots.most - slots.most_of_tenant):
+            of_other.enter_context(slots.slot(other))
+        waiting = []
+        for number, tenant in enumerate([busy, third], 1):
+            waiting.append(pool.submit(wait_for_a_slot, tenant))
+            deadline = time.monotonic() + 5
+            while len(slots.waiting) < number:
+                assert time.monotonic() < deadline
+                time.sleep(0.001)
+
+        of_other.close()
+        assert entered.get(timeout=5) == third
+        waiting[1].result(5)
+        assert slots.waiting == [busy]
+        of_busy.close()
+        assert entered.get(timeout=5) == busy
+        waiting[0].result(5)
+    assert slots.waiting == []
 
 
 def test_many_quick_lists_at_once_are_all_answered(databases: Databases, settings: Settings) -> None:

@@ -21,6 +21,7 @@ from domain.reference import Reference
 from infra.databases import Databases
 from infra.embedded_postgres.cluster import EmbeddedCluster
 from infra.settings import Settings
+from infra.sql import literal
 from projections.catalogue import PROJECTIONS
 from projections.list_transaction import list_transaction
 from projections.paging import Order
@@ -239,3 +240,18 @@ def test_the_lists_find_what_their_indexes_promise(full: tuple[Services, UUID]) 
         with services.database.transaction(tenant) as connection:
             RARE[name].plan_references(connection)
             assert len(RARE[name].rows(connection, 1_000)) == count
+
+
+def test_json_is_written_for_the_rows_of_a_page_and_for_no_other(full: tuple[Services, UUID]) -> None:
+    services, tenant = full
+    select = asset_select(AssetFilter(tag=["tag-7"]), Order("updated", "desc"))
+    select.shown = literal("created_position, concat('\"id\":', asset_id)")
+    with list_transaction(services.database, tenant, select, ()) as (connection, _):
+        explain = sql.SQL("EXPLAIN (FORMAT JSON, VERBOSE) {}").format(select.query())
+        ((explained,),) = connection.execute(explain, {**select.parameters, "limit": 51}).fetchall()
+    planned = list(nodes(explained[0]["Plan"]))
+
+    assert "Sort" in {node["Node Type"] for node in planned}
+    assert {node["Node Type"] for node in planned if "concat" in str(node.get("Output"))} == {"CTE Scan"}
+    (table,) = [node for node in planned if node.get("Relation Name")]
+    assert "NULL::" not in str(table["Output"])

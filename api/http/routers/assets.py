@@ -9,8 +9,9 @@ from api.application.policies import CREATING
 from api.http.answers import recorded, seen
 from api.http.conditions import AskedVersion, IdempotencyKey, Span, at_least
 from api.http.dependencies import CallerAssetCreation, CallerAssets
+from api.http.lists import ASSET_ANSWER
 from api.http.moments import AssetsAsOf
-from api.http.paging import Paged, SortedQuery, tell_rebuilding
+from api.http.paging import Paged, SortedQuery
 from api.http.problems import documented
 from api.http.query_parameters import queried
 from api.http.rendered_routes import RenderedRoute
@@ -52,21 +53,20 @@ def create_asset(new: NewAsset, creation: CallerAssetCreation, response: Respons
     return recorded(response, Asset.of(row), is_new=created)
 
 
-@router.get("", responses=documented(CursorError, SearchTooShortError, errors.BeyondHeadError))
+@router.get(
+    "", response_model=AssetPage, responses=documented(CursorError, SearchTooShortError, errors.BeyondHeadError)
+)
 def list_assets(
     assets: CallerAssets,
     query: Annotated[AssetQuery, Depends(queried(AssetQuery))],
     as_of: AssetsAsOf,
     response: Response,
-) -> AssetPage:
+) -> bytes:
     """List assets, by default the newest first, as they are now or as they were at a moment.
 
     `Ledger-As-Of` is the position of the moment. What was deleted since then is listed as it was.
     """
-    page = assets.find(query, query.limit, query.cursor, query.in_order(), as_of)
-    tell_rebuilding(response, page)
-    total = assets.count(query, as_of) if query.total else None
-    return AssetPage(items=[Asset.of(row) for row in page.items], next=page.next, total=total)
+    return ASSET_ANSWER.answer(assets, response, query, query, query.in_order(), as_of, total=query.total)
 
 
 @router.get(

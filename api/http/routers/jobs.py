@@ -9,8 +9,9 @@ from api.application.policies import ASKING, CREATING
 from api.http.answers import recorded, seen
 from api.http.conditions import AskedVersion, IdempotencyKey, IfMatch, Span, at_least
 from api.http.dependencies import CallerJobs
+from api.http.lists import JOB_ANSWER
 from api.http.moments import JobsAsOf
-from api.http.paging import Paged, SortedQuery, tell_rebuilding
+from api.http.paging import Paged, SortedQuery
 from api.http.problems import documented
 from api.http.query_parameters import queried
 from api.http.rendered_routes import RenderedRoute
@@ -55,18 +56,15 @@ def request_job(new: NewJob, jobs: CallerJobs, response: Response, key: Idempote
     return recorded(response, Job.of(row), is_new=created)
 
 
-@router.get("", responses=documented(CursorError, SearchTooShortError, errors.BeyondHeadError))
+@router.get("", response_model=JobPage, responses=documented(CursorError, SearchTooShortError, errors.BeyondHeadError))
 def list_jobs(
     jobs: CallerJobs, query: Annotated[JobQuery, Depends(queried(JobQuery))], as_of: JobsAsOf, response: Response
-) -> JobPage:
+) -> bytes:
     """List jobs, by default the newest first, as they are now or as they were at a moment.
 
     `Ledger-As-Of` is the position of the moment.
     """
-    page = jobs.find(query, query.limit, query.cursor, query.in_order(), as_of)
-    tell_rebuilding(response, page)
-    total = jobs.count(query, as_of) if query.total else None
-    return JobPage(items=[Job.of(row) for row in page.items], next=page.next, total=total)
+    return JOB_ANSWER.answer(jobs, response, query, query, query.in_order(), as_of, total=query.total)
 
 
 @router.get("/{job_id}", responses=documented(errors.JobNotFoundError, errors.BeyondHeadError))

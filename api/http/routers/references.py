@@ -6,13 +6,14 @@ from fastapi import APIRouter, Depends, Path, Response
 from pydantic import Field
 
 from api.http.dependencies import CallerAssets, CallerJobs
+from api.http.lists import ASSET_ANSWER, JOB_ANSWER
 from api.http.moments import AssetsAsOf, JobsAsOf
-from api.http.paging import PageQuery, tell_rebuilding
+from api.http.paging import PageQuery
 from api.http.problems import documented
 from api.http.query_parameters import queried
 from api.http.rendered_routes import RenderedRoute
-from api.http.schemas.assets import Asset, AssetPage
-from api.http.schemas.jobs import Job, JobPage
+from api.http.schemas.assets import AssetPage
+from api.http.schemas.jobs import JobPage
 from domain.errors import BeyondHeadError
 from domain.reference import Kind, Reference
 from domain.text import OutsideId
@@ -41,27 +42,23 @@ class LookupQuery(PageQuery):
 Lookup = Annotated[LookupQuery, Depends(queried(LookupQuery))]
 
 
-@router.get("/assets", responses=documented(CursorError, BeyondHeadError))
+@router.get("/assets", response_model=AssetPage, responses=documented(CursorError, BeyondHeadError))
 def list_assets_with_references(
     kind: KindInPath, assets: CallerAssets, query: Lookup, as_of: AssetsAsOf, response: Response
-) -> AssetPage:
+) -> bytes:
     """List the assets that have all of the references, or had them at a moment, the newest first, without deleted ones.
 
     The references of an asset are its origin, its scope and its links. Removed links do not count.
     """
-    page = assets.find(AssetFilter(ref=query.references(kind)), query.limit, query.cursor, as_of=as_of)
-    tell_rebuilding(response, page)
-    return AssetPage(items=[Asset.of(row) for row in page.items], next=page.next)
+    return ASSET_ANSWER.answer(assets, response, AssetFilter(ref=query.references(kind)), query, as_of=as_of)
 
 
-@router.get("/jobs", responses=documented(CursorError, BeyondHeadError))
+@router.get("/jobs", response_model=JobPage, responses=documented(CursorError, BeyondHeadError))
 def list_jobs_with_references(
     kind: KindInPath, jobs: CallerJobs, query: Lookup, as_of: JobsAsOf, response: Response
-) -> JobPage:
+) -> bytes:
     """List the jobs that have all of the references, or had them at a moment, the newest first.
 
     The references of a job are those of its request, and its scope.
     """
-    page = jobs.find(JobFilter(ref=query.references(kind)), query.limit, query.cursor, as_of=as_of)
-    tell_rebuilding(response, page)
-    return JobPage(items=[Job.of(row) for row in page.items], next=page.next)
+    return JOB_ANSWER.answer(jobs, response, JobFilter(ref=query.references(kind)), query, as_of=as_of)

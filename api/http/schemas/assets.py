@@ -51,36 +51,13 @@ class AssetContent(BaseModel):
     embedded: JsonObject | None = optional("Metadata found inside the file: prompts, EXIF, and the like.")
 
 
-class Asset(BaseModel):
-    """An asset, now or at the requested moment. References are written `kind:id`."""
-
-    model_config = example(**ASSET) | ConfigDict(from_attributes=True)
+class AssetWithContent(BaseModel):
+    """The first members of an asset, and those that follow from them."""
 
     id: UUID
     status: AssetStatus
     media: Media
     content: AssetContent | None
-    name: str | None
-    file_name: str | None
-    description: str | None
-    tags: list[str]
-    metadata: JsonObject | None = Field(description=WHOLE)
-    prompt_spec: JsonObject | None = Field(description=WHOLE)
-    source_url: str | None
-    imported: Imported | None = Field(description="The asset's place and times at the source it was imported from.")
-    subject: str | None = Field(description="The person whose personal data the asset has. Null: the tenant.")
-    scope: str | None = Field(description="The one reference the asset belongs to.")
-    origin: list[str] = Field(description="The references that say what made the asset. They never change.")
-    links: list[str] = Field(description="All other references. They can be added and removed.")
-    sources: list[UUID] = Field(description="The assets it was made from. They never change.")
-    holds: list[str] = Field(description="Legal holds, which block purge and erasure.")
-    created_at: UtcTime
-    created_by: str = Field(description="The actor, written `type:id`.")
-    updated_at: UtcTime
-    updated_by: str
-    deleted_at: UtcTime | None
-    revision: int = Field(description="The number of the asset's events so far; also its ETag.")
-    position: int = Field(description="The position of the last event in the tenant's log.")
 
     @computed_field(description="The path of the bytes; null until they are stored.")  # type: ignore[prop-decorator]
     @property
@@ -108,6 +85,34 @@ class Asset(BaseModel):
 
     def _path(self, what: str) -> str:
         return f"/v1/assets/{self.id}/{what}"
+
+
+class Asset(AssetWithContent):
+    """An asset, now or at the requested moment. References are written `kind:id`."""
+
+    model_config = example(**ASSET) | ConfigDict(from_attributes=True)
+
+    name: str | None
+    file_name: str | None
+    description: str | None
+    tags: list[str]
+    metadata: JsonObject | None = Field(description=WHOLE)
+    prompt_spec: JsonObject | None = Field(description=WHOLE)
+    source_url: str | None
+    imported: Imported | None = Field(description="The asset's place and times at the source it was imported from.")
+    subject: str | None = Field(description="The person whose personal data the asset has. Null: the tenant.")
+    scope: str | None = Field(description="The one reference the asset belongs to.")
+    origin: list[str] = Field(description="The references that say what made the asset. They never change.")
+    links: list[str] = Field(description="All other references. They can be added and removed.")
+    sources: list[UUID] = Field(description="The assets it was made from. They never change.")
+    holds: list[str] = Field(description="Legal holds, which block purge and erasure.")
+    created_at: UtcTime
+    created_by: str = Field(description="The actor, written `type:id`.")
+    updated_at: UtcTime
+    updated_by: str
+    deleted_at: UtcTime | None
+    revision: int = Field(description="The number of the asset's events so far; also its ETag.")
+    position: int = Field(description="The position of the last event in the tenant's log.")
 
     @classmethod
     def of(cls, row: AssetRow) -> Self:
