@@ -17,7 +17,7 @@ from projections.list_transaction import list_transaction, refuse_rebuilding
 from projections.paging import CursorError, Keyset, Moment, Page
 from projections.queries.filters import Dimension, StatisticsFilter
 from projections.queries.statistics_select import GroupValues, StatisticsSelect, group_values, width_of
-from projections.statistics.amounts import exact_sum
+from projections.statistics.amounts import sums_by_currency
 from projections.statistics.durations import counts_of, percentile
 from projections.statistics.fold import STATISTICS
 from projections.statistics.rows import COUNTS
@@ -100,17 +100,8 @@ def _group(dimensions: Sequence[Dimension], row: Sequence[Any]) -> Group:
         dict(zip(dimensions, values, strict=True)),
         dict(zip(COUNTS, counts, strict=True)),
         counts_of(durations or b""),
-        _costs(orjson.loads(costs)) if costs else {},
+        sums_by_currency(orjson.loads(costs)) if costs else {},
     )
-
-
-def _costs(parts: Sequence[dict[str, str]]) -> dict[str, Decimal]:
-    """The sums of costs by currency."""
-    amounts: dict[str, list[Decimal]] = {}
-    for part in parts:
-        for currency, amount in part.items():
-            amounts.setdefault(currency, []).append(Decimal(amount))
-    return {currency: exact_sum(each) for currency, each in amounts.items()}
 
 
 def _values_of(place: str, count: int) -> GroupValues:

@@ -1,6 +1,7 @@
 """What facts add to sums: counts, durations and costs, with the dimensions that they have."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from decimal import Context, Decimal
 from operator import neg, sub
 from typing import Final, NamedTuple
@@ -39,11 +40,16 @@ def merged_costs(before: dict[str, str] | None, added: dict[str, str] | None) ->
     """The sums of exact amounts by currency."""
     if not (before and added):
         return before or added
-    currencies = sorted({**before, **added})
-    return {
-        currency: written(exact_sum(Decimal(costs[currency]) for costs in (before, added) if currency in costs))
-        for currency in currencies
-    }
+    return {currency: written(amount) for currency, amount in sorted(sums_by_currency((before, added)).items())}
+
+
+def sums_by_currency(costs: Iterable[Mapping[str, str]]) -> dict[str, Decimal]:
+    """The exact sum of amounts in each currency."""
+    amounts: dict[str, list[Decimal]] = defaultdict(list)
+    for each in costs:
+        for currency, amount in each.items():
+            amounts[currency].append(Decimal(amount))
+    return {currency: exact_sum(each) for currency, each in amounts.items()}
 
 
 def exact_sum(amounts: Iterable[Decimal]) -> Decimal:

@@ -6,6 +6,7 @@ number and the others how many durations it has. Histograms one after the other 
 """
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import timedelta
 from itertools import accumulate
@@ -41,15 +42,25 @@ def histogram_of(duration: timedelta) -> bytes:
     return _ENTRY.pack((_number_of(duration) << _COUNT_BITS) + 1)
 
 
-def added(histogram: bytes | None, single: bytes) -> bytes:
-    """The histogram with that of one more duration."""
+def added(histogram: bytes | None, addition: bytes) -> bytes:
+    """The histogram with that of one more duration, or of several."""
     if not histogram:
-        return single
-    place = 8 * bisect_left(range(len(histogram) // 8), single[:2], key=lambda n: histogram[8 * n : 8 * n + 2])
+        return addition
+    if len(addition) > _ENTRY.size:
+        return merged(histogram + addition)
+    place = 8 * bisect_left(range(len(histogram) // 8), addition[:2], key=lambda n: histogram[8 * n : 8 * n + 2])
     before, entry, after = histogram[:place], histogram[place : place + 8], histogram[place + 8 :]
-    if entry[:2] != single[:2]:
-        return before + single + entry + after
-    return before + _ENTRY.pack(_ENTRY.unpack(entry)[0] + 1) + after
+    if entry[:2] != addition[:2]:
+        return before + addition + entry + after
+    return before + _ENTRY.pack(_ENTRY.unpack(entry)[0] + (_ENTRY.unpack(addition)[0] & _COUNT)) + after
+
+
+def merged(histogram: bytes) -> bytes:
+    """The histogram of several ones that stand one after the other."""
+    counts: dict[int, int] = defaultdict(int)
+    for (entry,) in _ENTRY.iter_unpack(histogram):
+        counts[entry >> _COUNT_BITS] += entry & _COUNT
+    return b"".join(_ENTRY.pack((number << _COUNT_BITS) + counts[number]) for number in sorted(counts))
 
 
 def counts_of(histogram: bytes) -> dict[int, int]:

@@ -1,8 +1,9 @@
 """Folds the log into `statistics`: an event changes a fact, and the sums are changed by as much."""
 
 from collections import ChainMap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
@@ -20,7 +21,8 @@ from domain.asset.events import (
 from domain.event import Event, Recorded
 from domain.job.events import JobCancelled, JobFailed, JobRequested, JobRequeued, JobStarted, JobSucceeded
 from domain.reference import Reference
-from projections.projection import OF_TENANTS, Changes, Key, Projection, classes, with_values
+from projections.projection import OF_TENANTS, Changes, Key, Projection, Sums, classes, with_values
+from projections.statistics import rows as statistics_rows
 from projections.statistics.amounts import Part, differences, written
 from projections.statistics.durations import histogram_of
 from projections.statistics.rows import (
@@ -39,6 +41,7 @@ from projections.statistics.rows import (
     sum_keys,
     summed,
 )
+from projections.statistics.sums import rows_of_sums
 
 Values = dict[str, Any]
 AssetMeasure = AssetContentStored | AssetContentPurged | AssetSoftDeleted | AssetRestored
@@ -83,15 +86,28 @@ def fold(rows: Mapping[Key, StatisticsRow], recorded: Recorded) -> Changes[Stati
     if change is None:
         return {}
     tenant_id, parts = change.fact.tenant_id, differences(change.removed, change.added)
-    changed: dict[Key, StatisticsRow | None] = {key_of(change.fact): change.fact}
-    for row in change_rows(tenant_id, recorded.position, parts):
-        changed[key_of(row)] = row
+    changed = _fact_and_changes(change, parts, recorded.position)
     for part, dimensional in _changed_sums(parts):
         for key in sum_keys(tenant_id, part, dimensional):
             before = rows.get(key)
             changed[key] = summed(key, before, part, recorded.position)
             if kept := past(before, recorded.position):
                 changed[key_of(kept)] = kept
+    return changed
+
+
+def fold_without_sums(rows: Mapping[Key, StatisticsRow], recorded: Recorded) -> Changes[StatisticsRow]:
+    """The fact and what changed, which follow from the events of one asset or job alone."""
+    change = _change(rows, recorded)
+    if change is None:
+        return {}
+    return _fact_and_changes(change, differences(change.removed, change.added), recorded.position)
+
+
+def _fact_and_changes(change: Change, parts: Sequence[Part], position: int) -> dict[Key, StatisticsRow | None]:
+    changed: dict[Key, StatisticsRow | None] = {key_of(change.fact): change.fact}
+    for row in change_rows(change.fact.tenant_id, position, parts):
+        changed[key_of(row)] = row
     return changed
 
 
@@ -191,6 +207,7 @@ def _outcome(started_at: datetime | None, event: JobMeasure, at: datetime) -> Va
             return {"counts": counts, "durations": histogram_of(took) if took else None, "costs": costs}
 
 
+@cache
 def _counts(name: str | None = None) -> tuple[int, ...]:
     """One of a name, and none of the others."""
     return tuple(int(name == known) for known in COUNTS)
@@ -231,6 +248,9 @@ STATISTICS = Projection(
     keys=keys,
     related=related,
     fold=fold,
+    sliced_by="originator",
+    sums=Sums(fold_without_sums, rows_of_sums, lambda: {"span": statistics_rows.SPAN}),
+    final=lambda row: row.grain == "change",
     folder=Path(__file__).parent,
     folds=_FOLDED,
     leaves_out=(classes(AssetStateChange) - _FOLDED) | classes(AssetPurgeRequested) | OF_TENANTS,

@@ -1,9 +1,8 @@
 """The rows of `statistics`: the facts of each asset and job, what each event changed, and sums of what agrees."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from hashlib import sha256
-from operator import add
 from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
 
@@ -86,9 +85,11 @@ _GRAIN, _POSITION, _NEXT, _CHANGED = (
     _PLACES[name] for name in ("grain", "position", "next_position", "changed_position")
 )
 _COUNTED: Final = slice(_PLACES[COUNTS[0]], _PLACES[COUNTS[-1]] + 1)
+_REFERENCES: Final = slice(_PLACES[KINDS[0]], _PLACES[KINDS[-1]] + 1)
 _DURATIONS, _COSTS = _PLACES["durations"], _PLACES["costs"]
 _NO_REFERENCES: Final = (None,) * len(KINDS)
 _PAST: Final[dict[str, Grain]] = {"sum": "past_sum", "daily_sum": "past_daily_sum"}
+_new_row: Final[Callable[[type[StatisticsRow], Iterable[Any]], StatisticsRow]] = tuple.__new__
 SumKey = tuple[UUID, Grain, str, bool, str, str, str, int]
 
 
@@ -106,8 +107,8 @@ def fact_row(tenant_id: UUID, id_: UUID, part: Part, more: dict[str, Any]) -> St
 def part_of(fact: StatisticsRow) -> Part:
     """What the facts add to the sums."""
     known = fact.fact or {}
-    references = tuple(tuple(getattr(fact, kind) or ()) for kind in KINDS)
-    counts = tuple(getattr(fact, name) for name in COUNTS)
+    references: Any = tuple(map(tuple, fact[_REFERENCES]))  # type: ignore[arg-type]
+    counts: Any = fact[_COUNTED]
     return Part(known["day"], known["media_kind"], fact.creator or "", references, counts, None, None)
 
 
@@ -135,12 +136,13 @@ def dimensionals(part: Part) -> list[Dimensional]:
             sums += [(kind, False, id_) for id_ in ids]
         else:
             sums.append((kind, True, ""))
-    sums.append((COMBINATION, False, _digest(part.creator, part.references[: -len(JOB_KINDS)])))
+    sums.append((COMBINATION, False, digest_of(part.creator, part.references[: -len(JOB_KINDS)])))
     return sums
 
 
 @lru_cache(maxsize=4_096)
-def _digest(creator: str, references: tuple[tuple[str, ...], ...]) -> str:
+def digest_of(creator: str, references: tuple[tuple[str, ...], ...]) -> str:
+    """Stands for the value of a combination."""
     return sha256(orjson.dumps([creator, references])).hexdigest()[:32]
 
 
@@ -162,12 +164,19 @@ def summed(key: SumKey, before: StatisticsRow | None, part: Part, position: int)
     else:
         values = list(before)
         values[_CHANGED] = position
-        values[_COUNTED] = map(add, values[_COUNTED], part.counts)
+        for place, count in _deltas(part.counts):
+            values[place] += count
         if part.durations:
             values[_DURATIONS] = added(before.durations, part.durations)
         if part.costs:
             values[_COSTS] = merged_costs(before.costs, part.costs)
-    return StatisticsRow._make(values) if any(values[_COUNTED]) else None
+    return _new_row(StatisticsRow, values) if any(values[_COUNTED]) else None
+
+
+@lru_cache(maxsize=4_096)
+def _deltas(counts: tuple[int, ...]) -> list[tuple[int, int]]:
+    """The counts that change a sum, with their places in its row."""
+    return [(place, count) for place, count in enumerate(counts, _COUNTED.start) if count]
 
 
 def past(before: StatisticsRow | None, position: int) -> StatisticsRow | None:
