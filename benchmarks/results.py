@@ -64,11 +64,19 @@ TARGETS = {
     "upload.direct": Target(ratio=0.6),
     "upload.rss": Target(below=250),
     "import": Target(at_least=500),
+    "statistics.p95_ms": Target(at_most=50),
+    "as_of.p95_ms": Target(at_most=50),
+    "lineage.p95_ms": Target(at_most=150),
     "follow.lag_ms": Target(at_most=150),
     "idle.queries": Target(below=10),
 }
 
-LESS_IS_BETTER = frozenset({"rebuild.rss", "upload.rss", "follow.lag_ms", "idle.queries", "history.growth"})
+LESS_IS_BETTER = frozenset(
+    {
+        *("rebuild.rss", "upload.rss", "follow.lag_ms", "idle.queries", "history.growth"),
+        *("statistics.p95_ms", "as_of.p95_ms", "lineage.p95_ms"),
+    }
+)
 """Rows whose smaller values are the better ones."""
 
 
