@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from benchmarks import appends, growth, importing, lag, requests, uploads
+from benchmarks import appends, filters, growth, importing, lag, requests, uploads
 from benchmarks.environment import Ground
 from benchmarks.results import Result
 from benchmarks.schedule import Scale
@@ -30,6 +30,10 @@ ROWS = (
     Row(requests.get, ("http.get",)),
     Row(requests.list_, ("http.list",)),
     Row(growth.growth, ("history.growth.get", "history.growth.change", "history.growth.key")),
+    Row(
+        filters.filters,
+        ("filter.db_p95_ms", "filter.http_p95_ms", "filter.growth", "page.deep", "list.total_p95_ms"),
+    ),
     Row(lag.lag, ("follow.lag_ms",)),
     Row(lag.idle, ("idle.queries",)),
     Row(lag.rebuild, ("rebuild", "rebuild.rss")),
