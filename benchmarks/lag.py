@@ -1,92 +1,27 @@
-"""`rebuild`, `follow.lag_ms` and `idle.queries`: how read models come about, stay up to date, and rest."""
+"""`follow.lag_ms` and `idle.queries`: how read models stay up to date, and rest."""
 
-import json
 import threading
 import time
 from bisect import bisect_left
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
-from statistics import median, quantiles
-from typing import Any
+from statistics import quantiles
 from uuid import UUID
-
-import psycopg
 
 from api.composition import Services, connected
 from benchmarks import decisions
 from benchmarks.appends import new_tenant
-from benchmarks.environment import KEK, Ground, MeasuringError, environment
-from benchmarks.logs import make_log
-from benchmarks.peers import stock
+from benchmarks.environment import KEK, Ground, MeasuringError
 from benchmarks.requests import Served, new_key, ours, served, settle
 from benchmarks.results import Result
-from benchmarks.schedule import Scale, in_turns
-from infra.databases import Databases
+from benchmarks.schedule import Scale
 from infra.settings import Settings
-from infra.sql import load_statements
 
-READ_MODEL = load_statements(stock.__file__, "read_model.sql")
 APPENDS_A_SECOND = 500
 APPENDERS = 16
-COPIED_AT_ONCE = 50  # the library sends them in a pipeline, which never ends once they overfill the socket's buffer
 PAUSE = 0.004
 SETTLING = 3
-
-
-def rebuild(ground: Ground, scale: Scale) -> Iterator[Result]:
-    """`assets` from empty, and the memory that takes; the peer is the library's runner on the first of the events."""
-    with ground.ledger() as (services, servers), ground.empty() as conninfo:
-        tenant_id = new_tenant(services)
-        make_log(services, tenant_id, scale.assets)
-        with psycopg.connect(conninfo) as connection:
-            connection.execute(READ_MODEL["table"])
-        with stock.StockLedger(stock.environment(conninfo, 1)) as application:
-            peer = _Peer(ground, services, tenant_id, application, stock.environment(conninfo, 4))
-            each = scale.peer_events // scale.rebuilds
-            rebuilds: list[dict[str, Any]] = []
-
-            def measured() -> float:
-                ground.run("checkpoint")
-                rebuilds.append(_rebuilt(ground, servers))
-                return float(rebuilds[-1]["events"] / rebuilds[-1]["seconds"])
-
-            pairs = in_turns(scale, measured, lambda: peer.rate(each), rounds=scale.rebuilds)
-        yield pairs.result("rebuild", "events/s")
-        yield Result("rebuild.rss", median(figures["megabytes"] for figures in rebuilds), "MB")
-
-
-def _rebuilt(ground: Ground, servers: Databases) -> dict[str, Any]:
-    figures: dict[str, Any] = json.loads(ground.answer("benchmarks.rebuilding", environment(servers)))
-    return figures
-
-
-class _Peer:
-    """The library's application with the ledger's events, as many more in each round."""
-
-    def __init__(
-        self,
-        ground: Ground,
-        services: Services,
-        tenant_id: UUID,
-        application: stock.StockLedger,
-        settings: dict[str, str],
-    ) -> None:
-        self._ground = ground
-        self._log = services.log.of(tenant_id)
-        self._application = application
-        self._settings = settings
-        self._copied = 0
-
-    def rate(self, events: int) -> float:
-        """Events a second of the next so many events. Copying them is not measured."""
-        until = self._copied + events
-        while page := self._log.page(self._copied, until, COPIED_AT_ONCE):
-            self._application.save(*(recorded.event for recorded in page))
-            self._copied = page[-1].position
-        self._ground.run("checkpoint")
-        output = self._ground.answer("benchmarks.peers.runner", self._settings | {"PEER_UNTIL": str(until)})
-        return events / float(json.loads(output)["seconds"])
 
 
 def lag(ground: Ground, scale: Scale) -> Iterator[Result]:

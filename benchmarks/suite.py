@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from benchmarks import appends, filters, growth, importing, lag, requests, uploads
+from benchmarks import appends, filters, growth, importing, lag, rebuilds, requests, uploads
 from benchmarks.environment import Ground
 from benchmarks.results import Result
 from benchmarks.schedule import Scale
@@ -36,7 +36,10 @@ ROWS = (
     ),
     Row(lag.lag, ("follow.lag_ms",)),
     Row(lag.idle, ("idle.queries",)),
-    Row(lag.rebuild, ("rebuild", "rebuild.rss")),
+    Row(rebuilds.single, ("rebuild",)),
+    Row(rebuilds.assets, ("rebuild.assets", "rebuild.rss")),
+    Row(rebuilds.vs_copy, ("rebuild.vs_copy",)),
+    Row(rebuilds.everything, ("rebuild.all",)),
     Row(uploads.direct, ("upload.direct",)),
     Row(uploads.memory, ("upload.rss",)),
     Row(importing.files, ("import",)),

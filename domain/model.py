@@ -10,6 +10,10 @@ class Frozen(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    def members(self) -> dict[str, Any]:
+        """The members by name, in the order of their definition."""
+        return dict(vars(self))
+
 
 M = TypeVar("M", bound=BaseModel)
 

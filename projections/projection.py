@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar, cast, get_args
+from typing import Any, Generic, Literal, NamedTuple, TypeVar, cast, get_args
 
 from domain.asset.events import AssetEvent
 from domain.errors import LedgerError
@@ -47,6 +47,15 @@ class Table(Generic[Row]):
         return attrgetter(*self.key)
 
 
+class Sums(NamedTuple):
+    """Rows that the events of many originators change, each by an amount, so that parts of them can be added up."""
+
+    contain: Callable[[Key], bool]
+    """Whether a row with this key is a sum."""
+    add: Callable[[Any, Any], Any]
+    """A sum, None for nothing, with a part added: the sum, or None if nothing is left."""
+
+
 @dataclass(frozen=True)
 class Projection(Generic[Row]):
     """Folds the log into one table.
@@ -74,8 +83,11 @@ class Projection(Generic[Row]):
     derived_from: "Projection[Any] | None" = None
     """The projection whose fold makes the rows, if there is another one. Its table is created first."""
     sliced_by: SliceOrder | None = None
-    """How a rebuild may cut a log into slices: by originator if each row follows from the events of one originator
-    alone, by position if it follows from one event alone. None: it folds the log in order."""
+    """How a rebuild may cut a log into slices: by originator if each row but `sums` follows from the events of one
+    originator alone, by position if it follows from one event alone. None: it folds the log in order."""
+    sums: Sums | None = None
+    final: Callable[[Row], bool] = lambda _row: False
+    """Whether no event changes a row any more, so that a rebuild need not hold it."""
     second_of: str | None = None
     """Of a second build: the name of the first one, which is that of the read model."""
     facets: Facets | None = None

@@ -35,6 +35,7 @@ def versions_of(
         folds=listed.folds,
         leaves_out=listed.leaves_out,
         sliced_by=listed.sliced_by,
+        final=_has_ended,
     )
 
 
@@ -50,6 +51,10 @@ def _keys(listed: Projection[Any], event: Event) -> Iterable[Key]:
     if type(event) in listed.folds and event.originator_version > 1:
         return (_key(event, event.originator_version - 1),)
     return ()
+
+
+def _has_ended(version: Any) -> bool:  # noqa: ANN401 - a row of `version_row`
+    return version.next_position is not None
 
 
 def _fold(
@@ -68,15 +73,16 @@ def _fold(
     left_out: set[str] = set()
     revision = event.originator_version
     if revision > 1:
-        ended = rows[_key(event, revision - 1)]
-        changes[_key(event, revision - 1)] = with_values(ended, {"next_position": recorded.position})
+        key = _key(event, revision - 1)
+        ended = rows[key]
+        changes[key] = version._make((*ended[:-1], recorded.position))
         left_out = {name for name in growing if getattr(ended, name) is None}
         row = listed.row._make(ended[:-1])
-        before[_key(event)] = with_values(row, {name: [] for name in left_out})
+        before[_key(event)] = with_values(row, {name: [] for name in left_out}) if left_out else row
     (after,) = listed.fold(before, recorded).values()
     left_out |= {name for name in growing if len(getattr(after, name)) > MOST_HELD}
-    held: Any = with_values(after, dict.fromkeys(left_out))
-    changes[_key(event, revision)] = version(*held, None)
+    held: Any = with_values(after, dict.fromkeys(left_out)) if left_out else after
+    changes[_key(event, revision)] = version._make((*held, None))
     return changes
 
 

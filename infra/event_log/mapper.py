@@ -9,7 +9,6 @@ Whatever reads a log reads it by `SealingMapper.read`, which compares the bytes 
 """
 
 import base64
-import binascii
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from functools import lru_cache
 from typing import Any, Protocol, cast
 from uuid import UUID
 
+import msgspec
 import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -33,8 +33,10 @@ MAX_ENTRY = 65_535
 NONCE_BYTES = 12
 _SEALED = b',"sealed":"A256GCM.'
 _END = b'"}'
-_STANDARD = bytes.maketrans(b"-_+/", b"+/!!")
-"""From base64url to base64; what is not base64url is neither."""
+_STANDARD = bytes.maketrans(b"-_+/\\", b"+/!!!")
+"""From base64url to base64; what is not base64url, as a JSON string has it, is neither."""
+_base64 = msgspec.json.Decoder(bytes).decode
+"""The bytes of a JSON string in base64: in less than half the time that the standard library takes."""
 
 
 class Stored(Protocol):
@@ -71,7 +73,7 @@ class SealingMapper(Mapper[UUID]):
 
     def __init__(self, keys: Keys, nonce: Callable[[], bytes] = nonce) -> None:
         super().__init__(JSONTranscoder())
-        self._keys = keys
+        self.keys = keys
         self._nonce = nonce
 
     def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> EntryToAppend:
@@ -80,7 +82,7 @@ class SealingMapper(Mapper[UUID]):
         clear, personal = to_parts(event)
         entry = orjson.dumps(clear)
         if personal:
-            key, nonce = self._keys.sealing(event.envelope.tenant_id, event.envelope.subject), self._nonce()
+            key, nonce = self.keys.sealing(event.envelope.tenant_id, event.envelope.subject), self._nonce()
             box = base64.urlsafe_b64encode(nonce + key.encrypt(nonce, orjson.dumps(personal), entry))
             entry = entry[:-1] + _SEALED + box + _END
         if len(entry) > MAX_ENTRY:
@@ -104,9 +106,9 @@ class SealingMapper(Mapper[UUID]):
         did, KeyUnavailableError if it cannot be opened now.
         """
         clear, clear_bytes, box = compared(tenant_id, stored)
-        key = None if box is None else self._keys.opening(tenant_id, clear.get("subject"))
+        key = None if box is None else self.keys.opening(tenant_id, clear.get("subject"))
         try:
-            event = from_parts(clear, {} if box is None or key is None else _opened(key, box, clear_bytes))
+            event = from_parts(clear, {} if box is None or key is None else orjson.loads(opened(key, box, clear_bytes)))
         except UnknownTopicError:
             raise
         except Exception as error:  # noqa: BLE001 - as above
@@ -122,7 +124,7 @@ def compared(tenant_id: UUID, stored: Stored) -> tuple[dict[str, Any], bytes, by
     Raises CorruptEntryError if the entry belongs to another log or place, or its seal is missing.
     """
     try:
-        clear_bytes, box = _split(stored.state)
+        clear_bytes, box = split(stored.state)
         clear: dict[str, Any] = orjson.loads(clear_bytes)
         _compare(tenant_id, stored, clear, box)
         subject: str | None = clear.get("subject")
@@ -133,28 +135,28 @@ def compared(tenant_id: UUID, stored: Stored) -> tuple[dict[str, Any], bytes, by
     return clear, clear_bytes, box
 
 
-def _split(entry: bytes) -> tuple[bytes, bytes | None]:
+def split(entry: bytes) -> tuple[bytes, bytes | None]:
     """What the seal covers, and what is sealed with its nonce if something is."""
     start = entry.rfind(_SEALED)
     if start < 0:
         return entry, None
     if not entry.endswith(_END):
         raise CorruptEntryError("its seal has no end")
-    box = binascii.a2b_base64(entry[start + len(_SEALED) : -len(_END)].translate(_STANDARD), strict_mode=True)
-    return entry[:start] + b"}", box
+    text = b'"' + entry[start + len(_SEALED) : 1 - len(_END)].translate(_STANDARD)
+    return entry[:start] + b"}", _base64(text)
 
 
-def _opened(key: AESGCM, box: bytes, clear_bytes: bytes) -> dict[str, Any]:
+def opened(key: AESGCM, box: bytes, clear_bytes: bytes) -> bytes:
+    """The JSON of the personal fields. CorruptEntryError if the seal does not open."""
     try:
-        personal = key.decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], clear_bytes)
+        return key.decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], clear_bytes)
     except InvalidTag:
         raise CorruptEntryError("its seal does not open") from None
-    return cast("dict[str, Any]", orjson.loads(personal))
 
 
 def _compare(tenant_id: UUID, stored: Stored, clear: dict[str, Any], box: bytes | None) -> None:
     """Refuse bytes of another log or place, or without their seal. The ids are made already, and need no parsing."""
-    if _uuid(clear["tenant_id"]).int != tenant_id.int:  # UUIDs themselves are compared, and written, in Python
+    if parsed_id(clear["tenant_id"]).int != tenant_id.int:  # UUIDs themselves are compared, and written, in Python
         raise CorruptEntryError(f"it belongs to the log of tenant {clear['tenant_id']}")
     if (
         clear["topic"] != stored.topic
@@ -167,7 +169,8 @@ def _compare(tenant_id: UUID, stored: Stored, clear: dict[str, Any], box: bytes 
     clear["tenant_id"], clear["originator_id"] = tenant_id, stored.originator_id
 
 
-_uuid = lru_cache(1_024)(UUID)
+parsed_id = lru_cache(1_024)(UUID)
+"""The id of a text; few tenants have many entries."""
 
 
 def _corrupt(tenant_id: UUID, stored: Stored, error: Exception) -> CorruptEntryError:

@@ -42,19 +42,14 @@ def fold(rows: Mapping[Key, AssetReferenceRow], recorded: Recorded) -> Changes[A
     if isinstance(event, AssetUnlinked):
         present = (row for reference in event.references if (row := _present(rows, _key(event, reference))))
         return {_key_of(row): row._replace(removed_position=recorded.position) for row in present}
-    return {
-        _key(event, reference): AssetReferenceRow(
-            event.envelope.tenant_id,
-            reference.kind,
-            reference.id,
-            event.originator_id,
-            role,
-            recorded.position,
-            earlier=_earlier(rows.get(_key(event, reference))),
-        )
-        for role, reference in _added(event)
-        if _present(rows, _key(event, reference)) is None
-    }
+    tenant_id, asset_id = event.envelope.tenant_id, event.envelope.originator_id
+    changes: dict[Key, AssetReferenceRow] = {}
+    for role, reference in _added(event):
+        key = tenant_id, reference.kind, reference.id, asset_id
+        row = rows.get(key)
+        if row is None or row.removed_position is not None:
+            changes[key] = AssetReferenceRow(*key, role, recorded.position, None, _earlier(row))
+    return changes
 
 
 def _present(rows: Mapping[Key, AssetReferenceRow], key: Key) -> AssetReferenceRow | None:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 from uuid import UUID
 
 from domain.event import Event, Recorded
@@ -53,7 +54,7 @@ def fold(_rows: Mapping[Key, AuditRow], recorded: Recorded) -> Changes[AuditRow]
 
 def _references_of(event: Event) -> list[str]:
     """Every reference that the event names, once."""
-    own = [str(member) for member in _members(event, type(event).model_fields) if isinstance(member, Reference)]
+    own = [str(reference) for reference in _members(event, _reference_fields(type(event)))]
     if isinstance(event, ReferenceDeclared):
         own.append(f"{event.kind}:{event.id}")
     return list(dict.fromkeys(own))
@@ -61,14 +62,33 @@ def _references_of(event: Event) -> list[str]:
 
 def _searchable_text(event: Event) -> str:
     """What people wrote, case-folded, one piece apart from the next."""
-    own = _members(event, _TEXT_FIELDS)
+    own = _members(event, _text_fields(type(event)))
     return searchable("\n".join(word for word in (event.envelope.reason, *own) if isinstance(word, str)))
 
 
 def _members(event: Event, names: Iterable[str]) -> Iterator[object]:
     for name in names:
-        value = getattr(event, name, None)
-        yield from value if isinstance(value, tuple) else (value,)
+        value = getattr(event, name)
+        if isinstance(value, tuple):
+            yield from value
+        elif value is not None:
+            yield value
+
+
+@cache
+def _reference_fields(event_class: type[Event]) -> tuple[str, ...]:
+    fields = event_class.model_fields
+    return tuple(name for name, field in fields.items() if Reference in _inside(field.annotation))
+
+
+@cache
+def _text_fields(event_class: type[Event]) -> tuple[str, ...]:
+    return tuple(name for name in _TEXT_FIELDS if name in event_class.model_fields)
+
+
+def _inside(annotation: object) -> set[object]:
+    """The types that an annotation is made of."""
+    return {annotation}.union(*map(_inside, get_args(annotation)))
 
 
 AUDIT_TRAIL = Projection(

@@ -31,22 +31,32 @@ class Lines:
     def blocks(self, rows: Iterable[Sequence[Any]]) -> Iterator[str]:
         """The rows as text to copy in, some at a time. TypeError or ValueError for a value that cannot be written."""
         lines: list[str] = []
+        before: Sequence[Any] = [object()] * (self._tabs + 1)
+        written: list[str | None] = []
         for row in rows:
-            lines.append(self._line(row))
+            written = self._texts(row, before, written)
+            before = row
+            lines.append(self._line(written))
             if len(lines) == _ROWS_PER_BLOCK:
                 yield "".join(lines)
                 lines.clear()
         yield "".join(lines)
 
-    def _line(self, row: Sequence[Any]) -> str:
-        """One row. Most values need no escaping, so the whole line is looked at once."""
+    def _texts(self, row: Sequence[Any], before: Sequence[Any], written_before: list[str | None]) -> list[str | None]:
+        """The columns of a row as text, None for null. Those that are the same objects in the row before are known."""
         values = list(row)
         for place, write in self._writers:
             value = values[place]
-            if value is not None:
+            if value is before[place]:
+                values[place] = written_before[place]
+            elif value is not None:
                 values[place] = write(value)
+        return values
+
+    def _line(self, values: list[str | None]) -> str:
+        """One row. Most values need no escaping, so the whole line is looked at once."""
         nulls = values.count(None)
-        text = "\t".join([NULL if value is None else value for value in values] if nulls else values)
+        text = "\t".join([NULL if value is None else value for value in values])
         if text.count("\\") == nulls and text.count("\t") == self._tabs and "\n" not in text and "\r" not in text:
             return text + "\n"
         return "\t".join([NULL if value is None else _escaped(value) for value in values]) + "\n"
@@ -62,13 +72,15 @@ def text_array(items: Iterable[Any]) -> str:
 
 
 def _array(items: Sequence[Any]) -> str:
+    if not items:
+        return "{}"
     try:
         text = '","'.join(items)
     except TypeError:
         return "{" + ",".join(map(_element, items)) + "}"
     if "\\" in text or text.count('"') > 2 * (len(items) - 1):
         return "{" + ",".join(map(_element, items)) + "}"
-    return f'{{"{text}"}}' if items else "{}"
+    return f'{{"{text}"}}'
 
 
 def _element(item: object) -> str:

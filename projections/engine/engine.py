@@ -7,6 +7,7 @@ from uuid import UUID
 
 from infra.connections import Connection
 from infra.database import Database
+from infra.event_log.fold_reader import FoldReader
 from infra.event_log.mapper import SealingMapper
 from projections.engine.batch_fold import fold_chunks
 from projections.engine.claims import Claim, advance, claim
@@ -44,7 +45,7 @@ class Engine:
         """The checkpoints of the projections."""
         self.tables = ReadModelTables(database, self.progress)
         """The tables that the projections fill."""
-        self.slices = Slices(database, mapper.read, on_stage)
+        self.slices = Slices(database, FoldReader(mapper).read, on_stage)
         """The slices of logs that rebuilds fold by themselves."""
         self._decode = mapper.read
         self._on_stage = on_stage

@@ -1,6 +1,7 @@
--- settings: a slice is a small part of the log, whatever the statistics say; to sort it in memory is cheap
+-- settings: a slice is a small part of the log, whatever the statistics say; to sort it in memory is cheap; times that
+-- are in UTC are compared without a look at their zones
 SELECT set_config('enable_seqscan', 'off', true), set_config('work_mem', '64MB', true),
-       set_config('cursor_tuple_fraction', '1', true)
+       set_config('cursor_tuple_fraction', '1', true), set_config('TimeZone', 'UTC', true)
 
 -- by_originator: the events of some originators, those of each together
 DECLARE slice_entries NO SCROLL CURSOR FOR

@@ -19,10 +19,10 @@ from projections.engine.batch_fold import Decode
 from projections.engine.gc_pause import gc_paused
 from projections.engine.progress import version_of
 from projections.engine.read_model_tables import NEARLY_DONE, ReadModelTables
-from projections.engine.row_buffer import RowsRefusedError, refusals
-from projections.engine.slice_fold import SliceRefusedError, SliceRows
+from projections.engine.row_buffer import RowBuffer, RowsRefusedError, refusals
+from projections.engine.slice_fold import SliceRefusedError, SliceRows, add_to
 from projections.engine.slice_reader import Slice, read_slice
-from projections.projection import Projection
+from projections.projection import Key, Projection
 
 _SQL = load_statements(__file__, "slices.sql")
 
@@ -123,9 +123,22 @@ class Slices:
                 with refusals(), connection.cursor().copy(sql_composition.copy_in(projection.table)) as copy:
                     for block in projection.table.lines.blocks(rows):
                         copy.write(block)
+                self._add_sums(connection, projection, piece.tenant_id, rows.sums)
             except RowsRefusedError as error:
                 raise SliceRefusedError(piece.tenant_id) from error
         return rows.events
+
+    def _add_sums(
+        self, connection: Connection, projection: Projection[Any], tenant_id: UUID, parts: dict[Key, Any]
+    ) -> None:
+        """Add what a slice adds to the rows of all slices, one slice after the other. RowsRefusedError."""
+        if projection.sums is None or not parts:
+            return
+        connection.execute(_SQL["lock_sums"], _log_of(projection, tenant_id))
+        rows = RowBuffer(connection, projection.table)
+        rows.load(parts.keys())
+        add_to(rows, projection.sums, parts)
+        rows.write()
 
     def _merge(self, projection: Projection[Any]) -> None:
         """Let logs go on whose slices are all folded. A log with a gap starts over, which finds the gap."""

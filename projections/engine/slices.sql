@@ -50,3 +50,6 @@ UPDATE read_models.progress SET position = %(position)s, failed_position = NULL,
 -- delete_slices: of one log; whoever folds one of them is waited for
 DELETE FROM read_models.slices
  WHERE projection = %(projection)s AND version = %(version)s AND tenant_id = %(tenant_id)s
+
+-- lock_sums: let one process at a time add to the sums of a log, until its transaction ends
+SELECT pg_advisory_xact_lock(7353, hashtext(concat_ws(' ', %(projection)s::text, %(version)s, %(tenant_id)s)))

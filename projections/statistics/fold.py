@@ -3,6 +3,7 @@
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
@@ -20,7 +21,7 @@ from domain.asset.events import (
 from domain.event import Event, Recorded
 from domain.job.events import JobCancelled, JobFailed, JobRequested, JobRequeued, JobStarted, JobSucceeded
 from domain.reference import Reference
-from projections.projection import OF_TENANTS, Changes, Key, Projection, classes
+from projections.projection import OF_TENANTS, Changes, Key, Projection, Sums, classes, with_values
 from projections.statistics.durations import bucket_of
 from projections.statistics.rows import KINDS, StatisticsRow, of_each_grain, summed, written
 
@@ -75,7 +76,7 @@ def _change(rows: Mapping[Key, StatisticsRow], recorded: Recorded) -> Change | N
     match event:
         case AssetCreated():
             references = (*event.origin, *event.references, *([event.scope] if event.scope else []))
-            fact = _new_fact(event, at, event.media.media_kind, references)._replace(assets=1)
+            fact = with_values(_new_fact(event, at, event.media.media_kind, references), {"assets": 1})
             return Change(fact, None, fact)
         case AssetLinked() | AssetUnlinked():
             values = _values(event.references)
@@ -84,12 +85,13 @@ def _change(rows: Mapping[Key, StatisticsRow], recorded: Recorded) -> Change | N
             return _changed_asset(rows[_fact_key(event)], event, {})
         case JobRequested():
             references = (*event.references, *([event.scope] if event.scope else []))
-            fact = _new_fact(event, at, event.media_kind, references)._replace(job=[str(event.originator_id)])
-            return Change(fact, None, fact._replace(requested=1))
+            fact = with_values(_new_fact(event, at, event.media_kind, references), {"job": [str(event.originator_id)]})
+            return Change(fact, None, with_values(fact, {"requested": 1}))
         case JobStarted() | JobSucceeded() | JobFailed() | JobCancelled() | JobRequeued():
             fact = rows[_fact_key(event)]
-            added = fact._replace(day=_day(at), **_outcome(fact, event, at))
-            return Change(fact._replace(started_at=at if isinstance(event, JobStarted) else None), None, added)
+            added = with_values(fact, {"day": _day(at), **_outcome(fact, event, at)})
+            started = with_values(fact, {"started_at": at if isinstance(event, JobStarted) else None})
+            return Change(started, None, added)
     return None
 
 
@@ -126,7 +128,7 @@ def _changed_asset(
             purged = set(map(str, event.content_versions))
             sizes = fact.sizes or {}
             changed = _stored({version: size for version, size in sizes.items() if version not in purged})
-    after = fact._replace(**changed)
+    after = with_values(fact, changed)
     return None if after == fact else Change(after, fact, after)
 
 
@@ -181,4 +183,6 @@ STATISTICS = Projection(
     folder=Path(__file__).parent,
     folds=_FOLDED,
     leaves_out=(classes(AssetStateChange) - _FOLDED) | classes(AssetPurgeRequested) | OF_TENANTS,
+    sliced_by="originator",
+    sums=Sums(contain=lambda key: key[1] != "fact", add=partial(summed, sign=1)),
 )

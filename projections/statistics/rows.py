@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Context, Decimal
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
@@ -87,15 +88,21 @@ def of_each_grain(part: StatisticsRow) -> list[StatisticsRow]:
 
 
 def _identified(values: list[Any], grain: Grain) -> StatisticsRow:
-    dimensions = orjson.dumps(values[_DAY : _RUN + 1])
-    values[1:3] = grain, UUID(bytes=sha256(dimensions).digest()[:16])
+    values[1:3] = grain, _id_of(orjson.dumps(values[_DAY : _RUN + 1]))
     return StatisticsRow._make(values)
+
+
+@lru_cache(4_096)
+def _id_of(dimensions: bytes) -> UUID:
+    return UUID(bytes=sha256(dimensions).digest()[:16])
 
 
 def summed(before: StatisticsRow | None, row: StatisticsRow, sign: int) -> StatisticsRow | None:
     """The sums with a row added or taken away; None if nothing is left. Durations and costs are only ever added."""
     values: list[Any] = list(row)
     counts = values[_COUNTED]
+    if before is None and sign == 1:
+        return row if any(counts) else None
     earlier = list(before)[_COUNTED] if before else [0] * len(counts)
     values[_COUNTED] = [already + sign * count for already, count in zip(earlier, counts, strict=True)]
     if before:

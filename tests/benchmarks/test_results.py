@@ -80,7 +80,7 @@ def test_rows_are_chosen_by_patterns_of_their_names() -> None:
         return [name for row in selected(patterns) for name in row.names]
 
     assert names("append.single", "http.*") == ["append.single", "http.create", "http.batch", "http.get", "http.list"]
-    assert names("rebuild.rss") == ["rebuild", "rebuild.rss"]
+    assert names("rebuild.rss") == ["rebuild.assets", "rebuild.rss"]
     assert names("nothing") == []
     assert names() == [name for row in ROWS for name in row.names]
 

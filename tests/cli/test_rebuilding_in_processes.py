@@ -16,6 +16,7 @@ from infra.databases import Databases
 from infra.settings import Settings
 from projections.assets.fold import ASSETS
 from projections.audit_trail.fold import AUDIT_TRAIL
+from projections.statistics.fold import STATISTICS
 from tests.conftest import new_tenant
 from tests.infra.embedding import eventually
 from tests.program import PROGRAM, environment_of, output, run
@@ -46,14 +47,15 @@ def live(quiet: Services) -> bytes:
 def test_rows_are_the_same_to_the_byte_in_any_number_of_processes(
     quiet: Services, live: bytes, program: dict[str, str], processes: str
 ) -> None:
-    trail = contents(quiet, AUDIT_TRAIL)
     for events_per_slice in (2, 30, 110):
         begin(quiet, ASSETS, events_per_slice)
         assert "rebuilt assets" in output(program, "projections", "rebuild", "assets", "--processes", processes)
         assert contents(quiet, ASSETS) == live
-    begin(quiet, AUDIT_TRAIL, 10)
-    output(program, "projections", "rebuild", "audit_trail", "--processes", processes)
-    assert contents(quiet, AUDIT_TRAIL) == trail
+    for projection in (AUDIT_TRAIL, STATISTICS):
+        followed = contents(quiet, projection)
+        begin(quiet, projection, 10)
+        output(program, "projections", "rebuild", projection.name, "--processes", processes)
+        assert contents(quiet, projection) == followed
 
 
 @contextmanager

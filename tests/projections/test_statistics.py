@@ -23,6 +23,7 @@ from domain.job.events import JobEvent
 from domain.job.inputs import Completion, Failure, NewJob
 from domain.job.job import Job
 from domain.reference import Reference
+from projections.engine.slice_fold import add_to
 from projections.projection import Key, apply
 from projections.statistics.durations import bucket_of, percentile
 from projections.statistics.fold import STATISTICS
@@ -175,6 +176,19 @@ def test_every_row_that_a_fold_touches_is_named_before(followed: list[Step], siz
             known |= {key for key in changes if key[1] == "fact" and key not in rows}
             apply(rows, changes)
             assert changes.keys() <= named | known
+
+
+@given(st.lists(steps, max_size=40))
+def test_sums_of_originators_that_are_folded_apart_add_up_to_those_of_the_log(followed: list[Step]) -> None:
+    history = history_of(followed)
+    assert STATISTICS.sums
+    rows: dict[Key, StatisticsRow] = {}
+    for originator in {recorded.event.originator_id for recorded in history}:
+        parts = fold_all(STATISTICS, [recorded for recorded in history if recorded.event.originator_id == originator])
+        sums = {key: row for key, row in parts.items() if STATISTICS.sums.contain(key)}
+        rows |= {key: row for key, row in parts.items() if key not in sums}
+        add_to(rows, STATISTICS.sums, sums)
+    assert rows == fold_all(STATISTICS, history)
 
 
 @given(st.integers(1, 10**13))
