@@ -130,6 +130,11 @@ class Order:
         return f"{self.sort}_{self.order}"
 
     @property
+    def direction(self) -> Literal[-1, 1]:
+        """What to multiply positions by, for the first to be the least."""
+        return -1 if self.order == "desc" else 1
+
+    @property
     def column(self) -> str:
         """The column of positions that it sorts by."""
         return "created_position" if self.sort == "created" else "position"

@@ -11,6 +11,11 @@ CHANGED_BITS: Final = (18, 14, 10)
 """Last events are told by spans of positions, each sixteen times as long as the next: the last one's are looked up."""
 
 
+def changed(bits: int, number: int) -> Facet:
+    """The facet of assets whose last event is in a span of positions, of that length and number."""
+    return f"changed_{bits}", str(number)
+
+
 class FacetedAsset(NamedTuple):
     """The columns of an asset that its facets follow from."""
 
@@ -47,7 +52,7 @@ def _facets_of(asset: FacetedAsset) -> frozenset[Facet]:
 
 
 def _spans_of(asset: FacetedAsset) -> list[Facet]:
-    return [(f"changed_{bits}", str(asset.position >> bits)) for bits in CHANGED_BITS]
+    return [changed(bits, asset.position >> bits) for bits in CHANGED_BITS]
 
 
 _values_of = attrgetter(*(name for name in FacetedAsset._fields if name != "position"))

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from projections.facets import CHUNK, CHUNK_BITS, decode
+from projections.facets import CHUNK, CHUNK_BITS, ascending, decode, descending
 
 Chunks = Mapping[int, int]
 """The members of each chunk."""
@@ -42,3 +42,14 @@ def as_chunks(places: Iterable[int]) -> Chunks:
 def size(chunks: Chunks) -> int:
     """How many members there are."""
     return sum(members.bit_count() for members in chunks.values())
+
+
+def places_in(chunk: int, members: int, *, newest_first: bool = False) -> list[int]:
+    """The places of a chunk's members."""
+    start = chunk << CHUNK_BITS
+    return [start + place for place in (descending if newest_first else ascending)(members)] if members else []
+
+
+def places_of(chunks: Chunks) -> list[int]:
+    """The places of all members."""
+    return [place for chunk, members in chunks.items() for place in places_in(chunk, members)]

@@ -23,6 +23,28 @@ class Span(NamedTuple):
             return self
         return self.within(None, position - 1) if descending else self.within(position, None)
 
+    def has(self, position: int) -> bool:
+        """Whether the position is in it."""
+        return self.after < position <= self.until
+
+    def covers(self, other: "Span") -> bool:
+        """Whether all positions of the other are in it."""
+        return self.after <= other.after and other.until <= self.until
+
+    def without(self, end: "Span", *, newest_first: bool) -> "Span":
+        """What is left of it in an order, after all up to another one."""
+        return self.within(None, end.after) if newest_first else self.within(end.until, None)
+
+    def numbers(self, bits: int, *, newest_first: bool) -> range:
+        """The numbers of the spans, each `2 ** bits` long, that have its positions."""
+        numbers = range((self.after + 1) >> bits, (self.until >> bits) + 1) if self.after < self.until else range(0)
+        return numbers[::-1] if newest_first else numbers
+
+    @classmethod
+    def of(cls, bits: int, number: int) -> "Span":
+        """The numbered span of that length."""
+        return cls((number << bits) - 1, ((number + 1) << bits) - 1)
+
 
 class Part(NamedTuple):
     """Numbered spans of positions, each `2 ** bits` long, or the one that an edge is within."""

@@ -24,7 +24,7 @@ from projections.engine.facet_index import build_facets, update_facets
 from projections.engine.row_buffer import RowBuffer
 from projections.facets import CHUNK, Facet, FacetRow
 from projections.paging import Order
-from projections.queries import asset_facets, chunks
+from projections.queries import asset_facets, change_order, chunks, facet_tables
 from projections.queries.asset_facets import FacetedAssets, faceted_assets
 from projections.queries.assets import asset_select
 from projections.queries.filters import AssetFilter, PurgeFilter
@@ -188,16 +188,9 @@ SMALL: dict[ModuleType, dict[str, int]] = {
     facets: {"CHUNK": 8, "MOST_LISTED": 3},
     facet_index: {"CHUNK": 8, "BLOCK": 4},
     chunks: {"CHUNK": 8, "CHUNK_BITS": 3},
-    asset_facets: {
-        "CHUNK": 8,
-        "CHUNK_BITS": 3,
-        "BLOCK": 4,
-        "FEW": 1,
-        "FIRST_WALK": 2,
-        "FIRST_CHUNKS": 1,
-        "MORE_CHUNKS": 2,
-        "LONGER_WALK": 2,
-    },
+    facet_tables: {"CHUNK_BITS": 3, "BLOCK": 4},
+    change_order: {"CHUNK": 8, "CHUNK_BITS": 3, "FEW": 1, "FIRST_SPANS": 1, "FIRST_WALK": 2, "LONGER_WALK": 2},
+    asset_facets: {"CHUNK_BITS": 3, "FIRST_CHUNKS": 1, "MORE_CHUNKS": 2},
 }
 """Sizes with which a few assets are as many to the code as a million are else."""
 

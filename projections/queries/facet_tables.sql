@@ -36,11 +36,11 @@ SELECT f.chunk, asked.number, f.members, f.places FROM asked CROSS JOIN LATERAL 
 ) AS f
  ORDER BY f.chunk * %(direction)s
 
--- members: the sets of a criterion for some of its values, in some chunks
-SELECT v.value, f.chunk, f.members, f.places
-  FROM unnest(%(values)s::text[]) AS v (value) CROSS JOIN LATERAL (
+-- members: the sets of some facets, in some chunks
+SELECT asked.facet, asked.value, f.chunk, f.members, f.places
+  FROM unnest(%(facets)s::text[], %(values)s::text[]) AS asked (facet, value) CROSS JOIN LATERAL (
     SELECT chunk, members, places FROM queries.{assets}_facets
-     WHERE facet = %(facet)s AND value = v.value AND chunk BETWEEN %(first)s AND %(last)s OFFSET 0
+     WHERE facet = asked.facet AND value = asked.value AND chunk BETWEEN %(first)s AND %(last)s OFFSET 0
 ) AS f
 
 -- last_changed: the position of the last event of any asset
@@ -93,6 +93,17 @@ SELECT a.*
  ) AS d CROSS JOIN LATERAL (
     SELECT * FROM queries.{assets} WHERE created_position = d.created OFFSET 0
  ) AS a
+
+-- changed_rows: of the assets at some places, the first in the order of their last events that are in a span
+SELECT a.*
+  FROM unnest(%(places)s::integer[]) AS p (place) CROSS JOIN LATERAL (
+    SELECT positions[p.place %% %(block)s + 1] AS created FROM queries.{assets}_places
+     WHERE block = p.place / %(block)s OFFSET 0
+ ) AS d CROSS JOIN LATERAL (
+    SELECT * FROM queries.{assets} WHERE created_position = d.created OFFSET 0
+ ) AS a
+ WHERE a.position > %(after)s AND a.position <= %(until)s
+ ORDER BY a.position * %(direction)s LIMIT %(limit)s
 
 -- live_created_desc: those of the first assets in an order that are not deleted
 SELECT * FROM (
