@@ -9,7 +9,8 @@ SELECT %(tenant_id)s, ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::
        CASE WHEN n < %(assets)s / 10 THEN 'document' WHEN h %% 1000 = 5 THEN 'audio' WHEN h %% 10 = 1 THEN 'video'
             WHEN h %% 2 = 0 THEN 'image' ELSE 'file' END,
        '{"media_kind": "image", "format": "png", "width": 1024, "height": 1024}',
-       json_build_object('content_type', 'image/png', 'size', 1000000 + n), 'image/' || share, lpad(to_hex(n), 64, '0'),
+       json_build_object('content_type', 'image/png', 'size', 1000000 + n, 'sha256', lpad(to_hex(n), 64, '0')),
+       'image/' || share, lpad(to_hex(n), 64, '0'),
        'Castle ' || n || ' at dusk', 'castle ' || n || ' at dusk', shares, nullif('p_' || share, 'p_other'),
        'world:w' || h %% 20, ARRAY['model:sdxl', 'workflow:' || share, 'node:n' || h %% 10],
        ARRAY(SELECT 'client:' || s FROM unnest(shares) AS s) || ARRAY['claim:c' || h %% 1000, 'message:m' || n / 4],
@@ -57,3 +58,28 @@ UPDATE ledger.log_heads SET position = %(head)s, effective_at = %(start)s + make
 
 -- move_progress: all of the log counts as folded
 UPDATE read_models.progress SET position = %(head)s, applied = %(head)s WHERE tenant_id = %(tenant_id)s
+
+-- add_versions: of those assets two versions each, as they were created and as they are
+INSERT INTO read_models.{asset_versions} (
+    tenant_id, asset_id, revision, position, created_position, status, live_status, media_kind, media, content,
+    content_type, sha256, name, name_search, tags, subject, scope, origin, sources, created_at, created_by,
+    updated_at, updated_by, deleted_at, next_position
+)
+SELECT a.tenant_id, a.asset_id, v.revision, v.position, a.created_position, v.status, a.live_status, a.media_kind, a.media,
+       a.content, a.content_type, a.sha256, a.name, a.name_search, a.tags, a.subject, a.scope, a.origin, a.sources,
+       a.created_at, a.created_by, v.updated_at, v.updated_by, v.deleted_at, v.next_position
+  FROM read_models.{assets} AS a CROSS JOIN LATERAL (VALUES
+    (1, a.created_position, a.live_status, a.created_at, a.created_by, NULL, a.position),
+    (a.revision, a.position, a.status, a.updated_at, a.updated_by, a.deleted_at, NULL)
+  ) AS v (revision, position, status, updated_at, updated_by, deleted_at, next_position)
+ WHERE a.tenant_id = %(tenant_id)s
+
+-- add_trail: a row for each event of a log of which the times alone are there
+INSERT INTO read_models.{audit_trail} (
+    tenant_id, position, originator_id, revision, topic, actor, effective_at, correlation_id, refs, text_search
+)
+SELECT %(tenant_id)s, p, md5((p / 5)::text)::uuid, p %% 5 + 1,
+       CASE p %% 5 WHEN 0 THEN 'asset.created' WHEN 1 THEN 'asset.linked' ELSE 'asset.described' END,
+       CASE WHEN p %% 2 = 0 THEN 'worker:pipeline' ELSE 'user:u_' || p %% 1000 END,
+       %(start)s + make_interval(secs => p), 'c' || p / 5, ARRAY['claim:c' || p %% 1000], 'castle ' || p || ' at dusk'
+  FROM generate_series(%(after)s::bigint + 1, %(head)s::bigint) AS p

@@ -17,7 +17,9 @@ def ground() -> Iterator[Ground]:
         yield prepared_ground
 
 
-@pytest.mark.parametrize("row", selected(["upload.*", "import", "rebuild*", "history.*"]), ids=lambda row: row.names[0])
+@pytest.mark.parametrize(
+    "row", selected(["upload.*", "import", "rebuild*", "history.*", "filter.*"]), ids=lambda row: row.names[0]
+)
 def test_a_row_is_measured(ground: Ground, row: Row) -> None:
     results = list(row.measure(ground, SCALES["smoke"]))
     assert tuple(result.name for result in results) == row.names
