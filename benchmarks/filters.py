@@ -181,7 +181,8 @@ def filters(ground: Ground, scale: Scale) -> Iterator[Result]:
         tenant_id = fill(services, servers, scale.assets)
         measured = Measured(services, tenant_id, scale.assets)
         large, totals = measured.pages(), measured.totals()
-        with served(ground, servers, new_key(services, tenant_id)) as ledger:
+        with served(ground, servers, new_key(services, tenant_id), ASSET_LEDGER_FOLLOW="false") as ledger:
+            over_http(ledger, Shape({}))  # the first answers of a process take longer
             requested = {name: over_http(ledger, shape) for name, shape in measured.shapes.items() if not shape.deep}
     yield Result("filter.db_p95_ms", max(map(p95, large.values())), "ms")
     yield Result("filter.http_p95_ms", max(map(p95, requested.values())), "ms")
