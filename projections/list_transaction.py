@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg import IsolationLevel
 
 from domain.errors import ListTooSlowError, ReadModelRebuildingError
 from infra.connections import Connection
@@ -20,28 +21,43 @@ _SQL = load_statements(__file__, "list_transaction.sql")
 
 @contextmanager
 def list_transaction(
-    database: Database, tenant_id: UUID, select: Select, projections: Sequence[Projection[Any]]
+    database: Database,
+    tenant_id: UUID,
+    select: Select,
+    projections: Sequence[Projection[Any]],
+    *,
+    snapshot: bool = False,
 ) -> Iterator[tuple[Connection, tuple[str, ...]]]:
     """A transaction to read the select in, and the read models being rebuilt. ListsBusyError, ListTooSlowError.
 
-    The times of the select become positions first: the planner then knows how many rows they span.
+    The times of the select become positions first: the planner then knows how many rows they span. With `snapshot` all
+    statements see the same rows and go by indexes, with one plan for all values; the references of the select are not
+    planned, and no transaction may be around.
     """
-    with database.list_slots.slot(tenant_id), _begun(database, tenant_id) as connection:
+    with database.list_slots.slot(tenant_id), _begun(database, tenant_id, snapshot=snapshot) as connection:
         parameters = {
             "milliseconds": str(max(1, int(database.list_seconds * 1_000))),
             "tenant_id": tenant_id,
+            "snapshot": snapshot,
             **names(projections),
         }
         try:
             builds, rebuilding = _begin(connection, select, parameters)
             select.tables, rebuilding = served_of(projections, builds, rebuilding)
-            select.plan_references(connection)
+            if not snapshot:
+                select.plan_references(connection)
             yield connection, rebuilding
         except psycopg.errors.QueryCanceled:
             raise ListTooSlowError(
                 f"The list took longer than {database.list_seconds:g} s. Narrow it by a filter, or by times that are "
                 "closer together."
             ) from None
+
+
+def free_plans(connection: Connection, select: Select) -> None:
+    """Let the planner choose again, as for a list without a snapshot, and plan the references of the select."""
+    connection.execute(_SQL["free_plans"], prepare=False)  # two statements at once cannot be prepared
+    select.plan_references(connection)
 
 
 def _begin(connection: Connection, select: Select, parameters: dict[str, Any]) -> tuple[list[str], tuple[str, ...]]:
@@ -64,14 +80,29 @@ def _begin(connection: Connection, select: Select, parameters: dict[str, Any]) -
 
 
 @contextmanager
-def _begun(database: Database, tenant_id: UUID) -> Iterator[Connection]:
+def _begun(database: Database, tenant_id: UUID, *, snapshot: bool) -> Iterator[Connection]:
     """A transaction whose first statement is to name the tenant: the list's own does, which saves a round trip."""
     if database.is_in_transaction:
         with database.transaction(tenant_id) as connection:
             yield connection
     else:
-        with database.connection() as connection, connection.transaction():
+        with (
+            database.connection() as connection,
+            _isolated(connection, IsolationLevel.REPEATABLE_READ if snapshot else None),
+            connection.transaction(),
+        ):
             yield connection
+
+
+@contextmanager
+def _isolated(connection: Connection, level: IsolationLevel | None) -> Iterator[None]:
+    """Transactions that begin while the block runs have this level, None: the server's own."""
+    connection.isolation_level = level
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.isolation_level = None
 
 
 def require_whole(database: Database, tenant_id: UUID, projections: Sequence[Projection[Any]]) -> None:

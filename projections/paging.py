@@ -130,6 +130,11 @@ class Order:
         return f"{self.sort}_{self.order}"
 
     @property
+    def direction(self) -> Literal[-1, 1]:
+        """What to multiply positions by, for the first to be the least."""
+        return -1 if self.order == "desc" else 1
+
+    @property
     def column(self) -> str:
         """The column of positions that it sorts by."""
         return "created_position" if self.sort == "created" else "position"
@@ -142,7 +147,11 @@ def page(
     select: Select, connection: Connection, keyset: Keyset, limit: int, position_column: int
 ) -> Page[tuple[Any, ...]]:
     """A page of rows, with the cursor of the next page if there is one."""
-    rows = select.rows(connection, limit + 1)
+    return page_of(select.rows(connection, limit + 1), keyset, limit, position_column)
+
+
+def page_of(rows: list[tuple[Any, ...]], keyset: Keyset, limit: int, position_column: int) -> Page[tuple[Any, ...]]:
+    """A page of rows, of which there is one more than it holds if there is another page."""
     more = len(rows) > limit
     return Page(rows[:limit], keyset.encode(rows[limit - 1][position_column]) if more else None)
 

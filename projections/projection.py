@@ -14,6 +14,7 @@ from domain.event import Event, Recorded
 from domain.job.events import JobEvent
 from domain.tenant.events import ReferenceDeclared, TenantEvent
 from projections.engine.copy_format import Lines
+from projections.facets import FacetRow, Facets, PlaceRow
 
 Row = TypeVar("Row")
 Key = tuple[Any, ...]
@@ -95,11 +96,29 @@ class Projection(Generic[Row]):
     """Whether no event changes a row any more, so that a rebuild need not hold it."""
     second_of: str | None = None
     """Of a second build: the name of the first one, which is that of the read model."""
+    facets: Facets | None = None
+    """What lists of the rows are filtered by. Their sets are kept in tables beside, in the same transactions."""
 
     @cached_property
     def table(self) -> Table[Row]:
         """The table of this version."""
         return Table(f"{self.name}_v{self.version}", self.row, self.key, self.json)
+
+    @cached_property
+    def facet_table(self) -> Table[FacetRow]:
+        """The table of the sets of the rows' facets."""
+        key = {"tenant_id": "uuid", "facet": "text", "value": "text", "chunk": "integer"}
+        return Table(f"{self.table.name}_facets", FacetRow, key)
+
+    @cached_property
+    def place_table(self) -> Table[PlaceRow]:
+        """The table of the places of rows that have facets."""
+        return Table(f"{self.table.name}_places", PlaceRow, {"tenant_id": "uuid", "block": "integer"})
+
+    @cached_property
+    def tables(self) -> tuple[Table[Any], ...]:
+        """The table of the rows, and those that are kept beside it."""
+        return (self.table,) if self.facets is None else (self.table, self.place_table, self.facet_table)
 
     @cached_property
     def beside(self) -> "Projection[Row]":

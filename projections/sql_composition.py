@@ -34,10 +34,11 @@ def copy_in(table: Table[Any]) -> sql.Composed:
 
 
 def drop(table_name: str) -> sql.Composed:
-    """Drops the table and the views over it, if they are there."""
-    views = [sql.Identifier("queries", name) for name in (table_name, f"{table_name}_history")]
-    table = sql.Identifier("read_models", table_name)
-    return sql.SQL("DROP VIEW IF EXISTS {}; DROP TABLE IF EXISTS {}").format(sql.SQL(", ").join(views), table)
+    """Drops the table, those of its facets and the views over them, if they are there."""
+    beside = ("", "_facets", "_places")
+    views = [sql.Identifier("queries", f"{table_name}{suffix}") for suffix in (*beside, "_history")]
+    tables = [sql.Identifier("read_models", f"{table_name}{suffix}") for suffix in beside]
+    return sql.SQL("DROP VIEW IF EXISTS {}; DROP TABLE IF EXISTS {}").format(*map(sql.SQL(", ").join, (views, tables)))
 
 
 def analyze(table: Table[Any]) -> sql.Composed:
@@ -89,7 +90,7 @@ def filtered(statement: LiteralString, conditions: Sequence[sql.Composable], ord
     return sql.SQL("{} {} LIMIT %(limit)s").format(conditioned(statement, conditions), sql.SQL(order))
 
 
-def shown(columns: LiteralString, page: sql.Composed, order: LiteralString) -> sql.Composed:
+def shown(columns: LiteralString, page: sql.Composable, order: LiteralString) -> sql.Composed:
     """What is shown of the rows of a page, in its order: nothing is computed for rows that only come into its sorting.
 
     A subquery would copy what is needed out of each of those; rows of a `WITH` stay whole.

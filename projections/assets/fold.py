@@ -26,6 +26,7 @@ from domain.event import Event, Recorded
 from domain.provenance import imported_from
 from domain.reference import Reference
 from domain.text import searchable
+from projections.assets.facets import ASSET_FACETS
 from projections.projection import OF_ASSETS, OF_JOBS, OF_TENANTS, Changes, Key, Projection, classes, with_values
 
 Values = dict[str, Any]
@@ -213,7 +214,7 @@ def _stored(event: AssetContentStored) -> Values:
 
 ASSETS = Projection(
     name="assets",
-    version=3,
+    version=4,
     row=AssetRow,
     key={"tenant_id": "uuid", "asset_id": "uuid"},
     json=frozenset({"media", "content", "metadata", "prompt_spec", "imported"}),
@@ -235,4 +236,5 @@ ASSETS = Projection(
     ),
     leaves_out=OF_JOBS | OF_TENANTS,
     sliced_by="originator",
+    facets=ASSET_FACETS,
 )

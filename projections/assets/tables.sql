@@ -38,3 +38,34 @@ CREATE TABLE read_models.{table} (
 CREATE VIEW queries.{table} AS
     SELECT * FROM read_models.{table} WHERE tenant_id = ledger.current_tenant();
 GRANT SELECT ON queries.{table} TO asset_ledger_service;
+
+-- Each asset has a place: the number of assets of its tenant that were created before it. The positions of creation by
+-- blocks of places tell either from the other.
+CREATE TABLE read_models.{table}_places (
+    tenant_id      uuid NOT NULL,
+    block          integer NOT NULL,
+    first_position bigint NOT NULL,
+    positions      bigint[] NOT NULL,
+    PRIMARY KEY (tenant_id, block)
+);
+CREATE UNIQUE INDEX ON read_models.{table}_places (tenant_id, first_position);
+
+-- The sets of the assets that have a facet, in chunks of places.
+CREATE TABLE read_models.{table}_facets (
+    tenant_id uuid NOT NULL,
+    facet     text COLLATE "C" NOT NULL, -- what it is a value of
+    value     text COLLATE "C" NOT NULL,
+    chunk     integer NOT NULL,
+    members   integer NOT NULL,          -- how many there are
+    places    bytea NOT NULL,
+    PRIMARY KEY (tenant_id, facet, value, chunk)
+);
+-- They are too short to be kept elsewhere.
+ALTER TABLE read_models.{table}_facets ALTER COLUMN places SET STORAGE PLAIN;
+ALTER TABLE read_models.{table}_places ALTER COLUMN positions SET STORAGE PLAIN;
+
+CREATE VIEW queries.{table}_places AS
+    SELECT * FROM read_models.{table}_places WHERE tenant_id = ledger.current_tenant();
+CREATE VIEW queries.{table}_facets AS
+    SELECT * FROM read_models.{table}_facets WHERE tenant_id = ledger.current_tenant();
+GRANT SELECT ON queries.{table}_places, queries.{table}_facets TO asset_ledger_service;

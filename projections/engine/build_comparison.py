@@ -5,6 +5,8 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+from psycopg.sql import Composed
+
 from domain.errors import LedgerError, ServiceUnavailableError
 from infra.connections import Connection
 from infra.database import Database
@@ -12,7 +14,7 @@ from infra.sql import load_statements
 from projections import sql_composition
 from projections.engine.builds import checkpoints
 from projections.engine.engine import FOLLOW_BATCH, Engine
-from projections.projection import Projection
+from projections.projection import Projection, Table
 
 _SQL = load_statements(__file__, "builds.sql")
 
@@ -67,10 +69,11 @@ def compare(
     tenant_id: UUID,
     expected: Collection[str] = (),
 ) -> BuildComparison:
-    """Compare the tenant's rows in all columns but those that are expected to differ.
+    """Compare the tenant's rows in all columns but those that are expected to differ, and the sets of their facets.
 
-    Both builds are brought to one position first, while others may go on folding. BuildBehindError if one cannot be;
-    ServiceUnavailableError if they were never seen at one position.
+    Sets are left out if what they follow from may differ. Both builds are brought to one position first, while others
+    may go on folding. BuildBehindError if one cannot be; ServiceUnavailableError if they were never seen at one
+    position.
     """
     for _ in range(ATTEMPTS):
         with projector.reading() as connection:
@@ -112,35 +115,62 @@ def _compared(
     position: int,
     expected: frozenset[str],
 ) -> BuildComparison:
-    columns = [name for name in old.table.columns if name not in expected]
-    tenant = {"tenant_id": tenant_id}
-    sums_old, sums_new = (
-        {bucket: sums for bucket, *sums in connection.execute(sql_composition.bucket_sums(table, columns), tenant)}
-        for table in (old.table, new.table)
-    )
-    rows = sum(count for count, *_ in sums_old.values())
-    buckets = [b for b in sums_old.keys() | sums_new.keys() if sums_old.get(b) != sums_new.get(b)]
-    if not buckets:
-        return BuildComparison(tenant_id, position, rows, 0, ())
-    parameters = tenant | {"buckets": buckets, "limit": MOST_EXAMPLES, "in_both": ROWS in expected}
-    differing = connection.execute(sql_composition.differing_rows(old.table, new.table, columns), parameters).fetchall()
-    examples = tuple(_difference(old, new, columns, a, b) for a, b, _ in differing)
-    return BuildComparison(tenant_id, position, rows, differing[0][2] if differing else 0, examples)
+    """Compare the rows, and where they are the same, the sets that follow from them."""
+    pairs = list(zip(old.tables, new.tables, strict=True))
+    follow = () if old.facets is None else (ROWS, *old.facets.row._fields)
+    if not expected.isdisjoint(follow):
+        pairs = pairs[:1]
+    rows: list[int] = []
+    for pair in pairs:
+        comparing = _Comparing(connection, (old.name, new.name), *pair, expected)
+        count, differing, examples = comparing.rows_of(tenant_id)
+        rows.append(count)
+        if differing:
+            return BuildComparison(tenant_id, position, rows[0], differing, examples)
+    return BuildComparison(tenant_id, position, rows[0], 0, ())
 
 
-def _difference(
-    old: Projection[Any],
-    new: Projection[Any],
-    columns: list[str],
-    before: dict[str, Any] | None,
-    after: dict[str, Any] | None,
-) -> RowDifference:
-    row = before or after or {}
-    key = {name: row[name] for name in old.table.key if name != "tenant_id"}
-    if before is None or after is None:
-        return RowDifference(key, {}, old.name if before is None else new.name)
-    differing = {name: (before[name], after[name]) for name in columns if before[name] != after[name]}
-    return RowDifference(key, differing, None)
+class _Comparing(NamedTuple):
+    """Two tables of the same columns, of two builds."""
+
+    connection: Connection
+    builds: tuple[str, str]
+    old: Table[Any]
+    new: Table[Any]
+    expected: frozenset[str]
+
+    def rows_of(self, tenant_id: UUID) -> tuple[int, int, tuple[RowDifference, ...]]:
+        """The number of the tenant's rows in the old table, of those that differ, and some of these."""
+        columns = [name for name in self.old.columns if name not in self.expected]
+        tenant = {"tenant_id": tenant_id}
+        sums_old, sums_new = (
+            {bucket: sums for bucket, *sums in self._rows(sql_composition.bucket_sums(table, columns), tenant)}
+            for table in (self.old, self.new)
+        )
+        rows = sum(count for count, *_ in sums_old.values())
+        buckets = [b for b in sums_old.keys() | sums_new.keys() if sums_old.get(b) != sums_new.get(b)]
+        if not buckets:
+            return rows, 0, ()
+        parameters = tenant | {"buckets": buckets, "limit": MOST_EXAMPLES, "in_both": ROWS in self.expected}
+        differing = self._rows(sql_composition.differing_rows(self.old, self.new, columns), parameters)
+        return (
+            rows,
+            differing[0][2] if differing else 0,
+            tuple(self._difference(columns, a, b) for a, b, _ in differing),
+        )
+
+    def _difference(
+        self, columns: list[str], before: dict[str, Any] | None, after: dict[str, Any] | None
+    ) -> RowDifference:
+        row = before or after or {}
+        key = {name: row[name] for name in self.old.key if name != "tenant_id"}
+        if before is None or after is None:
+            return RowDifference(key, {}, self.builds[before is not None])
+        differing = {name: (before[name], after[name]) for name in columns if before[name] != after[name]}
+        return RowDifference(key, differing, None)
+
+    def _rows(self, statement: Composed, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+        return self.connection.execute(statement, parameters).fetchall()
 
 
 def _short(value: Any) -> str:  # noqa: ANN401 - a value of any column

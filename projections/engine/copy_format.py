@@ -66,6 +66,11 @@ def _escaped(text: str) -> str:
     return text.replace("\\", r"\\").replace("\t", r"\t").replace("\n", r"\n").replace("\r", r"\r")
 
 
+def text_array(items: Iterable[Any]) -> str:
+    """The items as the text of an array, which is quicker to send than a list is."""
+    return _array(list(map(_written, items)))
+
+
 def _array(items: Sequence[Any]) -> str:
     if not items:
         return "{}"

@@ -12,6 +12,7 @@ from infra.event_log.mapper import SealingMapper
 from projections.engine.batch_fold import fold_chunks
 from projections.engine.claims import Claim, advance, claim
 from projections.engine.event_reader import Chunk, chunks, read_ahead, small_reads, streamed_reads
+from projections.engine.facet_index import update_facets
 from projections.engine.gc_pause import gc_paused
 from projections.engine.poison_events import PoisonBatchError, isolate, refused_rows
 from projections.engine.progress import Progress
@@ -106,6 +107,9 @@ class Engine:
             with refused_rows(reached):
                 for buffer in rows.values():
                     buffer.write()
+                for projection in projections:
+                    if projection.facets is not None and projection.table.name in tables:
+                        update_facets(connection, projection, projection.facets, rows[projection.table.name])
             self._on_stage("written")
             advance(connection, reached)
             self._on_stage("advanced")

@@ -9,6 +9,7 @@ from infra.database import Database
 from infra.sql import literal, load_statements
 from projections import sql_composition
 from projections.engine.builds import require_unused
+from projections.engine.facet_index import build_facets
 from projections.engine.progress import Progress, version_of
 from projections.engine.row_buffer import RowsRefusedError, refusals
 from projections.projection import Projection
@@ -110,13 +111,16 @@ class ReadModelTables:
                 for index in _indexes(projection):
                     connection.execute(index)
                 connection.execute(sql_composition.analyze(projection.table))
+                if projection.facets is not None:
+                    build_facets(connection, projection, projection.facets)
             connection.execute(_SQL["end_rebuild"], version)
         return True
 
     def _vacuum(self, projection: Projection[Any]) -> None:
         """Let indexes answer without reading each row: PostgreSQL would do it by itself, some minutes later."""
         with suppress(ServiceUnavailableError), self._database.connection() as connection:
-            connection.execute(sql_composition.vacuum(projection.table))
+            for table in projection.tables:
+                connection.execute(sql_composition.vacuum(table))
 
 
 def _create(connection: Connection, projection: Projection[Any]) -> None:

@@ -49,6 +49,13 @@ class RowBuffer(dict[Key, Any]):
         self._before |= loaded
         self |= loaded
 
+    def changes(self) -> Iterator[tuple[Any, Any]]:
+        """Each row that is new or changed, as it was, None where there was none, and as it will be."""
+        for key, row in self.items():
+            before = self._before.get(key)
+            if before is not row:
+                yield before, row
+
     def write(self) -> None:
         """Replace the rows that changed: the old ones are deleted, the new ones copied in.
 

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final, Generic, Literal, LiteralString, NamedTuple, TypeVar
+from typing import Any, Final, Generic, Literal, LiteralString, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from infra.connections import Connection
 from infra.database import Database
 from infra.sql import literal, load_statements
 from projections.catalogue import with_tables
-from projections.list_transaction import list_transaction, refuse_rebuilding
-from projections.paging import NEWEST_FIRST, Keyset, Moment, Order, Page, page
+from projections.list_transaction import free_plans, list_transaction, refuse_rebuilding
+from projections.paging import NEWEST_FIRST, Keyset, Moment, Order, Page, page_of
 from projections.projection import Projection
 from projections.queries.filters import Filter
 from projections.select import Select
@@ -71,6 +71,33 @@ class ReadModels(NamedTuple):
         return self.now if as_of is None else self.then
 
 
+class ListedRows(Protocol):
+    """A list within a transaction."""
+
+    def page(self, order: Order, after: int | None, limit: int) -> list[tuple[Any, ...]]:
+        """At most `limit` rows in an order, after a position in it if there is one."""
+
+    def total(self) -> int:
+        """The number of all rows."""
+
+
+@dataclass(frozen=True)
+class SelectedRows:
+    """A list that the database selects and puts in order."""
+
+    connection: Connection
+    select: Select
+    count: LiteralString
+
+    def page(self, _order: Order, _after: int | None, limit: int) -> list[tuple[Any, ...]]:
+        """At most `limit` rows; the select has the order, and begins where it goes on."""
+        return self.select.rows(self.connection, limit)
+
+    def total(self) -> int:
+        """The number of all rows."""
+        return self.select.count(self.connection, self.count)
+
+
 @dataclass(frozen=True)
 class RowList(Generic[Row, AnyFilter]):
     """A list of one read model's rows. Raises SearchTooShortError, and what `list_transaction` does.
@@ -87,6 +114,8 @@ class RowList(Generic[Row, AnyFilter]):
     """The list as it is asked of the database, as of a position."""
     criteria: type[AnyFilter]
     """The filter whose members a cursor is bound to."""
+    faceted: Callable[[AnyFilter], Callable[[Connection, Select], ListedRows | None] | None] = lambda _selected: None
+    """The list as it is read from the sets of facets; None where they do not tell."""
 
     @property
     def read(self) -> ReadModels:
@@ -112,7 +141,7 @@ class RowList(Generic[Row, AnyFilter]):
         select.where_present(self.statements.now["recorded_by"], "recorded_by", recorded_by)
         columns, row = self.listed.table.columns, self.listed.table.row
         keyset = self._keyset(tenant_id, selected, order, as_of)
-        rows = self._rows(database, keyset, select, limit, cursor, order, columns)
+        rows = self._rows(database, keyset, selected, select, limit, cursor, order, columns)
         make: Callable[..., Row] = row._make  # type: ignore[attr-defined]
         return Page([make(values[: len(columns)]) for values in rows.items], rows.next, rows.rebuilding)
 
@@ -135,7 +164,7 @@ class RowList(Generic[Row, AnyFilter]):
         for name, expression in members.items():
             select.shown = literal(select.shown.replace(f"{{{name}}}", expression))
         keyset = self._keyset(tenant_id, selected, order, None)
-        return self._rows(database, keyset, select, limit, cursor, order, POSITIONS)
+        return self._rows(database, keyset, selected, select, limit, cursor, order, POSITIONS)
 
     def _keyset(self, tenant_id: UUID, selected: AnyFilter, order: Order, as_of: Moment | None) -> Keyset:
         return Keyset(tenant_id, selected.criteria(self.criteria) | asdict(order), (as_of,) if as_of else ())
@@ -144,6 +173,7 @@ class RowList(Generic[Row, AnyFilter]):
         self,
         database: Database,
         keyset: Keyset,
+        selected: AnyFilter,
         select: Select,
         limit: int,
         cursor: str | None,
@@ -151,23 +181,34 @@ class RowList(Generic[Row, AnyFilter]):
         columns: Sequence[str],
     ) -> Page[tuple[Any, ...]]:
         """A page of the select, whose rows begin with the columns."""
-        if cursor is not None:
-            select.where(self.statements.now[f"after_{order.name}"], after=keyset.decode(cursor))
+        after = None if cursor is None else keyset.decode(cursor)
+        select.where_present(self.statements.now[f"after_{order.name}"], "after", after)
         as_of = keyset.moments[0] if keyset.moments else None
-        with self._transaction(database, keyset.tenant_id, select, as_of) as (connection, rebuilding):
-            return replace(page(select, connection, keyset, limit, columns.index(order.column)), rebuilding=rebuilding)
+        with self._reading(database, keyset.tenant_id, selected, select, as_of) as (rows, rebuilding):
+            listed = page_of(rows.page(order, after, limit + 1), keyset, limit, columns.index(order.column))
+            return replace(listed, rebuilding=rebuilding)
 
     def count(self, database: Database, tenant_id: UUID, selected: AnyFilter, as_of: Moment | None = None) -> int:
         """The number of all rows that are selected."""
         select = self.select(selected, NEWEST_FIRST, as_of and as_of.position)
-        with self._transaction(database, tenant_id, select, as_of) as (connection, _):
-            return select.count(connection, self.statements.at(as_of and as_of.position)["count"])
+        with self._reading(database, tenant_id, selected, select, as_of) as (rows, _):
+            return rows.total()
 
     @contextmanager
-    def _transaction(
-        self, database: Database, tenant_id: UUID, select: Select, as_of: Moment | None
-    ) -> Iterator[tuple[Connection, tuple[str, ...]]]:
-        with list_transaction(database, tenant_id, select, self.read.at(as_of)) as (connection, rebuilding):
+    def _reading(
+        self, database: Database, tenant_id: UUID, selected: AnyFilter, select: Select, as_of: Moment | None
+    ) -> Iterator[tuple[ListedRows, tuple[str, ...]]]:
+        """A transaction to read the list in, and the read models being rebuilt.
+
+        It is read from sets as it is now, but within another transaction.
+        """
+        opened = self.faceted(selected) if as_of is None and not database.is_in_transaction else None
+        read_models, count = self.read.at(as_of), self.statements.at(as_of and as_of.position)["count"]
+        with list_transaction(database, tenant_id, select, read_models, snapshot=opened is not None) as begun:
+            connection, rebuilding = begun
             if as_of is not None:
                 refuse_rebuilding(rebuilding)
-            yield connection, rebuilding
+            faceted = opened(connection, select) if opened and self.listed.name not in rebuilding else None
+            if opened and faceted is None:
+                free_plans(connection, select)
+            yield faceted or SelectedRows(connection, select, count), rebuilding

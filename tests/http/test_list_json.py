@@ -17,6 +17,7 @@ from domain.media import Media
 from domain.provenance import Imported, imported_from
 from infra.media.decodable import DEMUXERS, HAVE_THUMBNAIL
 from projections.assets.fold import ASSETS, AssetRow
+from projections.engine.facet_index import update_facets
 from projections.engine.row_buffer import RowBuffer
 from projections.jobs.fold import JOBS, JobRow
 from projections.paging import NEWEST_FIRST
@@ -97,6 +98,8 @@ def check_list(services: Services, kind: str, rows: Iterable[Any]) -> None:
         buffer = RowBuffer(connection, projection.table)
         buffer.update({projection.table.key_of(row): row for row in numbered})
         buffer.write()
+        if projection.facets is not None:
+            update_facets(connection, projection, projection.facets, buffer)
 
     shown = [
         answer.json(values)

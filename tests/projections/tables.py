@@ -8,7 +8,7 @@ from psycopg import sql
 from api.composition import Services
 from domain.event import Recorded
 from projections.catalogue import BUILDS, PROJECTIONS
-from projections.projection import Key, Projection, Row, apply
+from projections.projection import Key, Projection, Row, Table, apply
 
 
 def fold_all(projection: Projection[Row], history: Iterable[Recorded]) -> dict[Key, Row]:
@@ -20,18 +20,25 @@ def fold_all(projection: Projection[Row], history: Iterable[Recorded]) -> dict[K
 
 
 def contents(services: Services, projection: Projection[Any]) -> bytes:
+    """The read model's rows by key, as COPY writes them."""
+    return rows_of(services, projection.table)
+
+
+def rows_of(services: Services, table: Table[Any]) -> bytes:
     """The table's rows by key, as COPY writes them."""
     query = sql.SQL("COPY (SELECT * FROM {} ORDER BY {}) TO STDOUT").format(
-        sql.Identifier("read_models", projection.table.name),
-        sql.SQL(", ").join(sql.Identifier(name) for name in projection.table.key),
+        sql.Identifier("read_models", table.name),
+        sql.SQL(", ").join(sql.Identifier(name) for name in table.key),
     )
     with services.projector.connection() as connection, connection.cursor().copy(query) as copy:
         return b"".join(bytes(block) for block in copy)
 
 
 def all_contents(services: Services) -> dict[str, bytes]:
-    """Every read model's rows."""
-    return {name: contents(services, projection) for name, projection in PROJECTIONS.items()}
+    """Every read model's rows, and the sets of their facets."""
+    tables = {table.name: table for projection in PROJECTIONS.values() for table in projection.tables[1:]}
+    rows = {name: contents(services, projection) for name, projection in PROJECTIONS.items()}
+    return rows | {name: rows_of(services, table) for name, table in tables.items()}
 
 
 def catch_up(services: Services, limit: int = 500) -> None:

@@ -14,6 +14,7 @@ from infra.embedded_postgres.cluster import EmbeddedCluster
 from infra.settings import Settings
 from projections.list_transaction import list_transaction
 from projections.paging import Order
+from projections.queries.asset_facets import faceted_assets
 from projections.queries.assets import asset_select
 from projections.queries.audit_trail import positions_of_topics, trail_select
 from projections.queries.filters import AssetFilter, AuditFilter, JobFilter
@@ -178,6 +179,43 @@ def test_a_list_asked_for_the_fifteenth_time_reads_no_more_pages_than_the_first_
     assert max(map(max, read)) <= shape.most
     for first, last in zip(read[0], read[-1], strict=True):
         assert last <= first + SLACK
+
+
+FACETED = {
+    "all": (AssetFilter(), AssetFilter(status="deleted")),
+    "kind": (AssetFilter(media_kind="audio"), AssetFilter(media_kind="image")),
+    "tags": (AssetFilter(tag=["common", "tag-7"]), AssetFilter(tag=["tag-7", "tag-8"])),
+    "disjoint kind and status": (
+        AssetFilter(media_kind="audio", status="failed"),
+        AssetFilter(media_kind="image", creator="user:rare"),
+    ),
+    "media type": (AssetFilter(content_type="image/"), AssetFilter(content_type="image/7", creator="worker:busy")),
+    "kind and month": (AssetFilter(media_kind="video", **month(1)), AssetFilter(media_kind="image", **month(11))),
+    "subject": (AssetFilter(subject="u_3"), AssetFilter(subject="u_nobody")),
+}
+
+
+@pytest.mark.parametrize("order", [Order(), Order("created", "asc"), Order("updated"), Order("updated", "asc")])
+@pytest.mark.parametrize("name", FACETED)
+def test_a_list_and_its_total_are_read_from_few_pages_of_sets(full: Crowd, name: str, order: Order) -> None:
+    most = FEW if order.sort == "created" else 4 * FEW  # by change, up to a thousand assets are looked up
+    for selected in FACETED[name]:
+        read = [faceted_pages(full, selected, order) for _ in range(TIMES)]
+        assert max(read) <= most
+        assert read[-1] <= read[0] + SLACK
+
+
+def faceted_pages(full: Crowd, selected: AssetFilter, order: Order) -> int:
+    """How many pages of tables and indexes a page of the list and its total read, by the sets of facets."""
+    database, select, opened = full.services.database, asset_select(selected, order), faceted_assets(selected)
+    assert opened is not None
+    with list_transaction(database, full.tenant, select, (), snapshot=True) as (connection, _):
+        ((before,),) = connection.execute(SQL["pages"]).fetchall()
+        listed = opened(connection, select)
+        assert listed is not None
+        assert len(listed.page(order, None, LIMIT)) == min(listed.total(), LIMIT)
+        ((after,),) = connection.execute(SQL["pages"]).fetchall()
+    return int(after - (before or 0))
 
 
 @pytest.mark.parametrize("topics", [("asset.held",), ("asset.held", "asset.created"), ("asset.restored",)])
