@@ -1,4 +1,4 @@
-"""`statistics.*` and `lineage.p95_ms`: what the slowest of twenty answers takes, over HTTP, now and as of a position."""
+"""`statistics.*` and `lineage.p95_ms`: what the slowest of twenty answers takes over HTTP, now and at a position."""
 
 import random
 import time
