@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from benchmarks import appends, growth, importing, lag, reading, rebuilds, requests, uploads
+from benchmarks import appends, growth, importing, lag, reading, rebuilds, requests, switches, uploads
 from benchmarks.environment import Ground
 from benchmarks.results import Result
 from benchmarks.schedule import Scale
@@ -18,6 +18,11 @@ class Row(NamedTuple):
     measure: Measure
     names: tuple[str, ...]
 
+
+SWITCHING = (
+    "rebuild.follow_lag_ms",
+    *(f"switch.{name}" for name in ("failed_requests", "wrong_rows", "pause_ms", "rollback_s")),
+)
 
 ROWS = (
     Row(appends.single, ("append.single",)),
@@ -38,6 +43,7 @@ ROWS = (
     Row(rebuilds.assets, ("rebuild.assets", "rebuild.rss")),
     Row(rebuilds.vs_copy, ("rebuild.vs_copy",)),
     Row(rebuilds.everything, ("rebuild.all",)),
+    Row(switches.switching, SWITCHING),
     Row(uploads.direct, ("upload.direct",)),
     Row(uploads.memory, ("upload.rss",)),
     Row(importing.files, ("import",)),
