@@ -19,6 +19,7 @@ from api.cli.switches import (
     ExpectOption,
     NameArgument,
     check_reason,
+    compare_,
     expected_of,
     projection_of,
     rollback,
@@ -241,6 +242,7 @@ def drop_old_() -> None:
 
 
 app.command("switch")(switch_)
+app.command("compare")(compare_)
 app.command()(rollback)
 
 
