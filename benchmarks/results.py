@@ -61,6 +61,11 @@ TARGETS = {
     "rebuild.rss": Target(at_most=300),
     "rebuild.vs_copy": Target(ratio=0.4),
     "rebuild.all": Target(at_least=30_000),
+    "rebuild.follow_lag_ms": Target(at_most=300),
+    "switch.failed_requests": Target(at_most=0),
+    "switch.wrong_rows": Target(at_most=0),
+    "switch.pause_ms": Target(at_most=200),
+    "switch.rollback_s": Target(at_most=1),
     "upload.direct": Target(ratio=0.6),
     "upload.rss": Target(below=250),
     "import": Target(at_least=500),
@@ -97,6 +102,11 @@ LESS_IS_BETTER = frozenset(
         "statistics.p95_ms",
         "statistics.as_of_p95_ms",
         "lineage.p95_ms",
+        "rebuild.follow_lag_ms",
+        "switch.failed_requests",
+        "switch.wrong_rows",
+        "switch.pause_ms",
+        "switch.rollback_s",
     }
 )
 """Rows whose smaller values are the better ones."""

@@ -14,6 +14,7 @@ from benchmarks import (
     reading,
     rebuilds,
     requests,
+    switches,
     uploads,
 )
 from benchmarks.environment import Ground
@@ -29,6 +30,11 @@ class Row(NamedTuple):
     measure: Measure
     names: tuple[str, ...]
 
+
+SWITCHING = (
+    "rebuild.follow_lag_ms",
+    *(f"switch.{name}" for name in ("failed_requests", "wrong_rows", "pause_ms", "rollback_s")),
+)
 
 ROWS = (
     Row(appends.single, ("append.single",)),
@@ -54,6 +60,7 @@ ROWS = (
     Row(rebuilds.assets, ("rebuild.assets", "rebuild.rss")),
     Row(rebuilds.vs_copy, ("rebuild.vs_copy",)),
     Row(rebuilds.everything, ("rebuild.all",)),
+    Row(switches.switching, SWITCHING),
     Row(uploads.direct, ("upload.direct",)),
     Row(uploads.memory, ("upload.rss",)),
     Row(importing.files, ("import",)),
