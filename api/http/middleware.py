@@ -2,11 +2,12 @@
 
 import re
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 import structlog
 from fastapi import HTTPException, Request
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils.compat import uuid4
 
@@ -19,6 +20,8 @@ _LOG = structlog.get_logger()
 
 
 MOST_HEADERS = 100
+_CLOSE = (b"connection", b"close")
+_PRIVATE = (b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")
 _ABSOLUTE = re.compile("https?://[^/?]*", re.IGNORECASE)
 
 
@@ -66,13 +69,14 @@ class RequestId:
 
 def _add_headers(scope: Scope, message: Message, request_id: str) -> None:
     """Add the headers that every answer has, and those of answers that only the holder of a key may see."""
-    headers = MutableHeaders(scope=message)
-    headers.setdefault("x-request-id", request_id)
+    headers: Sequence[tuple[bytes, bytes]] = message["headers"]
+    added = [(b"x-request-id", request_id.encode())]
     if must_close(scope):
-        headers.setdefault("connection", "close")
+        added.append(_CLOSE)
     if scope["path"].startswith("/v1/") and message["status"] != 304:
-        headers.setdefault("cache-control", "no-store")
-        headers.setdefault("x-content-type-options", "nosniff")
+        added += _PRIVATE
+    present = {name for name, _ in headers}
+    message["headers"] = [*headers, *(header for header in added if header[0] not in present)]
 
 
 def _caller(session: Session | None) -> dict[str, str]:
