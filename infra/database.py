@@ -5,7 +5,7 @@ proof tells (`commit_in_doubt.py`), or the work is done again; else OutcomeUnkno
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import partial
@@ -84,6 +84,8 @@ class Database(AbstractContextManager["Database"]):
         list_seconds: float = LIST_SECONDS,
     ) -> None:
         self.list_seconds = list_seconds
+        self.known_tables: dict[tuple[UUID, str], Mapping[str, str]] = {}
+        """By tenant and list: of the tables of its statements, those that others stood in for when it was read last."""
         self._size = size
         self.disk_full: float | None = None
         """When the server said last that its disk is full, by the monotonic clock."""

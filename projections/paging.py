@@ -142,7 +142,11 @@ def page(
     select: Select, connection: Connection, keyset: Keyset, limit: int, position_column: int
 ) -> Page[tuple[Any, ...]]:
     """A page of rows, with the cursor of the next page if there is one."""
-    rows = select.rows(connection, limit + 1)
+    return page_of(select.rows(connection, limit + 1), keyset, limit, position_column)
+
+
+def page_of(rows: list[tuple[Any, ...]], keyset: Keyset, limit: int, position_column: int) -> Page[tuple[Any, ...]]:
+    """A page of the rows, of which one more than the limit was asked for."""
     more = len(rows) > limit
     return Page(rows[:limit], keyset.encode(rows[limit - 1][position_column]) if more else None)
 

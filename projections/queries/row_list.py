@@ -10,8 +10,8 @@ from infra.connections import Connection
 from infra.database import Database
 from infra.sql import literal, load_statements
 from projections.catalogue import with_tables
-from projections.list_transaction import list_transaction, refuse_rebuilding
-from projections.paging import NEWEST_FIRST, Keyset, Moment, Order, Page, page
+from projections.list_transaction import list_transaction, refuse_rebuilding, rows_at_once
+from projections.paging import NEWEST_FIRST, Keyset, Moment, Order, Page, page, page_of
 from projections.projection import Projection
 from projections.queries.filters import Filter
 from projections.select import Select
@@ -153,9 +153,15 @@ class RowList(Generic[Row, AnyFilter]):
         """A page of the select, whose rows begin with the columns."""
         if cursor is not None:
             select.where(self.statements.now[f"after_{order.name}"], after=keyset.decode(cursor))
-        as_of = keyset.moments[0] if keyset.moments else None
+        as_of, position_column = keyset.moments[0] if keyset.moments else None, columns.index(order.column)
+        at_once = None
+        if as_of is None:
+            at_once = rows_at_once(database, keyset.tenant_id, select, self.read.now, limit + 1)
+        if at_once is not None:
+            rows, rebuilding = at_once
+            return replace(page_of(rows, keyset, limit, position_column), rebuilding=rebuilding)
         with self._transaction(database, keyset.tenant_id, select, as_of) as (connection, rebuilding):
-            return replace(page(select, connection, keyset, limit, columns.index(order.column)), rebuilding=rebuilding)
+            return replace(page(select, connection, keyset, limit, position_column), rebuilding=rebuilding)
 
     def count(self, database: Database, tenant_id: UUID, selected: AnyFilter, as_of: Moment | None = None) -> int:
         """The number of all rows that are selected."""
