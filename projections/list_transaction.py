@@ -53,6 +53,7 @@ def rows_at_once(
                 begun = connection.execute(_SQL["begin_list"], _parameters(database, tenant_id, projections))
                 listed = select.execute(connection, limit)
         except psycopg.ProgrammingError:  # such as of a build that is gone
+            known.pop(key, None)
             return None
         ((*_, builds, rebuilding),) = begun.fetchall()
         serving = served_of(projections, builds, rebuilding)
