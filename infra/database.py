@@ -84,8 +84,6 @@ class Database(AbstractContextManager["Database"]):
         list_seconds: float = LIST_SECONDS,
     ) -> None:
         self.list_seconds = list_seconds
-        self.known_tables: dict[tuple[UUID, str], Mapping[str, str]] = {}
-        """By tenant and list: of the tables of its statements, those that others stood in for when it was read last."""
         self._size = size
         self.disk_full: float | None = None
         """When the server said last that its disk is full, by the monotonic clock."""
@@ -118,6 +116,8 @@ class Database(AbstractContextManager["Database"]):
         self._pool = self._make_pool()
         self._pools.append(self._pool)
         self.list_slots = ListSlots(self._size)
+        self.known_tables: dict[tuple[UUID, str], Mapping[str, str]] = {}
+        """By tenant and list: of the tables of its statements, those that others stood in for when it was read last."""
         self._transaction_slots = TransactionSlots(max(1, min(self._size // 2, MOST_OF_A_TENANT)))
 
     def _configure(self, connection: Connection) -> None:
