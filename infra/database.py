@@ -5,7 +5,7 @@ proof tells (`commit_in_doubt.py`), or the work is done again; else OutcomeUnkno
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import partial
@@ -116,6 +116,8 @@ class Database(AbstractContextManager["Database"]):
         self._pool = self._make_pool()
         self._pools.append(self._pool)
         self.list_slots = ListSlots(self._size)
+        self.known_tables: dict[tuple[UUID, str], Mapping[str, str]] = {}
+        """By tenant and list: of the tables of its statements, those that others stood in for when it was read last."""
         self._transaction_slots = TransactionSlots(max(1, min(self._size // 2, MOST_OF_A_TENANT)))
 
     def _configure(self, connection: Connection) -> None:

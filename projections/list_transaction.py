@@ -17,6 +17,8 @@ from projections.select import Select
 from projections.served_builds import names, served, served_of
 
 _SQL = load_statements(__file__, "list_transaction.sql")
+MOST_KNOWN = 10_000
+"""Of how many lists of tenants it is remembered which builds served them last."""
 
 
 @contextmanager
@@ -34,24 +36,69 @@ def list_transaction(
     statements see the same rows and go by indexes, with one plan for all values; the references of the select are not
     planned, and no transaction may be around.
     """
-    with database.list_slots.slot(tenant_id), _begun(database, tenant_id, snapshot=snapshot) as connection:
-        parameters = {
-            "milliseconds": str(max(1, int(database.list_seconds * 1_000))),
-            "tenant_id": tenant_id,
-            "snapshot": snapshot,
-            **names(projections),
-        }
+    with (
+        database.list_slots.slot(tenant_id),
+        _begun(database, tenant_id, snapshot=snapshot) as connection,
+        _bounded(database),
+    ):
+        parameters = _parameters(database, tenant_id, projections, snapshot=snapshot)
+        builds, rebuilding = _begin(connection, select, parameters)
+        select.tables, rebuilding = served_of(projections, builds, rebuilding)
+        if not snapshot:
+            select.plan_references(connection)
+        yield connection, rebuilding
+
+
+def rows_at_once(
+    database: Database, tenant_id: UUID, select: Select, projections: Sequence[Projection[Any]], limit: int
+) -> tuple[list[tuple[Any, ...]], tuple[str, ...]] | None:
+    """At most `limit` rows of the select, in one round trip, and the read models being rebuilt; raises the same.
+
+    It is sent for the builds that served the tenant last. None if others do now, or if something has to be asked first:
+    then it is read in a `list_transaction`.
+    """
+    if select.moments or select.pointers or database.is_in_transaction:
+        return None
+    known, key = database.known_tables, (tenant_id, projections[0].name)
+    select.tables = tables = known.get(key, {})
+    parameters = _parameters(database, tenant_id, projections, snapshot=False)
+    with database.list_slots.slot(tenant_id), database.connection() as connection, _bounded(database):
         try:
-            builds, rebuilding = _begin(connection, select, parameters)
-            select.tables, rebuilding = served_of(projections, builds, rebuilding)
-            if not snapshot:
-                select.plan_references(connection)
-            yield connection, rebuilding
-        except psycopg.errors.QueryCanceled:
-            raise ListTooSlowError(
-                f"The list took longer than {database.list_seconds:g} s. Narrow it by a filter, or by times that are "
-                "closer together."
-            ) from None
+            with connection.pipeline():  # until it ends, its statements are a transaction of their own
+                begun = connection.execute(
+                    _SQL["begin_list"], _parameters(database, tenant_id, projections, snapshot=False)
+                )
+                listed = select.execute(connection, limit)
+        except psycopg.ProgrammingError:  # such as of a build that is gone
+            known.pop(key, None)
+            return None
+        ((*_, builds, rebuilding),) = begun.fetchall()
+        serving = served_of(projections, builds, rebuilding)
+        if serving.tables == tables:
+            return listed.fetchall(), serving.rebuilding
+    if len(known) >= MOST_KNOWN:
+        known.clear()
+    known[key] = serving.tables
+    return None
+
+
+def _parameters(
+    database: Database, tenant_id: UUID, projections: Sequence[Projection[Any]], *, snapshot: bool
+) -> dict[str, Any]:
+    milliseconds = str(max(1, int(database.list_seconds * 1_000)))
+    return {"milliseconds": milliseconds, "tenant_id": tenant_id, "snapshot": snapshot, **names(projections)}
+
+
+@contextmanager
+def _bounded(database: Database) -> Iterator[None]:
+    """Raise ListTooSlowError where the server has cancelled a statement."""
+    try:
+        yield
+    except psycopg.errors.QueryCanceled:
+        raise ListTooSlowError(
+            f"The list took longer than {database.list_seconds:g} s. Narrow it by a filter, or by times that are "
+            "closer together."
+        ) from None
 
 
 def free_plans(connection: Connection, select: Select) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, LiteralString, NamedTuple
 
+from psycopg import Cursor
 from psycopg.sql import Composable, Composed
 
 from domain.errors import LedgerError
@@ -132,13 +133,17 @@ class Select:
         return int(row[0])
 
     def rows(self, connection: Connection, limit: int) -> list[tuple[Any, ...]]:
-        """At most `limit` rows.
+        """At most `limit` rows."""
+        return self.execute(connection, limit).fetchall()
+
+    def execute(self, connection: Connection, limit: int) -> Cursor[tuple[Any, ...]]:
+        """A cursor with at most `limit` rows.
 
         With parameters it is never prepared: after a few executions PostgreSQL would keep one plan for all values, the
         rare and the common.
         """
         cursor, prepare = connection.cursor(binary=True), False if self.parameters else None
-        return cursor.execute(self.query(), {**self.parameters, "limit": limit}, prepare=prepare).fetchall()
+        return cursor.execute(self.query(), {**self.parameters, "limit": limit}, prepare=prepare)
 
     def query(self) -> Composed | LiteralString:
         """The statement, with the parameters of the conditions and `limit`."""

@@ -17,6 +17,7 @@ from api.composition import Services
 from api.http import authentication, problems
 from api.http.batch_bodies import MAX_BATCH_BODY
 from api.http.connections import most_connections
+from api.http.direct_routes import DirectApp
 from api.http.feed import Listeners
 from api.http.job_operations import OPERATION
 from api.http.middleware import RequestId
@@ -107,7 +108,7 @@ as `min_position` to a list, and the list shows the write. Errors are problem de
 
 def create_app(
     open_services: Callable[[], AbstractContextManager[Services]], listeners: Callable[[], Listeners] = Listeners
-) -> FastAPI:
+) -> DirectApp:
     """The application; the services are opened when it starts and closed when it ends."""
 
     @asynccontextmanager
@@ -117,7 +118,7 @@ def create_app(
         with open_services() as app.state.services:
             yield
 
-    app = FastAPI(
+    app = DirectApp(
         title="Asset Ledger",
         version="1",
         description=DESCRIPTION,
@@ -139,6 +140,7 @@ def create_app(
     app.state.openapi_document = description_pages.OpenApiDocument(app.openapi)
     routes = (*(route for part in parts for route in part.router.routes), *app.routes)
     app.state.description = Description(app, tuple(route for route in routes if isinstance(route, Route)))
+    app.answer_directly(app.state.description.routes)
     return app
 
 

@@ -22,7 +22,8 @@ import h11
 import structlog
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from api.http.connection_ends import FULL, NO_HTTP, TOO_LARGE, LingeringClose
+from api.http.answer_transports import AnswerTransport, LingeringClose
+from api.http.connection_ends import FULL, NO_HTTP, TOO_LARGE
 from api.http.request_arrival import AWAITS_CONTINUE, BODY_CUT, HALF_CLOSED
 
 READ_OF_BODY: Final = 1 << 20
@@ -164,6 +165,8 @@ class Connection(H11Protocol):
             if self.cycle.more_body:
                 self._watch_body()
             else:
+                if self.cycle.transport is self.transport:
+                    self.cycle.transport = AnswerTransport(self.transport, self.loop)
                 self.cycle.waiting_for_100_continue = False
         self._read_at_once(READ_OF_BODY if self.conn.their_state is h11.SEND_BODY else READ_OF_HEAD)
         if self._has_ended:
@@ -241,7 +244,7 @@ class Connection(H11Protocol):
     def _watch_body(self) -> None:
         cycle = self.cycle
         if cycle.transport is self.transport:
-            cycle.transport = LingeringClose(self.transport, self.finish)
+            cycle.transport = LingeringClose(self.transport, self.loop, self.finish)
             if cycle.waiting_for_100_continue:
                 cycle.scope["state"][AWAITS_CONTINUE] = partial(getattr, cycle, "waiting_for_100_continue")
 

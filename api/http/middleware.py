@@ -3,13 +3,14 @@
 import re
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
 import structlog
 from fastapi import HTTPException, Request
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils.compat import uuid4
 
@@ -27,6 +28,8 @@ SINGLE: Final = frozenset(
     b"if-match if-range last-event-id range transfer-encoding x-actor x-causation-id x-request-id".split()
 )
 """Fields that stand in a header once: which of two is meant, nobody can tell."""
+_CLOSE = (b"connection", b"close")
+_PRIVATE = (b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")
 _ABSOLUTE = re.compile("https?://[^/?]*", re.IGNORECASE)
 
 
@@ -100,13 +103,14 @@ def _is_utf8(quoted: bytes) -> bool:
 
 def _add_headers(scope: Scope, message: Message, request_id: str) -> None:
     """Add the headers that every answer has, and those of answers that only the holder of a key may see."""
-    headers = MutableHeaders(scope=message)
-    headers.setdefault("x-request-id", request_id)
+    headers: Sequence[tuple[bytes, bytes]] = message["headers"]
+    added = [(b"x-request-id", request_id.encode())]
     if must_close(scope):
-        headers.setdefault("connection", "close")
+        added.append(_CLOSE)
     if scope["path"].startswith("/v1/") and message["status"] != 304:
-        headers.setdefault("cache-control", "no-store")
-        headers.setdefault("x-content-type-options", "nosniff")
+        added += _PRIVATE
+    present = {name for name, _ in headers}
+    message["headers"] = [*headers, *(header for header in added if header[0] not in present)]
 
 
 def _caller(session: Session | None) -> dict[str, str]:

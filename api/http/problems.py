@@ -92,6 +92,9 @@ ANY_REQUEST = (
 )
 """How every request of a caller may end."""
 
+ANSWERED = (LedgerError, RequestValidationError, HTTPException)
+"""What a request may end in without a fault of the service."""
+
 
 def status_of(kind: type[Exception]) -> HTTPStatus:
     """The status that a class of errors is answered with. StopIteration for one that no request may end in."""
@@ -119,9 +122,9 @@ def documented(*kinds: type[Exception]) -> dict[int | str, dict[str, Any]]:
 
 def install(app: FastAPI) -> None:
     """Let every error of the app be answered as a problem."""
-    for kind in (LedgerError, RequestValidationError, HTTPException):
+    for kind in ANSWERED:
         app.exception_handler(kind)(answered)
-    app.exception_handler(Exception)(_bug)
+    app.exception_handler(Exception)(fault)
 
 
 def invalid(error: ValidationError, *place: str | int) -> RequestValidationError:
@@ -166,7 +169,8 @@ async def answered(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse(problem.model_dump(), problem.status, headers, media_type="application/problem+json")
 
 
-async def _bug(request: Request, error: Exception) -> JSONResponse:
+async def fault(request: Request, error: Exception) -> JSONResponse:
+    """The answer to a request that ended in a fault of the service, which is logged."""
     _LOG.error("fault", request_id=request.state.request_id, exc_info=error)
     return await answered(request, error)
 

@@ -26,6 +26,8 @@ from api.http.authentication import session
 from api.http.problems import MOST_FIELDS
 from api.http.request_body import WholeBodyRequest
 
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
 
 @dataclass(frozen=True)
 class Description:
@@ -72,12 +74,16 @@ class RenderedRoute(APIRoute):
     depends on something that does, takes the `response`.
     """
 
+    direct: Handler | None
+    """The handler of a route that needs nothing of FastAPI's; else None."""
+
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 - FastAPI's
         super().__init__(path, endpoint if iscoroutinefunction(endpoint) else self._rendering(endpoint), **options)
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def get_route_handler(self) -> Handler:
         """The handler, behind the checks. A dependency would take several times as long, and comes after the body."""
-        handle = self._answering()
+        is_plain = not iscoroutinefunction(self.endpoint) and _is_plain(self.dependant)
+        handle = partial(_answer, self.dependant) if is_plain else super().get_route_handler()
         needs_key, has_ids = self.path_format.startswith("/v1/"), bool(self.param_convertors)
         brings_body = not {*(self.methods or ())} <= {"GET", "HEAD"}
 
@@ -94,6 +100,7 @@ class RenderedRoute(APIRoute):
                 await request.body()
             return await handle(request)
 
+        self.direct = handler if is_plain else None
         return handler
 
     def _check(self, request: Request) -> None:
@@ -104,12 +111,6 @@ class RenderedRoute(APIRoute):
         names = [name for name, _ in request.query_params.multi_items()]
         if twice := [name for name in {*names} if not known[name] and names.count(name) > 1]:
             raise RequestValidationError([_refusal(name, "It can be given once") for name in sorted(twice)])
-
-    def _answering(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """One pass over the parameters where they are plain enough; else FastAPI's own."""
-        if iscoroutinefunction(self.endpoint) or not _is_plain(self.dependant):
-            return super().get_route_handler()
-        return partial(_answer, self.dependant)
 
     def _rendering(self, endpoint: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(endpoint)

@@ -10,7 +10,7 @@ from infra.connections import Connection
 from infra.database import Database
 from infra.sql import literal, load_statements
 from projections.catalogue import with_tables
-from projections.list_transaction import free_plans, list_transaction, refuse_rebuilding
+from projections.list_transaction import free_plans, list_transaction, refuse_rebuilding, rows_at_once
 from projections.paging import NEWEST_FIRST, Keyset, Moment, Order, Page, page_of
 from projections.projection import Projection
 from projections.queries.filters import Filter
@@ -183,10 +183,16 @@ class RowList(Generic[Row, AnyFilter]):
         """A page of the select, whose rows begin with the columns."""
         after = None if cursor is None else keyset.decode(cursor)
         select.where_present(self.statements.now[f"after_{order.name}"], "after", after)
-        as_of = keyset.moments[0] if keyset.moments else None
+        as_of, position_column = keyset.moments[0] if keyset.moments else None, columns.index(order.column)
+        at_once = None
+        if as_of is None and self.faceted(selected) is None:
+            at_once = rows_at_once(database, keyset.tenant_id, select, self.read.now, limit + 1)
+        if at_once is not None:
+            listed, rebuilding = at_once
+            return replace(page_of(listed, keyset, limit, position_column), rebuilding=rebuilding)
         with self._reading(database, keyset.tenant_id, selected, select, as_of) as (rows, rebuilding):
-            listed = page_of(rows.page(order, after, limit + 1), keyset, limit, columns.index(order.column))
-            return replace(listed, rebuilding=rebuilding)
+            listed = rows.page(order, after, limit + 1)
+            return replace(page_of(listed, keyset, limit, position_column), rebuilding=rebuilding)
 
     def count(self, database: Database, tenant_id: UUID, selected: AnyFilter, as_of: Moment | None = None) -> int:
         """The number of all rows that are selected."""

@@ -336,6 +336,21 @@ def test_a_list_says_that_the_build_which_serves_it_is_rebuilt_in_place(quiet: S
     rebuild(quiet.engine, ASSETS.beside)
 
 
+@pytest.mark.parametrize("stands_in", ["assets_b_v3", "assets_v3_of_no_build"])
+def test_a_list_does_not_trust_what_it_knows_of_the_builds_that_served_last(
+    quiet: Services, tenants: list[UUID], stands_in: str
+) -> None:
+    build_beside(quiet)
+    expected = listed(quiet, tenants[0])
+    with quiet.projector.connection() as connection:
+        connection.execute(sql.SQL("DELETE FROM read_models.{}").format(sql.Identifier(ASSETS.beside.table.name)))
+    known = quiet.database.known_tables
+    known[tenants[0], ASSETS.name] = {ASSETS.table.name: stands_in}
+
+    assert [listed(quiet, tenants[0]) for _ in range(3)] == [expected] * 3
+    assert not known.get((tenants[0], ASSETS.name))
+
+
 @pytest.mark.parametrize("back", [False, True], ids=["finished", "undone"])
 def test_a_switch_that_was_cut_short_is_finished_or_undone(quiet: Services, tenants: list[UUID], *, back: bool) -> None:
     build_beside(quiet)
