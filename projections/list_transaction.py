@@ -65,9 +65,7 @@ def rows_at_once(
     with database.list_slots.slot(tenant_id), database.connection() as connection, _bounded(database):
         try:
             with connection.pipeline():  # until it ends, its statements are a transaction of their own
-                begun = connection.execute(
-                    _SQL["begin_list"], _parameters(database, tenant_id, projections, snapshot=False)
-                )
+                begun = connection.execute(_SQL["begin_list"], parameters)
                 listed = select.execute(connection, limit)
         except psycopg.ProgrammingError:  # such as of a build that is gone
             known.pop(key, None)
