@@ -18,6 +18,8 @@ class Scale:
     """Of each side in each round."""
     assets: int
     """Of the log that is rebuilt, with three events each."""
+    catalogue: int
+    """Assets of the catalogue that is read, with five events each."""
     peer_events: int
     """Of that log, as many as the peer folds in all rounds together."""
     rebuilds: int
@@ -36,6 +38,7 @@ SCALES = {
         rounds=2,
         seconds=0.2,
         assets=1_000,
+        catalogue=400,
         peer_events=500,
         rebuilds=2,
         upload=8,
@@ -47,6 +50,7 @@ SCALES = {
         rounds=5,
         seconds=2,
         assets=200_000,
+        catalogue=50_000,
         peer_events=20_000,
         rebuilds=3,
         upload=1_024,
@@ -58,6 +62,7 @@ SCALES = {
         rounds=15,
         seconds=5,
         assets=1_000_000,
+        catalogue=1_000_000,
         peer_events=60_000,
         rebuilds=5,
         upload=2_048,

@@ -4,7 +4,18 @@ from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from benchmarks import appends, filters, growth, importing, lag, looking_back, rebuilds, requests, uploads
+from benchmarks import (
+    appends,
+    filters,
+    growth,
+    importing,
+    lag,
+    looking_back,
+    reading,
+    rebuilds,
+    requests,
+    uploads,
+)
 from benchmarks.environment import Ground
 from benchmarks.results import Result
 from benchmarks.schedule import Scale
@@ -34,7 +45,9 @@ ROWS = (
         filters.filters,
         ("filter.db_p95_ms", "filter.http_p95_ms", "filter.growth", "page.deep", "list.total_p95_ms"),
     ),
-    Row(looking_back.looking_back, ("as_of.p95_ms", "audit.p95_ms", "history.p50_ms")),
+    Row(looking_back.looking_back, ("as_of.lists_p95_ms", "audit.p95_ms", "history.p50_ms")),
+    Row(reading.catalogue, ("statistics.p95_ms", "as_of.p95_ms")),
+    Row(reading.lineage, ("lineage.p95_ms",)),
     Row(lag.lag, ("follow.lag_ms",)),
     Row(lag.idle, ("idle.queries",)),
     Row(rebuilds.single, ("rebuild",)),

@@ -67,12 +67,12 @@ class Keyset:
 
     def encode_text(self, place: str) -> str:
         """The cursor that continues after a place in a list that no position tells."""
-        return _encoded(f"{place}.{self._digest()}")
+        return _encoded(".".join([place, *self._positions, self._digest()]))
 
     def decode_text(self, cursor: str) -> str:
         """The place to continue after. CursorError as of `decode`."""
-        place, _, digest = _decoded(cursor).rpartition(".")
-        if digest != self._digest():
+        place, *bound = _decoded(cursor).rsplit(".", len(self.moments) + 1)
+        if bound != [*self._positions, self._digest()]:
             raise CursorError
         return place
 
@@ -83,10 +83,10 @@ class Keyset:
 
 def positions_of_moments(cursor: str, count: int) -> list[int]:
     """The positions that stand for the moments which the cursor's list looks back to. CursorError for another count."""
-    _, *moments, _ = _parts(cursor)
-    if len(moments) != count:
+    parts = _decoded(cursor).rsplit(".", count + 1)
+    if len(parts) != count + 2:
         raise CursorError
-    return [_number(moment) for moment in moments]
+    return [_number(moment) for moment in parts[1:-1]]
 
 
 def _parts(cursor: str) -> list[str]:

@@ -1,11 +1,12 @@
 """What a projection is: a name and version, a table, and a pure fold of events into its rows."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Generic, Literal, NamedTuple, TypeVar, cast, get_args
+from uuid import UUID
 
 from domain.asset.events import AssetEvent
 from domain.errors import LedgerError
@@ -48,12 +49,17 @@ class Table(Generic[Row]):
 
 
 class Sums(NamedTuple):
-    """Rows that the events of many originators change, each by an amount, so that parts of them can be added up."""
+    """Rows that the events of many originators change, and that can be made of the others.
 
-    contain: Callable[[Key], bool]
-    """Whether a row with this key is a sum."""
-    add: Callable[[Any, Any], Any]
-    """A sum, None for nothing, with a part added: the sum, or None if nothing is left."""
+    A rebuild in slices leaves them out, and makes them once all slices of a log are folded.
+    """
+
+    fold: Callable[[Mapping[Key, Any], Recorded], Changes[Any]]
+    """The fold of all other rows."""
+    rows: Callable[[UUID, Iterable[Sequence[Any]]], Iterator[Any]]
+    """The rows that the whole fold would have left, from the answer of the statement in `sums.sql`."""
+    parameters: Callable[[], Mapping[str, Any]]
+    """What the statement needs to know besides the tenant."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +78,8 @@ class Projection(Generic[Row]):
     key: Mapping[str, str]
     fold: Callable[[Mapping[Key, Row], Recorded], Changes[Row]]
     folder: Path
-    """Where `tables.sql` and `indexes.sql` are, in which `{table}` stands for the table's name, `{listed}` for the one
-    of the projection that it is `derived_from`."""
+    """Where `tables.sql`, `indexes.sql` and, with `sums`, `sums.sql` are, in which `{table}` stands for the table's
+    name, `{listed}` for the one of the projection that it is `derived_from`."""
     keys: Callable[[Event], Iterable[Key]] = lambda _event: ()
     related: Callable[[Mapping[Key, Row], Iterable[Recorded]], Iterable[Key]] = lambda _rows, _history: ()
     """Further rows that events of one tenant may touch, which follow from the rows of `keys` alone."""

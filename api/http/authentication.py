@@ -94,7 +94,7 @@ ActorText = Annotated[
         alias="X-Actor",
         description="Who acts, as `type:id` with the type user, worker or system; beyond ASCII in UTF-8. "
         "Default: the key's holder. Recorded beside the key. `system:ledger` is the ledger's own.",
-        pattern=rf"^({ACTOR_TYPES}):[!-~]{{1,{MOST_ID_CHARACTERS}}}$",
+        pattern=rf"^({ACTOR_TYPES}):[!-~]([ -~]{{0,{MOST_ID_CHARACTERS - 2}}}[!-~])?$",
         examples=["user:u_42"],
     ),
 ]

@@ -15,9 +15,9 @@ from api.http.problems import invalid, problem_of
 from api.http.query_parameters import checked
 from api.http.schemas import optional
 from api.http.schemas.problems import Problem
-from api.http.strict_json import parse
 from domain.errors import LedgerError, OutcomeUnknownError, ServiceUnavailableError
 from domain.media import media_type
+from domain.strict_json import parse
 
 MOST_ITEMS = 1_000
 MAX_BATCH_BODY = 16 * 1024 * 1024
@@ -29,7 +29,7 @@ R = TypeVar("R")
 Refusal = LedgerError | RequestValidationError
 """Why one item was not carried out."""
 
-_LINE = re.compile(rb"[^\r\n]*[^\s][^\r\n]*")
+_LINE = re.compile(rb"[^\r\n]+")
 _ITEMS: TypeAdapter[list[Any]] = TypeAdapter(Annotated[list[Any], Field(min_length=1, max_length=MOST_ITEMS)])
 
 
@@ -60,9 +60,13 @@ class Batch:
     def read(self, item: TypeAdapter[T]) -> list[T | RequestValidationError]:
         """Each item, or why it is none. RequestValidationError if there are too many, none, or no list of them."""
         if self.in_lines:
-            lines = _some([line[0] for line in islice(_LINE.finditer(self.body), MOST_ITEMS + 1)])
+            lines = _some(list(islice(self._lines(), MOST_ITEMS + 1)))
             return read(item, [_json(line, ("body", index)) for index, line in enumerate(lines)], ("body",))
         return read(item, _some(_json(self.body, ("body",))), ("body",))
+
+    def _lines(self) -> Iterator[bytes]:
+        """The lines with anything but white space."""
+        return (line[0] for line in _LINE.finditer(self.body) if not line[0].isspace())
 
 
 def read(item: TypeAdapter[T], values: Sequence[object], place: tuple[str, ...]) -> list[T | RequestValidationError]:

@@ -31,7 +31,7 @@ EntityTag = Annotated[
     Header(
         alias="If-Match",
         description='The ETag of the revision to change, such as `"3"`; `*` or absent: the newest.',
-        pattern=r'^(\*|"[0-9]{1,9}")$',
+        pattern=r'^(\*|"(0|[1-9][0-9]{0,8})")$',
     ),
 ]
 
@@ -42,7 +42,7 @@ async def if_match(request: Request) -> int | None:
     tag = request.headers.get("If-Match")
     if tag is None or tag.strip() == "*":
         return None
-    number = re.fullmatch(r'"([0-9]{1,9})"', tag.strip())
+    number = re.fullmatch(r'"(0|[1-9][0-9]{0,8})"', tag.strip())
     if number is None:
         raise BadHeaderError('If-Match takes one strong ETag, as GET answered it, such as "3".')
     return int(number[1])

@@ -27,14 +27,8 @@ def to_json(lineage: Lineage) -> bytes:
             "start": lineage.start,
             "nodes": [node_members(node, details) for node, details in lineage.nodes.items()],
             "edges": [
-                {
-                    "from": edge.start,
-                    "to": edge.end,
-                    "kind": edge.kind,
-                    "position": edge.position,
-                    "time": times[edge.position],
-                }
-                for edge in lineage.edges
+                {"from": start, "to": end, "kind": kind, "position": position, "time": times[position]}
+                for start, end, kind, position in lineage.edges
             ],
             "truncated": lineage.truncated_by is not None,
             "truncated_by": lineage.truncated_by,
@@ -45,11 +39,12 @@ def to_json(lineage: Lineage) -> bytes:
 def node_members(node: Node, details: Details) -> dict[str, str | None]:
     """The members of a node, as `api.http.schemas.lineage.LineageNode` describes them."""
     of_type, id_ = parts_of(node)
-    own = {"id": node, "type": of_type}
+    own: dict[str, str | None] = {"id": node, "type": of_type}
     match details:
         case AssetDetails():
-            about = {"name": details.name, "status": details.status, "media_kind": details.media_kind}
-            return {**own, "asset_id": id_, **about}
+            name, media_kind, status = details
+            own |= {"asset_id": id_, "name": name, "status": status, "media_kind": media_kind}
+            return own
         case JobDetails():
             about = {"status": details.status, "media_kind": details.media_kind}
             return {**own, "job_id": id_, **about, "provider": details.provider, "model": details.model}

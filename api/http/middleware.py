@@ -2,7 +2,10 @@
 
 import re
 import time
+from collections import Counter
 from contextlib import ExitStack
+from typing import Final
+from urllib.parse import unquote_to_bytes
 
 import structlog
 from fastapi import HTTPException, Request
@@ -19,6 +22,11 @@ _LOG = structlog.get_logger()
 
 
 MOST_HEADERS = 100
+SINGLE: Final = frozenset(
+    b"accept-encoding authorization content-encoding content-length content-range content-type host idempotency-key "
+    b"if-match if-range last-event-id range transfer-encoding x-actor x-causation-id x-request-id".split()
+)
+"""Fields that stand in a header once: which of two is meant, nobody can tell."""
 _ABSOLUTE = re.compile("https?://[^/?]*", re.IGNORECASE)
 
 
@@ -57,11 +65,37 @@ class RequestId:
 
         with ExitStack() as slots:
             scope.setdefault("state", {}).update(request_id=request_id, slots=slots)
-            if len(scope["headers"]) > MOST_HEADERS:
-                refusal = HTTPException(431, f"A request may have at most {MOST_HEADERS} headers.")
+            if (refusal := _refusal(scope)) is not None:
                 await (await answered(Request(scope), refusal))(scope, receive, answer)
             else:
                 await self._app(scope, receive, answer)
+
+
+def _refusal(scope: Scope) -> HTTPException | None:
+    """What is wrong with the path or the header of a request, whatever it asks for."""
+    names = [name for name, _ in scope["headers"]]
+    if len(names) > MOST_HEADERS:
+        return HTTPException(431, f"A request may have at most {MOST_HEADERS} headers.")
+    if "\n" in scope["path"] or ("\ufffd" in scope["path"] and not _is_utf8(scope["raw_path"])):
+        return HTTPException(400, "A path is UTF-8 without line feeds.")
+    if len({*names}) < len(names):
+        twice = [name.decode() for name, count in Counter(names).items() if count > 1 and name in SINGLE]
+        if twice:
+            return HTTPException(400, f"The header has {twice[0]} twice.")
+    if b"transfer-encoding" in names and b"content-length" in names:
+        return HTTPException(400, "A body has a length or comes in chunks, not both.", {"Connection": "close"})
+    encoding = Headers(scope=scope).get("content-encoding", "identity")
+    if encoding.strip().lower() != "identity":
+        return HTTPException(415, "A body is sent as it is, without a content encoding.")
+    return None
+
+
+def _is_utf8(quoted: bytes) -> bool:
+    try:
+        unquote_to_bytes(quoted).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _add_headers(scope: Scope, message: Message, request_id: str) -> None:

@@ -27,6 +27,9 @@ from projections.queries.assets import ASSET_LIST
 from projections.queries.differences import READ
 from projections.queries.jobs import JOB_LIST
 from projections.queries.row_list import ReadModels
+from projections.statistics.fold import STATISTICS
+
+MOMENT = "Ledger-As-Of"
 
 
 def looking_back(listed: ReadModels) -> Callable[..., Awaitable[Moment | None]]:
@@ -46,7 +49,7 @@ def looking_back(listed: ReadModels) -> Callable[..., Awaitable[Moment | None]]:
         await until_recorded(request)
         (past,) = await _moments(request, [asked])
         await wait_for(request, listed.then, past.position)
-        response.headers["Ledger-As-Of"] = str(past.position)
+        response.headers[MOMENT] = str(past.position)
         return past
 
     return moment
@@ -98,5 +101,6 @@ def _position_at(caller: Session, moment: int | datetime | None) -> int:
 
 
 AssetsAsOf = Annotated[Moment | None, Depends(looking_back(ASSET_LIST.read))]
+StatisticsAsOf = Annotated[Moment | None, Depends(looking_back(ReadModels((STATISTICS,), (STATISTICS,))))]
 JobsAsOf = Annotated[Moment | None, Depends(looking_back(JOB_LIST.read))]
 Between = Annotated[tuple[Moment, Moment], Depends(between)]

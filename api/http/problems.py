@@ -76,6 +76,7 @@ NAMES = {
     HTTPStatus.NOT_FOUND: "not-found",
     HTTPStatus.METHOD_NOT_ALLOWED: "method-not-allowed",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "body-too-large",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "content-encoding-refused",
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "header-too-large",
 }
 """Problems that the framework finds. Named here, since the standard phrases change between versions of Python."""
@@ -104,6 +105,7 @@ def documented(*kinds: type[Exception]) -> dict[int | str, dict[str, Any]]:
         described.setdefault(status_of(kind).value, []).append(str(kind()))
     described.setdefault(408, []).append("The body arrived too slowly.")
     described.setdefault(413, []).append("The body is too large.")
+    described.setdefault(415, []).append("The body has a content encoding.")
     described.setdefault(422, []).append("A field does not fit.")
     described.setdefault(431, []).append("The header is too large, or has too many fields.")
     return {

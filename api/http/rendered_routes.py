@@ -35,10 +35,14 @@ class Description:
     routes: tuple[Route, ...]
 
     @cached_property
-    def query_parameters(self) -> dict[tuple[str, str], frozenset[str]]:
-        """The query parameters of each operation, by its path's template and its method."""
+    def query_parameters(self) -> dict[tuple[str, str], dict[str, bool]]:
+        """Of each operation, by its path and its method, the query parameters: whether they can be repeated."""
         return {
-            (path, method.upper()): frozenset(p["name"] for p in operation.get("parameters", []) if p["in"] == "query")
+            (path, method.upper()): {
+                p["name"]: p["schema"].get("type") == "array"
+                for p in operation.get("parameters", [])
+                if p["in"] == "query"
+            }
             for path, operations in self.app.openapi()["paths"].items()
             for method, operation in operations.items()
         }
@@ -96,12 +100,10 @@ class RenderedRoute(APIRoute):
         description: Description = request.app.state.description
         known = description.query_parameters[self.path_format, request.method]
         if unknown := [name for name in request.query_params if name not in known][:MOST_FIELDS]:
-            raise RequestValidationError(
-                [
-                    {"type": "extra_forbidden", "loc": ("query", name), "msg": "There is no such parameter"}
-                    for name in unknown
-                ]
-            )
+            raise RequestValidationError([_refusal(name, "There is no such parameter") for name in unknown])
+        names = [name for name, _ in request.query_params.multi_items()]
+        if twice := [name for name in {*names} if not known[name] and names.count(name) > 1]:
+            raise RequestValidationError([_refusal(name, "It can be given once") for name in sorted(twice)])
 
     def _answering(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """One pass over the parameters where they are plain enough; else FastAPI's own."""
@@ -124,6 +126,10 @@ class RenderedRoute(APIRoute):
             return rendered
 
         return render
+
+
+def _refusal(parameter: str, why: str) -> dict[str, Any]:
+    return {"type": "extra_forbidden", "loc": ("query", parameter), "msg": why}
 
 
 def _is_plain(dependant: Dependant) -> bool:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from fastapi import HTTPException, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope
 
 from api.application.content.verified_stream import BLOCK, SLOWEST
@@ -12,7 +13,7 @@ from api.application.slots import Slots
 from api.http.authentication import services, share_owners
 from api.http.problems import BodyCutShortError, BodyStalledError
 from api.http.request_arrival import until_cut
-from api.http.strict_json import BYTES_A_VALUE, MOST_VALUES, most_values, parse
+from domain.strict_json import BYTES_A_VALUE, MOST_VALUES, most_values, parse
 
 MAX_BODY: Final = 1024 * 1024
 MOST_MEMORY: Final = 192 * 1024 * 1024
@@ -31,7 +32,7 @@ class WholeBodyRequest(Request):
         """The body, whole."""
         if not hasattr(self, "_body"):
             self._body = await self._read()
-            self._hold_values()
+            await self._hold_values()
         return self._body
 
     async def json(self) -> Any:  # noqa: ANN401 - any JSON
@@ -74,8 +75,9 @@ class WholeBodyRequest(Request):
         if size:
             self.state.slots.enter_context(memory.slot(*share_owners(self), size=size))
 
-    def _hold_values(self) -> None:
-        values = most_values(self._body)
+    async def _hold_values(self) -> None:
+        counted = len(self._body) > MOST_VALUES  # what is shorter has no more values than bytes
+        values = await run_in_threadpool(most_values, self._body) if counted else most_values(self._body)
         if values > MOST_VALUES:
             raise RequestValidationError(
                 [{"type": "too_many_values", "loc": ("body",), "msg": f"has more than {MOST_VALUES:,} values"}]

@@ -1,7 +1,7 @@
 """Reads an upload form (RFC 7578) as it arrives: first the small fields, then the file, which nobody holds."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fastapi.exceptions import RequestValidationError
@@ -24,12 +24,13 @@ class _Part(NamedTuple):
 
 
 class UploadForm:
-    """A form of some fields and then a `file`. Raises RequestValidationError where it is something else."""
+    """A form of some known fields and then a `file`. Raises RequestValidationError where it is something else."""
 
-    def __init__(self, content_type: str, chunks: Iterable[bytes]) -> None:
+    def __init__(self, content_type: str, chunks: Iterable[bytes], known: Collection[str]) -> None:
         kind, options = parse_options_header(content_type)
         if kind != b"multipart/form-data" or b"boundary" not in options:
             raise _refused("must be a form, multipart/form-data with a boundary")
+        self._known = known
         self._fields: dict[str, bytearray] = {}
         self._seen: deque[_Part | bytes] = deque()
         self._header: list[bytes] = [b"", b""]
@@ -58,6 +59,10 @@ class UploadForm:
                     return event
                 case _Part():
                     current, parts = event.name, parts + 1
+                    if current not in self._known:
+                        raise _refused(f"has an unknown field; it has {', '.join(self._known)} and `file`")
+                    if current in self._fields:
+                        raise _refused(f"{current} is there twice")
                     if parts > MOST_FIELDS:
                         raise _refused(f"has more than {MOST_FIELDS} fields")
                     self._fields[current] = bytearray()

@@ -1,11 +1,10 @@
 """A file of JSON lines: each line is an asset, written as for the API, and where its content is."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
-
-import orjson
 
 from api.application.imports.items import (
     UNKNOWN_MEDIA,
@@ -17,6 +16,7 @@ from api.application.imports.items import (
     one_line,
     outside_id,
 )
+from domain.strict_json import parse
 from infra.regular_files import open_regular
 
 MOST_BYTES = 1_000_000
@@ -65,9 +65,9 @@ def _item(place: str, line: bytes, files: Path) -> Item | Unreadable:
     if len(line) > MOST_BYTES:
         return Unreadable(place, f"has more than {MOST_BYTES:,} bytes")
     try:
-        members = orjson.loads(line)
+        members = parse(line.rstrip())
         return _described(place, members, files) if isinstance(members, dict) else Unreadable(place, NO_OBJECT)
-    except orjson.JSONDecodeError as error:
+    except json.JSONDecodeError as error:
         return Unreadable(place, f"is not JSON: {error.msg} at column {error.colno}")
     except ValueError as error:
         return Unreadable(place, one_line(error))

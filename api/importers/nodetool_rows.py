@@ -6,10 +6,10 @@ from decimal import Decimal
 from pathlib import PurePath
 from typing import Any, Final
 
-import orjson
-
 from api.application.imports.items import UNKNOWN_MEDIA, JobItem, amount, moment, new_asset, outside_id, written_out
 from domain.asset.inputs import NewAsset
+from domain.json_documents import check_document
+from domain.strict_json import parse
 
 Row = dict[str, Any]
 FORMATS: Final = {
@@ -125,8 +125,9 @@ def _media(row: Row) -> dict[str, Any]:
 
 def _metadata(text: str | None) -> dict[str, Any] | None:
     try:
-        value = orjson.loads(text or "null")
-    except orjson.JSONDecodeError:
+        value = parse((text or "null").encode())
+        check_document({"metadata": value})
+    except ValueError:  # what is no I-JSON is kept as it is written
         value = text
     return (value if isinstance(value, dict) else {"metadata": value}) if value not in (None, {}) else None
 

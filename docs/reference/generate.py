@@ -22,11 +22,11 @@ from api.http.app import BODY_LIMITS, create_app
 from api.http.batch_bodies import MOST_ITEMS, NDJSON
 from api.http.problems import BASES, STATUS, status_of
 from api.http.request_body import MAX_BODY
-from api.http.strict_json import MOST_VALUES
 from domain.errors import LedgerError
 from domain.event import Envelope, Event, event_types, personal_fields
 from domain.large_documents import MOST, MOST_IN_EVENT
 from domain.reference import ALIASES, ORIGIN_KINDS, ReferenceAliases
+from domain.strict_json import MOST_VALUES
 from infra.event_log.mapper import MAX_ENTRY
 from infra.settings import Settings
 

@@ -1,6 +1,6 @@
 """The fold of a slice: originator by originator, so that only the rows as they are in the end are written."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from domain.event import Recorded
 from infra.event_log.fold_reader import compare
 from projections.engine.batch_fold import Decode
 from projections.engine.event_reader import StoredEntry
-from projections.projection import Key, Projection, Sums, apply
+from projections.projection import Key, Projection, apply
 
 MOST_HELD = 1_000
 """An originator with more rows has those taken out that are final."""
@@ -23,11 +23,6 @@ class SliceRefusedError(Exception):
         self.tenant_id = tenant_id
 
 
-def add_to(rows: dict[Key, Any], sums: Sums, parts: Mapping[Key, Any]) -> None:
-    """Add parts of sums to the rows."""
-    apply(rows, {key: sums.add(rows.get(key), part) for key, part in parts.items()})
-
-
 class SliceRows:
     """The rows that the entries of a slice fold into, each once no other entry can change it any more.
 
@@ -39,14 +34,13 @@ class SliceRows:
         self, projection: Projection[Any], decode: Decode, tenant_id: UUID, chunks: Iterable[list[StoredEntry]]
     ) -> None:
         self._projection = projection
+        self._fold_event = projection.sums.fold if projection.sums else projection.fold
         self._left_out = frozenset(kind.TOPIC for kind in projection.leaves_out)
         self._decode = decode
         self._tenant_id = tenant_id
         self._chunks = chunks
         self.events = 0
         """The number of entries that were folded."""
-        self.sums: dict[Key, Any] = {}
-        """At the end, what the slice adds to the rows that other slices add to as well."""
 
     def __iter__(self) -> Iterator[Any]:
         rows: dict[Key, Any] = {}
@@ -56,29 +50,19 @@ class SliceRows:
         for entries in self._chunks:
             for entry in entries:
                 if each_alone or entry.originator_id.int != originator:  # UUIDs themselves are compared in Python
-                    if rows:
-                        yield from self._complete(rows)
+                    yield from rows.values()
+                    rows.clear()
                     originator, most = entry.originator_id.int, MOST_HELD
                 elif len(rows) > most:
                     yield from self._final(rows)
                     most = max(MOST_HELD, 2 * len(rows))
                 self._fold(rows, entry)
             self.events += len(entries)
-        yield from self._complete(rows)
+        yield from rows.values()
 
     def _final(self, rows: dict[Key, Any]) -> list[Any]:
         """Take out the rows of an originator with very many that none of its events changes any more."""
         return [rows.pop(key) for key, row in list(rows.items()) if self._projection.final(row)]
-
-    def _complete(self, rows: dict[Key, Any]) -> list[Any]:
-        """Take out the rows of one originator, or of one event, and add up what it adds to sums."""
-        sums, complete = self._projection.sums, [*rows.values()]
-        if sums is not None:
-            parts = {key: row for key, row in rows.items() if sums.contain(key)}
-            complete = [row for key, row in rows.items() if key not in parts]
-            add_to(self.sums, sums, parts)
-        rows.clear()
-        return complete
 
     def _fold(self, rows: dict[Key, Any], entry: StoredEntry) -> None:
         try:
@@ -86,7 +70,7 @@ class SliceRows:
                 compare(self._tenant_id, entry)  # nothing of it is folded, so that its seal stays closed
                 return
             event = self._decode(self._tenant_id, entry)
-            apply(rows, self._projection.fold(rows, Recorded(event, entry.id, entry.effective_at)))
+            apply(rows, self._fold_event(rows, Recorded(event, entry.id, entry.effective_at)))
         except ServiceUnavailableError:
             raise
         except Exception as error:  # a poison event, or a key that is away: whoever starts over says which

@@ -19,10 +19,11 @@ from projections.engine.batch_fold import Decode
 from projections.engine.gc_pause import gc_paused
 from projections.engine.progress import version_of
 from projections.engine.read_model_tables import NEARLY_DONE, ReadModelTables
-from projections.engine.row_buffer import RowBuffer, RowsRefusedError, refusals
-from projections.engine.slice_fold import SliceRefusedError, SliceRows, add_to
+from projections.engine.row_buffer import RowsRefusedError, refusals
+from projections.engine.slice_fold import SliceRefusedError, SliceRows
 from projections.engine.slice_reader import Slice, read_slice
-from projections.projection import Key, Projection
+from projections.engine.sums import write_sums
+from projections.projection import Projection
 
 _SQL = load_statements(__file__, "slices.sql")
 
@@ -76,7 +77,8 @@ class Slices:
         except SliceRefusedError as refusal:
             self._start_over(projection, refusal.tenant_id)
             return 0
-        self._merge(projection)
+        while self._merge_next(projection):
+            pass
         return folded
 
     def _cut_logs(self, connection: Connection, projection: Projection[Any]) -> None:
@@ -123,36 +125,32 @@ class Slices:
                 with refusals(), connection.cursor().copy(sql_composition.copy_in(projection.table)) as copy:
                     for block in projection.table.lines.blocks(rows):
                         copy.write(block)
-                self._add_sums(connection, projection, piece.tenant_id, rows.sums)
             except RowsRefusedError as error:
                 raise SliceRefusedError(piece.tenant_id) from error
         return rows.events
 
-    def _add_sums(
-        self, connection: Connection, projection: Projection[Any], tenant_id: UUID, parts: dict[Key, Any]
-    ) -> None:
-        """Add what a slice adds to the rows of all slices, one slice after the other. RowsRefusedError."""
-        if projection.sums is None or not parts:
-            return
-        connection.execute(_SQL["lock_sums"], _log_of(projection, tenant_id))
-        rows = RowBuffer(connection, projection.table)
-        rows.load(parts.keys())
-        add_to(rows, projection.sums, parts)
-        rows.write()
+    def _merge_next(self, projection: Projection[Any]) -> bool:
+        """Let a log go on whose slices are all folded; returns whether there was one.
 
-    def _merge(self, projection: Projection[Any]) -> None:
-        """Let logs go on whose slices are all folded. A log with a gap starts over, which finds the gap."""
-        incomplete = []
-        with self._database.transaction() as connection:
-            for tenant_id, until, folded in connection.execute(_SQL["folded_logs"], version_of(projection)).fetchall():
-                if folded != until:
-                    incomplete.append(tenant_id)
-                    continue
+        A log with a gap starts over, which finds the gap, and so does one whose sums are refused.
+        """
+        try:
+            with self._database.transaction() as connection:
+                folded_log = connection.execute(_SQL["folded_log"], version_of(projection)).fetchone()
+                if folded_log is None:
+                    return False
+                tenant_id, until, folded = folded_log
                 log = _log_of(projection, tenant_id)
-                connection.execute(_SQL["delete_slices"], log)
-                connection.execute(_SQL["release"], log | {"position": until})
-        for tenant_id in incomplete:
+                whole = folded == until
+                if whole:
+                    write_sums(connection, projection, tenant_id)
+                    connection.execute(_SQL["delete_slices"], log)
+                    connection.execute(_SQL["release"], log | {"position": until})
+        except RowsRefusedError:
+            whole = False
+        if not whole:
             self._start_over(projection, tenant_id)
+        return True
 
     def _start_over(self, projection: Projection[Any], tenant_id: UUID) -> None:
         """Have the log folded in batches, from its beginning. Whoever folds one of its slices is waited for."""

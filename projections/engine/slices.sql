@@ -31,13 +31,13 @@ SELECT tenant_id, number, after_originator, until_originator, after_position, un
 UPDATE read_models.slices SET folded = %(folded)s
  WHERE projection = %(projection)s AND version = %(version)s AND tenant_id = %(tenant_id)s AND number = %(number)s
 
--- folded_logs: lock the logs whose slices are all folded, with their end and the number of events
+-- folded_log: lock a log whose slices are all folded, with its end and the number of events
 SELECT p.tenant_id, s.until_position, s.folded FROM read_models.progress AS p
   JOIN (SELECT tenant_id, max(until_position) AS until_position, sum(folded)::bigint AS folded
           FROM read_models.slices WHERE projection = %(projection)s AND version = %(version)s
          GROUP BY tenant_id HAVING count(*) = count(folded)) AS s USING (tenant_id)
  WHERE p.projection = %(projection)s AND p.version = %(version)s AND p.failed_position = 0
- ORDER BY p.tenant_id FOR UPDATE OF p SKIP LOCKED
+ ORDER BY p.tenant_id LIMIT 1 FOR UPDATE OF p SKIP LOCKED
 
 -- lock_log: keep every other process from the log until the transaction ends
 SELECT FROM read_models.progress
@@ -50,6 +50,3 @@ UPDATE read_models.progress SET position = %(position)s, failed_position = NULL,
 -- delete_slices: of one log; whoever folds one of them is waited for
 DELETE FROM read_models.slices
  WHERE projection = %(projection)s AND version = %(version)s AND tenant_id = %(tenant_id)s
-
--- lock_sums: let one process at a time add to the sums of a log, until its transaction ends
-SELECT pg_advisory_xact_lock(7353, hashtext(concat_ws(' ', %(projection)s::text, %(version)s, %(tenant_id)s)))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
+from functools import partial, reduce
 from typing import Any, Final, Literal, NamedTuple, NewType, cast
 from uuid import UUID
 
@@ -12,17 +12,23 @@ from domain.reference import ORIGIN_KINDS, Reference
 from infra.connections import Connection
 from infra.database import Database
 from infra.event_log.recorder import missing_position
-from infra.sql import load_statements
+from infra.sql import literal, load_statements
 from projections.asset_references.fold import ASSET_REFERENCES
+from projections.asset_versions.fold import ASSET_VERSIONS
 from projections.assets.fold import ASSETS
 from projections.catalogue import with_tables
 from projections.job_references.fold import JOB_REFERENCES
+from projections.job_versions.fold import JOB_VERSIONS
 from projections.jobs.fold import JOBS
 from projections.lineage.fold import LINEAGE
-from projections.list_transaction import list_transaction
+from projections.list_transaction import list_transaction, refuse_rebuilding
+from projections.queries.row_list import ReadModels, Statements
 from projections.select import Select
 
-READ_MODELS: Final = (LINEAGE, ASSETS, ASSET_REFERENCES, JOBS, JOB_REFERENCES)
+READ_MODELS: Final = ReadModels(
+    (LINEAGE, ASSETS, ASSET_REFERENCES, JOBS, JOB_REFERENCES),
+    (LINEAGE, ASSET_VERSIONS, ASSET_REFERENCES, JOB_VERSIONS, JOB_REFERENCES),
+)
 MOST_NODES: Final = 10_000
 MOST_EDGES: Final = 20_000
 
@@ -30,7 +36,18 @@ Direction = Literal["up", "down"]
 NodeType = Literal["asset", "job", "reference"]
 Kind = Literal["source", "made", "origin", "scope", "link"]
 
-_SQL = with_tables(load_statements(__file__, "lineage.sql"))
+
+def _reading(statements: Statements, when: Literal["now", "then"]) -> Statements:
+    """The statements on what is there now, or on what was there at a moment."""
+    names = ("edges", "listed", "references", "worked")
+    return {
+        name: literal(reduce(lambda part, each: part.replace(f"{{{each}}}", statements[f"{each}_{when}"]), names, text))
+        for name, text in statements.items()
+    }
+
+
+_STATEMENTS = with_tables(load_statements(__file__, "lineage.sql"))
+_NOW, _THEN = _reading(_STATEMENTS, "now"), _reading(_STATEMENTS, "then")
 _UUID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 _STRONGER: Final = frozenset({"source", "made"})
 """What is shown where an asset also has a reference to the job that made it."""
@@ -83,6 +100,8 @@ Details = AssetDetails | JobDetails | None
 """What is told of a node; None of a reference, and of what its read model does not show yet."""
 Expansion = Callable[[Direction, Sequence[Node], int], Sequence[Edge]]
 """The edges that lead in a direction from some nodes, the earliest first, at most so many."""
+LinksOf = Callable[[UUID, int], Iterable[str]]
+"""The links, written `kind:id`, that an asset had at a revision."""
 
 
 @dataclass(frozen=True)
@@ -148,15 +167,26 @@ class Walk:
 
 
 def lineage_of(
-    database: Database, tenant_id: UUID, start: Node, directions: tuple[Direction, ...], depth: int
+    database: Database,
+    tenant_id: UUID,
+    start: Node,
+    directions: tuple[Direction, ...],
+    depth: int,
+    as_of: int | None = None,
+    links_of: LinksOf = lambda _asset_id, _revision: (),
 ) -> Lineage:
     """The lineage of an asset, a job or a reference; a reference to a job of the ledger is the job.
 
-    ListsBusyError, ListTooSlowError, CorruptEntryError.
+    As of a position it is what was there then, which the read models must have reached; links that a version is too
+    long to hold are asked for. ListsBusyError, ListTooSlowError, CorruptEntryError; ReadModelRebuildingError as of a
+    position where something may be missing.
     """
     select = Select("", "")
-    with list_transaction(database, tenant_id, select, READ_MODELS) as (connection, rebuilding):
-        tables = _Tables(connection, select)
+    models = READ_MODELS.now if as_of is None else READ_MODELS.then
+    with list_transaction(database, tenant_id, select, models) as (connection, rebuilding):
+        if as_of is not None:
+            refuse_rebuilding(rebuilding)
+        tables = _Tables(connection, select, as_of, links_of)
         walk, start = Walk(partial(_expanded, tables)), _resolved(tables, start)
         walk.run(start, directions, depth)
         nodes, times = _details(tables, walk.nodes)
@@ -170,18 +200,28 @@ def lineage_of(
 
 
 class _Tables(NamedTuple):
-    """The tables that serve the tenant, in one transaction."""
+    """The tables that serve the tenant, in one transaction, as of a position or now."""
 
     connection: Connection
     select: Select
+    as_of: int | None
+    links_of: LinksOf
 
     def rows(self, statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """What one of the statements answers."""
-        return self.connection.cursor(binary=True).execute(self.select.served(_SQL[statement]), parameters).fetchall()
+        served = self.select.served((_NOW if self.as_of is None else _THEN)[statement])
+        return self.connection.cursor(binary=True).execute(served, {**parameters, "as_of": self.as_of}).fetchall()
 
     def rows_of(self, statement: str, ids: Sequence[str]) -> list[tuple[Any, ...]]:
         """What one of the statements answers of some ids; nothing is asked of none."""
-        return self.rows(statement, {"ids": ids}) if ids else []
+        return self.rows(statement, {"ids": _array(ids)}) if ids else []
+
+    def links(self, assets: Sequence[str]) -> list[tuple[UUID, str]]:
+        """The links that versions of these assets are too long to hold, each with its asset. Now there are none."""
+        if self.as_of is None:
+            return []
+        versions = self.rows_of("without_links", assets)
+        return [(asset_id, link) for asset_id, revision in versions for link in self.links_of(asset_id, revision)]
 
 
 def _resolved(tables: _Tables, start: Node) -> Node:
@@ -200,9 +240,13 @@ def _expanded(tables: _Tables, direction: Direction, frontier: Sequence[Node], l
     if direction == "down" and of_type == "reference":
         statement, parameters = "down_from_reference", parameters | dict(Reference.parse(id_))
     else:
-        parameters |= {"assets": _ids(frontier, "asset"), "jobs": _ids(frontier, "job")}
-        if not (parameters["assets"] or parameters["jobs"]):
+        assets, jobs = _ids(frontier, "asset"), _ids(frontier, "job")
+        if not (assets or jobs):
             return []
+        parameters |= {"assets": _array(assets), "jobs": _array(jobs)}
+        if direction == "up":
+            links = tables.links(assets)
+            parameters |= {"linked_assets": [asset for asset, _ in links], "links": [link for _, link in links]}
     return list(map(Edge._make, tables.rows(statement, parameters)))
 
 
@@ -222,3 +266,8 @@ def _details(tables: _Tables, nodes: Iterable[Node]) -> tuple[dict[Node, Details
 def _ids(nodes: Iterable[Node], of_type: NodeType) -> list[str]:
     prefix = f"{of_type}:"
     return [node[len(prefix) :] for node in nodes if node.startswith(prefix)]
+
+
+def _array(ids: Sequence[str]) -> str:
+    """The ids of assets or jobs as the text of an array (PostgreSQL, 8.15.6), which is quicker to send than a list."""
+    return f"{{{','.join(ids)}}}"

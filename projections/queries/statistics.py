@@ -4,28 +4,23 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
-from psycopg.sql import Composable
+import orjson
+from psycopg.sql import Composed
 
 from domain.text import storable
 from infra.connections import Connection
 from infra.database import Database
-from infra.sql import load_statements
-from projections.catalogue import with_tables
-from projections.list_transaction import list_transaction
-from projections.paging import CursorError, Keyset, Page
+from projections.list_transaction import list_transaction, refuse_rebuilding
+from projections.paging import CursorError, Keyset, Moment, Page
 from projections.queries.filters import Dimension, StatisticsFilter
-from projections.select import Select
-from projections.sql_composition import composed, fragment, joined, named
-from projections.statistics.durations import percentile
+from projections.queries.statistics_select import GroupValues, StatisticsSelect, group_values, width_of
+from projections.statistics.amounts import sums_by_currency
+from projections.statistics.durations import counts_of, percentile
 from projections.statistics.fold import STATISTICS
-from projections.statistics.rows import COUNTS, JOB_KINDS, KINDS, Grain
-
-_SQL = with_tables(load_statements(__file__, "statistics.sql"))
-_ALIASED: Final = ("workflow", "node", "client", "campaign")
-GroupValues = tuple[str | None, ...]
+from projections.statistics.rows import COUNTS
 
 
 @dataclass(frozen=True)
@@ -44,119 +39,77 @@ class Group:
 
 
 def list_statistics(
-    database: Database, tenant_id: UUID, selected: StatisticsFilter, limit: int, cursor: str | None = None
+    database: Database,
+    tenant_id: UUID,
+    selected: StatisticsFilter,
+    limit: int,
+    cursor: str | None = None,
+    as_of: Moment | None = None,
 ) -> Page[Group]:
-    """A page of groups in the order of their values; if nothing is grouped by, one of everything. CursorError."""
+    """A page of groups in the order of their values; if nothing is grouped by, one of everything.
+
+    As of a moment, as they were then: the read model must have reached its position. CursorError,
+    ReadModelRebuildingError as of a moment where something may be missing, and what `list_transaction` raises.
+    """
     dimensions = selected.dimensions()
-    keyset = Keyset(tenant_id, selected.criteria(StatisticsFilter))
-    query = _Query(statistics_select(selected), dimensions)
+    keyset = Keyset(tenant_id, selected.criteria(StatisticsFilter), (as_of,) if as_of else ())
+    query = StatisticsSelect(selected, as_of and as_of.position)
     if cursor is not None:
-        query.bound("after", _values_of(keyset.decode_text(cursor), len(dimensions)))
+        query.go_on_after(_values_of(keyset.decode_text(cursor), len(dimensions)))
     with list_transaction(database, tenant_id, query.select, (STATISTICS,)) as (connection, rebuilding):
-        rows = query.rows(connection, "groups", limit + 1)
-        groups, more = _groups(dimensions, rows[:limit]), len(rows) > limit
-        if groups:
-            query.bound("until", [*groups][-1])
-            _add_jobs(connection, query, groups)
-    if not groups and not dimensions:
+        if as_of is not None:
+            refuse_rebuilding(rebuilding)
+        rows = _rows(connection, query, dimensions, limit + 1)
+    if not rows and not dimensions:
         return Page([Group({}, dict.fromkeys(COUNTS, 0))], None, rebuilding)
-    after = keyset.encode_text(json.dumps([*groups][-1], ensure_ascii=False)) if more else None
-    return Page([*groups.values()], after, rebuilding)
+    groups, more = [_group(dimensions, row) for row in rows[:limit]], len(rows) > limit
+    after = keyset.encode_text(json.dumps([*groups[-1].values.values()], ensure_ascii=False)) if more else None
+    return Page(groups, after, rebuilding)
 
 
-def statistics_select(selected: StatisticsFilter) -> Select:
-    """The filters as they are asked of the database."""
-    select = Select(_SQL["groups"], "")
-    select.where(_SQL["grain"], grain=grain_of(selected))
-    for name in ("first_day", "last_day", "media_kind", "creator"):
-        select.where_present(_SQL[name], name, getattr(selected, name))
-    for kind in KINDS:
-        if kind != "job":
-            ids = getattr(selected, f"{kind}_id" if kind in _ALIASED else kind)
-            select.where_present(_SQL[kind], kind, ids or None)
-    select.where_each(_SQL["job"], ({"name": name} for name in dict.fromkeys(selected.job_id)))
-    return select
+def _rows(
+    connection: Connection, query: StatisticsSelect, dimensions: Sequence[Dimension], count: int
+) -> list[tuple[Any, ...]]:
+    """So many groups at the most. What is nothing by then has a place among those it ends with: more may follow."""
+    rows: list[tuple[Any, ...]] = []
+    while True:
+        end = query.last_group()
+        ends = _executed(connection, query, end, count) if end is not None else []
+        if ends:
+            query.end_with(group_values(dimensions, ends[0]))
+        rows += _executed(connection, query, query.statement(), count)
+        if not ends or len(rows) >= count:
+            return rows[:count]
+        query.go_on_after(group_values(dimensions, ends[0]))
 
 
-def grain_of(selected: StatisticsFilter) -> Grain:
-    """The fewest rows that are apart by all that is asked for."""
-    asked = {*selected.group_by, *(name.removesuffix("_id") for name in selected.criteria(StatisticsFilter))}
-    if asked & {*JOB_KINDS}:
-        return "job"
-    return "summary" if asked & {*KINDS, "creator"} else "total"
+def _executed(
+    connection: Connection, query: StatisticsSelect, statement: Composed, count: int
+) -> list[tuple[Any, ...]]:
+    """What a statement answers; it is planned for its values."""
+    parameters = {**query.select.parameters, "limit": count}
+    served = query.select.served(statement)
+    return connection.cursor(binary=True).execute(served, parameters, prepare=False).fetchall()
 
 
-class _Query:
-    """The statements about groups, with their filters and the groups they are bounded by."""
-
-    def __init__(self, select: Select, dimensions: Sequence[Dimension]) -> None:
-        self.select = select
-        self._group = composed(_SQL["group"], values=joined(", ", [_value(d) for d in dimensions]))
-        self._each = joined(" ", [_each_value(d) for d in dimensions if d in KINDS])
-        self._columns = joined(", ", [named(_SQL["value"], column=column) for column in ("grain", *dimensions)])
-        self._bounds: list[Composable] = [fragment(_SQL["unbounded"])]
-
-    def bound(self, side: str, values: Sequence[str | None]) -> None:
-        """Only the groups after one, or up to one."""
-        self._bounds.append(composed(_SQL[f"{side}_group"], group=self._group))
-        self.select.parameters[side] = list(values)
-
-    def rows(self, connection: Connection, name: str, limit: int | None = None) -> list[tuple[Any, ...]]:
-        """What a statement answers; it is planned for its values."""
-        statement = composed(
-            _SQL[name],
-            group=self._group,
-            each=self._each,
-            columns=self._columns,
-            conditions=joined(" AND ", self.select.conditions),
-            bounds=joined(" AND ", self._bounds),
-        )
-        parameters = {**self.select.parameters, "limit": limit}
-        return (
-            connection.cursor(binary=True).execute(self.select.served(statement), parameters, prepare=False).fetchall()
-        )
+def _group(dimensions: Sequence[Dimension], row: Sequence[Any]) -> Group:
+    width = width_of(dimensions)
+    *counts, durations, costs = row[width:]
+    values = group_values(dimensions, row[:width])
+    return Group(
+        dict(zip(dimensions, values, strict=True)),
+        dict(zip(COUNTS, counts, strict=True)),
+        counts_of(durations or b""),
+        sums_by_currency(orjson.loads(costs)) if costs else {},
+    )
 
 
-def _value(dimension: Dimension) -> Composable:
-    if dimension == "day":
-        return fragment(_SQL["value_of_day"])
-    if dimension in KINDS:
-        return named(_SQL["one_value"], each=f"each_{dimension}")
-    return named(_SQL["value"], column=dimension)
-
-
-def _each_value(dimension: Dimension) -> Composable:
-    return named(_SQL["each_value"], column=dimension, each=f"each_{dimension}")
-
-
-def _groups(dimensions: Sequence[Dimension], rows: Sequence[tuple[Any, ...]]) -> dict[GroupValues, Group]:
-    return {
-        tuple(values): Group(
-            dict(zip(dimensions, values, strict=True)),
-            dict(zip(COUNTS, counts, strict=True)),
-        )
-        for values, *counts in rows
-    }
-
-
-def _add_jobs(connection: Connection, query: _Query, groups: dict[GroupValues, Group]) -> None:
-    """Add the durations and costs of jobs, if any have ended. What came meanwhile to no group is left out."""
-    if not any(group.counts[name] for group in groups.values() for name in ("succeeded", "failed", "cancelled")):
-        return
-    for values, bucket, count in query.rows(connection, "durations"):
-        if group := groups.get(tuple(values)):
-            group.durations[bucket] = count
-    for values, currency, amount in query.rows(connection, "costs"):
-        if group := groups.get(tuple(values)):
-            group.costs[currency] = amount
-
-
-def _values_of(place: str, count: int) -> list[str | None]:
+def _values_of(place: str, count: int) -> GroupValues:
     """The values of the group that a cursor names. CursorError if there are none."""
     try:
         values = json.loads(place)
         if isinstance(values, list) and len(values) == count:
-            return [None if value is None else storable(str(value)) for value in values]
+            return tuple(None if value is None else storable(str(value)) for value in values)
     except (ValueError, RecursionError):
         pass
     raise CursorError

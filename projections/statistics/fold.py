@@ -1,9 +1,9 @@
 """Folds the log into `statistics`: an event changes a fact, and the sums are changed by as much."""
 
 from collections import ChainMap
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
@@ -22,22 +22,42 @@ from domain.event import Event, Recorded
 from domain.job.events import JobCancelled, JobFailed, JobRequested, JobRequeued, JobStarted, JobSucceeded
 from domain.reference import Reference
 from projections.projection import OF_TENANTS, Changes, Key, Projection, Sums, classes, with_values
-from projections.statistics.durations import bucket_of
-from projections.statistics.rows import KINDS, StatisticsRow, of_each_grain, summed, written
+from projections.statistics import rows as statistics_rows
+from projections.statistics.amounts import Part, differences, written
+from projections.statistics.durations import histogram_of
+from projections.statistics.rows import (
+    COUNTS,
+    KINDS,
+    Dimensional,
+    StatisticsRow,
+    SumKey,
+    change_rows,
+    dimensionals,
+    fact_key,
+    fact_row,
+    key_of,
+    part_of,
+    past,
+    sum_keys,
+    summed,
+)
+from projections.statistics.sums import rows_of_sums
 
 Values = dict[str, Any]
 AssetMeasure = AssetContentStored | AssetContentPurged | AssetSoftDeleted | AssetRestored
 JobMeasure = JobStarted | JobSucceeded | JobFailed | JobCancelled | JobRequeued
 _MEASURED: Final = classes(AssetMeasure, JobMeasure)
 _FOLDED: Final = _MEASURED | classes(AssetCreated | AssetLinked | AssetUnlinked, JobRequested)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class Change(NamedTuple):
     """A fact after an event, what it no longer adds to the sums, and what it adds now."""
 
     fact: StatisticsRow
-    removed: StatisticsRow | None
-    added: StatisticsRow
+    removed: Part | None
+    added: Part
 
 
 def keys(event: Event) -> Iterable[Key]:
@@ -52,23 +72,53 @@ def related(rows: Mapping[Key, StatisticsRow], history: Iterable[Recorded]) -> I
     known = ChainMap(facts, cast("dict[Key, StatisticsRow]", rows))
     for recorded in history:
         if change := _change(known, recorded):
-            facts[_key(change.fact)] = change.fact
-            for part in (change.removed, change.added):
-                if part:
-                    yield from map(_key, of_each_grain(part))
+            facts[key_of(change.fact)] = change.fact
+            for part, dimensional in _changed_sums(differences(change.removed, change.added)):
+                yield from sum_keys(change.fact.tenant_id, part, dimensional)
 
 
 def fold(rows: Mapping[Key, StatisticsRow], recorded: Recorded) -> Changes[StatisticsRow]:
-    """The fact and the sums after the event; sums of nothing are deleted."""
+    """The fact, what changed, and the sums after the event; sums of nothing are deleted.
+
+    Of sums that were as they are at a multiple of SPAN, a row is kept.
+    """
     change = _change(rows, recorded)
     if change is None:
         return {}
-    changed: dict[Key, StatisticsRow | None] = {_key(change.fact): change.fact}
-    for part, sign in ((change.removed, -1), (change.added, 1)):
-        for row in of_each_grain(part) if part else ():
-            key = _key(row)
-            changed[key] = summed(changed[key] if key in changed else rows.get(key), row, sign)
+    tenant_id, parts = change.fact.tenant_id, differences(change.removed, change.added)
+    changed = _fact_and_changes(change, parts, recorded.position)
+    for part, dimensional in _changed_sums(parts):
+        for key in sum_keys(tenant_id, part, dimensional):
+            before = rows.get(key)
+            changed[key] = summed(key, before, part, recorded.position)
+            if kept := past(before, recorded.position):
+                changed[key_of(kept)] = kept
     return changed
+
+
+def fold_without_sums(rows: Mapping[Key, StatisticsRow], recorded: Recorded) -> Changes[StatisticsRow]:
+    """The fact and what changed, which follow from the events of one asset or job alone."""
+    change = _change(rows, recorded)
+    if change is None:
+        return {}
+    return _fact_and_changes(change, differences(change.removed, change.added), recorded.position)
+
+
+def _fact_and_changes(change: Change, parts: Sequence[Part], position: int) -> dict[Key, StatisticsRow | None]:
+    changed: dict[Key, StatisticsRow | None] = {key_of(change.fact): change.fact}
+    for row in change_rows(change.fact.tenant_id, position, parts):
+        changed[key_of(row)] = row
+    return changed
+
+
+def _changed_sums(parts: list[Part]) -> Iterator[tuple[Part, Dimensional]]:
+    """The values whose sums change, with the part to add: what is taken out and put in again changes nothing."""
+    own = [dimensionals(part) for part in parts]
+    for number, part in enumerate(parts):
+        others = own[1 - number] if len(parts) == 2 else ()
+        for dimensional in own[number]:
+            if dimensional not in others:
+                yield part, dimensional
 
 
 def _change(rows: Mapping[Key, StatisticsRow], recorded: Recorded) -> Change | None:
@@ -76,37 +126,33 @@ def _change(rows: Mapping[Key, StatisticsRow], recorded: Recorded) -> Change | N
     match event:
         case AssetCreated():
             references = (*event.origin, *event.references, *([event.scope] if event.scope else []))
-            fact = with_values(_new_fact(event, at, event.media.media_kind, references), {"assets": 1})
-            return Change(fact, None, fact)
+            part = _new_part(event, at, event.media.media_kind, _values(references), "assets")
+            return Change(_fact(event, part, {}), None, part)
         case AssetLinked() | AssetUnlinked():
             values = _values(event.references)
             return _changed_asset(rows[_fact_key(event)], event, values) if values else None
         case AssetContentStored() | AssetContentPurged() | AssetSoftDeleted() | AssetRestored():
             return _changed_asset(rows[_fact_key(event)], event, {})
         case JobRequested():
-            references = (*event.references, *([event.scope] if event.scope else []))
-            fact = with_values(_new_fact(event, at, event.media_kind, references), {"job": [str(event.originator_id)]})
-            return Change(fact, None, with_values(fact, {"requested": 1}))
+            values = _values((*event.references, *([event.scope] if event.scope else [])))
+            values["job"] = {str(event.originator_id)}
+            part = _new_part(event, at, event.media_kind, values, "requested")
+            return Change(_fact(event, part._replace(counts=_counts()), {}), None, part)
         case JobStarted() | JobSucceeded() | JobFailed() | JobCancelled() | JobRequeued():
             fact = rows[_fact_key(event)]
-            added = with_values(fact, {"day": _day(at), **_outcome(fact, event, at)})
-            started = with_values(fact, {"started_at": at if isinstance(event, JobStarted) else None})
-            return Change(started, None, added)
+            added = part_of(fact)._replace(day=_day(at), **_outcome(_started_at(fact), event, at))
+            more = {"started_at": (at - _EPOCH) // _MICROSECOND} if isinstance(event, JobStarted) else {}
+            return Change(_fact(event, part_of(fact), more), None, added)
     return None
 
 
-def _new_fact(event: Event, at: datetime, media_kind: str, references: Iterable[Reference]) -> StatisticsRow:
-    envelope, values = event.envelope, _values(references)
-    dimensions: Values = {kind: sorted(values.get(kind, ())) for kind in KINDS}
-    return StatisticsRow(
-        tenant_id=envelope.tenant_id,
-        grain="fact",
-        id=envelope.originator_id,
-        day=_day(at),
-        media_kind=media_kind,
-        creator=str(envelope.actor),
-        **dimensions,
-    )
+def _new_part(event: Event, at: datetime, media_kind: str, values: Mapping[str, set[str]], count: str) -> Part:
+    references = tuple(tuple(sorted(values.get(kind, ()))) for kind in KINDS)
+    return Part(_day(at), media_kind, str(event.envelope.actor), references, _counts(count), None, None)
+
+
+def _fact(event: Event, part: Part, more: Values) -> StatisticsRow:
+    return fact_row(event.envelope.tenant_id, event.originator_id, part, more)
 
 
 def _changed_asset(
@@ -123,31 +169,48 @@ def _changed_asset(
         case AssetRestored():
             changed = {"assets": 1, "deleted": 0}
         case AssetContentStored():
-            changed = _stored({**(fact.sizes or {}), str(event.content_version): event.content.size or 0})
+            changed = _stored(fact, {**_sizes(fact), str(event.content_version): event.content.size or 0})
         case AssetContentPurged():
             purged = set(map(str, event.content_versions))
-            sizes = fact.sizes or {}
-            changed = _stored({version: size for version, size in sizes.items() if version not in purged})
+            changed = _stored(fact, {version: size for version, size in _sizes(fact).items() if version not in purged})
     after = with_values(fact, changed)
-    return None if after == fact else Change(after, fact, after)
+    return None if after == fact else Change(after, part_of(fact), part_of(after))
 
 
-def _stored(sizes: dict[str, int]) -> Values:
-    return {"sizes": sizes or None, "contents": len(sizes), "bytes": sum(sizes.values())}
+def _sizes(fact: StatisticsRow) -> dict[str, int]:
+    """The bytes of each content version of an asset that is not purged."""
+    sizes: dict[str, int] = (fact.fact or {}).get("sizes", {})
+    return sizes
 
 
-def _outcome(fact: StatisticsRow, event: JobMeasure, at: datetime) -> Values:
+def _stored(fact: StatisticsRow, sizes: dict[str, int]) -> Values:
+    others = {name: value for name, value in (fact.fact or {}).items() if name != "sizes"}
+    known = {**others, "sizes": sizes} if sizes else others
+    return {"fact": known, "contents": len(sizes), "bytes": sum(sizes.values())}
+
+
+def _started_at(fact: StatisticsRow) -> datetime | None:
+    """When the attempt of a job that runs was started."""
+    microseconds = (fact.fact or {}).get("started_at")
+    return None if microseconds is None else _EPOCH + microseconds * _MICROSECOND
+
+
+def _outcome(started_at: datetime | None, event: JobMeasure, at: datetime) -> Values:
     """What the event counts as. What starts and ends at once was imported, so that its duration is not known."""
+    counts = _counts(event.TOPIC.removeprefix("job."))
     match event:
-        case JobStarted():
-            return {"started": 1}
-        case JobRequeued():
-            return {"requeued": 1}
+        case JobStarted() | JobRequeued():
+            return {"counts": counts}
         case JobSucceeded() | JobFailed() | JobCancelled():
-            took = at - fact.started_at if fact.started_at else None
-            durations = {str(bucket_of(took)): 1} if took else None
+            took = at - started_at if started_at else None
             costs = {event.cost.currency: written(event.cost.amount)} if event.cost else None
-            return {event.TOPIC.removeprefix("job."): 1, "durations": durations, "costs": costs}
+            return {"counts": counts, "durations": histogram_of(took) if took else None, "costs": costs}
+
+
+@cache
+def _counts(name: str | None = None) -> tuple[int, ...]:
+    """One of a name, and none of the others."""
+    return tuple(int(name == known) for known in COUNTS)
 
 
 def _values(references: Iterable[Reference]) -> dict[str, set[str]]:
@@ -159,30 +222,36 @@ def _values(references: Iterable[Reference]) -> dict[str, set[str]]:
     return values
 
 
-def _day(at: datetime) -> date:
-    return at.astimezone(UTC).date()
+def _day(at: datetime) -> str:
+    return at.astimezone(UTC).date().isoformat()
 
 
-def _key(row: StatisticsRow) -> Key:
-    return row.tenant_id, row.grain, row.id
-
-
-def _fact_key(event: Event) -> Key:
-    return event.envelope.tenant_id, "fact", event.envelope.originator_id
+def _fact_key(event: Event) -> SumKey:
+    return fact_key(event.envelope.tenant_id, event.originator_id)
 
 
 STATISTICS = Projection(
     name="statistics",
-    version=1,
+    version=2,
     row=StatisticsRow,
-    key={"tenant_id": "uuid", "grain": "text", "id": "uuid"},
-    json=frozenset({"durations", "costs", "sizes"}),
+    key={
+        "tenant_id": "uuid",
+        "grain": "text",
+        "dimension": "text",
+        "missing": "boolean",
+        "value": "text",
+        "day": "text",
+        "media_kind": "text",
+        "position": "bigint",
+    },
+    json=frozenset({"costs", "fact"}),
     keys=keys,
     related=related,
     fold=fold,
+    sliced_by="originator",
+    sums=Sums(fold_without_sums, rows_of_sums, lambda: {"span": statistics_rows.SPAN}),
+    final=lambda row: row.grain == "change",
     folder=Path(__file__).parent,
     folds=_FOLDED,
     leaves_out=(classes(AssetStateChange) - _FOLDED) | classes(AssetPurgeRequested) | OF_TENANTS,
-    sliced_by="originator",
-    sums=Sums(contain=lambda key: key[1] != "fact", add=partial(summed, sign=1)),
 )

@@ -1,4 +1,5 @@
--- What the sums are found by beside the key.
-CREATE INDEX ON read_models.{table}_jobs (tenant_id, day);
-CREATE INDEX ON read_models.{table}_jobs USING gin (tenant_id, job, run);
-CREATE INDEX ON read_models.{table}_summaries (tenant_id, day);
+-- What changes and sums are found by besides.
+CREATE INDEX ON read_models.{table}_changes (tenant_id, day);
+CREATE INDEX ON read_models.{table}_changes USING gin (tenant_id, job, run);
+CREATE INDEX ON read_models.{table}_daily (tenant_id, dimension, day, missing, value);
+CREATE INDEX ON read_models.{table}_past_daily (tenant_id, dimension, day, missing, value, next_position);

@@ -1,7 +1,6 @@
-"""The rows of `statistics`: facts of each asset and job, and sums of all that agree in some dimensions."""
+"""The rows of `statistics`: the facts of each asset and job, what each event changed, and sums of what agrees."""
 
-from datetime import date, datetime
-from decimal import Context, Decimal
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final, Literal, NamedTuple
@@ -9,10 +8,15 @@ from uuid import UUID
 
 import orjson
 
-Grain = Literal["fact", "job", "summary", "total"]
+from projections.statistics.amounts import Part, merged_costs
+from projections.statistics.durations import Histogram, added
+
+Grain = Literal["fact", "change", "sum", "daily_sum", "past_sum", "past_daily_sum"]
+Dimensional = tuple[str, bool, str]
+"""A dimension, whether a sum is of what has no value of it, and the value; empty if it has none."""
 
 JOB_KINDS: Final = ("job", "run")
-"""The kinds of references by which only rows of the grain `job` are apart."""
+"""The kinds of references that have about as many values as there are jobs."""
 KINDS: Final = ("workflow", "node", "provider", "model", "client", "campaign", *JOB_KINDS)
 """The kinds of references that are dimensions."""
 COUNTS: Final = (
@@ -28,114 +32,157 @@ COUNTS: Final = (
     "requeued",
 )
 """The measures that are whole numbers."""
-_EXACT: Final = Context(prec=100)
+TOTAL: Final = "total"
+"""The dimension of the sums of everything."""
+COMBINATION: Final = "combination"
+"""The dimension of the sums of what agrees in the creator and in all references but jobs and runs."""
+ALL_DAYS: Final = ""
+"""Stands for the day in sums of all days."""
+FOREVER: Final = 2**63 - 1
+SPAN: Final = 8_192
+"""So many positions apart, sums are as they were then. What came since is summed from the changes themselves."""
 
 
 class StatisticsRow(NamedTuple):
-    """The facts of one asset or job, or the sums of all that have the same dimensions."""
+    """The facts of one asset or job, what one event changed, or the sums of all that agree."""
 
     tenant_id: UUID
     grain: Grain
-    id: UUID
-    day: date
+    dimension: str
+    missing: bool
+    value: str
+    day: str
     media_kind: str
-    creator: str
-    workflow: list[str]
-    node: list[str]
-    provider: list[str]
-    model: list[str]
-    client: list[str]
-    campaign: list[str]
-    job: list[str]
-    run: list[str]
-    assets: int = 0
-    deleted: int = 0
-    contents: int = 0
-    bytes: int = 0
-    requested: int = 0
-    started: int = 0
-    succeeded: int = 0
-    failed: int = 0
-    cancelled: int = 0
-    requeued: int = 0
-    durations: dict[str, int] | None = None
-    costs: dict[str, str] | None = None
-    sizes: dict[str, int] | None = None
-    started_at: datetime | None = None
+    position: int
+    next_position: int
+    changed_position: int
+    creator: str | None
+    workflow: list[str] | None
+    node: list[str] | None
+    provider: list[str] | None
+    model: list[str] | None
+    client: list[str] | None
+    campaign: list[str] | None
+    job: list[str] | None
+    run: list[str] | None
+    assets: int
+    deleted: int
+    contents: int
+    bytes: int
+    requested: int
+    started: int
+    succeeded: int
+    failed: int
+    cancelled: int
+    requeued: int
+    durations: Histogram | None
+    costs: dict[str, str] | None
+    fact: dict[str, Any] | None
 
 
 _PLACES: Final = {name: place for place, name in enumerate(StatisticsRow._fields)}
-_DAY, _CREATOR, _RUN = _PLACES["day"], _PLACES["creator"], _PLACES["run"]
-_OF_REFERENCES: Final = [_PLACES[kind] for kind in KINDS]
-_OF_JOBS: Final = [_PLACES[kind] for kind in JOB_KINDS]
-_OF_FACTS: Final = (_PLACES["sizes"], _PLACES["started_at"])
+_GRAIN, _POSITION, _NEXT, _CHANGED = (
+    _PLACES[name] for name in ("grain", "position", "next_position", "changed_position")
+)
 _COUNTED: Final = slice(_PLACES[COUNTS[0]], _PLACES[COUNTS[-1]] + 1)
+_REFERENCES: Final = slice(_PLACES[KINDS[0]], _PLACES[KINDS[-1]] + 1)
+_DURATIONS, _COSTS = _PLACES["durations"], _PLACES["costs"]
+_NO_REFERENCES: Final = (None,) * len(KINDS)
+_PAST: Final[dict[str, Grain]] = {"sum": "past_sum", "daily_sum": "past_daily_sum"}
+_new_row: Final[Callable[[type[StatisticsRow], Iterable[Any]], StatisticsRow]] = tuple.__new__
+SumKey = tuple[UUID, Grain, str, bool, str, str, str, int]
 
 
-def of_each_grain(part: StatisticsRow) -> list[StatisticsRow]:
-    """What a fact adds to the sums: a row of each grain, without the dimensions by which that grain is not apart."""
-    values: list[Any] = list(part)
-    for place in _OF_FACTS:
-        values[place] = None
-    rows = [_identified(values, "job")]
-    for place in _OF_JOBS:
-        values[place] = []
-    rows.append(_identified(values, "summary"))
-    for place in _OF_REFERENCES:
-        values[place] = []
-    values[_CREATOR] = ""
-    return [*rows, _identified(values, "total")]
+def fact_key(tenant_id: UUID, id_: UUID) -> SumKey:
+    """The key of the facts of an asset or a job."""
+    return tenant_id, "fact", "", False, str(id_), "", "", 0
 
 
-def _identified(values: list[Any], grain: Grain) -> StatisticsRow:
-    values[1:3] = grain, _id_of(orjson.dumps(values[_DAY : _RUN + 1]))
+def fact_row(tenant_id: UUID, id_: UUID, part: Part, more: dict[str, Any]) -> StatisticsRow:
+    """The facts of an asset or a job: what it counts as, and what is known of it besides."""
+    fact = {"day": part.day, "media_kind": part.media_kind, **more}
+    return StatisticsRow._make([*fact_key(tenant_id, id_), 0, 0, *_of_part(part), fact])
+
+
+def part_of(fact: StatisticsRow) -> Part:
+    """What the facts add to the sums."""
+    known = fact.fact or {}
+    references: Any = tuple(map(tuple, fact[_REFERENCES]))  # type: ignore[arg-type]
+    counts: Any = fact[_COUNTED]
+    return Part(known["day"], known["media_kind"], fact.creator or "", references, counts, None, None)
+
+
+def change_rows(tenant_id: UUID, position: int, parts: Sequence[Part]) -> Iterator[StatisticsRow]:
+    """What an event changed."""
+    for number, part in enumerate(parts):
+        key = tenant_id, "change", "", False, str(number), part.day, part.media_kind, position
+        yield StatisticsRow._make([*key, FOREVER, position, *_of_part(part), None])
+
+
+def _of_part(part: Part) -> list[Any]:
+    return [part.creator, *map(list, part.references), *part.counts, part.durations, part.costs]
+
+
+def key_of(row: StatisticsRow) -> SumKey:
+    """The row's key."""
+    return row[:8]
+
+
+def dimensionals(part: Part) -> list[Dimensional]:
+    """Every value by which sums have the part; of a kind of references that it has none of, that it has none."""
+    sums = [(TOTAL, False, ""), ("creator", False, part.creator)]
+    for kind, ids in zip(KINDS, part.references, strict=True):
+        if ids:
+            sums += [(kind, False, id_) for id_ in ids]
+        else:
+            sums.append((kind, True, ""))
+    sums.append((COMBINATION, False, digest_of(part.creator, part.references[: -len(JOB_KINDS)])))
+    return sums
+
+
+@lru_cache(maxsize=4_096)
+def digest_of(creator: str, references: tuple[tuple[str, ...], ...]) -> str:
+    """Stands for the value of a combination."""
+    return sha256(orjson.dumps([creator, references])).hexdigest()[:32]
+
+
+def sum_keys(tenant_id: UUID, part: Part, dimensional: Dimensional) -> list[SumKey]:
+    """The sums of one value that have the part: by day, and of all days but for jobs and runs, which have few."""
+    dimension, missing, value = dimensional
+    daily: SumKey = (tenant_id, "daily_sum", dimension, missing, value, part.day, part.media_kind, 0)
+    if dimension in JOB_KINDS:
+        return [daily]
+    return [(tenant_id, "sum", dimension, missing, value, ALL_DAYS, part.media_kind, 0), daily]
+
+
+def summed(key: SumKey, before: StatisticsRow | None, part: Part, position: int) -> StatisticsRow | None:
+    """The sums with a part added; None if nothing is left. Durations and costs are only ever added."""
+    if before is None:
+        agreeing = [part.creator, *map(list, part.references[: -len(JOB_KINDS)]), None, None]
+        dimensions = agreeing if key[2] == COMBINATION else [None, *_NO_REFERENCES]
+        values = [*key, FOREVER, position, *dimensions, *part.counts, part.durations, part.costs, None]
+    else:
+        values = list(before)
+        values[_CHANGED] = position
+        for place, count in _deltas(part.counts):
+            values[place] += count
+        if part.durations:
+            values[_DURATIONS] = added(before.durations, part.durations)
+        if part.costs:
+            values[_COSTS] = merged_costs(before.costs, part.costs)
+    return _new_row(StatisticsRow, values) if any(values[_COUNTED]) else None
+
+
+@lru_cache(maxsize=4_096)
+def _deltas(counts: tuple[int, ...]) -> list[tuple[int, int]]:
+    """The counts that change a sum, with their places in its row."""
+    return [(place, count) for place, count in enumerate(counts, _COUNTED.start) if count]
+
+
+def past(before: StatisticsRow | None, position: int) -> StatisticsRow | None:
+    """The sums as they were before an event, if they were so at a multiple of SPAN; None if not."""
+    if before is None or (before.changed_position - 1) // SPAN == (position - 1) // SPAN:
+        return None
+    values = list(before)
+    values[_GRAIN], values[_POSITION], values[_NEXT] = _PAST[before.grain], before.changed_position, position
     return StatisticsRow._make(values)
-
-
-@lru_cache(4_096)
-def _id_of(dimensions: bytes) -> UUID:
-    return UUID(bytes=sha256(dimensions).digest()[:16])
-
-
-def summed(before: StatisticsRow | None, row: StatisticsRow, sign: int) -> StatisticsRow | None:
-    """The sums with a row added or taken away; None if nothing is left. Durations and costs are only ever added."""
-    values: list[Any] = list(row)
-    counts = values[_COUNTED]
-    if before is None and sign == 1:
-        return row if any(counts) else None
-    earlier = list(before)[_COUNTED] if before else [0] * len(counts)
-    values[_COUNTED] = [already + sign * count for already, count in zip(earlier, counts, strict=True)]
-    if before:
-        values[_PLACES["durations"]] = _merged_durations(before.durations, row.durations)
-        values[_PLACES["costs"]] = _merged_costs(before.costs, row.costs)
-    return StatisticsRow._make(values) if any(values[_COUNTED]) else None
-
-
-def _merged_durations(before: dict[str, int] | None, added: dict[str, int] | None) -> dict[str, int] | None:
-    if not (before and added):
-        return before or added
-    buckets = sorted({**before, **added}, key=int)
-    return {bucket: before.get(bucket, 0) + added.get(bucket, 0) for bucket in buckets}
-
-
-def _merged_costs(before: dict[str, str] | None, added: dict[str, str] | None) -> dict[str, str] | None:
-    if not (before and added):
-        return before or added
-    currencies = sorted({**before, **added})
-    return {
-        currency: written(exact_sum(*(Decimal(costs[currency]) for costs in (before, added) if currency in costs)))
-        for currency in currencies
-    }
-
-
-def exact_sum(*amounts: Decimal) -> Decimal:
-    """The sum of amounts, without rounding."""
-    total = Decimal(0)
-    for amount in amounts:
-        total = _EXACT.add(total, amount)
-    return total
-
-
-def written(amount: Decimal) -> str:
-    """The amount without an exponent and without trailing zeros."""
-    return f"{_EXACT.normalize(amount):f}" if amount else "0"

@@ -18,7 +18,9 @@ def ground() -> Iterator[Ground]:
 
 
 @pytest.mark.parametrize(
-    "row", selected(["upload.*", "import", "rebuild*", "history.*", "filter.*"]), ids=lambda row: row.names[0]
+    "row",
+    selected(["upload.*", "import", "rebuild*", "history.*", "statistics.*", "filter.*"]),
+    ids=lambda row: row.names[0],
 )
 def test_a_row_is_measured(ground: Ground, row: Row) -> None:
     results = list(row.measure(ground, SCALES["smoke"]))

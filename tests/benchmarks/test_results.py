@@ -10,7 +10,9 @@ from benchmarks.results import TARGETS, Result, Target, write
 from benchmarks.schedule import Pairs, Scale, in_turns
 from benchmarks.suite import ROWS, selected
 
-SCALE = Scale(rounds=3, seconds=0, assets=0, peer_events=0, rebuilds=2, upload=0, files=0, changes=0, budget=60)
+SCALE = Scale(
+    rounds=3, seconds=0, assets=0, catalogue=0, peer_events=0, rebuilds=2, upload=0, files=0, changes=0, budget=60
+)
 
 
 def turns(scale: Scale, rounds: int | None = None) -> tuple[Pairs, list[str]]:

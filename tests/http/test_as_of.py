@@ -15,6 +15,7 @@ from tests.http.test_history import NO_MOMENTS
 
 AS_OF = "Ledger-As-Of"
 ROUTES = ["/v1/assets", "/v1/jobs", "/v1/references/message/assets?id=m1", "/v1/references/message/jobs?id=m1"]
+LOOKING_BACK = [*ROUTES, "/v1/statistics", "/v1/statistics?group_by=client", "/v1/lineage?ref=message:m1"]
 
 
 def then(client: Client, moment: object, route: str = "/v1/assets", **params: Any) -> list[dict[str, Any]]:
@@ -160,7 +161,7 @@ def test_what_is_no_cursor_is_refused_whatever_the_moment(client: Client, text: 
     assert answer.json()["type"].rpartition(":")[2] in {"cursor", "beyond-head"}
 
 
-@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("route", LOOKING_BACK)
 def test_a_moment_that_has_not_come_is_refused(client: Client, route: str) -> None:
     ahead = (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
     for moment in (client.head() + 1, 10**17, "2999-01-01T00:00:00Z", ahead):
@@ -168,7 +169,7 @@ def test_a_moment_that_has_not_come_is_refused(client: Client, route: str) -> No
 
 
 @pytest.mark.parametrize("moment", NO_MOMENTS)
-@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("route", LOOKING_BACK)
 def test_what_is_no_moment_is_refused(client: Client, route: str, moment: str) -> None:
     problem(client.call("GET", str(httpx.URL(route).copy_merge_params({"as_of": moment}))), 422, "bad-moment")
 

@@ -11,6 +11,7 @@ from api.http.batch_bodies import MAX_BATCH_BODY, each
 from api.http.request_body import MAX_BODY
 from domain.errors import AssetNotFoundError, ServiceUnavailableError
 from tests.conftest import Client
+from tests.http.assertions import problem
 
 IMAGE: dict[str, Any] = {"media": {"media_kind": "image"}}
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -195,3 +196,12 @@ def test_the_examples_of_batches_can_be_sent_as_they_are(client: Client) -> None
             response = client.call("POST", path, content=sent, headers={"Content-Type": media_type})
             assert response.status_code == 200
             assert not [r for r in response.json()["results"] if r["status"] == 422]
+
+
+def test_blank_lines_are_passed_over_however_long_they_are(client: Client) -> None:
+    """Were a line tried again from each of its characters, this would take days."""
+    line = b'{"media": {"media_kind": "image"}}'
+    blank = b" \t" * (MAX_BATCH_BODY // 8)
+    answer = client.call("POST", "/v1/assets/batch", content=blank + b"\n" + line + b"\r\n\r\n" + blank, headers=NDJSON)
+    assert [result["status"] for result in answer.json()["results"]] == [201]
+    problem(client.call("POST", "/v1/assets/batch", content=blank, headers=NDJSON), 422, "invalid-request")

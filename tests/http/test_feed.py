@@ -270,3 +270,15 @@ def test_followers_of_a_busy_log_miss_nothing_and_see_nothing_twice(
         for written in [pool.submit(write, writer) for writer in writers]:
             written.result()
         assert [follower.result() for follower in followers] == [list(range(start + 1, start + total + 1))] * 2
+
+
+def test_the_last_event_id_replaces_after_in_pages_as_well(client: Client) -> None:
+    live_a_little(client)
+    page = client.call("GET", "/v1/events", params={"limit": 1}, headers={"Last-Event-ID": "3"})
+    assert page.headers["Ledger-Position"] == "4"
+
+
+@pytest.mark.parametrize("weight", ["0", "0.0", "0.000"])
+def test_what_a_caller_does_not_accept_is_no_stream(client: Client, weight: str) -> None:
+    answer = client.call("GET", "/v1/events", headers={"Accept": f"text/event-stream; q={weight}, */*"})
+    assert answer.headers["Content-Type"] == "application/cloudevents-batch+json"

@@ -258,6 +258,12 @@ def test_three_dimensions_and_days_are_allowed_and_each_counts_once(client: Clie
     assert item["group"] == {"model": "m1", "day": day, "node": "n1", "workflow": "w1"}
 
 
+def test_dimensions_do_not_count_among_the_references_that_can_be_asked_for(client: Client) -> None:
+    client.create(node_id="n1")
+    named = [f"n{number}" for number in range(200)]
+    assert statistics(client, node_id=named, group_by=["day", "node"]) == []
+
+
 def test_nothing_of_another_tenant_is_counted(clients: Callable[..., Client]) -> None:
     client, other = clients(), clients()
     other.create(workflow_id="w1")

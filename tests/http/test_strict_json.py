@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.http.strict_json import MOST_VALUES, most_values, parse
+from domain.strict_json import MOST_VALUES, most_values, parse
 from tests.conftest import Client
 from tests.http.assertions import nothing_written, problem
 from tests.http.content_requests import CASTLE
@@ -81,3 +81,11 @@ def test_values_are_counted_exactly_where_it_matters() -> None:
     assert most_values(b"[" + comma + b",1]") == 3
     assert most_values(b"[" + b"1," * MOST_VALUES + b"1]") == MOST_VALUES + 1
     assert most_values(b"[1,{}]") == 4  # an upper bound
+
+
+def test_a_string_without_an_end_is_read_once() -> None:
+    """Were it looked for again from each quote in it, this would take hours."""
+    quotes = b'"' + b'\\"' * 500_000
+    assert most_values(b"[1" + b",1" * MOST_VALUES + quotes) == MOST_VALUES + 1
+    assert most_values(quotes + b"," * (MOST_VALUES + 1)) == 1
+    assert most_values(quotes + b"," * (MOST_VALUES + 1) + b"\\") == 1

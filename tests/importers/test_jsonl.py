@@ -95,7 +95,7 @@ def test_a_path_stays_in_the_folder(tmp_path: Path, path: object, reason: str) -
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        (b"{", "is not JSON: unexpected end of data at column 1"),
+        (b"{", "is not JSON: Expecting property name enclosed in double quotes at column 2"),
         (b"[]", "is not a JSON object"),
         (b"null", "is not a JSON object"),
         (b"{}", "media: Field required"),
@@ -178,3 +178,13 @@ def test_no_line_ends_the_reading(tmp_path: Path, line: bytes) -> None:
     last = items(tmp_path, line, IMAGE | {"id": "the last"})[-1]
     assert isinstance(last, Item)
     assert last.place == "the last"
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    ['{"x": 123456789012345678901234567890}', '{"x": -9007199254740993}', '{"x": 1, "x": 2}', '{"x": 1e999}'],
+)
+def test_what_the_api_refuses_of_a_document_a_line_cannot_bring_either(tmp_path: Path, metadata: str) -> None:
+    line = f'{{"media": {{"media_kind": "image"}}, "metadata": {metadata}}}'
+    (item,) = items(tmp_path, line.encode())
+    assert isinstance(item, Unreadable)

@@ -15,8 +15,8 @@ from projections.contents.fold import CONTENTS
 from projections.job_references.fold import JOB_REFERENCES
 from projections.jobs.fold import JOBS
 from projections.projection import Key, apply
-from projections.statistics.durations import bucket_of
-from projections.statistics.rows import COUNTS, JOB_KINDS, KINDS, StatisticsRow
+from projections.statistics.durations import bucket_of, counts_of
+from projections.statistics.rows import COMBINATION, COUNTS, JOB_KINDS, KINDS, TOTAL, StatisticsRow
 from tests.projections.tables import fold_all
 
 Dimensions = tuple[Any, ...]
@@ -32,22 +32,35 @@ class Sums:
 
 
 def measured(rows: Iterable[StatisticsRow]) -> dict[Dimensions, Sums]:
-    """The sums of a read model's rows, by grain and dimensions."""
+    """The sums of a read model's rows, by what they agree in."""
     sums = {}
     for row in rows:
-        if row.grain != "fact":
-            references = {(kind, id_) for kind in KINDS for id_ in getattr(row, kind)}
-            dimensions = row.grain, row.day, row.media_kind, row.creator, frozenset(references)
+        if row.grain in ("sum", "daily_sum"):
+            value: Any = row.value
+            if row.dimension == COMBINATION:
+                value = row.creator, frozenset((kind, id_) for kind in KINDS for id_ in getattr(row, kind) or ())
+            dimensions = row.dimension, row.missing, value, row.day, row.media_kind
             assert dimensions not in sums
-            counts = Counter({name: getattr(row, name) for name in COUNTS if getattr(row, name)})
-            durations = Counter({int(bucket): count for bucket, count in (row.durations or {}).items()})
-            costs = {currency: Decimal(amount) for currency, amount in (row.costs or {}).items()}
-            sums[dimensions] = Sums(counts, durations, costs)
+            assert (row.day == "") == (row.grain == "sum")
+            sums[dimensions] = sums_of([row])
+    return sums
+
+
+def sums_of(rows: Iterable[StatisticsRow]) -> Sums:
+    """The measures of rows together."""
+    sums = Sums()
+    for row in rows:
+        for name in COUNTS:
+            sums.counts[name] += getattr(row, name)
+        sums.durations.update(counts_of(row.durations or b""))
+        for currency, amount in (row.costs or {}).items():
+            sums.costs[currency] += Decimal(amount)
+    sums.counts = Counter({name: count for name, count in sums.counts.items() if count})
     return sums
 
 
 def recount(history: Sequence[Recorded]) -> dict[Dimensions, Sums]:
-    """The sums of one tenant's log, by grain and dimensions."""
+    """The sums of one tenant's log, by what they agree in."""
     sums: dict[Dimensions, Sums] = defaultdict(Sums)
     _count_assets(history, sums)
     _count_jobs(history, sums)
@@ -57,13 +70,13 @@ def recount(history: Sequence[Recorded]) -> dict[Dimensions, Sums]:
 def _count_assets(history: Sequence[Recorded], sums: dict[Dimensions, Sums]) -> None:
     references: dict[UUID, set[tuple[str, str]]] = defaultdict(set)
     for reference in fold_all(ASSET_REFERENCES, history).values():
-        references[reference.asset_id].add((reference.kind, reference.id))
+        if reference.removed_position is None:
+            references[reference.asset_id].add((reference.kind, reference.id))
     contents = [content for content in fold_all(CONTENTS, history).values() if content.purged_at is None]
     for asset in fold_all(ASSETS, history).values():
         sizes = [content.size or 0 for content in contents if content.asset_id == asset.asset_id]
-        for dimensions in _of_each_grain(
-            asset.created_at, asset.media_kind, asset.created_by, references[asset.asset_id]
-        ):
+        own = references[asset.asset_id]
+        for dimensions in _of_each_sum(asset.created_at, asset.media_kind, asset.created_by, own):
             counts = sums[dimensions].counts
             counts["deleted" if asset.status == "deleted" else "assets"] += 1
             if sizes:
@@ -85,7 +98,7 @@ def _count_jobs(history: Sequence[Recorded], sums: dict[Dimensions, Sums]) -> No
         apply(rows, changes)
         for row in filter(None, changes.values()):
             own = references[row.job_id] | {("job", str(row.job_id))}
-            for dimensions in _of_each_grain(recorded.effective_at, row.media_kind, row.created_by, own):
+            for dimensions in _of_each_sum(recorded.effective_at, row.media_kind, row.created_by, own):
                 sums[dimensions].counts[event.TOPIC.removeprefix("job.")] += 1
                 if row.status in ("succeeded", "failed", "cancelled"):
                     _count_end(sums[dimensions], before and before.started_at, recorded.effective_at, event.cost)
@@ -98,12 +111,17 @@ def _count_end(sums: Sums, started_at: datetime | None, at: datetime, cost: Any)
         sums.costs[cost.currency] += cost.amount
 
 
-def _of_each_grain(
-    at: datetime, media_kind: str, creator: str, references: set[tuple[str, str]]
-) -> Iterator[Dimensions]:
-    own = {(kind, id_) for kind, id_ in references if kind in KINDS}
-    without_jobs = {(kind, id_) for kind, id_ in own if kind not in JOB_KINDS}
-    first = at.astimezone(UTC).date(), media_kind
-    yield "job", *first, creator, frozenset(own)
-    yield "summary", *first, creator, frozenset(without_jobs)
-    yield "total", *first, "", frozenset()
+def _of_each_sum(at: datetime, media_kind: str, creator: str, references: set[tuple[str, str]]) -> Iterator[Dimensions]:
+    day = at.astimezone(UTC).date().isoformat()
+    without_jobs = frozenset((kind, id_) for kind, id_ in references if kind in KINDS and kind not in JOB_KINDS)
+    values: list[tuple[str, bool, Any]] = [
+        (TOTAL, False, ""),
+        ("creator", False, creator),
+        (COMBINATION, False, (creator, without_jobs)),
+    ]
+    values += [(kind, False, id_) for kind, id_ in references if kind in KINDS]
+    values += [(kind, True, "") for kind in KINDS if kind not in dict(references)]
+    for value in values:
+        yield *value, day, media_kind
+        if value[0] not in JOB_KINDS:
+            yield *value, "", media_kind

@@ -184,5 +184,5 @@ def test_rows_that_follow_from_others_are_loaded_up_to_a_poison_event_and_for_ev
     catch_up(quiet)
     assert positions(quiet, STATISTICS) == {sick: 3, healthy: 4}
     with quiet.projector.connection() as connection:
-        query = "SELECT tenant_id, sum(assets)::integer FROM read_models.statistics_v1 WHERE grain = 'total' GROUP BY 1"
+        query = "SELECT tenant_id, assets::integer FROM read_models.statistics_v2_sums WHERE dimension = 'total'"
         assert dict(connection.execute(query).fetchall()) == {sick: 2, healthy: 3}

@@ -225,12 +225,13 @@ def test_no_step_reads_a_whole_table(quiet: Services, levels: list[list[UUID]], 
     record(quiet, tenant, levels)
     catch_up(quiet)
     with quiet.projector.connection() as connection:
-        for projection in queries.READ_MODELS:
+        for projection in queries.READ_MODELS.now:
             connection.execute(analyze(projection.table))
     ids = [str(id_) for id_ in levels[7]]
-    parameters = {"assets": ids, "jobs": [], "limit": 20_001, "origin_kinds": ["model"], "uuid": queries._UUID}
+    none: dict[str, Any] = {"jobs": [], "linked_assets": [], "links": []}
+    parameters = {"assets": ids, "limit": 20_001, "origin_kinds": ["model"], "uuid": queries._UUID} | none
     with quiet.database.reading(tenant) as connection:
-        explain = sql.SQL("EXPLAIN (FORMAT JSON) {}").format(sql.SQL(queries._SQL[direction]))
+        explain = sql.SQL("EXPLAIN (FORMAT JSON) {}").format(sql.SQL(queries._NOW[direction]))
         ((explained,),) = connection.execute(explain, parameters).fetchall()
     scanned = {node["Relation Name"] for node in nodes(explained[0]["Plan"]) if node["Node Type"] == "Seq Scan"}
     assert {name.rpartition("_v")[0] for name in scanned} <= {"jobs", "job_references", "asset_references"}  # are empty

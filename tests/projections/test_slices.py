@@ -25,6 +25,7 @@ from projections.engine.rebuild import ProjectionStoppedError, fold_until, help_
 from projections.jobs.fold import JOBS
 from projections.projection import OF_TENANTS, Projection
 from projections.states import ASSET
+from projections.statistics import rows as statistics_rows
 from tests.conftest import KEK, context, new_tenant
 from tests.infra.grouping import document
 from tests.projections.mixed_history import record_everything
@@ -64,10 +65,18 @@ def live(quiet: Services) -> dict[str, bytes]:
     return all_contents(quiet)
 
 
+@pytest.fixture
+def short_span(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums are remembered every seven positions."""
+    monkeypatch.setattr(statistics_rows, "SPAN", 7)
+
+
+@pytest.mark.usefixtures("short_span")
 @pytest.mark.parametrize("events_per_slice", [2, 30, 110])
 def test_rows_are_the_same_to_the_byte_whatever_the_slices(
-    quiet: Services, live: dict[str, bytes], events_per_slice: int
+    request: pytest.FixtureRequest, quiet: Services, events_per_slice: int
 ) -> None:
+    live = request.getfixturevalue("live")
     for projection in CATALOGUE:
         begin(quiet, projection, events_per_slice)
         assert contents(quiet, projection) == b""

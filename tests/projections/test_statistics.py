@@ -1,5 +1,6 @@
 """Statistics are what a recount of the log comes to, whatever happened; durations are off by 1 % at the most."""
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -23,20 +24,23 @@ from domain.job.events import JobEvent
 from domain.job.inputs import Completion, Failure, NewJob
 from domain.job.job import Job
 from domain.reference import Reference
-from projections.engine.slice_fold import add_to
 from projections.projection import Key, apply
-from projections.statistics.durations import bucket_of, percentile
+from projections.statistics import rows as statistics_rows
+from projections.statistics.amounts import exact_sum, written
+from projections.statistics.durations import added, bucket_of, counts_of, histogram_of, percentile
 from projections.statistics.fold import STATISTICS
-from projections.statistics.rows import KINDS, StatisticsRow, exact_sum, written
+from projections.statistics.rows import KINDS, StatisticsRow
 from tests.domain.test_asset import CONTEXT, TENANT
 from tests.domain.test_job import IDENTITY
-from tests.projections.recount import measured, recount
+from tests.projections.recount import Sums, measured, recount, sums_of
 from tests.projections.tables import fold_all
 
 ACTIONS = [
     *("create", "create", "link", "unlink", "delete", "restore", "store", "purge"),
     *("request", "start", "start", "succeed", "fail", "cancel", "requeue"),
 ]
+NEVER_LOADED = ("fact", "change", "past_sum", "past_daily_sum")
+"""What is folded without its row before: a fact is new, or named."""
 MIDNIGHT = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
 NOBODY = Actor(id="nobody", type="system")
 
@@ -173,22 +177,36 @@ def test_every_row_that_a_fold_touches_is_named_before(followed: list[Step], siz
         known: set[Key] = set()
         for recorded in part:
             changes = STATISTICS.fold(rows, recorded)
-            known |= {key for key in changes if key[1] == "fact" and key not in rows}
+            known |= {key for key in changes if key[1] in NEVER_LOADED and key not in rows}
             apply(rows, changes)
             assert changes.keys() <= named | known
 
 
-@given(st.lists(steps, max_size=40))
-def test_sums_of_originators_that_are_folded_apart_add_up_to_those_of_the_log(followed: list[Step]) -> None:
+@given(st.lists(steps, max_size=40), st.integers(1, 6))
+def test_sums_of_the_past_and_what_changed_since_come_to_what_they_were(followed: list[Step], span: int) -> None:
     history = history_of(followed)
-    assert STATISTICS.sums
-    rows: dict[Key, StatisticsRow] = {}
-    for originator in {recorded.event.originator_id for recorded in history}:
-        parts = fold_all(STATISTICS, [recorded for recorded in history if recorded.event.originator_id == originator])
-        sums = {key: row for key, row in parts.items() if STATISTICS.sums.contain(key)}
-        rows |= {key: row for key, row in parts.items() if key not in sums}
-        add_to(rows, STATISTICS.sums, sums)
-    assert rows == fold_all(STATISTICS, history)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(statistics_rows, "SPAN", span)
+        rows = [*fold_all(STATISTICS, history).values()]
+    for position in range(len(history) + 1):
+        summed = position - position % span
+        then = [row for row in rows if row.position <= summed < row.next_position and row.changed_position <= summed]
+        kept = [row._replace(grain=row.grain.removeprefix("past_")) for row in then]  # type: ignore[arg-type]
+        assert measured(kept) == recount(history[:summed])
+        changes = [row for row in rows if row.grain == "change" and row.position <= position]
+        assert sums_of(changes) == total(recount(history[:position]))
+
+
+def total(recounted: dict[Any, Sums]) -> Sums:
+    """The sums of everything."""
+    whole = Sums()
+    for (dimension, _, _, day, _), sums in recounted.items():
+        if (dimension, day) == ("total", ""):
+            whole.counts.update(sums.counts)
+            whole.durations.update(sums.durations)
+            for currency, amount in sums.costs.items():
+                whole.costs[currency] += amount
+    return whole
 
 
 @given(st.integers(1, 10**13))
@@ -212,12 +230,27 @@ def test_a_percentile_is_the_value_of_the_nearest_rank(microseconds: list[int], 
     assert seconds * 1_000_000 == pytest.approx(exact, rel=0.01)
 
 
+@given(st.lists(st.integers(1, 10**15).map(lambda n: timedelta(microseconds=n)), max_size=50), st.integers(0, 50))
+def test_a_histogram_is_in_order_and_counts_each_duration(durations: list[timedelta], cut: int) -> None:
+    def histogram(of: list[timedelta]) -> bytes:
+        whole: bytes | None = None
+        for duration in of:
+            whole = added(whole, histogram_of(duration))
+        return whole or b""
+
+    whole = histogram(durations)
+    assert counts_of(whole) == Counter(map(bucket_of, durations))
+    assert counts_of(histogram(durations[:cut]) + histogram(durations[cut:])) == counts_of(whole)
+    assert [*counts_of(whole)] == sorted(counts_of(whole))
+    assert histogram(durations[::-1]) == whole
+
+
 def test_nothing_has_no_percentile() -> None:
     assert percentile({}, 95) is None
 
 
 def test_a_cost_is_added_without_rounding() -> None:
     large, small = Decimal("99999999999.999999999"), Decimal("0.000000001")
-    assert written(exact_sum(*[large] * 100, small)) == "9999999999999.999999901"
-    assert written(exact_sum(Decimal("0.05"), Decimal("0.05"))) == "0.1"
-    assert written(exact_sum(Decimal(60), Decimal(40))) == "100"
+    assert written(exact_sum([*[large] * 100, small])) == "9999999999999.999999901"
+    assert written(exact_sum([Decimal("0.05")] * 2)) == "0.1"
+    assert written(exact_sum([Decimal(60), Decimal(40)])) == "100"

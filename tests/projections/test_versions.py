@@ -1,6 +1,5 @@
 """A list as of a moment is the list of a catalogue that was made from the log up to that moment, and no further."""
 
-from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +10,6 @@ from hypothesis.stateful import run_state_machine_as_test
 from uuid_utils.compat import uuid7
 
 from api.application.assets import Assets
-from api.application.jobs import Jobs
 from api.application.session import Session
 from api.composition import Services
 from api.workers.worker import own_session
@@ -29,15 +27,19 @@ from projections.engine.rebuild import rebuild
 from projections.job_references.fold import JOB_REFERENCES
 from projections.job_versions.fold import JOB_VERSIONS
 from projections.jobs.fold import JOBS
-from projections.paging import Moment, Order
+from projections.lineage.fold import LINEAGE
+from projections.paging import Moment
 from projections.projection import Projection
-from projections.queries.filters import AssetFilter, JobFilter
+from projections.queries.filters import AssetFilter
 from projections.states import ASSET
+from projections.statistics import rows as statistics_rows
+from projections.statistics.fold import STATISTICS
 from tests.conftest import context, new_tenant
+from tests.projections.questions import answers, asked_for
 from tests.projections.tables import catch_up, contents, fold_all
 from tests.projections.test_everything import Everything
 
-NOW = (ASSETS, ASSET_REFERENCES, JOBS, JOB_REFERENCES)
+NOW = (ASSETS, ASSET_REFERENCES, JOBS, JOB_REFERENCES, LINEAGE, STATISTICS)
 CUT = "UPDATE ledger.log_heads SET position = %s WHERE tenant_id = %s"
 MOMENTS = 10
 """So many positions of a log are compared at the most."""
@@ -82,44 +84,6 @@ class LookingBack(Everything):
             connection.execute(CUT, (position, tenant_id))
 
 
-Filters = tuple[list[AssetFilter], list[JobFilter]]
-
-
-def asked_for(services: Services, tenant_id: UUID) -> Filters:
-    """Filters that find something of this tenant at some moment."""
-    log = services.log.of(tenant_id)
-    entries = log.recorder.select_notifications(1, 10_000)
-    history = [log.mapper.to_domain_event(entry) for entry in entries]
-    references: dict[Reference, None] = {}
-    names: list[str] = []
-    for event in history:
-        references |= dict.fromkeys(getattr(event, "references", ()))
-        references |= dict.fromkeys(getattr(event, "origin", ()))
-        names += [name for name in (getattr(event, "name", None),) if name and len(name) > 1]
-    middle = entries[len(entries) // 2].effective_at
-    some: list[dict[str, Any]] = [{}, {"created_before": middle}, {"updated_after": middle}]
-    some += [{"ref": [reference]} for reference in islice(references, 4)]
-    assets: list[dict[str, Any]] = [{"status": "deleted"}, {"media_kind": "image"}, {"sha256": "a" * 64}]
-    assets += [{"name": name} for name in names[:1]]
-    jobs: list[dict[str, Any]] = [{"status": "running"}, {"error": "full"}]
-    return [AssetFilter(**each) for each in some + assets], [JobFilter(**each) for each in some + jobs]
-
-
-def answers(session: Session, filters: Filters, moment: Moment | None = None) -> list[Any]:
-    """What the lists show, and how many items they say there are."""
-    assets, jobs = Assets(session), Jobs(session)
-    lists: list[Any] = []
-    for selected in filters[0]:
-        lists += [assets.find(selected, 200, None, order, moment).items for order in (Order(), Order("updated", "asc"))]
-        lists.append(assets.count(selected, moment))
-    for selected_jobs in filters[1]:
-        lists += [
-            jobs.find(selected_jobs, 200, None, Order("updated"), moment).items,
-            jobs.count(selected_jobs, moment),
-        ]
-    return lists
-
-
 @pytest.mark.parametrize("most_held", [1, 200])
 def test_a_list_of_the_past_is_that_of_a_catalogue_made_from_the_log_as_it_was(
     quiet: Services, databases: Databases, monkeypatch: pytest.MonkeyPatch, most_held: int
@@ -129,6 +93,7 @@ def test_a_list_of_the_past_is_that_of_a_catalogue_made_from_the_log_as_it_was(
         owner = str(databases.owner)
 
     monkeypatch.setattr(row_versions, "MOST_HELD", most_held)
+    monkeypatch.setattr(statistics_rows, "SPAN", 1 + most_held % 7)
     profile = settings(max_examples=5, stateful_step_count=20, suppress_health_check=[HealthCheck.too_slow])
     run_state_machine_as_test(OnThisLedger, settings=profile)
 

@@ -24,7 +24,13 @@ NOTHING: Any = {"status_code": 204, "response_class": Response}
 ALWAYS = (errors.AssetNotFoundError, errors.StaleRevisionError, errors.TooManyConflictsError)
 ANY_CHANGE = (*ALWAYS, errors.AssetDeletedError)
 WhyQuery = Annotated[Reason | None, Query(description="Why; kept with the event and shown in the audit trail.")]
-HoldName = Annotated[OutsideId, Path(description="The hold's name, such as `case-17`.")]
+HoldName = Annotated[
+    OutsideId,
+    Path(
+        description="The hold's name, such as `case-17`, without line feeds.",
+        json_schema_extra={"pattern": r"^[^\u0000\n]*$"},
+    ),
+]
 
 
 @router.patch("", responses=documented(*ANY_CHANGE, errors.DocumentTooLargeError, errors.TagNotAllowedError))

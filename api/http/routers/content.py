@@ -21,10 +21,10 @@ from api.http.query_parameters import checked
 from api.http.rendered_routes import RenderedRoute
 from api.http.schemas.assets import Asset
 from api.http.streamed_body import Body, announced_content, content_digest, receive
-from api.http.strict_json import parse
 from api.http.upload_form import UploadForm
 from domain import errors
 from domain.asset.inputs import Name, NewAsset
+from domain.strict_json import parse
 
 router = APIRouter(route_class=RenderedRoute, prefix="/v1", tags=["content"])
 
@@ -72,7 +72,7 @@ async def upload_asset(request: Request, intake: CallerIntake, response: Respons
     body = Body(request, intake.rules.idle_time)
 
     def take() -> tuple[Asset, bool]:
-        form = UploadForm(request.headers.get("Content-Type", ""), body)
+        form = UploadForm(request.headers.get("Content-Type", ""), body, ("asset", "sha256"))
         content = announced_content(form.content_type, None, form.field("sha256"))
         file_name = checked(_FILE_NAME, form.file_name or None, "body", "file")
         row, created = intake.create(_new_asset(form.field("asset")), form.file(), content, file_name, key)

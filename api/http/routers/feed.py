@@ -22,6 +22,8 @@ from projections.queries.filters import Topic
 
 router = APIRouter(route_class=RenderedRoute, prefix="/v1/events", tags=["feed"])
 
+_NEVER = frozenset({"q=0", "q=0.0", "q=0.00", "q=0.000"})
+"""The weights of what is not acceptable (RFC 9110, section 12.4.2)."""
 Position = Annotated[int, Field(ge=0, le=MAX_POSITION)]
 
 
@@ -100,10 +102,9 @@ async def read_feed(
     if streamed or query.wait:
         request.state.slots.enter_context(listeners.slot(*share_owners(request)))
     key, half_closed = KeyWatch(await key_is_valid(request)), partial(has_half_closed, request.scope)
+    page = await run_in_threadpool(feed.read, query.after if last_event_id is None else last_event_id)
     if streamed:
-        page = await run_in_threadpool(feed.read, query.after if last_event_id is None else last_event_id)
         return EventSourceResponse(feed.stream(page, listeners, key, half_closed), headers=STREAM_HEADERS)
-    page = await run_in_threadpool(feed.read, query.after)
     page = await feed.next_page(page, query.wait, listeners, request.is_disconnected, key, half_closed)
     body = b"[" + b",".join(event for _, event in page.events) + b"]"
     return CloudEventBatch(body, headers={"Ledger-Position": str(page.reached), "Vary": "Accept"})
@@ -111,4 +112,5 @@ async def read_feed(
 
 def wants_stream(accept: str) -> bool:
     """Whether the caller accepts server-sent events by name."""
-    return any(part.partition(";")[0].strip().lower() == "text/event-stream" for part in accept.split(","))
+    asked = (part.lower().replace(" ", "").split(";") for part in accept.split(","))
+    return any(kind == "text/event-stream" and not _NEVER.intersection(options) for kind, *options in asked)

@@ -8,20 +8,21 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
+from api.application.lineage import lineage_from_reference, lineage_of_asset
 from api.http.batch_bodies import NDJSON
-from api.http.conditions import at_least
 from api.http.dependencies import CallerSession
 from api.http.lineage_formats import to_graphviz, to_json, to_mermaid
+from api.http.moments import MOMENT, looking_back
 from api.http.openlineage import to_openlineage
 from api.http.paging import tell_rebuilding
 from api.http.problems import documented
 from api.http.query_parameters import queried
 from api.http.rendered_routes import RenderedRoute
 from api.http.schemas.lineage import Lineage as LineageSchema
-from domain.asset.events import AssetCreated
-from domain.errors import AssetNotFoundError
+from domain.errors import AssetNotFoundError, BeyondHeadError, ReadModelRebuildingError
 from domain.reference import ReferenceText
-from projections.queries.lineage import READ_MODELS, Direction, Lineage, lineage_of, node_of
+from projections.paging import Moment
+from projections.queries.lineage import READ_MODELS, Direction, Lineage
 
 router = APIRouter(route_class=RenderedRoute, prefix="/v1", tags=["lineage"])
 
@@ -40,6 +41,8 @@ ANSWERED: Final[dict[int | str, dict[str, Any]]] = {
         "content": {media_type: {"schema": {"type": "string"}} for media_type in list(MEDIA_TYPES.values())[1:]},
     }
 }
+
+LineageAsOf = Annotated[Moment | None, Depends(looking_back(READ_MODELS))]
 
 
 class LineageQuery(BaseModel):
@@ -71,47 +74,45 @@ class ReferenceLineageQuery(LineageQuery):
 @router.get(
     "/assets/{asset_id}/lineage",
     response_model=LineageSchema,
-    responses=documented(AssetNotFoundError) | ANSWERED,
-    dependencies=[Depends(at_least(*READ_MODELS))],
+    responses=documented(AssetNotFoundError, BeyondHeadError, ReadModelRebuildingError) | ANSWERED,
 )
 def get_asset_lineage(
     request: Request,
     asset_id: UUID,
     session: CallerSession,
     query: Annotated[AssetLineageQuery, Depends(queried(AssetLineageQuery))],
+    as_of: LineageAsOf,
 ) -> Response:
     """Show what an asset came from (sources, jobs, references) and what came from it. Works for deleted assets too.
 
-    At most 10,000 nodes are shown, the nearest ones.
+    At most 10,000 nodes are shown, the nearest ones. With `as_of`, everything is as it was at that moment.
     """
-    if not session.log.begun_by(AssetCreated.TOPIC, {asset_id}):
-        raise AssetNotFoundError
-    start, directions = node_of("asset", str(asset_id)), DIRECTIONS[query.direction]
-    lineage = lineage_of(session.database, session.tenant_id, start, directions, query.depth)
-    return _answer(request, session.tenant_id, lineage, query.format)
+    lineage = lineage_of_asset(session, asset_id, DIRECTIONS[query.direction], query.depth, as_of and as_of.position)
+    return _answer(request, session.tenant_id, lineage, query.format, as_of)
 
 
 @router.get(
     "/lineage",
     response_model=LineageSchema,
-    responses=documented() | ANSWERED,
-    dependencies=[Depends(at_least(*READ_MODELS))],
+    responses=documented(BeyondHeadError, ReadModelRebuildingError) | ANSWERED,
 )
 def get_lineage_from_reference(
     request: Request,
     session: CallerSession,
     query: Annotated[ReferenceLineageQuery, Depends(queried(ReferenceLineageQuery))],
+    as_of: LineageAsOf,
 ) -> Response:
     """Show everything that came from a reference: the assets and jobs that have it, and what came from those.
 
-    At most 10,000 nodes are shown, the nearest ones.
+    At most 10,000 nodes are shown, the nearest ones. With `as_of`, everything is as it was at that moment.
     """
-    start = node_of("reference", str(query.ref))
-    lineage = lineage_of(session.database, session.tenant_id, start, ("down",), query.depth)
-    return _answer(request, session.tenant_id, lineage, query.format)
+    lineage = lineage_from_reference(session, query.ref, query.depth, as_of and as_of.position)
+    return _answer(request, session.tenant_id, lineage, query.format, as_of)
 
 
-def _answer(request: Request, tenant_id: UUID, lineage: Lineage, asked: Format | None) -> Response:
+def _answer(
+    request: Request, tenant_id: UUID, lineage: Lineage, asked: Format | None, as_of: Moment | None
+) -> Response:
     formats: dict[str, Callable[[Lineage], bytes]] = {
         MEDIA_TYPES["json"]: to_json,
         MEDIA_TYPES["mermaid"]: to_mermaid,
@@ -120,6 +121,8 @@ def _answer(request: Request, tenant_id: UUID, lineage: Lineage, asked: Format |
     }
     media_type = MEDIA_TYPES[asked] if asked else preferred(request.headers.get("Accept"), list(formats))
     answer = Response(formats[media_type](lineage), headers={"Vary": "Accept"}, media_type=media_type)
+    if as_of is not None:
+        answer.headers[MOMENT] = str(as_of.position)
     tell_rebuilding(answer, lineage)
     return answer
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from domain.model import example
 from projections.queries.statistics import Group
-from projections.statistics.rows import written
+from projections.statistics.amounts import written
 
 ITEM: dict[str, Any] = {
     "group": {"day": "2026-11-20", "workflow": "w7"},

@@ -1,4 +1,4 @@
-"""JSON as requests bring it: UTF-8 in which no object has two members of one name (I-JSON, RFC 7493)."""
+"""JSON from outside: UTF-8 in which no object has two members of one name (I-JSON, RFC 7493)."""
 
 import json
 import re
@@ -9,7 +9,8 @@ import jiter
 MOST_VALUES: Final = 250_000
 """How many values a body may have, at every depth: each takes up to a hundred bytes once it is parsed."""
 BYTES_A_VALUE: Final = 100
-_STRING_OR_MARK = re.compile(rb'"(?:[^"\\]|\\.)*+"|[,\[{]', re.DOTALL)
+_STRING_OR_MARK = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[,\[{]', re.DOTALL)
+"""A string without an end goes to the end of the text, which is read once, not again from each quote in it."""
 _SHOWN: Final = 100
 
 

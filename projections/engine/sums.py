@@ -1,0 +1,31 @@
+"""Makes the sums of a log whose slices are folded, from the rows that the slices have left."""
+
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+from infra.connections import OWNER, Connection
+from infra.sql import literal, load_statements
+from projections import sql_composition
+from projections.engine.row_buffer import refusals
+from projections.projection import Projection
+
+_SQL = load_statements(__file__, "sums.sql")
+_ROWS_AT_ONCE = 10_000
+
+
+def write_sums(connection: Connection, projection: Projection[Any], tenant_id: UUID) -> None:
+    """Write the rows of a tenant that slices have left out, if there are any. RowsRefusedError."""
+    if projection.sums is None:
+        return
+    statement = load_statements(str(projection.folder / "sums.sql"), "sums.sql")["sums"]
+    named = literal(statement.replace("{table}", f"read_models.{projection.table.name}"))
+    parameters = {"tenant_id": tenant_id, **projection.sums.parameters()}
+    connection.execute(_SQL["settings"])
+    with refusals(), connection.patient(OWNER.answer), connection.cursor("sums", binary=True) as parts:
+        parts.itersize = _ROWS_AT_ONCE
+        rows = iter(projection.sums.rows(tenant_id, parts.execute(named, parameters)))
+        while some := list(islice(rows, _ROWS_AT_ONCE)):
+            with connection.cursor().copy(sql_composition.copy_in(projection.table)) as copy:
+                for block in projection.table.lines.blocks(some):
+                    copy.write(block)
