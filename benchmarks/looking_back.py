@@ -6,8 +6,8 @@ from statistics import median
 from uuid import UUID
 
 from api.composition import Services, utc_now
-from benchmarks.filled_catalogues import EVENTS_OF_ASSET, fill, fill_trail, fill_versions
 from benchmarks.environment import Ground
+from benchmarks.filled_catalogues import EVENTS_OF_ASSET, fill, fill_trail, fill_versions
 from benchmarks.filters import CALLS, PAGE, Shape, p95, shapes, timed
 from benchmarks.growth import aged
 from benchmarks.results import Result
