@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from api.composition import Services
+from benchmarks.catalogues import EVENTS_OF_ASSET, fill, time_of
 from benchmarks.environment import Ground
-from benchmarks.filled_catalogues import EVENTS_OF_ASSET, fill, time_of
 from benchmarks.load import load, request
 from benchmarks.requests import Served, new_key, served
 from benchmarks.results import Result

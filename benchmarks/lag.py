@@ -29,7 +29,7 @@ def lag(ground: Ground, scale: Scale) -> Iterator[Result]:
     with ours(ground) as (_, services, tenant_id):
         _paced(services, tenant_id, 1)
         settle(services)
-        watch = _Watch(services, tenant_id)
+        watch = Watch(services, tenant_id)
         with watch:
             commits = _paced(services, tenant_id, 5 * scale.seconds)
             settle(services)
@@ -60,8 +60,8 @@ def _paced(services: Services, tenant_id: UUID, seconds: float) -> list[tuple[in
     return commits
 
 
-class _Watch:
-    """Looks every few milliseconds how far all projections are."""
+class Watch:
+    """Looks every few milliseconds how far all builds that serve are."""
 
     def __init__(self, services: Services, tenant_id: UUID) -> None:
         self._engine = services.engine
@@ -88,7 +88,8 @@ class _Watch:
             self._look()
 
     def _look(self) -> None:
-        position = min(lag.position for lag in self._engine.progress.lag() if lag.tenant_id == self._tenant_id)
+        lags = self._engine.progress.lag()
+        position = min(lag.position for lag in lags if lag.tenant_id == self._tenant_id and lag.serves)
         self._seen.append((position, time.perf_counter()))
 
 

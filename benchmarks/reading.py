@@ -1,4 +1,4 @@
-"""`statistics.p95_ms`, `lineage.p95_ms` and `as_of.p95_ms`: what the slowest of twenty answers takes, over HTTP."""
+"""`statistics.*` and `lineage.p95_ms`: what the slowest of twenty answers takes over HTTP, now and at a position."""
 
 import random
 import time
@@ -12,12 +12,12 @@ from uuid_utils.compat import uuid7
 from api.composition import Services
 from benchmarks import decisions
 from benchmarks.appends import new_tenant
-from benchmarks.catalogues import make_catalogue
 from benchmarks.environment import Ground, MeasuringError
 from benchmarks.load import load, request
 from benchmarks.requests import Served, new_key, served
 from benchmarks.results import Result
 from benchmarks.schedule import Scale
+from benchmarks.year import make_catalogue
 from domain.asset import creation
 from domain.asset.inputs import NewAsset
 from projections.asset_references.fold import ASSET_REFERENCES
@@ -55,7 +55,7 @@ def catalogue(ground: Ground, scale: Scale) -> Iterator[Result]:
             moments = random.Random(7)  # noqa: S311 - the same in each run
             asked = 3 * [*asked, *LISTS, *LISTS]
             then = [f"{path}{'&' if '?' in path else '?'}as_of={moments.randint(1, head)}" for path in asked]
-            yield _p95("as_of.p95_ms", ledger, then, scale)
+            yield _p95("statistics.as_of_p95_ms", ledger, then, scale)
 
 
 def lineage(ground: Ground, scale: Scale) -> Iterator[Result]:

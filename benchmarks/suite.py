@@ -14,6 +14,7 @@ from benchmarks import (
     reading,
     rebuilds,
     requests,
+    switches,
     uploads,
 )
 from benchmarks.environment import Ground
@@ -30,6 +31,11 @@ class Row(NamedTuple):
     names: tuple[str, ...]
 
 
+SWITCHING = (
+    "rebuild.follow_lag_ms",
+    *(f"switch.{name}" for name in ("failed_requests", "wrong_rows", "pause_ms", "rollback_s")),
+)
+
 ROWS = (
     Row(appends.single, ("append.single",)),
     Row(appends.sealed, ("append.sealed",)),
@@ -41,19 +47,20 @@ ROWS = (
     Row(requests.get, ("http.get",)),
     Row(requests.list_, ("http.list",)),
     Row(growth.growth, ("history.growth.get", "history.growth.change", "history.growth.key")),
+    Row(reading.catalogue, ("statistics.p95_ms", "statistics.as_of_p95_ms")),
+    Row(reading.lineage, ("lineage.p95_ms",)),
     Row(
         filters.filters,
         ("filter.db_p95_ms", "filter.http_p95_ms", "filter.growth", "page.deep", "list.total_p95_ms"),
     ),
-    Row(looking_back.looking_back, ("as_of.lists_p95_ms", "audit.p95_ms", "history.p50_ms")),
-    Row(reading.catalogue, ("statistics.p95_ms", "as_of.p95_ms")),
-    Row(reading.lineage, ("lineage.p95_ms",)),
+    Row(looking_back.looking_back, ("as_of.p95_ms", "audit.p95_ms", "history.p50_ms")),
     Row(lag.lag, ("follow.lag_ms",)),
     Row(lag.idle, ("idle.queries",)),
     Row(rebuilds.single, ("rebuild",)),
     Row(rebuilds.assets, ("rebuild.assets", "rebuild.rss")),
     Row(rebuilds.vs_copy, ("rebuild.vs_copy",)),
     Row(rebuilds.everything, ("rebuild.all",)),
+    Row(switches.switching, SWITCHING),
     Row(uploads.direct, ("upload.direct",)),
     Row(uploads.memory, ("upload.rss",)),
     Row(importing.files, ("import",)),

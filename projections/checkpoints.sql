@@ -9,7 +9,7 @@ SELECT asked.projection, asked.version, t.tenant_id, t.name, coalesce(p.position
        CASE WHEN coalesce(p.position, 0) < h.position THEN (
            SELECT greatest(0, extract(epoch FROM clock_timestamp() - e.effective_at))::float8 FROM ledger.events AS e
             WHERE e.tenant_id = h.tenant_id AND e.position = coalesce(p.position, 0) + 1
-       ) END
+       ) END, queries.served_build(h.tenant_id, asked.projection, asked.version), true
   FROM unnest(%(projections)s::text[], %(versions)s::integer[]) AS asked (projection, version)
  CROSS JOIN ledger.log_heads AS h JOIN ledger.tenants AS t USING (tenant_id)
   LEFT JOIN queries.progress AS p

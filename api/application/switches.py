@@ -36,6 +36,25 @@ class NoBuildError(LedgerError):
     """There is no build to switch to."""
 
 
+def compare_versions(
+    engine: Engine,
+    projector: Database,
+    old: Projection[Any],
+    projection: Projection[Any],
+    expected: Sequence[str] = (),
+    on_compared: Report = lambda *_: None,
+) -> list[BuildComparison]:
+    """Compare the build that serves each tenant with an older version's. BuildBehindError; ServiceUnavailableError."""
+    served = serving(projector, projection)
+    del served[EVERYBODY]
+    builds = {build.name: build for build in projection.builds}
+    comparisons = []
+    for number, (tenant_id, name) in enumerate(served.items(), 1):
+        comparisons.append(compare(engine, projector, old, builds[name], tenant_id, expected))
+        on_compared(number, len(served))
+    return comparisons
+
+
 @dataclass(frozen=True)
 class Switches:
     """Switches one read model for every tenant. Interrupted, it goes on where it was."""

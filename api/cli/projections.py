@@ -19,6 +19,7 @@ from api.cli.switches import (
     ExpectOption,
     NameArgument,
     check_reason,
+    compare_,
     expected_of,
     projection_of,
     rollback,
@@ -143,7 +144,7 @@ def rebuild_with_bar(
 
 @app.command()
 def lag() -> None:
-    """Show the lag of each projection for each tenant, and where a projection has stopped.
+    """Show the lag of each projection for each tenant, which build serves it, and where a projection has stopped.
 
     `position` is the number of events that were folded plus those that are quarantined; `seconds` is the age of the
     oldest event after it.
@@ -151,7 +152,7 @@ def lag() -> None:
     with opened() as services:
         lags, miscounts = services.engine.progress.lag(), services.engine.progress.miscounted()
     table(
-        ["projection", "version", "tenant", "position", "quarantined", "head", "seconds", "behind", "state"],
+        ["projection", "version", "tenant", "position", "quarantined", "head", "seconds", "behind", "serves", "state"],
         [_cells(lag) for lag in lags],
     )
     for miscount in miscounts:
@@ -161,7 +162,16 @@ def lag() -> None:
 def _cells(lag: Lag) -> list[str]:
     seconds = "" if lag.seconds is None else f"{lag.seconds:,.1f}"
     numbers = (f"{number:,}" for number in (lag.position, lag.quarantined, lag.head))
-    return [lag.projection, f"{lag.version}", lag.tenant, *numbers, seconds, f"{lag.behind:,}", lag.state]
+    return [
+        lag.projection,
+        f"{lag.version}",
+        lag.tenant,
+        *numbers,
+        seconds,
+        f"{lag.behind:,}",
+        "yes" if lag.serves else "no",
+        lag.state,
+    ]
 
 
 @app.command()
@@ -232,6 +242,7 @@ def drop_old_() -> None:
 
 
 app.command("switch")(switch_)
+app.command("compare")(compare_)
 app.command()(rollback)
 
 

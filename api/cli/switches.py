@@ -6,13 +6,14 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from api.application.switches import BuildsDifferError, Switches
+from api.application.switches import BuildsDifferError, Switches, compare_versions
 from api.cli.context import ReasonOption, in_doubt, opened, operated
 from api.cli.output import console, say, table
 from api.composition import Services
 from domain.text import storable
 from projections.catalogue import PROJECTIONS
-from projections.engine.build_comparison import ROWS, BuildComparison
+from projections.engine.build_comparison import ROWS, BuildComparison, unmatched_columns
+from projections.engine.old_versions import older_version
 from projections.projection import Projection
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help=f"One of: {', '.join(PROJECTIONS)}.")]
@@ -51,6 +52,30 @@ def rollback(name: NameArgument, reason: ReasonOption = None) -> None:
     with opened() as services, in_doubt(_REMEDY), _bar() as bar:
         switched = switches(services, projection).roll_back(reason, _shown(bar, f"rolling back {name}"))
     say(f"rolled back {name} for {switched:,} tenants")
+
+
+def compare_(
+    name: NameArgument,
+    version: Annotated[int, typer.Option("--version", min=1, help="The older version.")],
+    expect: ExpectOption = None,
+) -> None:
+    """Compare what a read model serves with an older version of it, which services of an older release keep up to date.
+
+    At one position of each tenant's log, in the columns that both versions have. Columns that one of them lacks are
+    named: the new version explains them. If other columns differ, the rows are shown, and the exit status is 1.
+    """
+    projection = projection_of(name)
+    expected = expected_of(projection, expect)
+    with opened() as services, _bar() as bar:
+        old = older_version(services.projector, projection, version)
+        report = _shown(bar, f"comparing {name}")
+        comparisons = compare_versions(services.engine, services.projector, old, projection, expected, report)
+    for table_name, columns in unmatched_columns(old, projection).items():
+        say(f"only {table_name} has {', '.join(columns)}")
+    if differing := [comparison for comparison in comparisons if comparison.differing]:
+        _show_differences(differing)
+        raise BuildsDifferError(f"{name} differs from its version {version}.", differing)
+    say(f"{name} is as its version {version} in the columns of both, for {len(comparisons):,} tenants")
 
 
 def switch_with_bar(

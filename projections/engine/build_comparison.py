@@ -61,6 +61,14 @@ class BuildComparison(NamedTuple):
     """Some of the rows that differ."""
 
 
+def unmatched_columns(old: Projection[Any], new: Projection[Any]) -> dict[str, list[str]]:
+    """By table, the columns that the other version's table lacks, so that they are not compared."""
+    columns = {build.table.name: build.table.columns for build in (old, new)}
+    lacking = {old.table.name: set(new.table.columns), new.table.name: set(old.table.columns)}
+    unmatched = {table: [name for name in names if name not in lacking[table]] for table, names in columns.items()}
+    return {table: names for table, names in unmatched.items() if names}
+
+
 def compare(
     engine: Engine,
     projector: Database,
@@ -69,7 +77,7 @@ def compare(
     tenant_id: UUID,
     expected: Collection[str] = (),
 ) -> BuildComparison:
-    """Compare the tenant's rows in all columns but those that are expected to differ, and the sets of their facets.
+    """Compare the rows in all columns that both have, but those expected to differ, and the sets of their facets.
 
     Sets are left out if what they follow from may differ. Both builds are brought to one position first, while others
     may go on folding. BuildBehindError if one cannot be; ServiceUnavailableError if they were never seen at one
@@ -79,31 +87,33 @@ def compare(
         with projector.reading() as connection:
             connection.execute(_SQL["one_snapshot"])
             positions = _positions(connection, old, new, tenant_id)
-            if positions[old.name] == positions[new.name]:
-                return _compared(connection, old, new, tenant_id, positions[old.name], frozenset(expected))
+            if positions[old.table.name] == positions[new.table.name]:
+                return _compared(connection, old, new, tenant_id, positions[old.table.name], frozenset(expected))
         if not _bring_up(engine, old, new, tenant_id, positions):
             time.sleep(PAUSE)
     raise ServiceUnavailableError(
-        f"{old.name} and {new.name} were never at one position of the log of tenant {tenant_id}. Try again."
+        f"{old.table.name} and {new.table.name} were never at one position of the log of tenant {tenant_id}. Try again."
     )
 
 
 def _positions(connection: Connection, old: Projection[Any], new: Projection[Any], tenant_id: UUID) -> dict[str, int]:
     """The checkpoints of both builds in the snapshot. BuildBehindError if the new one has stopped."""
     reached = checkpoints(connection, (old, new), tenant_id)
-    position, failure = reached.get(new.name, (0, None))
-    before, _ = reached.get(old.name, (0, None))
+    position, failure = reached.get(new.table.name, (0, None))
+    before, _ = reached.get(old.table.name, (0, None))
     if failure is not None and position < before:
         raise BuildBehindError(f"{new.name} stopped at position {position + 1} of tenant {tenant_id}: {failure}")
-    return {old.name: before, new.name: position}
+    return {old.table.name: before, new.table.name: position}
 
 
 def _bring_up(
     engine: Engine, old: Projection[Any], new: Projection[Any], tenant_id: UUID, positions: dict[str, int]
 ) -> int:
     """Fold the events that one build has and the other lacks; returns how many were folded."""
-    behind, ahead = sorted((old, new), key=lambda build: positions[build.name])
-    gap = positions[ahead.name] - positions[behind.name]
+    behind, ahead = sorted((old, new), key=lambda build: positions[build.table.name])
+    if not behind.folds:
+        return 0  # a version whose fold is another release's
+    gap = positions[ahead.table.name] - positions[behind.table.name]
     return engine.step(behind, min(gap, FOLLOW_BATCH), only=tenant_id)
 
 
@@ -116,9 +126,9 @@ def _compared(
     expected: frozenset[str],
 ) -> BuildComparison:
     """Compare the rows, and where they are the same, the sets that follow from them."""
-    pairs = list(zip(old.tables, new.tables, strict=True))
+    pairs = list(zip(old.tables, new.tables, strict=False))  # another version may have no sets
     follow = () if old.facets is None else (ROWS, *old.facets.row._fields)
-    if not expected.isdisjoint(follow):
+    if old.version != new.version or not expected.isdisjoint(follow):
         pairs = pairs[:1]
     rows: list[int] = []
     for pair in pairs:
@@ -131,7 +141,7 @@ def _compared(
 
 
 class _Comparing(NamedTuple):
-    """Two tables of the same columns, of two builds."""
+    """Two tables, of two builds."""
 
     connection: Connection
     builds: tuple[str, str]
@@ -141,7 +151,7 @@ class _Comparing(NamedTuple):
 
     def rows_of(self, tenant_id: UUID) -> tuple[int, int, tuple[RowDifference, ...]]:
         """The number of the tenant's rows in the old table, of those that differ, and some of these."""
-        columns = [name for name in self.old.columns if name not in self.expected]
+        columns = [name for name in self.old.columns if name in self.new.columns and name not in self.expected]
         tenant = {"tenant_id": tenant_id}
         sums_old, sums_new = (
             {bucket: sums for bucket, *sums in self._rows(sql_composition.bucket_sums(table, columns), tenant)}

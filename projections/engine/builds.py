@@ -8,7 +8,7 @@ from domain.errors import LedgerError
 from infra.connections import Connection
 from infra.database import Database
 from infra.sql import load_statements
-from projections.engine.progress import version_of
+from projections.engine.progress import version_of, versions_of
 from projections.projection import Projection
 from projections.served_builds import EVERYBODY
 
@@ -78,10 +78,10 @@ def forget_version(connection: Connection, read_model: str, version: int) -> Non
 def checkpoints(
     connection: Connection, builds: Sequence[Projection[Any]], tenant_id: UUID
 ) -> dict[str, tuple[int, str | None]]:
-    """Of each build that has one, the position in the tenant's log, and the reason if it has stopped."""
-    parameters = {"builds": [build.name for build in builds], "tenant_id": tenant_id}
-    rows = connection.execute(_SQL["checkpoints"], version_of(builds[0]) | parameters).fetchall()
-    return {name: (position, failure) for name, position, failure in rows}
+    """Of each build that has one, by its table: the position in the tenant's log, and the reason if it has stopped."""
+    rows = connection.execute(_SQL["checkpoints"], versions_of(builds) | {"tenant_id": tenant_id}).fetchall()
+    places = {(name, version): (position, failure) for name, version, position, failure in rows}
+    return {b.table.name: places[b.name, b.version] for b in builds if (b.name, b.version) in places}
 
 
 def _names(build: Projection[Any]) -> dict[str, Any]:

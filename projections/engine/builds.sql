@@ -33,5 +33,6 @@ DELETE FROM read_models.served_builds WHERE projection = %(projection)s AND vers
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY
 
 -- checkpoints: the positions of some builds in one tenant's log, and why they have stopped
-SELECT projection, position, failure FROM read_models.progress
- WHERE projection = ANY (%(builds)s) AND version = %(version)s AND tenant_id = %(tenant_id)s
+SELECT p.projection, p.version, p.position, p.failure
+  FROM unnest(%(projections)s::text[], %(versions)s::integer[]) AS asked (projection, version)
+  JOIN read_models.progress AS p USING (projection, version) WHERE p.tenant_id = %(tenant_id)s

@@ -45,6 +45,7 @@ class LagLog:
                 "projection behind",
                 projection=lag.projection,
                 version=lag.version,
+                serves=lag.serves,
                 tenant_id=str(lag.tenant_id),
                 position=lag.position,
                 head=lag.head,

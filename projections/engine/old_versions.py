@@ -3,8 +3,11 @@
 A rebuild leaves older versions to the releases that serve from them, and a switch leaves the build that served before.
 """
 
+from collections import namedtuple
+from dataclasses import replace
 from typing import Any
 
+from domain.errors import LedgerError
 from infra.database import Database
 from infra.sql import load_statements
 from projections import sql_composition
@@ -13,6 +16,10 @@ from projections.engine.progress import version_of
 from projections.projection import Projection
 
 _SQL = load_statements(__file__, "read_model_tables.sql")
+
+
+class NoVersionError(LedgerError):
+    """The tables of that version are not there any more, or never were."""
 
 
 def drop_old(projector: Database, projection: Projection[Any]) -> list[str]:
@@ -26,6 +33,16 @@ def drop_old(projector: Database, projection: Projection[Any]) -> list[str]:
         with projector.connection() as connection:
             forget_version(connection, projection.name, version)
     return dropped
+
+
+def older_version(projector: Database, projection: Projection[Any], version: int) -> Projection[Any]:
+    """An older version of the read model, to be compared: its table is there, its fold is not. NoVersionError."""
+    older = replace(projection, version=version, folds=frozenset())
+    with projector.connection() as connection:
+        columns = [name for (name,) in connection.execute(_SQL["columns"], {"table": older.table.name}).fetchall()]
+    if not columns:
+        raise NoVersionError(f"There is no table {older.table.name}.")
+    return replace(older, row=namedtuple("OlderRow", columns))
 
 
 def drop_unused(projector: Database, projection: Projection[Any]) -> list[str]:

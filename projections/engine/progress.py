@@ -8,6 +8,7 @@ from uuid import UUID
 from infra.database import Database
 from infra.sql import load_statements
 from projections.projection import Projection
+from projections.served_builds import EVERYBODY
 
 _SQL = load_statements(__file__, "progress.sql")
 
@@ -57,6 +58,10 @@ class Lag(NamedTuple):
     failure: str | None
     seconds: float | None
     """The age of the first event after the checkpoint; None at the head."""
+    build: str
+    """The name of the build whose checkpoint it is."""
+    serves: bool
+    """Whether the tenant is served from this build."""
 
     @property
     def behind(self) -> int:
@@ -111,6 +116,8 @@ class Failure(NamedTuple):
     tenant_id: UUID
     position: int
     failure: str
+    serves: bool
+    """Whether the tenant is served from this build."""
 
 
 class Delay(NamedTuple):
@@ -157,7 +164,7 @@ class Progress:
 
     def lag(self) -> list[Lag]:
         """Every checkpoint, by projection and tenant's name."""
-        return [Lag(*row) for row in self._rows("lag", self._versions())]
+        return [Lag(*row) for row in self._rows("lag", {**self._versions(), "everybody": EVERYBODY})]
 
     def late(self, seconds: float, most: int) -> list[Lag]:
         """The checkpoints that have stopped, wait for a key or are late by so much, the worst first; no rebuilds."""
@@ -202,6 +209,10 @@ def version_of(projection: Projection[Any]) -> dict[str, Any]:
 
 
 def versions_of(projections: Iterable[Projection[Any]]) -> dict[str, Any]:
-    """The names and versions of projections, as parameters."""
+    """The names and versions of projections, and the read models that they are builds of, as parameters."""
     named = list(projections)
-    return {"projections": [p.name for p in named], "versions": [p.version for p in named]}
+    return {
+        "projections": [p.name for p in named],
+        "versions": [p.version for p in named],
+        "read_models": [p.read_model for p in named],
+    }

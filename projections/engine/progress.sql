@@ -44,16 +44,21 @@ SELECT coalesce(sum(p.position), 0)::bigint + (
   FROM ledger.log_heads AS h LEFT JOIN read_models.progress AS p
     ON p.tenant_id = h.tenant_id AND p.projection = %(projection)s AND p.version = %(version)s
 
--- lag: how far each projection is behind each log, and the age in seconds of the first event after its checkpoint; a
--- join could make the planner read all events, where this probes an index
+-- lag: how far each build is behind each log, the age in seconds of the first event after its checkpoint, and whether it
+-- serves; a join could make the planner read all events, where this probes an index
 SELECT asked.projection, asked.version, t.tenant_id, t.name, coalesce(p.position, 0), h.position,
        coalesce(p.quarantined, 0), p.failed_position, p.failure,
        CASE WHEN coalesce(p.position, 0) < h.position THEN (
            SELECT greatest(0, extract(epoch FROM clock_timestamp() - e.effective_at))::float8 FROM ledger.events AS e
             WHERE e.tenant_id = h.tenant_id AND e.position = coalesce(p.position, 0) + 1
-       ) END
+       ) END, asked.projection, coalesce(own.build, everybody.build, m.read_model) = asked.projection
   FROM read_models.present(%(projections)s::text[], %(versions)s::integer[]) AS asked
+  JOIN unnest(%(projections)s::text[], %(read_models)s::text[]) AS m (projection, read_model) USING (projection)
  CROSS JOIN ledger.log_heads AS h JOIN ledger.tenants AS t USING (tenant_id)
+  LEFT JOIN read_models.served_builds AS own
+    ON (own.projection, own.version, own.tenant_id) = (m.read_model, asked.version, h.tenant_id)
+  LEFT JOIN read_models.served_builds AS everybody
+    ON (everybody.projection, everybody.version, everybody.tenant_id) = (m.read_model, asked.version, %(everybody)s)
   LEFT JOIN read_models.progress AS p
     ON (p.projection, p.version, p.tenant_id) = (asked.projection, asked.version, h.tenant_id)
  ORDER BY asked.projection, t.name
@@ -75,7 +80,10 @@ WITH behind AS MATERIALIZED (
                 WHERE (r.projection, r.version) = (asked.projection, asked.version)
            )
 )
-SELECT * FROM behind WHERE failure IS NOT NULL OR seconds >= %(seconds)s
+SELECT behind.*, projection, queries.served_build(tenant_id, m.read_model, version) = projection
+  FROM behind JOIN unnest(%(projections)s::text[], %(read_models)s::text[]) AS m (projection, read_model)
+       USING (projection)
+ WHERE failure IS NOT NULL OR seconds >= %(seconds)s
  ORDER BY failure IS NULL, seconds DESC LIMIT %(most)s
 
 -- miscounted: checkpoints that are not the sum of what was folded and what was set aside; a release before does not count
@@ -93,9 +101,11 @@ SELECT q.projection, q.version, t.name, q.position, q.quarantined_at, q.failure
   FROM read_models.quarantine AS q JOIN ledger.tenants AS t USING (tenant_id)
  ORDER BY q.projection, q.version, t.name, q.position
 
--- failures: the tenants whose projections have stopped or wait for a key
-SELECT p.projection, p.version, p.tenant_id, p.position, p.failure
+-- failures: the tenants whose projections have stopped or wait for a key, and whether they are served from that build
+SELECT p.projection, p.version, p.tenant_id, p.position, p.failure,
+       queries.served_build(p.tenant_id, m.read_model, p.version) = p.projection
   FROM read_models.present(%(projections)s::text[], %(versions)s::integer[]) AS asked
+  JOIN unnest(%(projections)s::text[], %(read_models)s::text[]) AS m (projection, read_model) USING (projection)
   JOIN read_models.progress AS p USING (projection, version)
  WHERE p.failure IS NOT NULL ORDER BY p.projection, p.tenant_id
 

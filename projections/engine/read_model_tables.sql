@@ -1,6 +1,10 @@
 -- tables_present: which of these tables exist
 SELECT name FROM unnest(%(tables)s::text[]) AS t (name) WHERE to_regclass('read_models.' || name) IS NOT NULL
 
+-- columns: of a table, in order; none if it does not exist
+SELECT attname FROM pg_attribute
+ WHERE attrelid = to_regclass('read_models.' || %(table)s::text) AND attnum > 0 AND NOT attisdropped ORDER BY attnum
+
 -- lock_progress_table: let one process at a time create tables
 LOCK TABLE read_models.progress IN SHARE ROW EXCLUSIVE MODE
 

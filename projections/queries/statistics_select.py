@@ -11,7 +11,7 @@ from projections.queries.filters import Dimension, StatisticsFilter
 from projections.select import Select
 from projections.sql_composition import composed, fragment, joined, named
 from projections.statistics import rows as statistics_rows
-from projections.statistics.rows import COMBINATION, JOB_KINDS, KINDS, TOTAL
+from projections.statistics.rows import COMBINATION, COMBINATIONS, DAILY_ONLY, JOB_COMBINATION, JOB_KINDS, KINDS, TOTAL
 
 _SQL = with_tables(load_statements(__file__, "statistics.sql"))
 _ALIASED: Final = ("workflow", "node", "client", "campaign")
@@ -22,8 +22,8 @@ class StatisticsSelect:
     """A question of statistics as it is asked of the database, as of a position or now.
 
     One value asked for, or one dimension grouped by, is answered from the sums of that dimension; several from the sums
-    of combinations; jobs and runs among several from the changes of every event. As of a position, sums as they were
-    at the last multiple of SPAN are added to what the events changed since.
+    of combinations; a job that is named by its id or its run from the changes of its events. As of a position, sums as
+    they were at the last multiple of SPAN are added to what the events changed since.
     """
 
     def __init__(self, selected: StatisticsFilter, as_of: int | None = None) -> None:
@@ -66,7 +66,7 @@ class StatisticsSelect:
 
         Else the sums of groups that are not shown would be read, since two sources have no order in common.
         """
-        if self._as_of is None or not self._columns or self._dimension in (None, COMBINATION):
+        if self._as_of is None or not self._columns or self._dimension in (None, *COMBINATIONS):
             return None
         places, bounds = _places(self._columns), joined(" AND ", [*self._bounds.values()])
         sums, changes = (
@@ -105,14 +105,14 @@ class StatisticsSelect:
     def _sums(self, dimension: str) -> Composed:
         """The sums of a dimension."""
         selected = self._selected
-        by_day = "day" in self._dimensions or selected.first_day or selected.last_day or dimension in JOB_KINDS
+        by_day = "day" in self._dimensions or selected.first_day or selected.last_day or dimension in DAILY_ONLY
         grain = "daily_sum" if by_day else "sum"
         self.select.parameters |= {"grains": [grain], "dimension": dimension}
         conditions = [_SQL["sums"]]
         if self._as_of is not None:
             self.select.parameters["grains"] = [grain, f"past_{grain}"]
             conditions.append(_SQL["sums_then"])
-        if dimension == COMBINATION:
+        if dimension in COMBINATIONS:
             return self._listed(conditions)
         if self._named:
             conditions.append(_SQL["only_value"])
@@ -163,7 +163,7 @@ class StatisticsSelect:
 
 
 def dimension_of(selected: StatisticsFilter) -> str | None:
-    """The dimension whose sums answer the question; None: the changes of every event do."""
+    """The dimension whose sums answer the question; None of a job by either of its names: its changes do."""
     asked = [dimension for dimension in selected.dimensions() if dimension not in ("day", "media_kind")]
     named_dimensions = [name for name, _ in named_values(selected)]
     if selected.job_id:
@@ -171,7 +171,7 @@ def dimension_of(selected: StatisticsFilter) -> str | None:
     several = [*asked, *named_dimensions]
     if len(several) < 2:
         return several[0] if several else TOTAL
-    return None if {*several} & {*JOB_KINDS} else COMBINATION
+    return JOB_COMBINATION if {*several} & {*JOB_KINDS} else COMBINATION
 
 
 def named_values(selected: StatisticsFilter) -> list[tuple[str, str]]:

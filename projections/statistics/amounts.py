@@ -9,13 +9,16 @@ from typing import Final, NamedTuple
 _EXACT: Final = Context(prec=100)
 
 
+References = tuple[tuple[str, ...], ...]
+
+
 class Part(NamedTuple):
     """What a fact adds to the sums of its dimensions."""
 
     day: str
     media_kind: str
     creator: str
-    references: tuple[tuple[str, ...], ...]
+    references: References
     """The ids of each kind that is a dimension, in order."""
     counts: tuple[int, ...]
     durations: bytes | None

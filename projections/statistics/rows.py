@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 
-from projections.statistics.amounts import Part, merged_costs
+from projections.statistics.amounts import Part, References, merged_costs
 from projections.statistics.durations import Histogram, added
 
 Grain = Literal["fact", "change", "sum", "daily_sum", "past_sum", "past_daily_sum"]
@@ -36,6 +36,11 @@ TOTAL: Final = "total"
 """The dimension of the sums of everything."""
 COMBINATION: Final = "combination"
 """The dimension of the sums of what agrees in the creator and in all references but jobs and runs."""
+JOB_COMBINATION: Final = "job_combination"
+"""The dimension of the sums of what agrees in the creator and in all references."""
+COMBINATIONS: Final = (COMBINATION, JOB_COMBINATION)
+DAILY_ONLY: Final = (*JOB_KINDS, JOB_COMBINATION)
+"""The dimensions that have about as many values as there are jobs, and few days of each: their sums are by day."""
 ALL_DAYS: Final = ""
 """Stands for the day in sums of all days."""
 FOREVER: Final = 2**63 - 1
@@ -136,21 +141,26 @@ def dimensionals(part: Part) -> list[Dimensional]:
             sums += [(kind, False, id_) for id_ in ids]
         else:
             sums.append((kind, True, ""))
-    sums.append((COMBINATION, False, digest_of(part.creator, part.references[: -len(JOB_KINDS)])))
+    sums += [(each, False, digest_of(part.creator, combined(each, part.references))) for each in COMBINATIONS]
     return sums
 
 
+def combined(dimension: str, references: References) -> References:
+    """The references that a combination is of."""
+    return references if dimension == JOB_COMBINATION else references[: -len(JOB_KINDS)]
+
+
 @lru_cache(maxsize=4_096)
-def digest_of(creator: str, references: tuple[tuple[str, ...], ...]) -> str:
+def digest_of(creator: str, references: References) -> str:
     """Stands for the value of a combination."""
     return sha256(orjson.dumps([creator, references])).hexdigest()[:32]
 
 
 def sum_keys(tenant_id: UUID, part: Part, dimensional: Dimensional) -> list[SumKey]:
-    """The sums of one value that have the part: by day, and of all days but for jobs and runs, which have few."""
+    """The sums of one value that have the part: by day, and of all days."""
     dimension, missing, value = dimensional
     daily: SumKey = (tenant_id, "daily_sum", dimension, missing, value, part.day, part.media_kind, 0)
-    if dimension in JOB_KINDS:
+    if dimension in DAILY_ONLY:
         return [daily]
     return [(tenant_id, "sum", dimension, missing, value, ALL_DAYS, part.media_kind, 0), daily]
 
@@ -158,9 +168,7 @@ def sum_keys(tenant_id: UUID, part: Part, dimensional: Dimensional) -> list[SumK
 def summed(key: SumKey, before: StatisticsRow | None, part: Part, position: int) -> StatisticsRow | None:
     """The sums with a part added; None if nothing is left. Durations and costs are only ever added."""
     if before is None:
-        agreeing = [part.creator, *map(list, part.references[: -len(JOB_KINDS)]), None, None]
-        dimensions = agreeing if key[2] == COMBINATION else [None, *_NO_REFERENCES]
-        values = [*key, FOREVER, position, *dimensions, *part.counts, part.durations, part.costs, None]
+        values = [*key, FOREVER, position, *_agreeing(key[2], part), *part.counts, part.durations, part.costs, None]
     else:
         values = list(before)
         values[_CHANGED] = position
@@ -171,6 +179,14 @@ def summed(key: SumKey, before: StatisticsRow | None, part: Part, position: int)
         if part.costs:
             values[_COSTS] = merged_costs(before.costs, part.costs)
     return _new_row(StatisticsRow, values) if any(values[_COUNTED]) else None
+
+
+def _agreeing(dimension: str, part: Part) -> list[Any]:
+    """What a combination's parts agree in; nothing of other sums."""
+    if dimension not in COMBINATIONS:
+        return [None, *_NO_REFERENCES]
+    references = combined(dimension, part.references)
+    return [part.creator, *map(list, references), *_NO_REFERENCES[len(references) :]]
 
 
 @lru_cache(maxsize=4_096)

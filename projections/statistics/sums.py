@@ -12,21 +12,19 @@ from projections.statistics.amounts import Part, sums_by_currency, written
 from projections.statistics.durations import merged
 from projections.statistics.rows import (
     ALL_DAYS,
-    COMBINATION,
+    COMBINATIONS,
     COUNTS,
-    JOB_KINDS,
-    KINDS,
     Grain,
     StatisticsRow,
     SumKey,
+    combined,
     digest_of,
     past,
     summed,
 )
 
-_KEY: Final = 12
+_KEY: Final = 14
 """So many columns of `sums.sql` say which sum it is; the positions, counts, durations and costs follow."""
-_NONE: Final = ((),) * len(JOB_KINDS)
 
 
 def rows_of_sums(tenant_id: UUID, parts: Iterable[Sequence[Any]]) -> Iterator[StatisticsRow]:
@@ -38,9 +36,9 @@ def rows_of_sums(tenant_id: UUID, parts: Iterable[Sequence[Any]]) -> Iterator[St
 def _rows(tenant_id: UUID, columns: Sequence[Any], parts: Iterable[Sequence[Any]]) -> Iterator[StatisticsRow]:
     """One sum as it was at each multiple of SPAN, and as it is."""
     dimension, missing, value, day, media_kind, creator, *lists = columns
-    references = (*(tuple(ids or ()) for ids in lists), *_NONE)
-    if dimension == COMBINATION:
-        value = digest_of(creator, references[: len(KINDS) - len(JOB_KINDS)])
+    references = tuple(tuple(ids or ()) for ids in lists)
+    if dimension in COMBINATIONS:
+        value = digest_of(creator, combined(dimension, references))
     grain: Grain = "sum" if day == ALL_DAYS else "daily_sum"
     key: SumKey = (tenant_id, grain, dimension, missing, value, day, media_kind, 0)
     row: StatisticsRow | None = None

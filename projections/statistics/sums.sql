@@ -20,7 +20,7 @@ WITH pairs AS MATERIALIZED (
            CASE WHEN d.combined THEN p.creator END AS creator, CASE WHEN d.combined THEN p.workflow END AS workflow,
            CASE WHEN d.combined THEN p.node END AS node, CASE WHEN d.combined THEN p.provider END AS provider,
            CASE WHEN d.combined THEN p.model END AS model, CASE WHEN d.combined THEN p.client END AS client,
-           CASE WHEN d.combined THEN p.campaign END AS campaign,
+           CASE WHEN d.combined THEN p.campaign END AS campaign, NULL::text[] AS job, NULL::text[] AS run,
            p.span, p.pair, p.first_position, p.last_position, p.assets, p.deleted, p.contents, p.bytes, p.requested,
            p.started, p.succeeded, p.failed, p.cancelled, p.requeued, p.durations, p.costs
       FROM parts AS p
@@ -36,14 +36,21 @@ WITH pairs AS MATERIALIZED (
      ) AS d (dimension, missing, value, combined)
     UNION ALL
     SELECT k.dimension, e.value IS NULL, coalesce(e.value, ''), c.day, c.media_kind,
-           NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+           NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            c.span, c.pair, c.position, c.position, c.assets, c.deleted, c.contents, c.bytes, c.requested,
            c.started, c.succeeded, c.failed, c.cancelled, c.requeued, c.durations, c.costs::text
       FROM changes AS c
      CROSS JOIN LATERAL (VALUES ('job', c.job), ('run', c.run)) AS k (dimension, ids)
       LEFT JOIN LATERAL unnest(k.ids) AS e (value) ON true
+    UNION ALL
+    SELECT 'job_combination', false, '', day, media_kind,
+           creator, workflow, node, provider, model, client, campaign, job, run,
+           span, pair, position, position, assets, deleted, contents, bytes, requested,
+           started, succeeded, failed, cancelled, requeued, durations, costs::text
+      FROM changes
 ), changed_parts AS (
-    SELECT dimension, missing, value, day, media_kind, creator, workflow, node, provider, model, client, campaign, span,
+    SELECT dimension, missing, value, day, media_kind, creator, workflow, node, provider, model, client, campaign,
+           job, run, span,
            min(first_position) AS first_position, max(last_position) AS last_position,
            sum(assets) AS assets, sum(deleted) AS deleted, sum(contents) AS contents, sum(bytes) AS bytes,
            sum(requested) AS requested, sum(started) AS started, sum(succeeded) AS succeeded, sum(failed) AS failed,
@@ -51,14 +58,16 @@ WITH pairs AS MATERIALIZED (
            string_agg(durations, ''::bytea) AS durations, string_agg(costs, ',') AS costs
       FROM parts_of_sums
      GROUP BY dimension, missing, value, day, media_kind, creator, workflow, node, provider, model, client, campaign,
-              span, pair
+              job, run, span, pair
     HAVING pair IS NULL OR count(*) = 1
 )
-SELECT dimension, missing, value, day, media_kind, creator, workflow, node, provider, model, client, campaign,
-       min(first_position), max(last_position),
+SELECT dimension, missing, value, day, media_kind, creator, workflow, node, provider, model, client, campaign, job,
+       run, min(first_position), max(last_position),
        sum(assets)::bigint, sum(deleted)::bigint, sum(contents)::bigint, sum(bytes)::bigint, sum(requested)::bigint,
        sum(started)::bigint, sum(succeeded)::bigint, sum(failed)::bigint, sum(cancelled)::bigint,
        sum(requeued)::bigint, string_agg(durations, ''::bytea), '[' || string_agg(costs, ',') || ']'
   FROM changed_parts
- GROUP BY dimension, missing, value, day, media_kind, creator, workflow, node, provider, model, client, campaign, span
- ORDER BY dimension, missing, value, day, media_kind, creator, workflow, node, provider, model, client, campaign, span
+ GROUP BY dimension, missing, value, day, media_kind, creator, workflow, node, provider, model, client, campaign, job,
+          run, span
+ ORDER BY dimension, missing, value, day, media_kind, creator, workflow, node, provider, model, client, campaign, job,
+          run, span

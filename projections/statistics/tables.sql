@@ -5,7 +5,8 @@ CREATE TABLE read_models.{table} (
     grain            text NOT NULL,    -- fact: one asset or job; change: what an event added to the sums; sum: of all
                                        -- days; daily_sum: of one day; past_sum, past_daily_sum: as they once were
     dimension        text COLLATE "C" NOT NULL, -- of sums: what they are apart by: total, creator, a kind of
-                                       -- references, or combination: the creator and all references but jobs
+                                       -- references, or combination: the creator and all references but jobs;
+                                       -- job_combination: these too
     missing          boolean NOT NULL, -- of what has no value of the dimension
     value            text COLLATE "C" NOT NULL, -- of the dimension; of a combination, its digest; of facts, the id
     day              text COLLATE "C" NOT NULL, -- in UTC: when the asset was recorded, the job requested, or the job's

@@ -134,10 +134,10 @@ def test_a_missing_position_is_told_by_the_feed_and_stops_the_projections(damage
         in (problem(damaged.a.http.get("/v1/events"), 502, "corrupt-entry")["detail"])
     )
     failures = damaged.services.engine.progress.failures()
-    assert {(name, tenant, position + 1) for name, _, tenant, position, _ in failures} == {
+    assert {(name, tenant, position + 1) for name, _, tenant, position, _, _ in failures} == {
         (projection.name, damaged.a.tenant_id, gone) for projection in damaged.services.engine.projections
     }
-    assert all(f"Position {gone} of" in failure for *_, failure in failures)
+    assert all(f"Position {gone} of" in failed.failure for failed in failures)
     damaged.b.create()
     damaged.folded()
     assert len(damaged.b.ids()) == 1

@@ -3,10 +3,10 @@
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,7 +19,7 @@ from api.application import health
 from api.composition import Services, connected
 from api.http.app import create_app
 from api.http.server import listening, serving
-from domain.event import Actor
+from domain.event import Actor, Recorded
 from infra.connections import SERVICE, Bounds
 from infra.content.directory import DirectoryStore
 from infra.content.durable_files import answering
@@ -27,13 +27,16 @@ from infra.content.store import StoreFullError
 from infra.databases import Databases
 from infra.settings import Settings
 from infra.supervision import SupervisedThread
-from projections.assets.fold import ASSETS
+from projections.assets.fold import ASSETS, AssetRow
 from projections.engine.follower import Follower
+from projections.engine.rebuild import ProjectionStoppedError, rebuild
+from projections.projection import Changes, Key
 from tests.chaos.cutting import Cutter
 from tests.conftest import context, new_tenant
 from tests.infra.embedding import eventually
 from tests.infra.grouping import an_append, held
 from tests.projections.tables import catch_up
+from tests.projections.test_switches import a_minute_later, build_beside, switches
 
 HASTY = Bounds(5, SERVICE.settings)
 AT_ONCE = 5
@@ -86,17 +89,44 @@ def test_a_damaged_entry_of_one_tenant_is_told_without_its_name_and_keeps_nobody
         pass
     eventually(lambda: states(url)["health"]["failures"] != [])
     answers = states(url)
-    place = {"projection": "assets", "version": ASSETS.version, "tenants": 1}
+    place = {"projection": "assets", "version": ASSETS.version, "serves": True, "tenants": 1}
     assert answers["health"]["failures"] == [place]
     assert (answers["live"]["status"], answers["ready"]) == ("ok", {"status": "ok", "problems": []})
     assert states(url, others)["health"]["failures"] == [place]
     assert states(url, own)["health"]["failures"] == [place | {"tenant_id": str(sick), "position": 3}]
 
 
+def test_a_build_that_stops_and_serves_nobody_is_shown_and_the_service_is_well(quiet: Services, url: str) -> None:
+    tenant_id = new_tenant(quiet)
+    own = key(quiet, tenant_id)
+    catch_up(quiet)
+    build_beside(quiet)
+    switches(quiet).switch(None)
+
+    def failing(_rows: Mapping[Key, AssetRow], _recorded: Recorded) -> Changes[AssetRow]:
+        raise ZeroDivisionError
+
+    a_minute_later(quiet)
+    with pytest.raises(ProjectionStoppedError):
+        rebuild(quiet.engine, replace(ASSETS, fold=failing, keys=lambda _: ()), beside=True, restart=True)
+    eventually(lambda: states(url)["health"]["failures"] != [])
+    answers = states(url, own)
+    place = {"projection": "assets", "version": ASSETS.version, "serves": False, "tenants": 1}
+    assert answers["health"]["failures"] == [place | {"tenant_id": str(tenant_id), "position": 1}]
+    assert answers["health"]["status"] == "ok"
+    assert [(lag["build"], lag["failure"]) for lag in answers["health"]["lags"] if lag["projection"] == "assets"] == [
+        ("assets_b", None)
+    ]
+    assert {lag.build: lag.serves for lag in quiet.engine.progress.lag() if lag.build.startswith("assets")} == {
+        "assets": False,
+        "assets_b": True,
+    }
+
+
 def lag_of_assets(url: str, headers: dict[str, str]) -> dict[str, Any]:
     """How far the read model of assets is, as a key's own tenant is told."""
     (lag,) = (lag for lag in states(url, headers)["health"]["lags"] if lag["projection"] == "assets")
-    return {name: value for name, value in lag.items() if name not in {"projection", "version"}}
+    return {name: value for name, value in lag.items() if name not in {"projection", "version", "build"}}
 
 
 def test_how_far_projections_are_is_told_to_a_key_of_the_tenant_alone(quiet: Services, url: str) -> None:

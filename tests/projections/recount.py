@@ -16,7 +16,17 @@ from projections.job_references.fold import JOB_REFERENCES
 from projections.jobs.fold import JOBS
 from projections.projection import Key, apply
 from projections.statistics.durations import bucket_of, counts_of
-from projections.statistics.rows import COMBINATION, COUNTS, JOB_KINDS, KINDS, TOTAL, StatisticsRow
+from projections.statistics.rows import (
+    COMBINATION,
+    COMBINATIONS,
+    COUNTS,
+    DAILY_ONLY,
+    JOB_COMBINATION,
+    JOB_KINDS,
+    KINDS,
+    TOTAL,
+    StatisticsRow,
+)
 from tests.projections.tables import fold_all
 
 Dimensions = tuple[Any, ...]
@@ -37,7 +47,7 @@ def measured(rows: Iterable[StatisticsRow]) -> dict[Dimensions, Sums]:
     for row in rows:
         if row.grain in ("sum", "daily_sum"):
             value: Any = row.value
-            if row.dimension == COMBINATION:
+            if row.dimension in COMBINATIONS:
                 value = row.creator, frozenset((kind, id_) for kind in KINDS for id_ in getattr(row, kind) or ())
             dimensions = row.dimension, row.missing, value, row.day, row.media_kind
             assert dimensions not in sums
@@ -118,10 +128,11 @@ def _of_each_sum(at: datetime, media_kind: str, creator: str, references: set[tu
         (TOTAL, False, ""),
         ("creator", False, creator),
         (COMBINATION, False, (creator, without_jobs)),
+        (JOB_COMBINATION, False, (creator, frozenset(each for each in references if each[0] in KINDS))),
     ]
     values += [(kind, False, id_) for kind, id_ in references if kind in KINDS]
     values += [(kind, True, "") for kind in KINDS if kind not in dict(references)]
     for value in values:
         yield *value, day, media_kind
-        if value[0] not in JOB_KINDS:
+        if value[0] not in DAILY_ONLY:
             yield *value, "", media_kind

@@ -17,6 +17,7 @@ from projections.assets.fold import ASSETS
 from projections.checkpoints import lags
 from projections.engine import progress
 from projections.engine.lag_log import INTERVAL, LATE_SECONDS, LagLog
+from projections.served_builds import EVERYBODY
 from tests.conftest import context, empty_log, new_tenant
 from tests.projections.tables import catch_up
 from tests.projections.test_engine import IMAGE, poisoned, record
@@ -137,7 +138,12 @@ def test_the_age_is_looked_up_by_position_with_ten_thousand_tenants(quiet: Servi
     with quiet.projector.connection() as connection:
         connection.execute("ANALYZE read_models.progress")
     versions = {p.name: p.version for p in quiet.engine.projections}
-    every: dict[str, Any] = {"projections": list(versions), "versions": list(versions.values())}
+    every: dict[str, Any] = {
+        "projections": list(versions),
+        "versions": list(versions.values()),
+        "read_models": list(versions),
+        "everybody": EVERYBODY,
+    }
     with quiet.projector.connection() as connection:
         for name in ("lag", "late"):
             look_up_by_position(connection, progress._SQL[name], every | {"seconds": 10.0, "most": 100})

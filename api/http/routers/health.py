@@ -33,7 +33,8 @@ async def health(request: Request, response: Response) -> Health:
     failures = _failures(report, tenant_id)
     watches = [thread.name for thread in threads if not thread.works]
     problems = [*_unfit(made_of, report), *report.problems]
-    status = _status(response, failing=bool(failures or watches or problems))
+    stopped = any(failure.serves for failure in failures)
+    status = _status(response, failing=bool(stopped or watches or problems))
     return Health(status=status, failures=failures, watches=watches, problems=problems, threads=threads, lags=lags)
 
 
@@ -77,19 +78,22 @@ def _threads(services: Services) -> list[ThreadHealth]:
 def _failures(report: Report, tenant_id: UUID | None) -> list[ProjectionFailure]:
     """Where projections have stopped: in the caller's own log each place, else for how many tenants."""
     own = [stopped for stopped in report.stopped if stopped.tenant_id == tenant_id]
-    others = Counter((stopped.projection, stopped.version) for stopped in report.stopped if stopped not in own)
+    others = Counter(
+        (stopped.projection, stopped.version, stopped.serves) for stopped in report.stopped if stopped not in own
+    )
     return [
         ProjectionFailure(
             projection=stopped.projection,
             version=stopped.version,
+            serves=stopped.serves,
             tenants=1,
             tenant_id=stopped.tenant_id,
             position=stopped.position + 1,
         )
         for stopped in own
     ] + [
-        ProjectionFailure(projection=projection, version=version, tenants=tenants)
-        for (projection, version), tenants in others.items()
+        ProjectionFailure(projection=projection, version=version, serves=serves, tenants=tenants)
+        for (projection, version, serves), tenants in others.items()
     ]
 
 

@@ -67,6 +67,10 @@ class ProjectionFailure(BaseModel):
 
     projection: str
     version: int
+    serves: bool = Field(
+        description="Whether these tenants are served from it. A build that is made beside the one that serves, and "
+        "stops, leaves the status as it is: it cannot be switched to."
+    )
     tenants: int = Field(description="The number of tenants for which it has stopped.")
     tenant_id: UUID | None = optional("The tenant of the request's key, if it is among them.")
     position: int | None = optional("The position of the event in that tenant's log.")
@@ -77,6 +81,7 @@ class ProjectionLag(BaseModel):
 
     projection: str
     version: int
+    build: str = Field(description="The build that serves the tenant: the projection's name, or with `_b` after it.")
     position: int = Field(description="The number of events that were folded plus those that are quarantined.")
     quarantined: int = Field(description="Events that an operator has set aside.")
     head: int = Field(description="The last position of the log.")
@@ -90,6 +95,7 @@ class ProjectionLag(BaseModel):
         return cls(
             projection=lag.projection,
             version=lag.version,
+            build=lag.build,
             position=lag.position,
             quarantined=lag.quarantined,
             head=lag.head,
