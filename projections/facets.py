@@ -78,7 +78,16 @@ def encode_changed(before: FacetRow | None, removed: Iterable[int], added: Itera
         places = set(_listed(before.places)) if before else set()
         places.difference_update(removed)
         return _encode_places(places.union(added))
-    return encode((decode(before.members, before.places) & ~bits(removed)) | bits(added))
+    count, vector = before.members, bytearray(before.places.ljust(CHUNK // 8, b"\0"))
+    for place in removed:
+        bit = 1 << (place & 7)
+        count -= bool(vector[place >> 3] & bit)
+        vector[place >> 3] &= ~bit
+    for place in added:
+        bit = 1 << (place & 7)
+        count += not vector[place >> 3] & bit
+        vector[place >> 3] |= bit
+    return (count, bytes(vector.rstrip(b"\0"))) if count > MOST_LISTED else encode(int.from_bytes(vector, "little"))
 
 
 def _encode_places(places: set[int]) -> tuple[int, bytes]:

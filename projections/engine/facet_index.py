@@ -81,16 +81,16 @@ def _placed(connection: Connection, projection: Projection[Any], rows: Mapping[C
 def _write(
     connection: Connection, projection: Projection[Any], removed: dict[Any, list[int]], added: dict[Any, list[int]]
 ) -> None:
-    keys = removed.keys() | added.keys()
+    keys = sorted(removed.keys() | added.keys())
     columns = map(text_array, zip(*keys, strict=True))
-    parameters = dict(zip(("tenant_ids", "facets", "values", "chunks"), columns, strict=True))
+    parameters: dict[str, Any] = dict(zip(("tenant_ids", "facets", "values", "chunks"), columns, strict=True))
     old = connection.cursor(binary=True).execute(_filled(_SQL["remove_sets"], projection), parameters).fetchall()
     before = {values[:4]: FacetRow(*values) for values in old}
-    sets = [(*key, *encode_changed(before.get(key), removed.get(key, ()), added.get(key, ()))) for key in sorted(keys)]
-    if new := [FacetRow._make(row) for row in sets if row[4]]:
-        columns = map(text_array, zip(*new, strict=True))
-        with refusals():  # COPY is quicker for more rows than these, but takes two round trips more
-            connection.execute(_filled(_SQL["add_sets"], projection), dict(zip(FacetRow._fields, columns, strict=True)))
+    sets = [encode_changed(before.get(key), removed.get(key, ()), added.get(key, ())) for key in keys]
+    counts, places = zip(*sets, strict=True)
+    parameters |= {"members": text_array(counts), "lengths": text_array(map(len, places)), "places": b"".join(places)}
+    with refusals():  # COPY is quicker for more rows than these, but takes two round trips more
+        connection.execute(_filled(_SQL["add_sets"], projection), parameters)
 
 
 def _parts(chunks: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:

@@ -28,10 +28,13 @@ DELETE FROM read_models.{table}_facets AS f
  WHERE f.tenant_id = k.tenant_id AND f.facet = k.facet AND f.value = k.value AND f.chunk = k.chunk
 RETURNING f.tenant_id, f.facet, f.value, f.chunk, f.members, f.places
 
--- add_sets: add some sets
+-- add_sets: add those sets that have members; the bytes of all come one after the other
 INSERT INTO read_models.{table}_facets (tenant_id, facet, value, chunk, members, places)
-SELECT * FROM unnest(%(tenant_id)s::uuid[], %(facet)s::text[], %(value)s::text[], %(chunk)s::integer[],
-                     %(members)s::integer[], %(places)s::bytea[])
+SELECT tenant_id, facet, value, chunk, members,
+       substr(%(places)s::bytea, (sum(length) OVER (ROWS UNBOUNDED PRECEDING) - length + 1)::integer, length)
+  FROM unnest(%(tenant_ids)s::uuid[], %(facets)s::text[], %(values)s::text[], %(chunks)s::integer[],
+              %(members)s::integer[], %(lengths)s::integer[]) AS s (tenant_id, facet, value, chunk, members, length)
+ WHERE members > 0
 
 -- build_settings: memory to bring the members of sets together
 SELECT set_config('work_mem', '64MB', true)

@@ -183,7 +183,7 @@ def test_a_set_is_stored_and_read_in_both_directions(places: set[int]) -> None:
     assert len(stored) <= 2_048
 
 
-catalogues = st.dictionaries(positions, st.tuples(values, st.integers(0, CHUNK)), max_size=40)
+catalogues = st.dictionaries(st.integers(1, LAST), st.tuples(values, st.integers(0, CHUNK)), max_size=40)
 SMALL: dict[ModuleType, dict[str, int]] = {
     facets: {"CHUNK": 8, "MOST_LISTED": 3},
     facet_index: {"CHUNK": 8, "BLOCK": 4},
