@@ -40,7 +40,7 @@ def test_a_tenant_is_opened_given_a_key_served_and_replayed(environment: dict[st
     assert "worker:comfy-1" in output(environment, "key", "list", "acme")
     assert "rebuilt assets: 4 events" in output(environment, "projections", "rebuild", "assets")
     assert "rebuilt assets: 4 events" in output(environment, "projections", "rebuild", "assets", "--restart")
-    assert "│ 0      │ ok" in output(environment, "projections", "lag")
+    assert "│ 0      │ yes    │ ok" in output(environment, "projections", "lag")
     assert output(environment, "migrate") == "nothing to do: the databases are up to date"
 
 
