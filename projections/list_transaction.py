@@ -45,7 +45,7 @@ def list_transaction(
             builds, rebuilding = _begin(connection, select, parameters)
             select.tables, rebuilding = served_of(projections, builds, rebuilding)
             if not snapshot:
-                select.plan_references(connection)
+                select.plan(connection)
             yield connection, rebuilding
         except psycopg.errors.QueryCanceled:
             raise ListTooSlowError(
@@ -55,9 +55,9 @@ def list_transaction(
 
 
 def free_plans(connection: Connection, select: Select) -> None:
-    """Let the planner choose again, as for a list without a snapshot, and plan the references of the select."""
+    """Let the planner choose again, as for a list without a snapshot, and plan the select."""
     connection.execute(_SQL["free_plans"], prepare=False)  # two statements at once cannot be prepared
-    select.plan_references(connection)
+    select.plan(connection)
 
 
 def _begin(connection: Connection, select: Select, parameters: dict[str, Any]) -> tuple[list[str], tuple[str, ...]]:

@@ -24,6 +24,7 @@ from starlette.routing import Route
 
 from api.http.authentication import session
 from api.http.problems import MOST_FIELDS
+from api.http.query_parameters import FAMILY, is_member
 from api.http.request_body import WholeBodyRequest
 
 
@@ -95,11 +96,14 @@ class RenderedRoute(APIRoute):
     def _check(self, request: Request) -> None:
         description: Description = request.app.state.description
         known = description.query_parameters[self.path_format, request.method]
-        if unknown := [name for name in request.query_params if name not in known][:MOST_FIELDS]:
+        unknown = [name for name in request.query_params if name not in known]
+        if FAMILY in known:
+            unknown = [name for name in unknown if not is_member(name)]
+        if unknown:
             raise RequestValidationError(
                 [
                     {"type": "extra_forbidden", "loc": ("query", name), "msg": "There is no such parameter"}
-                    for name in unknown
+                    for name in unknown[:MOST_FIELDS]
                 ]
             )
 
