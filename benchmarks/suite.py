@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from benchmarks import appends, filters, growth, importing, lag, rebuilds, requests, uploads
+from benchmarks import appends, filters, growth, importing, lag, rebuilds, requests, search, uploads
 from benchmarks.environment import Ground
 from benchmarks.results import Result
 from benchmarks.schedule import Scale
@@ -34,6 +34,7 @@ ROWS = (
         filters.filters,
         ("filter.db_p95_ms", "filter.http_p95_ms", "filter.growth", "page.deep", "list.total_p95_ms"),
     ),
+    Row(search.search, ("search.p95_ms",)),
     Row(lag.lag, ("follow.lag_ms",)),
     Row(lag.idle, ("idle.queries",)),
     Row(rebuilds.single, ("rebuild",)),

@@ -25,6 +25,7 @@ NODE_TEXTS: Final = frozenset({"text", "text_g", "text_l", "clip_l", "t5xxl"})
 """The inputs of ComfyUI's nodes that are prompts."""
 _WORD: Final = re.compile(r"\w+")
 _FILE: Final = re.compile(r"\.(safetensors|ckpt|gguf|sft|pt|pth|bin)$")
+_ELEMENT: Final = "[]"
 Member = tuple[str, Any]
 
 
@@ -94,7 +95,8 @@ def _named_terms(members: Iterable[Member]) -> set[str]:
 def _members(document: Any, *, whole_path: bool = False) -> Iterator[Member]:  # noqa: ANN401 - any JSON
     """The plain values in a document, by the names of their members, or by the names on the way to them with dots.
 
-    The elements of a list have its name. Nothing is called "".
+    On the way, the elements of a list have its name; by themselves they have none: nodes are linked by such lists. A
+    document that is no object is called "".
     """
     if isinstance(document, dict) and REFERENCE in document:
         return
@@ -104,7 +106,7 @@ def _members(document: Any, *, whole_path: bool = False) -> Iterator[Member]:  #
         if isinstance(value, dict):
             waiting += [(f"{path}.{name}" if whole_path and path else name, inner) for name, inner in value.items()]
         elif isinstance(value, list):
-            waiting += [(path, inner) for inner in value]
+            waiting += [(path if whole_path else _ELEMENT, inner) for inner in value]
         elif path or isinstance(value, str):
             yield path, value
 

@@ -12,12 +12,9 @@ from domain.asset.events import (
     AssetContentStored,
     AssetCreated,
     AssetDescribed,
-    AssetHeld,
-    AssetHoldReleased,
     AssetPurgeRequested,
     AssetReferenceChange,
-    AssetRestored,
-    AssetSoftDeleted,
+    AssetStateChange,
 )
 from domain.event import Event, Recorded
 from domain.search_terms import METADATA, embedded_terms, metadata_terms, prompt_terms
@@ -102,15 +99,8 @@ ASSET_TERMS = Projection(
     fold=fold,
     folder=Path(__file__).parent,
     folds=classes(AssetCreated | AssetContentStored | AssetDescribed),
-    leaves_out=classes(
-        AssetPurgeRequested
-        | AssetContentPurged
-        | AssetReferenceChange
-        | AssetSoftDeleted
-        | AssetRestored
-        | AssetHeld
-        | AssetHoldReleased
-    )
+    leaves_out=classes(AssetPurgeRequested | AssetContentPurged | AssetReferenceChange)
+    | (classes(AssetStateChange) - {AssetDescribed})
     | OF_JOBS
     | OF_TENANTS,
     sliced_by="originator",

@@ -44,18 +44,38 @@ SELECT a.* FROM generate_series(
  ) AS found
  CROSS JOIN LATERAL (SELECT * FROM {listed} AS l WHERE l.asset_id = found_id LIMIT 1) AS a
 
--- found: the ids of assets with all of some terms, at most `many`
-SELECT found_id FROM generate_series(
-    (SELECT max(l.created_position) FROM {listed} AS l WHERE l.created_position <= %(terms_until)s::bigint) >> 14,
-    %(terms_since)s::bigint >> 14, -1) AS chunk
- CROSS JOIN LATERAL (
-    SELECT t.asset_id AS found_id FROM {terms} AS t
-     WHERE t.created_position >> 14 = chunk AND t.terms @> %(terms)s::text[]
-       AND t.created_position BETWEEN %(terms_since)s::bigint AND %(terms_until)s::bigint LIMIT %(many)s
- ) AS found LIMIT %(many)s
+-- count_in_chunks: how many assets have all of some terms in the newest `chunks`; more than `most` are not counted
+SELECT count(*) FROM (
+    SELECT FROM (
+        SELECT max(l.created_position) >> 14 AS chunk FROM {listed} AS l
+         WHERE l.created_position <= %(terms_until)s::bigint
+     ) AS newest
+     CROSS JOIN generate_series(
+        newest.chunk, greatest(newest.chunk - %(chunks)s::bigint, %(terms_since)s::bigint >> 14), -1) AS chunks (chunk)
+     CROSS JOIN LATERAL (
+        SELECT FROM {terms} AS t
+         WHERE t.created_position >> 14 = chunks.chunk AND t.terms @> %(terms)s::text[]
+           AND t.created_position BETWEEN %(terms_since)s::bigint AND %(terms_until)s::bigint LIMIT %(most)s
+     ) AS found LIMIT %(most)s
+) AS those
 
--- has_found: those that were found
+-- found_first: their number and ids, of at most `most` assets with all of some terms
+SELECT count(*), coalesce(array_agg(asset_id), '{}')::text
+  FROM (SELECT t.asset_id FROM {terms} AS t WHERE t.terms @> %(terms)s::text[] LIMIT %(most)s) AS those
+
+-- found: the assets with all of some terms, which were found first
+SELECT a.* FROM unnest(%(found)s::uuid[]) AS found_id
+ CROSS JOIN LATERAL (SELECT * FROM {listed} AS l WHERE l.asset_id = found_id LIMIT 1) AS a
+
+-- is_found: among those that were found first
 a.asset_id = ANY (%(found)s::uuid[])
+
+-- by_bitmap: no statistics let a table be read that an index of terms tells of
+SELECT set_config(name, 'off', true) FROM unnest('{enable_seqscan,enable_indexscan,enable_indexonlyscan}'::text[]) AS name
+
+-- by_any_scan: let the planner choose again
+SELECT set_config(name, reset_val, true) FROM pg_settings
+ WHERE name IN ('enable_seqscan', 'enable_indexscan', 'enable_indexonlyscan')
 
 -- has_terms: with all of some terms, looked at for each candidate
 EXISTS (SELECT FROM {terms} AS t WHERE t.asset_id = a.asset_id AND t.terms @> %(terms)s::text[] OFFSET 0)

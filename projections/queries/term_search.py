@@ -8,8 +8,14 @@ from projections.queries.filters import AssetFilter, PurgeFilter
 from projections.queries.row_list import Statements
 from projections.select import Select
 
-MANY: Final = 2_000
+MANY: Final = 20_000
 """Fewer assets than this are looked up, whatever else is asked of them."""
+MANY_WALKED: Final = 2_000
+"""So are fewer than this where more of them would be come upon in their order."""
+COMMON: Final = 200
+"""So many of the newest assets have what is common: to find all that have it would take long."""
+FIRST_CHUNKS: Final = 4
+EVERY_CHUNK: Final = 2**40
 WALKED_BY: Final = frozenset({"prompt", "seed", "prompt_model", "metadata", "created_after", "created_before"})
 """Criteria that leave most of what has the terms, so that a list in the order of creation takes it as it comes."""
 UNBOUNDED: Final = 2**63 - 1
@@ -24,18 +30,41 @@ def where_terms(select: Select, statements: Statements, selected: AssetFilter) -
         select.questions.append(partial(_plan, select, statements, walked))
 
 
-def _plan(select: Select, statements: Statements, walked: bool, connection: Connection) -> None:  # noqa: FBT001
-    """Let the terms lead where that is quick: in the order of creation, or if few assets have them."""
-    in_order = {statements[f"created_{order}"]: statements[f"found_created_{order}"] for order in ("desc", "asc")}
+def _plan(select: Select, sql: Statements, walked: bool, connection: Connection) -> None:  # noqa: FBT001
+    """Let the terms lead where that is quick: chunk by chunk in the order of creation, or if few assets have them."""
+    in_order = {sql[f"created_{order}"]: sql[f"found_created_{order}"] for order in ("desc", "asc")}
     select.parameters |= _bounds(select, in_order=select.order in in_order)
-    if walked and select.order in in_order and not select.is_counted:
+    walked = walked and select.order in in_order and not select.is_counted
+    many = MANY_WALKED if walked else MANY
+    is_many = _in_chunks(select, sql, connection, COMMON, FIRST_CHUNKS) == COMMON
+    if is_many and not walked:
+        is_many = _in_chunks(select, sql, connection, many, EVERY_CHUNK) == many
+    if not is_many and (found := _found(select, sql, connection, many)) is not None:
+        select.parameters["found"] = found
+        if select.is_counted:
+            select.where(sql["is_found"])
+        else:
+            select.statement = sql["found"]
+    elif walked:
         select.statement, select.is_in_order = in_order[select.order], True
-        return
-    found = connection.execute(select.served(statements["found"]), select.parameters | {"many": MANY}).fetchall()
-    if len(found) < MANY:
-        select.where(statements["has_found"], found=[asset_id for (asset_id,) in found])
     else:
-        select.where(statements["among_found" if select.is_counted else "has_terms"])
+        select.where(sql["among_found" if select.is_counted else "has_terms"])
+
+
+def _in_chunks(select: Select, sql: Statements, connection: Connection, most: int, chunks: int) -> int:
+    """How many assets of the newest chunks have the terms, at most so many."""
+    asked = select.parameters | {"most": most, "chunks": chunks}
+    ((number,),) = connection.execute(select.served(sql["count_in_chunks"]), asked, prepare=False).fetchall()
+    return int(number)
+
+
+def _found(select: Select, sql: Statements, connection: Connection, many: int) -> str | None:
+    """The ids of all assets that have the terms, as the text of an array; None: they are many."""
+    connection.execute(sql["by_bitmap"])
+    asked = select.parameters | {"most": many}
+    ((number, ids),) = connection.execute(select.served(sql["found_first"]), asked, prepare=False).fetchall()
+    connection.execute(sql["by_any_scan"])
+    return None if number == many else str(ids)
 
 
 def _bounds(select: Select, *, in_order: bool) -> dict[str, int]:

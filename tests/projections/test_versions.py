@@ -19,9 +19,11 @@ from domain.asset import creation
 from domain.asset.inputs import NewAsset
 from domain.errors import ReadModelRebuildingError
 from domain.reference import Reference
+from domain.search_terms import metadata_terms
 from infra.databases import Databases
 from projections import row_versions
 from projections.asset_references.fold import ASSET_REFERENCES
+from projections.asset_terms.fold import ASSET_TERMS
 from projections.asset_versions.fold import ASSET_VERSIONS
 from projections.assets.fold import ASSETS
 from projections.catalogue import PROJECTIONS
@@ -37,7 +39,7 @@ from tests.conftest import context, new_tenant
 from tests.projections.tables import catch_up, contents, fold_all
 from tests.projections.test_everything import Everything
 
-NOW = (ASSETS, ASSET_REFERENCES, JOBS, JOB_REFERENCES)
+NOW = (ASSETS, ASSET_REFERENCES, ASSET_TERMS, JOBS, JOB_REFERENCES)
 CUT = "UPDATE ledger.log_heads SET position = %s WHERE tenant_id = %s"
 MOMENTS = 10
 """So many positions of a log are compared at the most."""
@@ -92,15 +94,18 @@ def asked_for(services: Services, tenant_id: UUID) -> Filters:
     history = [log.mapper.to_domain_event(entry) for entry in entries]
     references: dict[Reference, None] = {}
     names: list[str] = []
+    members: set[str] = set()
     for event in history:
         references |= dict.fromkeys(getattr(event, "references", ()))
         references |= dict.fromkeys(getattr(event, "origin", ()))
+        members |= {term for term in metadata_terms(getattr(event, "metadata", None)) if "#" not in term}
         names += [name for name in (getattr(event, "name", None),) if name and len(name) > 1]
     middle = entries[len(entries) // 2].effective_at
     some: list[dict[str, Any]] = [{}, {"created_before": middle}, {"updated_after": middle}]
     some += [{"ref": [reference]} for reference in islice(references, 4)]
     assets: list[dict[str, Any]] = [{"status": "deleted"}, {"media_kind": "image"}, {"sha256": "a" * 64}]
     assets += [{"name": name} for name in names[:1]]
+    assets += [{"metadata": [term.removeprefix("metadata.")]} for term in sorted(members)[:2]]
     jobs: list[dict[str, Any]] = [{"status": "running"}, {"error": "full"}]
     return [AssetFilter(**each) for each in some + assets], [JobFilter(**each) for each in some + jobs]
 
