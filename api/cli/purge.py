@@ -21,17 +21,19 @@ OPTIONS = {"media_kind": "kind", "node_id": "node", "workflow_id": "workflow", "
 """The names of options by the name of the API's filter, where they differ."""
 
 Texts = list[str] | None
+DeletedDaysOption = Annotated[
+    float | None, typer.Option(help="Assets that were deleted at least so many days ago and not restored.", min=0)
+]
+OlderDaysOption = Annotated[
+    float | None, typer.Option(help="Assets that were recorded at least so many days ago.", min=0)
+]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Report what would be purged, and change nothing.")]
 
 
 def purge(
     tenant: TenantOption = None,
-    deleted_days: Annotated[
-        float | None, typer.Option(help="Assets that were deleted at least so many days ago and not restored.", min=0)
-    ] = None,
-    older_days: Annotated[
-        float | None, typer.Option(help="Assets that were recorded at least so many days ago.", min=0)
-    ] = None,
+    deleted_days: DeletedDaysOption = None,
+    older_days: OlderDaysOption = None,
     node: Annotated[Texts, typer.Option(help="Assets that this workflow node made.")] = None,
     workflow: Annotated[Texts, typer.Option(help="Assets that this workflow made.")] = None,
     job: Annotated[Texts, typer.Option(help="Assets of this job, by its id or its run.")] = None,

@@ -26,25 +26,26 @@ def where_terms(select: Select, statements: Statements, selected: AssetFilter) -
     terms = selected.terms()
     if terms:
         select.parameters["terms"] = terms
-        walked = selected.criteria(PurgeFilter).keys() <= WALKED_BY
-        select.questions.append(partial(_plan, select, statements, walked))
+        lead = selected.criteria(PurgeFilter).keys() <= WALKED_BY
+        select.questions.append(partial(_plan, select, statements, lead))
 
 
-def _plan(select: Select, sql: Statements, walked: bool, connection: Connection) -> None:  # noqa: FBT001
+def _plan(select: Select, sql: Statements, lead: bool, connection: Connection) -> None:  # noqa: FBT001
     """Let the terms lead where that is quick: chunk by chunk in the order of creation, or if few assets have them."""
     in_order = {sql[f"created_{order}"]: sql[f"found_created_{order}"] for order in ("desc", "asc")}
     select.parameters |= _bounds(select, in_order=select.order in in_order)
-    walked = walked and select.order in in_order and not select.is_counted
+    lead = lead and not select.is_counted
+    walked = lead and select.order in in_order
     many = MANY_WALKED if walked else MANY
     is_many = _in_chunks(select, sql, connection, COMMON, FIRST_CHUNKS) == COMMON
     if is_many and not walked:
         is_many = _in_chunks(select, sql, connection, many, EVERY_CHUNK) == many
-    if not is_many and (found := _found(select, sql, connection, many)) is not None:
-        select.parameters["found"] = found
-        if select.is_counted:
-            select.where(sql["is_found"])
-        else:
+    if not is_many and (ids := _matching(select, sql, connection, many)) is not None:
+        select.parameters["found"] = ids
+        if lead:
             select.statement = sql["found"]
+        else:
+            select.where(sql["is_found"])
     elif walked:
         select.statement, select.is_in_order = in_order[select.order], True
     else:
@@ -58,7 +59,7 @@ def _in_chunks(select: Select, sql: Statements, connection: Connection, most: in
     return int(number)
 
 
-def _found(select: Select, sql: Statements, connection: Connection, many: int) -> str | None:
+def _matching(select: Select, sql: Statements, connection: Connection, many: int) -> str | None:
     """The ids of all assets that have the terms, as the text of an array; None: they are many."""
     connection.execute(sql["by_bitmap"])
     asked = select.parameters | {"most": many}

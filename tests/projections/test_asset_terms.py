@@ -37,8 +37,10 @@ EMBEDDED: dict[str, Any] = {"generation": {"prompt": "a lake", "seed": 7}}
 def changes(prompt: Document, embedded: list[Document], metadata: list[Document]) -> list[Any]:
     """The commands of an asset that has a prompt, gets content, and is described, in turns."""
     media, content = NewAsset.model_validate(IMAGE).media, Content(content_type="image/png", size=3, sha256="a" * 64)
-    contents_ = [NewContent(content_id=uuid7(), content=content, media=media, embedded=one) for one in embedded]
-    descriptions = [NewDescription(metadata=one) for one in metadata]
+    contents_ = [
+        NewContent(content_id=uuid7(), content=content, media=media, embedded=document) for document in embedded
+    ]
+    descriptions = [NewDescription(metadata=document) for document in metadata]
     stored = [lambda state, new=new: state.asset.store_content(context(), new) for new in contents_]
     described = [lambda state, new=new: state.asset.describe(context(), new) for new in descriptions]
     return [NewAsset.model_validate({**IMAGE, "prompt_spec": prompt}), *stored, *described]

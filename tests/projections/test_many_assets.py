@@ -19,6 +19,7 @@ from projections.queries.assets import asset_select
 from projections.queries.audit_trail import positions_of_topics, trail_select
 from projections.queries.filters import AssetFilter, AuditFilter, JobFilter
 from projections.queries.jobs import job_select
+from projections.queries.term_search import MANY
 from projections.select import Select
 from tests.conftest import cloned
 from tests.projections.crowd import SQL, commit_as_in_production, crowd
@@ -164,7 +165,9 @@ SHAPES = {
     "words, the oldest first": assets(
         AssetFilter(prompt="common"), AssetFilter(prompt="w7 odd"), AssetFilter(prompt="old"), order=Order(order="asc")
     ),
-    "words by change": assets(AssetFilter(prompt="common"), AssetFilter(prompt="w7"), order=Order("updated")),
+    "words by change": assets(
+        AssetFilter(prompt="common"), AssetFilter(prompt="w7"), order=Order("updated"), most=3 * MANY + FEW
+    ),
     "words and a tag": assets(AssetFilter(prompt="odd", tag=["tag-7"]), AssetFilter(prompt="w7", tag=["common"])),
     "words and a month": assets(AssetFilter(prompt="odd", **month(1)), AssetFilter(prompt="w7", **month(11))),
     "words of old assets": assets(AssetFilter(prompt="old"), AssetFilter(prompt="old late"), most=8 * FEW),
