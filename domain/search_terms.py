@@ -17,6 +17,8 @@ METADATA: Final = "metadata."
 """What terms of metadata begin with."""
 LONGEST: Final = 200
 """Bytes of a term; an index has no room for very long ones, so that their digests stand for them."""
+_SHORT: Final = 48
+"""Characters of a word that is no long term, whatever they are; no character of a word is one that cannot be stored."""
 SEEDS: Final = frozenset({"seed", "noise_seed"})
 MODELS: Final = frozenset({"model", "ckpt_name", "unet_name"})
 GENERATION_TEXTS: Final = frozenset({"prompt", "negative_prompt"})
@@ -63,7 +65,7 @@ def metadata_term(member: str) -> str:
 
 def word_terms(text: str) -> set[str]:
     """The terms of the words of a text."""
-    return {_term("word:", word) for word in words(text)}
+    return {f"word:{word}" if len(word) <= _SHORT else _term("word:", word) for word in words(text)}
 
 
 def seed_term(seed: str) -> str:
