@@ -14,6 +14,7 @@ from benchmarks import (
     reading,
     rebuilds,
     requests,
+    search,
     switches,
     uploads,
 )
@@ -54,6 +55,7 @@ ROWS = (
         ("filter.db_p95_ms", "filter.http_p95_ms", "filter.growth", "page.deep", "list.total_p95_ms"),
     ),
     Row(looking_back.looking_back, ("as_of.p95_ms", "audit.p95_ms", "history.p50_ms")),
+    Row(search.search, ("search.p95_ms",)),
     Row(lag.lag, ("follow.lag_ms",)),
     Row(lag.idle, ("idle.queries",)),
     Row(rebuilds.single, ("rebuild",)),

@@ -5,6 +5,7 @@ from typing import Any, LiteralString
 
 from infra.sql import literal
 from projections.asset_references.fold import ASSET_REFERENCES
+from projections.asset_terms.fold import ASSET_TERMS
 from projections.asset_versions.fold import ASSET_VERSIONS
 from projections.assets.fold import ASSETS
 from projections.audit_trail.fold import AUDIT_TRAIL
@@ -27,6 +28,7 @@ CATALOGUE = (
     ASSET_VERSIONS,
     JOB_VERSIONS,
     STATISTICS,
+    ASSET_TERMS,
 )
 PROJECTIONS: dict[str, Projection[Any]] = {p.name: p for p in CATALOGUE}
 BUILDS: dict[str, Projection[Any]] = {build.name: build for p in CATALOGUE for build in p.builds}

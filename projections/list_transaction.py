@@ -45,7 +45,7 @@ def list_transaction(
         builds, rebuilding = _begin(connection, select, parameters)
         select.tables, rebuilding = served_of(projections, builds, rebuilding)
         if not snapshot:
-            select.plan_references(connection)
+            select.plan(connection)
         yield connection, rebuilding
 
 
@@ -57,7 +57,7 @@ def rows_at_once(
     It is sent for the builds that served the tenant last. None if others do now, or if something has to be asked first:
     then it is read in a `list_transaction`.
     """
-    if select.moments or select.pointers or database.is_in_transaction:
+    if select.moments or select.pointers or select.questions or database.is_in_transaction:
         return None
     known, key = database.known_tables, (tenant_id, projections[0].name)
     select.tables = tables = known.get(key, {})
@@ -100,9 +100,9 @@ def _bounded(database: Database) -> Iterator[None]:
 
 
 def free_plans(connection: Connection, select: Select) -> None:
-    """Let the planner choose again, as for a list without a snapshot, and plan the references of the select."""
+    """Let the planner choose again, as for a list without a snapshot, and plan the select."""
     connection.execute(_SQL["free_plans"], prepare=False)  # two statements at once cannot be prepared
-    select.plan_references(connection)
+    select.plan(connection)
 
 
 def _begin(connection: Connection, select: Select, parameters: dict[str, Any]) -> tuple[list[str], tuple[str, ...]]:

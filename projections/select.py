@@ -1,6 +1,6 @@
 """Filtered lists as SQL: conditions, times that become positions, and references in the order of their rarity."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, LiteralString, NamedTuple
@@ -59,6 +59,12 @@ class Select:
     parameters: dict[str, Any] = field(default_factory=dict)
     moments: dict[str, tuple[datetime, bool]] = field(default_factory=dict)
     pointers: tuple[Mapping[str, LiteralString], Sequence[Pointer]] | None = None
+    questions: list[Callable[[Connection], None]] = field(default_factory=list)
+    """What is asked before the list is, and decides how to ask for it."""
+    is_in_order: bool = False
+    """Whether the statement finds its rows in the order of the list."""
+    is_counted: bool = False
+    """Whether the rows are only counted."""
     shown: LiteralString = ""
     """What is selected of each row of a page, if not its columns."""
     tables: Mapping[str, str] = field(default_factory=dict)
@@ -91,6 +97,13 @@ class Select:
         """List only what has all the references, by the read model's statements `rarest_first`, `has` and others."""
         if pointers:
             self.pointers = statements, pointers
+
+    def plan(self, connection: Connection) -> None:
+        """Ask what decides how to ask for the list."""
+        self.plan_references(connection)
+        questions, self.questions = self.questions, []
+        for ask in questions:
+            ask(connection)
 
     def plan_references(self, connection: Connection) -> None:
         """Turn the references into conditions, after asking which of them are the rarest.
@@ -147,7 +160,8 @@ class Select:
 
     def query(self) -> Composed | LiteralString:
         """The statement, with the parameters of the conditions and `limit`."""
-        filtered = sql_composition.filtered(self.statement, self.conditions, self.order)
+        order: LiteralString = "" if self.is_in_order else self.order
+        filtered = sql_composition.filtered(self.statement, self.conditions, order)
         if self.shown:
             filtered = sql_composition.shown(self.shown, filtered, self.order)
         return sql_composition.with_tables_of(filtered, self.tables)

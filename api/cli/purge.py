@@ -21,17 +21,19 @@ OPTIONS = {"media_kind": "kind", "node_id": "node", "workflow_id": "workflow", "
 """The names of options by the name of the API's filter, where they differ."""
 
 Texts = list[str] | None
+DeletedDaysOption = Annotated[
+    float | None, typer.Option(help="Assets that were deleted at least so many days ago and not restored.", min=0)
+]
+OlderDaysOption = Annotated[
+    float | None, typer.Option(help="Assets that were recorded at least so many days ago.", min=0)
+]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Report what would be purged, and change nothing.")]
 
 
 def purge(
     tenant: TenantOption = None,
-    deleted_days: Annotated[
-        float | None, typer.Option(help="Assets that were deleted at least so many days ago and not restored.", min=0)
-    ] = None,
-    older_days: Annotated[
-        float | None, typer.Option(help="Assets that were recorded at least so many days ago.", min=0)
-    ] = None,
+    deleted_days: DeletedDaysOption = None,
+    older_days: OlderDaysOption = None,
     node: Annotated[Texts, typer.Option(help="Assets that this workflow node made.")] = None,
     workflow: Annotated[Texts, typer.Option(help="Assets that this workflow made.")] = None,
     job: Annotated[Texts, typer.Option(help="Assets of this job, by its id or its run.")] = None,
@@ -46,6 +48,10 @@ def purge(
     sha256: Annotated[str | None, typer.Option(help="Assets whose content has this SHA-256.")] = None,
     content_type: Annotated[str | None, typer.Option(help="Assets whose media type begins with this.")] = None,
     name: Annotated[str | None, typer.Option(help="Assets whose name contains this.")] = None,
+    prompt: Annotated[str | None, typer.Option(help="Assets whose prompt has all these words.")] = None,
+    seed: Annotated[str | None, typer.Option(help="Assets whose prompt or content names this seed.")] = None,
+    prompt_model: Annotated[str | None, typer.Option(help="Assets whose prompt or content names this model.")] = None,
+    metadata: Annotated[Texts, typer.Option(help="Assets with this member of metadata, written PATH=VALUE.")] = None,
     reason: ReasonOption = None,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -56,7 +62,8 @@ def purge(
     """
     criteria: dict[str, Any] = {"node_id": node, "workflow_id": workflow, "job_id": job, "ref": ref, "tag": tag}
     criteria |= {"status": status, "media_kind": kind, "creator": creator, "subject": subject, "sha256": sha256}
-    criteria |= {"content_type": content_type, "name": name}
+    criteria |= {"content_type": content_type, "name": name, "prompt": prompt, "seed": seed}
+    criteria |= {"prompt_model": prompt_model, "metadata": metadata}
     with opened() as services:
         now = services.database_clock.ask()
         criteria["created_before"] = _before(now, older_days, "--older-days")

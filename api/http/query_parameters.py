@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from functools import cache
 from inspect import Parameter, Signature
 from types import NoneType, UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 
 from fastapi import FastAPI, Query, Request
 from fastapi.dependencies.models import Dependant
@@ -18,6 +18,8 @@ from api.http.problems import invalid
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 Declaration = Callable[..., None]
+FAMILY: Final = "metadata"
+"""The parameter whose members may be parameters of their own, `metadata.PATH=VALUE`."""
 
 
 def declaration(**annotations: Any) -> Declaration:  # noqa: ANN401 - whatever describes a parameter to FastAPI
@@ -56,10 +58,19 @@ def queried(model: type[M]) -> Callable[[Request], Awaitable[M]]:
     @declares(query=Annotated[model, Query()])
     async def read(request: Request) -> M:
         query = request.query_params
-        values = {name: query.getlist(name) if name in many else query[name] for name in query}
+        values: dict[str, Any] = {name: query.getlist(name) if name in many else query[name] for name in query}
+        if FAMILY in many and (members := [name for name in query if is_member(name)]):
+            named = [f"{name.removeprefix(f'{FAMILY}.')}={value}" for name in members for value in query.getlist(name)]
+            values = {name: value for name, value in values.items() if name not in members}
+            values[FAMILY] = [*query.getlist(FAMILY), *named]
         return checked(adapter, values, "query")
 
     return read
+
+
+def is_member(name: str) -> bool:
+    """Whether a parameter is a member of the family."""
+    return name.startswith(f"{FAMILY}.")
 
 
 def checked(adapter: TypeAdapter[T], value: object, *place: str | int) -> T:

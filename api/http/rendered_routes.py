@@ -24,6 +24,7 @@ from starlette.routing import Route
 
 from api.http.authentication import session
 from api.http.problems import MOST_FIELDS
+from api.http.query_parameters import FAMILY, is_member
 from api.http.request_body import WholeBodyRequest
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -106,11 +107,16 @@ class RenderedRoute(APIRoute):
     def _check(self, request: Request) -> None:
         description: Description = request.app.state.description
         known = description.query_parameters[self.path_format, request.method]
-        if unknown := [name for name in request.query_params if name not in known][:MOST_FIELDS]:
-            raise RequestValidationError([_refusal(name, "There is no such parameter") for name in unknown])
-        names = [name for name, _ in request.query_params.multi_items()]
-        if twice := [name for name in {*names} if not known[name] and names.count(name) > 1]:
-            raise RequestValidationError([_refusal(name, "It can be given once") for name in sorted(twice)])
+        unknown = [name for name in request.query_params if name not in known]
+        if FAMILY in known:
+            unknown = [name for name in unknown if not is_member(name)]
+        if unknown:
+            raise RequestValidationError(
+                [_refusal(name, "There is no such parameter") for name in unknown[:MOST_FIELDS]]
+            )
+        names = [name for name, _ in request.query_params.multi_items() if not known.get(name, True)]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise RequestValidationError([_refusal(name, "It can be given once") for name in twice])
 
     def _rendering(self, endpoint: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(endpoint)

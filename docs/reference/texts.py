@@ -114,6 +114,14 @@ to one asset or job also has the reference if the document is lost, and the answ
 reached; a read is 503 then. Documents of yours may not have a member `$document` (422), so that a reference is never
 recorded as a document.
 
+**Search in documents.** Lists, counts, changes, exports, zips and purges of assets find them by what they were made
+from: `prompt` by words of `prompt_spec` and of the prompts that ComfyUI and AUTOMATIC1111 embed in files, `seed` and
+`prompt_model` by what is called `seed` or `noise_seed`, and `model`, `ckpt_name` or `unet_name`, in either. A word is
+what stands between spaces and punctuation; where a script writes without spaces, a phrase is one word. Exact members
+of `metadata` are asked for by parameters of their own, up to 20 in a request, `metadata.shot=12`, or
+`metadata.take.shot=12` for a member within another; `metadata=shot=12` is the same. Documents that are kept in the
+store, and what was found in files but does not fit into the event, are not searched.
+
 **Limits.** A body has at most {body:,} bytes (413), but at these routes more:
 
 {larger}

@@ -23,6 +23,8 @@ DELETED_AMONG: Final = 4
 """A list without a filter looks at so many times the assets of its page, before it asks the sets."""
 MOST_SEARCHED: Final = 2_000
 """So many assets that meet all else are looked at for a name; among more, the database searches."""
+NO_FACETS: Final = frozenset({"sha256", "deleted_before", "prompt", "seed", "prompt_model", "metadata"})
+"""Criteria that no set tells."""
 FIRST_CHUNKS: Final = 2
 MORE_CHUNKS: Final = 32
 """By how many times more chunks are read at each further step of a page: few pages have a third one."""
@@ -36,7 +38,7 @@ def faceted_assets(selected: AssetFilter) -> Callable[[Connection, Select], "Fac
     too many assets to look for a name. SearchTooShortError.
     """
     criteria = selected.criteria(PurgeFilter).keys()
-    return None if criteria & {"sha256", "deleted_before"} or criteria == {"name"} else partial(_opened, selected)
+    return None if criteria & NO_FACETS or criteria == {"name"} else partial(_opened, selected)
 
 
 def _opened(selected: AssetFilter, connection: Connection, select: Select) -> "FacetedAssets | None":

@@ -7,6 +7,7 @@ from domain.asset.events import AssetStatus
 from infra.connections import Connection
 from infra.database import Database
 from projections.asset_references.fold import ASSET_REFERENCES
+from projections.asset_terms.fold import ASSET_TERMS
 from projections.asset_versions.fold import ASSET_VERSIONS
 from projections.assets.fold import ASSETS, AssetRow
 from projections.list_transaction import require_whole
@@ -14,6 +15,7 @@ from projections.paging import FULL_PAGE, NEWEST_FIRST, Order, every_page
 from projections.queries.asset_facets import faceted_assets
 from projections.queries.filters import AssetFilter, PurgeFilter
 from projections.queries.row_list import RowList, Statements, list_statements
+from projections.queries.term_search import where_terms
 from projections.select import Pointer, Select, pointers, prefix_pattern, search_pattern
 
 _SQL = list_statements(__file__, "assets.sql")
@@ -24,7 +26,7 @@ def every_asset(database: Database, tenant_id: UUID, selected: AssetFilter) -> I
 
     ReadModelRebuildingError at once, or where a later page would not show everything; SearchTooShortError.
     """
-    require_whole(database, tenant_id, ASSET_LIST.read.now)
+    require_whole(database, tenant_id, ASSET_LIST.read_for(selected).now)
     pages = every_page(lambda cursor: ASSET_LIST.page(database, tenant_id, selected, FULL_PAGE, cursor))
     return (row for rows in pages for row in rows)
 
@@ -75,8 +77,9 @@ def _where_all(select: Select, sql: Statements, selected: AssetFilter) -> None:
         select.where(sql["name"], name=search_pattern(selected.name))
     jobs = [Pointer(("job", "run"), name) for name in selected.job_id]
     select.where_references(sql, [*jobs, *pointers(selected.references())])
+    where_terms(select, sql, selected)
 
 
 ASSET_LIST: RowList[AssetRow, AssetFilter] = RowList(
-    _SQL, ASSETS, ASSET_VERSIONS, ASSET_REFERENCES, asset_select, PurgeFilter, faceted_assets
+    _SQL, ASSETS, ASSET_VERSIONS, ASSET_REFERENCES, asset_select, PurgeFilter, ASSET_TERMS, faceted_assets
 )

@@ -13,6 +13,7 @@ from domain.event import ACTOR_PATTERN, event_types
 from domain.job.events import JobStatus
 from domain.media import MediaKind
 from domain.reference import ALIASES, Reference, ReferenceText, distinct
+from domain.search_terms import metadata_term, model_term, seed_term, word_terms, words
 from domain.text import OutsideId, Text
 from domain.utc_time import UtcTime
 from projections.select import SHORTEST_SEARCH
@@ -26,6 +27,13 @@ SearchText = Annotated[Text, Field(json_schema_extra={"minLength": SHORTEST_SEAR
 ActorText = Annotated[
     Text, Field(pattern=ACTOR_PATTERN, examples=["user:u_42"], json_schema_extra={"pattern": ACTOR_PATTERN})
 ]
+
+
+def with_words(text: str) -> str:
+    """The text itself; ValueError if it has no word."""
+    if not words(text):
+        raise ValueError("has no word to search for")
+    return text
 
 
 def known_topic(topic: str) -> str:
@@ -48,6 +56,18 @@ def written_day(value: object) -> object:
 Day = Annotated[date, BeforeValidator(written_day)]
 
 
+Member = Annotated[Text, Field(pattern=r"^[^=]+=", examples=["shot=12"])]
+Members = Annotated[
+    list[Member],
+    Field(
+        max_length=20,
+        description="A member that the metadata has, written `PATH=VALUE` with dots in the path, such as `shot=12`; or "
+        "a parameter of its own, `metadata.shot=12`. Repeat either to ask for several. Values are compared exactly, as "
+        "JSON writes them; a number and a text of the same characters are alike. The elements of a list have its path.",
+    ),
+]
+
+
 class Filter(BaseModel):
     """Criteria that may be absent. A subclass for HTTP adds parameters that are no criteria, such as a page's limit."""
 
@@ -56,6 +76,10 @@ class Filter(BaseModel):
         values = {name: getattr(self, name, None) for name in filter_type.model_fields}
         criteria = {name: value for name, value in values.items() if value not in (None, [])}
         return {name: list(dict.fromkeys(it)) if isinstance(it, list) else it for name, it in criteria.items()}
+
+    def terms(self) -> list[str]:
+        """The terms that something must have, each once."""
+        return []
 
 
 class TimesFilter(Filter):
@@ -119,6 +143,26 @@ class AssetFilter(TimesFilter, ReferenceFilter):
         default=None, description="How its media type begins, in any case.", examples=["image/"]
     )
     name: SearchText | None = Field(default=None, description="Part of the name, at least 2 characters, in any case.")
+    prompt: Annotated[Text, AfterValidator(with_words)] | None = Field(
+        default=None,
+        max_length=2_000,
+        description="Words that the prompt has, all of them, in any case and order: of the texts in `prompt_spec`, and "
+        "of the prompts that are embedded in the content.",
+        examples=["castle lake"],
+    )
+    seed: Annotated[str, Field(pattern=r"^(0|-?[1-9][0-9]{0,19})$")] | None = Field(
+        default=None, description="The seed that `prompt_spec` or the content names.", examples=["271828"]
+    )
+    prompt_model: Annotated[Text, Field(min_length=1, max_length=512)] | None = Field(
+        default=None,
+        description="The model that `prompt_spec` or the content names, in any case, with or without its file ending.",
+    )
+    metadata: Members = []
+
+    def terms(self) -> list[str]:
+        terms = word_terms(self.prompt or "") | {metadata_term(member) for member in self.metadata}
+        terms |= {seed_term(self.seed)} if self.seed is not None else set()
+        return sorted(terms | ({model_term(self.prompt_model)} if self.prompt_model is not None else set()))
 
 
 class PurgeFilter(AssetFilter):

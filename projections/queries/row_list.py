@@ -22,6 +22,7 @@ AnyFilter = TypeVar("AnyFilter", bound=Filter)
 Statements = Mapping[str, LiteralString]
 POSITIONS: Final = ("created_position", "position")
 """What documents begin with."""
+READ: Final = ("listed", "references", "terms")
 
 
 class ListStatements(NamedTuple):
@@ -52,12 +53,12 @@ def list_statements(module_file: str, name: str) -> ListStatements:
 
 
 def _reading(statements: Statements, when: Literal["now", "then"]) -> dict[str, LiteralString]:
-    """The statements with `{listed}` and `{references}` replaced by what they read."""
-    listed, references = statements[f"listed_{when}"], statements[f"references_{when}"]
-    return {
-        name: literal(text.replace("{listed}", listed).replace("{references}", references))
-        for name, text in statements.items()
-    }
+    """The statements with `{listed}`, `{references}` and `{terms}` replaced by what they read."""
+    reads = {name: statements[f"{name}_{when}"] for name in READ if f"{name}_{when}" in statements}
+    filled = dict(statements)
+    for read, text in reads.items():
+        filled = {name: literal(other.replace(f"{{{read}}}", text)) for name, other in filled.items()}
+    return filled
 
 
 class ReadModels(NamedTuple):
@@ -114,6 +115,8 @@ class RowList(Generic[Row, AnyFilter]):
     """The list as it is asked of the database, as of a position."""
     criteria: type[AnyFilter]
     """The filter whose members a cursor is bound to."""
+    terms: Projection[Any] | None = None
+    """The read model that is read besides, if the filter asks for terms."""
     faceted: Callable[[AnyFilter], Callable[[Connection, Select], ListedRows | None] | None] = lambda _selected: None
     """The list as it is read from the sets of facets; None where they do not tell."""
 
@@ -121,6 +124,11 @@ class RowList(Generic[Row, AnyFilter]):
     def read(self) -> ReadModels:
         """The read models that the list is read from."""
         return ReadModels((self.listed, self.references), (self.versions, self.references))
+
+    def read_for(self, selected: AnyFilter) -> ReadModels:
+        """The read models that the list with this filter is read from."""
+        terms = (self.terms,) if self.terms is not None and selected.terms() else ()
+        return ReadModels(self.read.now + terms, self.read.then + terms)
 
     def page(
         self,
@@ -197,6 +205,7 @@ class RowList(Generic[Row, AnyFilter]):
     def count(self, database: Database, tenant_id: UUID, selected: AnyFilter, as_of: Moment | None = None) -> int:
         """The number of all rows that are selected."""
         select = self.select(selected, NEWEST_FIRST, as_of and as_of.position)
+        select.is_counted = True
         with self._reading(database, tenant_id, selected, select, as_of) as (rows, _):
             return rows.total()
 
@@ -209,7 +218,7 @@ class RowList(Generic[Row, AnyFilter]):
         It is read from sets as it is now, but within another transaction.
         """
         opened = self.faceted(selected) if as_of is None and not database.is_in_transaction else None
-        read_models, count = self.read.at(as_of), self.statements.at(as_of and as_of.position)["count"]
+        read_models, count = self.read_for(selected).at(as_of), self.statements.at(as_of and as_of.position)["count"]
         with list_transaction(database, tenant_id, select, read_models, snapshot=opened is not None) as begun:
             connection, rebuilding = begun
             if as_of is not None:

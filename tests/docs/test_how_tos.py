@@ -1,5 +1,6 @@
 """What the how-tos tell to do does what they say."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ BYTES = DOCS / "how-to" / "keep-the-bytes.md"
 LISTS = DOCS / "how-to" / "export-lists.md"
 COUNTS = DOCS / "how-to" / "count-what-there-is.md"
 WORLDS = DOCS / "how-to" / "keep-worlds-apart.md"
+SEARCH = DOCS / "how-to" / "find-what-was-made-so.md"
 PAST = DOCS / "how-to" / "see-the-catalogue-as-it-was.md"
 LINEAGE = DOCS / "how-to" / "where-did-this-come-from.md"
 
@@ -54,6 +56,11 @@ def test_where_it_came_from_is_shown(shell: dict[str, str], client: Client, tmp_
     follow(LINEAGE, shell, tmp_path)
 
     assert [len(asset["sources"]) for asset in client.page()["items"]] == [1, 1, 0]
+
+
+def test_what_was_made_so_is_found_as_shown(shell: dict[str, str], tmp_path: Path) -> None:
+    shutil.copytree(DOCS / "samples", tmp_path / "docs" / "samples")
+    follow(SEARCH, shell, tmp_path)
 
 
 def test_worlds_are_kept_apart_as_shown(shell: dict[str, str], client: Client, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from tests.projections.tables import catch_up
 PATHS = (
     "/v1/assets",
     "/v1/assets?total=true&name=ab",
+    "/v1/assets?prompt=castle&metadata.shot=12",
     "/v1/jobs",
     "/v1/audit",
     "/v1/references/client/assets?id=c1",

@@ -19,6 +19,8 @@ ROWS = (
     "first_revisions",
     "versions",
     "references",
+    "earlier_terms",
+    "terms",
     "jobs",
     "job_versions",
     "job_references",

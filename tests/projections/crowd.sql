@@ -49,6 +49,20 @@ SELECT %(tenant_id)s, kind, id, md5('asset ' || n)::uuid, 'link', n
     ('model', 'sd-' || (n %% 7 = 0)::integer), ('run', 'r' || n / 50), ('message', 'm' || n / 4)
  ) AS r (kind, id)
 
+-- earlier_terms: what every tenth asset was found by before its second event
+INSERT INTO read_models.{asset_terms}
+SELECT %(tenant_id)s, md5('asset ' || n)::uuid, %(assets)s + n / 10, n, n, ARRAY['word:earlier', 'word:common'], NULL
+  FROM generate_series(10, %(assets)s, 10) AS n
+
+-- terms: words that all, half, few and only old assets have
+INSERT INTO read_models.{asset_terms}
+SELECT %(tenant_id)s, md5('asset ' || n)::uuid, 9223372036854775807, n,
+       CASE WHEN n %% 10 = 0 THEN %(assets)s + n / 10 ELSE n END,
+       ARRAY['word:common', 'word:' || CASE n %% 2 WHEN 0 THEN 'even' ELSE 'odd' END, 'seed:' || n,
+             'metadata.take=' || n %% 100, CASE WHEN n < %(assets)s / 10 THEN 'word:old' ELSE 'word:late' END,
+             'word:w' || n %% (%(assets)s / 10)], NULL
+  FROM generate_series(1, %(assets)s) AS n
+
 -- jobs: one for every tenth asset
 INSERT INTO read_models.{jobs} (
     tenant_id, job_id, revision, position, created_position, status, attempt, media_kind, refs, sources, run, priority, assets,

@@ -25,6 +25,8 @@ from domain.tenant.inputs import NewReference
 from tests.projections.test_everything import COMMANDS
 
 IMAGE = {"media": {"media_kind": "image", "width": 3, "height": 4}}
+EMBEDDED = {"steps": 30, "generation": {"prompt": "a lake", "seed": 7, "model": "m.ckpt"}}
+AT_LAST = {"final": True}
 Change = Callable[[Asset, Context], Any]
 
 
@@ -33,7 +35,9 @@ def new_asset(number: int) -> NewAsset:
     metadata = {"number": number, "π": [1.5, None]}
     described = {"name": f"Schloß {number}", "tags": ["a\tb", '"quoted"'], "metadata": metadata}
     origin = {"workflow_id": f"w{number % 3}", "scope": "world:w1", "references": [f"claim:c{number}"]}
-    return NewAsset.model_validate({**IMAGE, **described, **origin, "subject": f"u_{number % 2}"})
+    return NewAsset.model_validate(
+        {**IMAGE, **described, **origin, "subject": f"u_{number % 2}", "prompt_spec": {"prompt": "Schloß"}}
+    )
 
 
 def asset_changes(number: int) -> list[Change]:
@@ -42,12 +46,14 @@ def asset_changes(number: int) -> list[Change]:
     content = Content(content_type="Image/PNG", size=3, sha256="a" * 64)
     media = NewAsset.model_validate(IMAGE).media
     new = NewContent(content_id=uuid7(), content=content, media=media)
-    filled = new.model_copy(update={"problem": "cut short", "embedded": {"steps": 30}})
+    filled = new.model_copy(update={"problem": "cut short", "embedded": EMBEDDED})
     return [
         lambda asset, context: asset.link(context, links),
         lambda asset, context: asset.store_content(context, filled),
         lambda asset, context: asset.unlink(context, links[:1]),
-        lambda asset, context: asset.describe(context, NewDescription(description="line\nbreak", tags=("final",))),
+        lambda asset, context: asset.describe(
+            context, NewDescription(description="line\nbreak", tags=("final",), metadata=AT_LAST)
+        ),
         lambda asset, context: asset.put_hold(context, "case 1"),
         lambda asset, context: asset.release_hold(context, "case 1"),
         lambda asset, context: asset.purge_content(context, [1]),

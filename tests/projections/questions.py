@@ -13,6 +13,7 @@ from api.composition import Services
 from domain.errors import AssetNotFoundError
 from domain.event import Event
 from domain.reference import Reference
+from domain.search_terms import metadata_terms
 from projections.paging import Moment, Order
 from projections.queries.filters import AssetFilter, Dimension, JobFilter, StatisticsFilter
 from projections.queries.lineage import Direction, Lineage, Node, lineage_of, node_of
@@ -51,15 +52,18 @@ def asked_for(services: Services, tenant_id: UUID) -> Filters:
     history = [log.mapper.to_domain_event(entry) for entry in entries]
     references: dict[Reference, None] = {}
     names: list[str] = []
+    members: set[str] = set()
     for event in history:
         references |= dict.fromkeys(getattr(event, "references", ()))
         references |= dict.fromkeys(getattr(event, "origin", ()))
+        members |= {term for term in metadata_terms(getattr(event, "metadata", None)) if "#" not in term}
         names += [name for name in (getattr(event, "name", None),) if name and len(name) > 1]
     middle = entries[len(entries) // 2].effective_at
     some: list[dict[str, Any]] = [{}, {"created_before": middle}, {"updated_after": middle}]
     some += [{"ref": [reference]} for reference in islice(references, 4)]
     assets: list[dict[str, Any]] = [{"status": "deleted"}, {"media_kind": "image"}, {"sha256": "a" * 64}]
     assets += [{"name": name} for name in names[:1]]
+    assets += [{"metadata": [term.removeprefix("metadata.")]} for term in sorted(members)[:2]]
     jobs: list[dict[str, Any]] = [{"status": "running"}, {"error": "full"}]
     starts = [node_of("reference", str(reference)) for reference in islice(references, 3)]
     starts += [

@@ -19,6 +19,7 @@ from projections.queries.assets import asset_select
 from projections.queries.audit_trail import positions_of_topics, trail_select
 from projections.queries.filters import AssetFilter, AuditFilter, JobFilter
 from projections.queries.jobs import job_select
+from projections.queries.term_search import MANY
 from projections.select import Select
 from tests.conftest import cloned
 from tests.projections.crowd import SQL, commit_as_in_production, crowd
@@ -157,6 +158,22 @@ SHAPES = {
     "as of a moment by references": then(
         with_references("message:m17", "client:c0"), with_references("client:c0", "run:r2")
     ),
+    "seed": assets(AssetFilter(seed="777"), AssetFilter(seed="-1")),
+    "words": assets(
+        AssetFilter(prompt="common"), AssetFilter(prompt="even"), AssetFilter(prompt="w7"), AssetFilter(prompt="none")
+    ),
+    "words, the oldest first": assets(
+        AssetFilter(prompt="common"), AssetFilter(prompt="w7 odd"), AssetFilter(prompt="old"), order=Order(order="asc")
+    ),
+    "words by change": assets(
+        AssetFilter(prompt="common"), AssetFilter(prompt="w7"), order=Order("updated"), most=3 * MANY + FEW
+    ),
+    "words and a tag": assets(AssetFilter(prompt="odd", tag=["tag-7"]), AssetFilter(prompt="w7", tag=["common"])),
+    "words and a month": assets(AssetFilter(prompt="odd", **month(1)), AssetFilter(prompt="w7", **month(11))),
+    "words of old assets": assets(AssetFilter(prompt="old"), AssetFilter(prompt="old late"), most=8 * FEW),
+    "words that nothing has together": assets(AssetFilter(prompt="odd even"), AssetFilter(prompt="odd w8")),
+    "members": assets(AssetFilter(metadata=["take=7"]), AssetFilter(metadata=["take=200"]), most=4 * FEW),
+    "as of a moment by words": then(AssetFilter(prompt="common"), AssetFilter(prompt="w7")),
     "jobs as of a moment": Shape(tuple(lambda at=at: job_select(JobFilter(), Order(), at) for at in (500, 10**9))),  # type: ignore[misc]
     "trail": trail(AuditFilter()),
     "trail of an actor": trail(AuditFilter(actor="user:rare"), AuditFilter(actor="worker:busy")),

@@ -20,6 +20,7 @@ from domain.reference import Reference
 from infra.databases import Databases
 from projections import row_versions
 from projections.asset_references.fold import ASSET_REFERENCES
+from projections.asset_terms.fold import ASSET_TERMS
 from projections.asset_versions.fold import ASSET_VERSIONS
 from projections.assets.fold import ASSETS
 from projections.catalogue import PROJECTIONS
@@ -39,7 +40,7 @@ from tests.projections.questions import answers, asked_for
 from tests.projections.tables import catch_up, contents, fold_all
 from tests.projections.test_everything import Everything
 
-NOW = (ASSETS, ASSET_REFERENCES, JOBS, JOB_REFERENCES, LINEAGE, STATISTICS)
+NOW = (ASSETS, ASSET_REFERENCES, ASSET_TERMS, JOBS, JOB_REFERENCES, LINEAGE, STATISTICS)
 CUT = "UPDATE ledger.log_heads SET position = %s WHERE tenant_id = %s"
 MOMENTS = 10
 """So many positions of a log are compared at the most."""

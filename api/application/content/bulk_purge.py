@@ -9,13 +9,14 @@ from api.application.content.purges import Purges, all_of_deleted
 from api.application.session import Session
 from domain import errors
 from projections.asset_references.fold import ASSET_REFERENCES
+from projections.asset_terms.fold import ASSET_TERMS
 from projections.assets.fold import ASSETS, AssetRow
 from projections.contents.fold import CONTENTS
 from projections.queries.assets import every_asset
 from projections.queries.contents import bytes_there
 from projections.queries.filters import AssetFilter, PurgeFilter
 
-SELECTED_BY = (ASSETS, ASSET_REFERENCES, CONTENTS)
+SELECTED_BY = (ASSETS, ASSET_REFERENCES, ASSET_TERMS, CONTENTS)
 """The read models that propose what goes."""
 
 
