@@ -19,7 +19,7 @@ def ground() -> Iterator[Ground]:
 
 @pytest.mark.parametrize(
     "row",
-    selected(["upload.*", "import", "rebuild*", "history.*", "statistics.*", "filter.*"]),
+    selected(["upload.*", "import", "rebuild", "rebuild.[arv]*", "history.*", "statistics.*", "filter.*"]),
     ids=lambda row: row.names[0],
 )
 def test_a_row_is_measured(ground: Ground, row: Row) -> None:
