@@ -23,7 +23,7 @@ SliceOrder = Literal["originator", "position"]
 """The order in which the entries of a slice are folded."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table(Generic[Row]):
     """A read model's table. `row` is a named tuple whose fields are the columns, in order."""
 
@@ -49,15 +49,17 @@ class Table(Generic[Row]):
 
 
 class Sums(NamedTuple):
-    """Rows that the events of many originators change, and that can be made of the others.
+    """Rows that are sums of what the fold's rows add, of any originators.
 
-    A rebuild in slices leaves them out, and makes them once all slices of a log are folded.
+    A batch adds to them at its end. A rebuild in slices makes them once all slices of a log are folded.
     """
 
-    fold: Callable[[Mapping[Key, Any], Recorded], Changes[Any]]
-    """The fold of all other rows."""
+    additions: Callable[[Iterable[Any]], Mapping[Key, Any]]
+    """What new rows, in the order of their events, add to each sum, by its key."""
+    add: Callable[[Mapping[Key, Any], Mapping[Key, Any]], Changes[Any]]
+    """The sums, and rows kept of them, after the additions; None for a sum that is deleted."""
     rows: Callable[[UUID, Iterable[Sequence[Any]]], Iterator[Any]]
-    """The rows that the whole fold would have left, from the answer of the statement in `sums.sql`."""
+    """All sums of a log, as batches would have left them, from the answer of the statement in `sums.sql`."""
     parameters: Callable[[], Mapping[str, Any]]
     """What the statement needs to know besides the tenant."""
 
@@ -81,8 +83,6 @@ class Projection(Generic[Row]):
     """Where `tables.sql`, `indexes.sql` and, with `sums`, `sums.sql` are, in which `{table}` stands for the table's
     name, `{listed}` for the one of the projection that it is `derived_from`."""
     keys: Callable[[Event], Iterable[Key]] = lambda _event: ()
-    related: Callable[[Mapping[Key, Row], Iterable[Recorded]], Iterable[Key]] = lambda _rows, _history: ()
-    """Further rows that events of one tenant may touch, which follow from the rows of `keys` alone."""
     json: frozenset[str] = frozenset()
     folds: frozenset[type[Event]] = frozenset()
     leaves_out: frozenset[type[Event]] = frozenset()

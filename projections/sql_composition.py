@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, LiteralString
 
 from psycopg import sql
@@ -10,17 +11,21 @@ from infra.sql import literal
 from projections.projection import Table
 
 
-def load(table: Table[Any]) -> sql.Composed:
+@cache  # each batch asks for it, and putting it together takes longer than sending it
+def load(table: Table[Any]) -> bytes:
     """Selects rows by key; its parameters are one array per column of the key."""
-    return sql.SQL("SELECT {columns} FROM {keys} JOIN {table} AS t USING ({key})").format(
-        columns=_names(table.columns), keys=_keys(table), table=_table(table), key=_names(table.key)
+    return (
+        sql.SQL("SELECT {columns} FROM {keys} JOIN {table} AS t USING ({key})")
+        .format(columns=_names(table.columns), keys=_keys(table), table=_table(table), key=_names(table.key))
+        .as_bytes()
     )
 
 
-def delete(table: Table[Any]) -> sql.Composed:
+@cache
+def delete(table: Table[Any]) -> bytes:
     """Deletes rows by key; its parameters are one array per column of the key."""
     same = sql.SQL(" AND ").join(sql.SQL("t.{0} = keys.{0}").format(sql.Identifier(c)) for c in table.key)
-    return sql.SQL("DELETE FROM {} AS t USING {} WHERE {}").format(_table(table), _keys(table), same)
+    return sql.SQL("DELETE FROM {} AS t USING {} WHERE {}").format(_table(table), _keys(table), same).as_bytes()
 
 
 def delete_tenant(table: Table[Any]) -> sql.Composed:
@@ -28,9 +33,10 @@ def delete_tenant(table: Table[Any]) -> sql.Composed:
     return sql.SQL("DELETE FROM {} WHERE tenant_id = %(tenant_id)s").format(_table(table))
 
 
-def copy_in(table: Table[Any]) -> sql.Composed:
+@cache
+def copy_in(table: Table[Any]) -> bytes:
     """Copies whole rows in."""
-    return sql.SQL("COPY {} ({}) FROM STDIN").format(_table(table), _names(table.columns))
+    return sql.SQL("COPY {} ({}) FROM STDIN").format(_table(table), _names(table.columns)).as_bytes()
 
 
 def drop(table_name: str) -> sql.Composed:

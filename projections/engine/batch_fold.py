@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -69,19 +68,12 @@ def _decode(decode: Decode, segment: Segment, entries: Iterable[StoredEntry]) ->
 
 def _load(rows: Mapping[str, RowBuffer], segments: Iterable[Segment]) -> None:
     keys: dict[str, set[Key]] = defaultdict(set)
-    related: dict[str, set[Key]] = defaultdict(set)
-    parts = [(claim, claim.unfolded(segment.decoded)) for segment in segments for claim in segment.claims]
-    for claim, decoded in parts:
-        projection = claim.projection
-        for recorded in decoded:
-            keys[projection.table.name].update(projection.keys(recorded.event))
+    for segment in segments:
+        for claim in segment.claims:
+            touched = keys[claim.projection.table.name]
+            for recorded in claim.unfolded(segment.decoded):
+                touched.update(claim.projection.keys(recorded.event))
     for table, touched in keys.items():
-        rows[table].load(touched)
-    for claim, decoded in parts:
-        table = claim.projection.table.name
-        with suppress(Exception):  # the fold meets it at the same event, and stops the projection there
-            related[table].update(claim.projection.related(rows[table], decoded))
-    for table, touched in related.items():
         rows[table].load(touched)
 
 

@@ -1,7 +1,10 @@
 -- claim: lock checkpoints with events to fold until the transaction ends, those of a tenant together; those that wait for
--- a key come last
+-- a key come last. Whatever the transaction asks of tables then goes by index: plans are kept, also those that were made
+-- while a table was small and read as a whole
 SELECT w.number, p.tenant_id, p.position, h.position
-  FROM unnest(%(projections)s::text[], %(versions)s::integer[]) WITH ORDINALITY AS w (projection, version, number)
+  FROM (SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+               set_config('enable_mergejoin', 'off', true)) AS plans,
+       unnest(%(projections)s::text[], %(versions)s::integer[]) WITH ORDINALITY AS w (projection, version, number)
   JOIN read_models.progress AS p USING (projection, version) JOIN ledger.log_heads AS h USING (tenant_id)
  WHERE p.position < h.position AND p.failed_position IS NULL AND (%(waiting)s OR p.failure IS NULL)
    AND (%(only)s::uuid IS NULL OR p.tenant_id = %(only)s)

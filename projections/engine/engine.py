@@ -20,6 +20,7 @@ from projections.engine.read_model_tables import ReadModelTables
 from projections.engine.row_buffer import RowBuffer
 from projections.engine.segments import PositionRange, segments
 from projections.engine.slices import Slices
+from projections.engine.sums import add_to_sums
 from projections.projection import Projection
 
 FOLLOW_BATCH = 500
@@ -93,7 +94,13 @@ class Engine:
         self, projections: Sequence[Projection[Any]], limit: int, *, waiting: bool = True, only: UUID | None = None
     ) -> list[Claim]:
         """Fold one batch into all the projections; returns their claims, of which some may have been left alone."""
-        with gc_paused(), self._database.transaction() as connection:
+        with gc_paused():  # around the call: nothing of the batch is left for the collector to look at
+            return self._fold(projections, limit, waiting=waiting, only=only)
+
+    def _fold(
+        self, projections: Sequence[Projection[Any]], limit: int, *, waiting: bool, only: UUID | None
+    ) -> list[Claim]:
+        with self._database.transaction() as connection:
             claims = claim(connection, projections, waiting=waiting, only=only)
             if not claims:
                 return []
@@ -105,11 +112,9 @@ class Engine:
             with closing(self._read(connection, [segment.range for segment in parts.values()])) as read:
                 fold_chunks(self._decode, parts, read, rows, self._on_stage)
             with refused_rows(reached):
-                for buffer in rows.values():
-                    buffer.write()
                 for projection in projections:
-                    if projection.facets is not None and projection.table.name in tables:
-                        update_facets(connection, projection, projection.facets, rows[projection.table.name])
+                    if projection.table.name in tables:
+                        _write(connection, projection, rows[projection.table.name])
             self._on_stage("written")
             advance(connection, reached)
             self._on_stage("advanced")
@@ -126,6 +131,15 @@ class Engine:
     def _streamed(self, ranges: list[PositionRange]) -> Generator[Chunk]:
         with self._database.connection() as connection:
             yield from chunks(streamed_reads(connection), ranges)
+
+
+def _write(connection: Connection, projection: Projection[Any], rows: RowBuffer) -> None:
+    """Write what a batch changes: rows, their sums, and the sets of their facets. RowsRefusedError."""
+    if projection.sums is not None:
+        add_to_sums(rows, projection.sums)
+    rows.write()
+    if projection.facets is not None:
+        update_facets(connection, projection, projection.facets, rows)
 
 
 def _folded(claims: Iterable[Claim]) -> int:

@@ -34,7 +34,6 @@ class SliceRows:
         self, projection: Projection[Any], decode: Decode, tenant_id: UUID, chunks: Iterable[list[StoredEntry]]
     ) -> None:
         self._projection = projection
-        self._fold_event = projection.sums.fold if projection.sums else projection.fold
         self._left_out = frozenset(kind.TOPIC for kind in projection.leaves_out)
         self._decode = decode
         self._tenant_id = tenant_id
@@ -70,7 +69,7 @@ class SliceRows:
                 compare(self._tenant_id, entry)  # nothing of it is folded, so that its seal stays closed
                 return
             event = self._decode(self._tenant_id, entry)
-            apply(rows, self._fold_event(rows, Recorded(event, entry.id, entry.effective_at)))
+            apply(rows, self._projection.fold(rows, Recorded(event, entry.id, entry.effective_at)))
         except ServiceUnavailableError:
             raise
         except Exception as error:  # a poison event, or a key that is away: whoever starts over says which

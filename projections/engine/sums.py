@@ -1,4 +1,4 @@
-"""Makes the sums of a log whose slices are folded, from the rows that the slices have left."""
+"""Sums of rows: a batch adds its own to them, and a log whose slices are folded gets them from all its rows."""
 
 from itertools import islice
 from typing import Any
@@ -7,11 +7,24 @@ from uuid import UUID
 from infra.connections import OWNER, Connection
 from infra.sql import literal, load_statements
 from projections import sql_composition
-from projections.engine.row_buffer import refusals
-from projections.projection import Projection
+from projections.engine.row_buffer import RowBuffer, RowsRefusedError, refusals
+from projections.projection import Projection, Sums, apply
 
 _SQL = load_statements(__file__, "sums.sql")
 _ROWS_AT_ONCE = 10_000
+
+
+def add_to_sums(rows: RowBuffer, sums: Sums) -> None:
+    """Add what the batch's new rows add to their sums. RowsRefusedError if they cannot be added."""
+    try:
+        additions = sums.additions(row for before, row in rows.changes() if before is None)
+    except Exception as error:  # whatever the code of a projection raises, some event of the batch is the cause
+        raise RowsRefusedError(str(error)) from error
+    rows.load(additions.keys())
+    try:
+        apply(rows, sums.add(rows, additions))
+    except Exception as error:  # as above
+        raise RowsRefusedError(str(error)) from error
 
 
 def write_sums(connection: Connection, projection: Projection[Any], tenant_id: UUID) -> None:

@@ -1,11 +1,10 @@
-"""Folds the log into `statistics`: an event changes a fact, and the sums are changed by as much."""
+"""Folds the log into `statistics`: an event changes a fact, and sums are changed by as much."""
 
-from collections import ChainMap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 from domain.asset.events import (
     AssetContentPurged,
@@ -28,20 +27,15 @@ from projections.statistics.durations import histogram_of
 from projections.statistics.rows import (
     COUNTS,
     KINDS,
-    Dimensional,
     StatisticsRow,
     SumKey,
     change_rows,
-    dimensionals,
     fact_key,
     fact_row,
     key_of,
     part_of,
-    past,
-    sum_keys,
-    summed,
 )
-from projections.statistics.sums import rows_of_sums
+from projections.statistics.sums import add, additions, rows_of_sums
 
 Values = dict[str, Any]
 AssetMeasure = AssetContentStored | AssetContentPurged | AssetSoftDeleted | AssetRestored
@@ -61,64 +55,20 @@ class Change(NamedTuple):
 
 
 def keys(event: Event) -> Iterable[Key]:
-    """The fact that an event changes; the sums it is part of follow from it. A new one has no row yet."""
+    """The fact that an event changes. A new one has no row yet."""
     if type(event) in _MEASURED or (isinstance(event, AssetLinked | AssetUnlinked) and _values(event.references)):
         yield _fact_key(event)
 
 
-def related(rows: Mapping[Key, StatisticsRow], history: Iterable[Recorded]) -> Iterator[Key]:
-    """The sums that the events change."""
-    facts: dict[Key, StatisticsRow] = {}
-    known = ChainMap(facts, cast("dict[Key, StatisticsRow]", rows))
-    for recorded in history:
-        if change := _change(known, recorded):
-            facts[key_of(change.fact)] = change.fact
-            for part, dimensional in _changed_sums(differences(change.removed, change.added)):
-                yield from sum_keys(change.fact.tenant_id, part, dimensional)
-
-
 def fold(rows: Mapping[Key, StatisticsRow], recorded: Recorded) -> Changes[StatisticsRow]:
-    """The fact, what changed, and the sums after the event; sums of nothing are deleted.
-
-    Of sums that were as they are at a multiple of SPAN, a row is kept.
-    """
+    """The fact after the event, and what changed. Sums follow from the changes."""
     change = _change(rows, recorded)
     if change is None:
         return {}
-    tenant_id, parts = change.fact.tenant_id, differences(change.removed, change.added)
-    changed = _fact_and_changes(change, parts, recorded.position)
-    for part, dimensional in _changed_sums(parts):
-        for key in sum_keys(tenant_id, part, dimensional):
-            before = rows.get(key)
-            changed[key] = summed(key, before, part, recorded.position)
-            if kept := past(before, recorded.position):
-                changed[key_of(kept)] = kept
-    return changed
-
-
-def fold_without_sums(rows: Mapping[Key, StatisticsRow], recorded: Recorded) -> Changes[StatisticsRow]:
-    """The fact and what changed, which follow from the events of one asset or job alone."""
-    change = _change(rows, recorded)
-    if change is None:
-        return {}
-    return _fact_and_changes(change, differences(change.removed, change.added), recorded.position)
-
-
-def _fact_and_changes(change: Change, parts: Sequence[Part], position: int) -> dict[Key, StatisticsRow | None]:
     changed: dict[Key, StatisticsRow | None] = {key_of(change.fact): change.fact}
-    for row in change_rows(change.fact.tenant_id, position, parts):
+    for row in change_rows(change.fact.tenant_id, recorded.position, differences(change.removed, change.added)):
         changed[key_of(row)] = row
     return changed
-
-
-def _changed_sums(parts: list[Part]) -> Iterator[tuple[Part, Dimensional]]:
-    """The values whose sums change, with the part to add: what is taken out and put in again changes nothing."""
-    own = [dimensionals(part) for part in parts]
-    for number, part in enumerate(parts):
-        others = own[1 - number] if len(parts) == 2 else ()
-        for dimensional in own[number]:
-            if dimensional not in others:
-                yield part, dimensional
 
 
 def _change(rows: Mapping[Key, StatisticsRow], recorded: Recorded) -> Change | None:
@@ -246,10 +196,9 @@ STATISTICS = Projection(
     },
     json=frozenset({"costs", "fact"}),
     keys=keys,
-    related=related,
     fold=fold,
     sliced_by="originator",
-    sums=Sums(fold_without_sums, rows_of_sums, lambda: {"span": statistics_rows.SPAN}),
+    sums=Sums(additions, add, rows_of_sums, lambda: {"span": statistics_rows.SPAN}),
     final=lambda row: row.grain == "change",
     folder=Path(__file__).parent,
     folds=_FOLDED,

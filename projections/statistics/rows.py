@@ -1,5 +1,6 @@
 """The rows of `statistics`: the facts of each asset and job, what each event changed, and sums of what agrees."""
 
+import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from hashlib import sha256
@@ -122,6 +123,21 @@ def change_rows(tenant_id: UUID, position: int, parts: Sequence[Part]) -> Iterat
     for number, part in enumerate(parts):
         key = tenant_id, "change", "", False, str(number), part.day, part.media_kind, position
         yield StatisticsRow._make([*key, FOREVER, position, *_of_part(part), None])
+
+
+def part_of_change(change: StatisticsRow) -> Part:
+    """What a change adds to the sums."""
+    references: Any = tuple(map(tuple, change[_REFERENCES]))  # type: ignore[arg-type]
+    counts: Any = change[_COUNTED]
+    dimensions = change.day, change.media_kind, change.creator or "", references
+    return Part(*dimensions, counts, change.durations, change.costs)
+
+
+def merged_parts(part: Part, other: Part) -> Part:
+    """What two parts of the same dimensions add."""
+    counts = tuple(map(operator.add, part.counts, other.counts))
+    durations = added(part.durations, other.durations) if other.durations else part.durations
+    return part._replace(counts=counts, durations=durations, costs=merged_costs(part.costs, other.costs))
 
 
 def _of_part(part: Part) -> list[Any]:

@@ -15,7 +15,11 @@ def fold_all(projection: Projection[Row], history: Iterable[Recorded]) -> dict[K
     """The rows that the table would hold after the events."""
     rows: dict[Key, Row] = {}
     for recorded in history:
-        apply(rows, projection.fold(rows, recorded))
+        changes = projection.fold(rows, recorded)
+        apply(rows, changes)
+        if projection.sums:
+            additions = projection.sums.additions(filter(None, changes.values()))
+            apply(rows, projection.sums.add(rows, additions))
     return rows
 
 

@@ -1,6 +1,7 @@
 """An event whose row the database refuses for good stops its own tenant there, and nobody else."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
@@ -15,7 +16,7 @@ from domain.asset.inputs import NewAsset
 from domain.event import Event, Recorded
 from projections.engine.engine import Engine
 from projections.engine.rebuild import ProjectionStoppedError, rebuild
-from projections.projection import Changes, Key, Projection
+from projections.projection import Changes, Key, Projection, Sums
 from tests.conftest import context, new_tenant
 
 TABLES = """
@@ -113,3 +114,27 @@ def test_a_rebuild_finds_the_row_that_is_refused_also_when_only_an_index_refuses
         rebuild(engine, names)
     assert {lag.tenant_id: lag.position for lag in engine.progress.lag()} == {sick: 11, healthy: 11}
     assert not engine.tables.rebuilding(names)
+
+
+def test_an_event_that_cannot_be_added_to_a_sum_stops_its_tenant_before_it(
+    quiet: Services, names: Projection[NameRow]
+) -> None:
+    sick, healthy = new_tenant(quiet), new_tenant(quiet)
+    record(quiet, sick, *[{}] * 10, {"description": "uncountable"}, *[{}] * 5)
+    record(quiet, healthy, *[{}] * 10)
+
+    def additions(rows: Iterable[NameRow]) -> dict[Key, int]:
+        if any(row.name == "uncountable" for row in rows):
+            raise ArithmeticError("no number")
+        return {}
+
+    sums = Sums(additions, lambda _rows, _added: {}, lambda _tenant_id, _answer: iter(()), dict)
+    summed = replace(names, sums=sums, sliced_by=None)
+    engine = Engine(quiet.projector, quiet.log.of(uuid7()).mapper, [summed])
+    engine.tables.install()
+    engine.progress.enrol()
+    while engine.step(summed):
+        pass
+    assert {lag.tenant_id: lag.position for lag in engine.progress.lag()} == {sick: 11, healthy: 11}
+    (failure,) = engine.progress.failures()
+    assert (failure.tenant_id, failure.position, failure.failure) == (sick, 11, "ArithmeticError: no number")

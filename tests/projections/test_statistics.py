@@ -29,7 +29,7 @@ from projections.statistics import rows as statistics_rows
 from projections.statistics.amounts import exact_sum, written
 from projections.statistics.durations import added, bucket_of, counts_of, histogram_of, percentile
 from projections.statistics.fold import STATISTICS
-from projections.statistics.rows import KINDS, StatisticsRow
+from projections.statistics.rows import KINDS, StatisticsRow, key_of
 from tests.domain.test_asset import CONTEXT, TENANT
 from tests.domain.test_job import IDENTITY
 from tests.projections.recount import Sums, measured, recount, sums_of
@@ -39,8 +39,8 @@ ACTIONS = [
     *("create", "create", "link", "unlink", "delete", "restore", "store", "purge"),
     *("request", "start", "start", "succeed", "fail", "cancel", "requeue"),
 ]
-NEVER_LOADED = ("fact", "change", "past_sum", "past_daily_sum")
-"""What is folded without its row before: a fact is new, or named."""
+assert STATISTICS.sums
+SUMS = STATISTICS.sums
 MIDNIGHT = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
 NOBODY = Actor(id="nobody", type="system")
 
@@ -166,20 +166,35 @@ def test_the_sums_are_what_a_recount_of_the_log_comes_to(followed: list[Step]) -
 
 
 @given(st.lists(steps, max_size=40), st.integers(1, 10))
-def test_every_row_that_a_fold_touches_is_named_before(followed: list[Step], size: int) -> None:
+def test_every_row_that_a_fold_touches_is_new_or_named_before(followed: list[Step], size: int) -> None:
     history = history_of(followed)
     rows: dict[Key, StatisticsRow] = {}
     for start in range(0, len(history), size):
-        part = history[start : start + size]
-        facts = {key for recorded in part for key in STATISTICS.keys(recorded.event)}
-        loaded = {key: rows[key] for key in facts & rows.keys()}
-        named = facts | {*STATISTICS.related(loaded, part)}
-        known: set[Key] = set()
-        for recorded in part:
+        new: list[StatisticsRow] = []
+        for recorded in history[start : start + size]:
             changes = STATISTICS.fold(rows, recorded)
-            known |= {key for key in changes if key[1] in NEVER_LOADED and key not in rows}
+            assert (changes.keys() & rows.keys()) <= {*STATISTICS.keys(recorded.event)}
+            new += [row for row in changes.values() if row and key_of(row) not in rows]
             apply(rows, changes)
-            assert changes.keys() <= named | known
+        additions = SUMS.additions(new)
+        sums = SUMS.add(rows, additions)
+        assert (sums.keys() & rows.keys()) <= additions.keys()
+        apply(rows, sums)
+
+
+@given(st.lists(steps, max_size=40), st.integers(1, 20), st.integers(1, 6))
+def test_sums_are_the_same_however_a_log_is_cut_into_batches(followed: list[Step], size: int, span: int) -> None:
+    history = history_of(followed)
+    rows: dict[Key, StatisticsRow] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(statistics_rows, "SPAN", span)
+        for start in range(0, len(history), size):
+            known = {*rows}
+            for recorded in history[start : start + size]:
+                apply(rows, STATISTICS.fold(rows, recorded))
+            new = [row for key, row in rows.items() if key not in known]
+            apply(rows, SUMS.add(rows, SUMS.additions(new)))
+        assert rows == fold_all(STATISTICS, history)
 
 
 @given(st.lists(steps, max_size=40), st.integers(1, 6))
