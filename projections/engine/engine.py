@@ -46,9 +46,9 @@ class Engine:
         """The checkpoints of the projections."""
         self.tables = ReadModelTables(database, self.progress)
         """The tables that the projections fill."""
-        self.slices = Slices(database, FoldReader(mapper).read, on_stage)
+        self._decode = FoldReader(mapper).read
+        self.slices = Slices(database, self._decode, on_stage)
         """The slices of logs that rebuilds fold by themselves."""
-        self._decode = mapper.read
         self._on_stage = on_stage
 
     def step(

@@ -11,13 +11,15 @@ from projections import sql_composition
 from projections.engine.copy_format import text_array
 from projections.engine.progress import version_of
 from projections.engine.row_buffer import RowBuffer, refusals
-from projections.facets import BLOCK, CHUNK, FacetRow, Facets, encode_changed, encode_listed
+from projections.facets import BLOCK, CHUNK, Facet, FacetRow, Facets, encode_changed, encode_listed
 from projections.projection import Projection
 
 _SQL = load_statements(__file__, "facet_index.sql")
 
 Created = tuple[UUID, int]
 """A row: its tenant, and the position at which it was created."""
+Members = dict[tuple[UUID, int], dict[Facet, list[int]]]
+"""The places of rows by the tenant and the chunk, and by the facet."""
 
 
 def update_facets(connection: Connection, projection: Projection[Any], facets: Facets, rows: RowBuffer) -> None:
@@ -30,16 +32,26 @@ def update_facets(connection: Connection, projection: Projection[Any], facets: F
     places = _placed(connection, projection, changed) if changed else None
     if not places:
         return
-    removed: dict[Any, list[int]] = defaultdict(list)
-    added: dict[Any, list[int]] = defaultdict(list)
+    removed: Members = defaultdict(lambda: defaultdict(list))
+    added: Members = defaultdict(lambda: defaultdict(list))
     for _, row, lost, gained in changes:
         if lost or gained:
             chunk, place = divmod(places[row.tenant_id, row.created_position], CHUNK)
-            for facet in lost:
-                removed[row.tenant_id, *facet, chunk].append(place)
-            for facet in gained:
-                added[row.tenant_id, *facet, chunk].append(place)
-    _write(connection, projection, removed, added)
+            for members, facets_of_row in ((removed, lost), (added, gained)):
+                if facets_of_row:
+                    of_chunk = members[row.tenant_id, chunk]
+                    for facet in facets_of_row:
+                        of_chunk[facet].append(place)
+    _write(connection, projection, _by_set(removed), _by_set(added))
+
+
+def _by_set(members: Members) -> dict[Any, list[int]]:
+    """The members by the keys of their sets. Until here UUIDs, which are hashed in Python, are looked up once a row."""
+    return {
+        (tenant_id, *facet, chunk): places
+        for (tenant_id, chunk), of_chunk in members.items()
+        for facet, places in of_chunk.items()
+    }
 
 
 def build_facets(connection: Connection, projection: Projection[Any], facets: Facets) -> None:
