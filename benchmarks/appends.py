@@ -20,6 +20,7 @@ from benchmarks.schedule import Pairs, Scale, in_turns
 
 THREADS = 32
 BATCH_THREADS = 2  # more only wait for each other
+LONE_THREADS = 16
 TENANTS = 64
 PATIENCE = 30
 STALE_OF = 20  # one append of so many is stale
@@ -113,6 +114,14 @@ def tenants64(ground: Ground, scale: Scale) -> Iterator[Result]:
         ours = in_rotation([on(services, new_tenant(services), decisions.impersonal) for _ in range(TENANTS)])
         peer = on(services, new_tenant(services), decisions.impersonal)
         yield compared(ground, scale, ours, peer).result("append.tenants64", UNIT)
+
+
+def lone(ground: Ground, scale: Scale) -> Iterator[Result]:
+    """Spread over 64 tenants by so few threads that groups are small; the peer is the library's stock recorder."""
+    with ground.ledger() as (services, _):
+        works = [on(services, new_tenant(services), decisions.impersonal) for _ in range(TENANTS)]
+        with stock_singles(ground, new_tenant(services)) as peer:
+            yield compared(ground, scale, in_rotation(works), peer, LONE_THREADS).result("append.lone", UNIT)
 
 
 def conflicts(ground: Ground, scale: Scale) -> Iterator[Result]:

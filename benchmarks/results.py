@@ -48,6 +48,7 @@ TARGETS = {
     "append.sealed": Target(ratio=0.8),
     "append.conflicts": Target(ratio=0.8),
     "append.tenants64": Target(ratio=0.8),
+    "append.lone": Target(ratio=4),
     "append.batch100": Target(ratio=20),
     "http.create": Target(ratio=0.8),
     "http.batch": Target(at_least=5_000),

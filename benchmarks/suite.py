@@ -42,6 +42,7 @@ ROWS = (
     Row(appends.sealed, ("append.sealed",)),
     Row(appends.conflicts, ("append.conflicts",)),
     Row(appends.tenants64, ("append.tenants64",)),
+    Row(appends.lone, ("append.lone",)),
     Row(appends.batch100, ("append.batch100",)),
     Row(requests.create, ("http.create",)),
     Row(requests.batch, ("http.batch",)),

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import wraps
 from importlib import import_module
@@ -20,7 +20,7 @@ SCALE = {"rounds": 20, "seconds": 1.0, "assets": 40_000, "rebuilds": 8, "upload"
 """Turns so short that what else the machine does meets both builds."""
 LONGER = {"follow.lag_ms": 4.0, "idle.queries": 4.0}
 """Seconds, in place of those, of rows that count what happens now and then."""
-OLDER_NAMES = {"schedule": "rounds", "suite": "rows", "environment": "ground"}
+OLDER_NAMES = {"schedule": "rounds", "suite": "rows", "environment": "ground", "decisions": "deciding"}
 """The names that modules have in builds before version 0.2.0."""
 
 _OUTPUT = os.fdopen(os.dup(sys.stdout.fileno()), "w")
@@ -44,19 +44,33 @@ def measure(name: str) -> list[dict[str, object]]:
 
     schedule.in_turns, load.load, load.for_seconds = in_turns, turn.of_its_own(load.load), for_seconds
     rows = _module("suite").selected([name])
-    if not rows:
+    measure_row = rows[0].measure if rows else ADDED.get(name)
+    if measure_row is None:
         return []
     environment = _module("environment")
     environment.forget_settings(list(os.environ))
     wait()
     with environment.prepared() as ground:
         scale = replace(schedule.SCALES["short"], **SCALE | {"seconds": LONGER.get(name, SCALE["seconds"])})
-        results = list(rows[0].measure(ground, scale))
+        results = list(measure_row(ground, scale))
     first = results[0]
     return [
         {"name": result.name, "unit": result.unit, "values": values if values and result is first else [result.value]}
         for result in results
     ]
+
+
+def lone(ground: Any, scale: Any) -> Iterator[Any]:  # noqa: ANN401 - of whichever build
+    """The row `append.lone` of builds that have none."""
+    appends, decisions = _module("appends"), _module("decisions")
+    with ground.ledger() as (services, _):
+        works = [appends.on(services, appends.new_tenant(services), decisions.impersonal) for _ in range(64)]
+        work = appends.in_rotation(works)
+        yield appends.compared(ground, scale, work, work, 16).result("append.lone", "events/s")
+
+
+ADDED = {"append.lone": lone}
+"""Rows that today's benchmarks have and older ones need not."""
 
 
 def for_seconds(seconds: float) -> Callable[[int], bool]:

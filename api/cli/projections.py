@@ -1,5 +1,6 @@
 """Follow the logs, and rebuild, inspect and retry read models."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -41,6 +42,9 @@ from projections.projection import Projection
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 
+BESIDE_NICENESS = 10
+"""By how much a build beside the one that serves stands back for others that want the processors."""
+
 
 @app.command()
 def run() -> None:
@@ -75,6 +79,7 @@ def rebuild_(
 
     In place, lists show the part that is folded so far until the rebuild is done. With --switch, a second build is
     folded beside the one that serves; then both are compared for each tenant, and lists are switched to the new one.
+    Its processes leave the processors to others that want them (see nice(1)).
     Differences that --expect does not name refuse the switch. The build that served is kept and followed, for
     `rollback`, until `drop-old`.
 
@@ -98,6 +103,8 @@ def _rebuilt(
 ) -> Iterator[tuple[Services, Projection[Any]]]:
     """The services once the build that serves, or the one beside it, has been rebuilt; and that build."""
     settings = Settings(follow=False)
+    if beside and hasattr(os, "nice"):
+        os.nice(BESIDE_NICENESS)
     with ExitStack() as stack:
         databases = stack.enter_context(open_databases(settings))
         helpers = stack.enter_context(Helpers(settings, databases, read_model, processes - 1))
