@@ -61,7 +61,7 @@ def rows_at_once(
         return None
     known, key = database.known_tables, (tenant_id, projections[0].name)
     select.tables = tables = known.get(key, {})
-    parameters = _parameters(database, tenant_id, projections, snapshot=False)
+    parameters = _parameters(database, tenant_id, projections, snapshot=select.has_one_plan)
     with database.list_slots.slot(tenant_id), database.connection() as connection, _bounded(database):
         try:
             with connection.pipeline():  # until it ends, its statements are a transaction of their own

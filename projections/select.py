@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, LiteralString, NamedTuple
 
 from psycopg import Cursor
@@ -12,6 +13,7 @@ from domain.errors import LedgerError
 from domain.reference import Reference
 from domain.text import searchable
 from infra.connections import Connection
+from infra.sql import literal
 from projections import sql_composition
 
 _ESCAPES = str.maketrans({wild: f"\\{wild}" for wild in "\\%_"})
@@ -63,6 +65,8 @@ class Select:
     """What is asked before the list is, and decides how to ask for it."""
     is_in_order: bool = False
     """Whether the statement finds its rows in the order of the list."""
+    has_one_plan: bool = False
+    """Whether one plan is good for all values of its parameters. It has no further conditions then."""
     is_counted: bool = False
     """Whether the rows are only counted."""
     shown: LiteralString = ""
@@ -152,19 +156,29 @@ class Select:
     def execute(self, connection: Connection, limit: int) -> Cursor[tuple[Any, ...]]:
         """A cursor with at most `limit` rows.
 
-        With parameters it is never prepared: after a few executions PostgreSQL would keep one plan for all values, the
-        rare and the common.
+        With parameters it is never prepared, unless one plan is good for all values: after a few executions PostgreSQL
+        would keep one for the rare and the common.
         """
-        cursor, prepare = connection.cursor(binary=True), False if self.parameters else None
+        cursor = connection.cursor(binary=True)
+        prepare = True if self.has_one_plan else False if self.parameters else None
         return cursor.execute(self.query(), {**self.parameters, "limit": limit}, prepare=prepare)
 
     def query(self) -> Composed | LiteralString:
         """The statement, with the parameters of the conditions and `limit`."""
+        if self.has_one_plan:
+            return sql_composition.with_tables_of(_text(self.statement, self.order, self.shown), self.tables)
         order: LiteralString = "" if self.is_in_order else self.order
         filtered = sql_composition.filtered(self.statement, self.conditions, order)
         if self.shown:
             filtered = sql_composition.shown(self.shown, filtered, self.order)
         return sql_composition.with_tables_of(filtered, self.tables)
+
+
+@lru_cache
+def _text(statement: LiteralString, order: LiteralString, shown: LiteralString) -> LiteralString:
+    """A select without conditions, put together once."""
+    ordered = sql_composition.ordered(statement, order)
+    return literal((sql_composition.shown(shown, ordered, order) if shown else ordered).as_string())
 
 
 def pointers(references: Iterable[Reference]) -> list[Pointer]:

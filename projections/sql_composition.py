@@ -96,6 +96,11 @@ def filtered(statement: LiteralString, conditions: Sequence[sql.Composable], ord
     return sql.SQL("{} {} LIMIT %(limit)s").format(conditioned(statement, conditions), sql.SQL(order))
 
 
+def ordered(statement: LiteralString, order: LiteralString) -> sql.Composed:
+    """A select in an order, limited by the parameter `limit`."""
+    return sql.SQL("{} {} LIMIT %(limit)s").format(sql.SQL(statement), sql.SQL(order))
+
+
 def shown(columns: LiteralString, page: sql.Composable, order: LiteralString) -> sql.Composed:
     """What is shown of the rows of a page, in its order: nothing is computed for rows that only come into its sorting.
 

@@ -11,7 +11,7 @@ from projections.facets import CHUNK_BITS, Facet
 from projections.paging import Order
 from projections.queries.change_order import ChangeOrder
 from projections.queries.chunks import Chunks, as_chunks, mask, places_in, size
-from projections.queries.facet_tables import FacetTables
+from projections.queries.facet_tables import FacetTables, live_select
 from projections.queries.filters import AssetFilter, PurgeFilter
 from projections.queries.spans import Span, parts
 from projections.select import Select, search_pattern
@@ -39,6 +39,18 @@ def faceted_assets(selected: AssetFilter) -> Callable[[Connection, Select], "Fac
     """
     criteria = selected.criteria(PurgeFilter).keys()
     return None if criteria & NO_FACETS or criteria == {"name"} else partial(_opened, selected)
+
+
+def first_assets(selected: AssetFilter, select: Select, order: Order, after: int | None, limit: int) -> Select | None:
+    """A page of a list without a filter, by one statement; less of it where many of its first assets are deleted.
+
+    None: the list has a filter.
+    """
+    if selected.criteria(PurgeFilter) or "recorded_by" in select.parameters:
+        return None
+    first = live_select(Span().beyond(after, descending=order.order == "desc"), DELETED_AMONG * limit, order)
+    first.shown = select.shown
+    return first
 
 
 def _opened(selected: AssetFilter, connection: Connection, select: Select) -> "FacetedAssets | None":

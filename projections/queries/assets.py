@@ -12,7 +12,7 @@ from projections.asset_versions.fold import ASSET_VERSIONS
 from projections.assets.fold import ASSETS, AssetRow
 from projections.list_transaction import require_whole
 from projections.paging import FULL_PAGE, NEWEST_FIRST, Order, every_page
-from projections.queries.asset_facets import faceted_assets
+from projections.queries.asset_facets import faceted_assets, first_assets
 from projections.queries.filters import AssetFilter, PurgeFilter
 from projections.queries.row_list import RowList, Statements, list_statements
 from projections.queries.term_search import where_terms
@@ -81,5 +81,5 @@ def _where_all(select: Select, sql: Statements, selected: AssetFilter) -> None:
 
 
 ASSET_LIST: RowList[AssetRow, AssetFilter] = RowList(
-    _SQL, ASSETS, ASSET_VERSIONS, ASSET_REFERENCES, asset_select, PurgeFilter, ASSET_TERMS, faceted_assets
+    _SQL, ASSETS, ASSET_VERSIONS, ASSET_REFERENCES, asset_select, PurgeFilter, ASSET_TERMS, faceted_assets, first_assets
 )

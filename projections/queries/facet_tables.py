@@ -18,6 +18,7 @@ from projections.queries.spans import Span
 from projections.select import Select
 
 _SQL = with_tables(load_statements(__file__, "facet_tables.sql"))
+_ORDERS = load_statements(__file__, "row_list.sql")
 
 
 class FacetTables:
@@ -103,7 +104,9 @@ class FacetTables:
 
     def live(self, span: Span, most: int, limit: int, order: Order) -> list[tuple[Any, ...]]:
         """Those of the first assets in an order and a span, at most so many, that are not deleted."""
-        return self._shown(f"live_{order.name}", after=span.after, until=span.until, most=most, limit=limit)
+        select = live_select(span, most, order)
+        select.shown, select.tables = self._select.shown, self._select.tables
+        return self._cursor.execute(select.query(), {**select.parameters, "limit": limit}).fetchall()
 
     def _shown(self, statement: str, **parameters: object) -> list[tuple[Any, ...]]:
         query = _shown(self._select.shown or "*", _SQL[statement], self._select.order)
@@ -111,6 +114,12 @@ class FacetTables:
 
     def _rows(self, statement: str, **parameters: object) -> list[tuple[Any, ...]]:
         return self._cursor.execute(self._select.served(_SQL[statement]), parameters).fetchall()
+
+
+def live_select(span: Span, most: int, order: Order) -> Select:
+    """Those of the first assets in an order and a span, at most so many, that are not deleted."""
+    parameters = {"after": span.after, "until": span.until, "most": most}
+    return Select(_SQL[f"live_{order.name}"], _ORDERS[order.name], parameters=parameters, has_one_plan=True)
 
 
 @lru_cache

@@ -105,30 +105,30 @@ SELECT a.*
  WHERE a.position > %(after)s AND a.position <= %(until)s
  ORDER BY a.position * %(direction)s LIMIT %(limit)s
 
--- live_created_desc: those of the first assets in an order that are not deleted
+-- live_created_desc: those of the first assets in an order that are not deleted, in any order
 SELECT * FROM (
     SELECT * FROM queries.{assets}
      WHERE created_position > %(after)s AND created_position <= %(until)s ORDER BY created_position DESC LIMIT %(most)s
 ) AS a
- WHERE status <> 'deleted' ORDER BY created_position DESC LIMIT %(limit)s
+ WHERE status <> 'deleted'
 
--- live_created_asc: those of the first assets in an order that are not deleted
+-- live_created_asc: those of the first assets in an order that are not deleted, in any order
 SELECT * FROM (
     SELECT * FROM queries.{assets}
      WHERE created_position > %(after)s AND created_position <= %(until)s ORDER BY created_position LIMIT %(most)s
 ) AS a
- WHERE status <> 'deleted' ORDER BY created_position LIMIT %(limit)s
+ WHERE status <> 'deleted'
 
--- live_updated_desc: those of the first assets in an order that are not deleted
+-- live_updated_desc: those of the first assets in an order that are not deleted, in any order
 SELECT * FROM (
     SELECT * FROM queries.{assets}
      WHERE position > %(after)s AND position <= %(until)s ORDER BY position DESC LIMIT %(most)s
 ) AS a
- WHERE status <> 'deleted' ORDER BY position DESC LIMIT %(limit)s
+ WHERE status <> 'deleted'
 
--- live_updated_asc: those of the first assets in an order that are not deleted
+-- live_updated_asc: those of the first assets in an order that are not deleted, in any order
 SELECT * FROM (
     SELECT * FROM queries.{assets}
      WHERE position > %(after)s AND position <= %(until)s ORDER BY position LIMIT %(most)s
 ) AS a
- WHERE status <> 'deleted' ORDER BY position LIMIT %(limit)s
+ WHERE status <> 'deleted'

@@ -119,6 +119,8 @@ class RowList(Generic[Row, AnyFilter]):
     """The read model that is read besides, if the filter asks for terms."""
     faceted: Callable[[AnyFilter], Callable[[Connection, Select], ListedRows | None] | None] = lambda _selected: None
     """The list as it is read from the sets of facets; None where they do not tell."""
+    first: Callable[[AnyFilter, Select, Order, int | None, int], Select | None] = lambda *_: None
+    """Of a list that is read from sets, a statement that most often has the whole page; None if there is none."""
 
     @property
     def read(self) -> ReadModels:
@@ -192,15 +194,31 @@ class RowList(Generic[Row, AnyFilter]):
         after = None if cursor is None else keyset.decode(cursor)
         select.where_present(self.statements.now[f"after_{order.name}"], "after", after)
         as_of, position_column = keyset.moments[0] if keyset.moments else None, columns.index(order.column)
-        at_once = None
-        if as_of is None and self.faceted(selected) is None:
-            at_once = rows_at_once(database, keyset.tenant_id, select, self.read.now, limit + 1)
-        if at_once is not None:
+        if as_of is None and (
+            at_once := self._at_once(database, keyset.tenant_id, selected, select, order, after, limit)
+        ):
             listed, rebuilding = at_once
             return replace(page_of(listed, keyset, limit, position_column), rebuilding=rebuilding)
         with self._reading(database, keyset.tenant_id, selected, select, as_of) as (rows, rebuilding):
             listed = rows.page(order, after, limit + 1)
             return replace(page_of(listed, keyset, limit, position_column), rebuilding=rebuilding)
+
+    def _at_once(
+        self,
+        database: Database,
+        tenant_id: UUID,
+        selected: AnyFilter,
+        select: Select,
+        order: Order,
+        after: int | None,
+        limit: int,
+    ) -> tuple[list[tuple[Any, ...]], tuple[str, ...]] | None:
+        """One row more than the page, in one round trip, and the read models being rebuilt; None if that may not do."""
+        if self.faceted(selected) is None:
+            return rows_at_once(database, tenant_id, select, self.read.now, limit + 1)
+        first = self.first(selected, select, order, after, limit + 1)
+        at_once = first and rows_at_once(database, tenant_id, first, self.read.now, limit + 1)
+        return at_once if at_once and len(at_once[0]) > limit else None
 
     def count(self, database: Database, tenant_id: UUID, selected: AnyFilter, as_of: Moment | None = None) -> int:
         """The number of all rows that are selected."""
