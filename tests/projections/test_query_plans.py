@@ -155,7 +155,7 @@ SERVED_BY = {
     "jobs by requester": {"jobs_tenant_id_created_by_created_position_idx"},
     "trail by words": {"audit_trail_tenant_id_text_search_idx"},
     "trail by reference": {"audit_trail_tenant_id_refs_idx"},
-    "trail by request": {"audit_trail_tenant_id_correlation_id_position_idx"},
+    "trail by request": {"audit_trail_by_request"},
     "trail by asset": {"audit_trail_tenant_id_originator_id_position_idx"},
     "trail by job": {"audit_trail_tenant_id_refs_idx", "audit_trail_tenant_id_originator_id_position_idx"},
 }
