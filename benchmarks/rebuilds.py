@@ -1,4 +1,4 @@
-"""`rebuild.*`: read models from empty, by two processes."""
+"""`rebuild.*` and `storage.per_event`: read models from empty, by two processes, and how large they are."""
 
 import json
 import time
@@ -56,7 +56,7 @@ def vs_copy(ground: Ground, scale: Scale) -> Iterator[Result]:
 
 
 def everything(ground: Ground, scale: Scale) -> Iterator[Result]:
-    """Every read model, one after the other, by two processes, of assets that jobs make."""
+    """Every read model, one after the other, by two processes, of assets that jobs make, and how large all are."""
     with ground.ledger() as (services, servers):
         make_full_log(services, new_tenant(services), scale.assets // 4)
         rates = in_turns(
@@ -65,7 +65,10 @@ def everything(ground: Ground, scale: Scale) -> Iterator[Result]:
             lambda: 1.0,  # no peer
             rounds=scale.rebuilds,
         )
-        yield Result("rebuild.all", median(rates.ours), "events/s")
+        with psycopg.connect(str(servers.owner)) as owner:
+            ((of_log, of_read_models),) = owner.execute(_SQL["sizes"]).fetchall()
+    yield Result("rebuild.all", median(rates.ours), "events/s")
+    yield Result("storage.per_event", of_read_models / of_log, "of the log")
 
 
 def _beside_runner(ground: Ground, scale: Scale, processes: int, megabytes: list[float]) -> Pairs:

@@ -22,3 +22,8 @@ SELECT count(*) FROM read_models.{table}
 
 -- drop: the copy goes again
 DROP TABLE read_models.copied
+
+-- sizes: the bytes of the log, and those of all read models, with their indexes
+SELECT pg_total_relation_size('ledger.events'),
+       (SELECT sum(pg_total_relation_size(oid))::bigint FROM pg_class
+         WHERE relnamespace = 'read_models'::regnamespace AND relkind = 'r')

@@ -62,6 +62,7 @@ TARGETS = {
     "rebuild.rss": Target(at_most=300),
     "rebuild.vs_copy": Target(ratio=0.4),
     "rebuild.all": Target(at_least=30_000),
+    "storage.per_event": Target(at_most=0.9),
     "rebuild.follow_lag_ms": Target(at_most=300),
     "switch.failed_requests": Target(at_most=0),
     "switch.wrong_rows": Target(at_most=0),
@@ -89,6 +90,7 @@ TARGETS = {
 LESS_IS_BETTER = frozenset(
     {
         "rebuild.rss",
+        "storage.per_event",
         "upload.rss",
         "follow.lag_ms",
         "idle.queries",

@@ -62,7 +62,7 @@ ROWS = (
     Row(rebuilds.single, ("rebuild",)),
     Row(rebuilds.assets, ("rebuild.assets", "rebuild.rss")),
     Row(rebuilds.vs_copy, ("rebuild.vs_copy",)),
-    Row(rebuilds.everything, ("rebuild.all",)),
+    Row(rebuilds.everything, ("rebuild.all", "storage.per_event")),
     Row(switches.switching, SWITCHING),
     Row(uploads.direct, ("upload.direct",)),
     Row(uploads.memory, ("upload.rss",)),

@@ -22,6 +22,8 @@ LONGER = {"follow.lag_ms": 4.0, "idle.queries": 4.0}
 """Seconds, in place of those, of rows that count what happens now and then."""
 OLDER_NAMES = {"schedule": "rounds", "suite": "rows", "environment": "ground", "decisions": "deciding"}
 """The names that modules have in builds before version 0.2.0."""
+OLDER_ROWS = {"rebuild.assets": "rebuild"}
+"""The rows that builds measured before those of a name: the same by one process."""
 
 _OUTPUT = os.fdopen(os.dup(sys.stdout.fileno()), "w")
 P = ParamSpec("P")
@@ -43,7 +45,8 @@ def measure(name: str) -> list[dict[str, object]]:
         return schedule.Pairs(values, values)
 
     schedule.in_turns, load.load, load.for_seconds = in_turns, turn.of_its_own(load.load), for_seconds
-    rows = _module("suite").selected([name])
+    suite, older = _module("suite"), OLDER_ROWS.get(name, name)
+    rows = suite.selected([name]) or suite.selected([older])
     measure_row = rows[0].measure if rows else ADDED.get(name)
     if measure_row is None:
         return []
@@ -53,9 +56,13 @@ def measure(name: str) -> list[dict[str, object]]:
     with environment.prepared() as ground:
         scale = replace(schedule.SCALES["short"], **SCALE | {"seconds": LONGER.get(name, SCALE["seconds"])})
         results = list(measure_row(ground, scale))
-    first = results[0]
+    first, names = results[0], {older: name}
     return [
-        {"name": result.name, "unit": result.unit, "values": values if values and result is first else [result.value]}
+        {
+            "name": names.get(result.name, result.name),
+            "unit": result.unit,
+            "values": values if values and result is first else [result.value],
+        }
         for result in results
     ]
 

@@ -22,9 +22,12 @@ MOST_TYPES: Final = 64
 DELETED_AMONG: Final = 4
 """A list without a filter looks at so many times the assets of its page, before it asks the sets."""
 MOST_SEARCHED: Final = 2_000
-"""So many assets that meet all else are looked at for a name; among more, the database searches."""
-NO_FACETS: Final = frozenset({"sha256", "deleted_before", "prompt", "seed", "prompt_model", "metadata"})
+"""So many assets that meet all else are looked at for a name or for terms; among more, the database searches."""
+NO_FACETS: Final = frozenset({"sha256", "deleted_before"})
 """Criteria that no set tells."""
+TERMS: Final = frozenset({"prompt", "seed", "prompt_model", "metadata"})
+BESIDE_TERMS: Final = frozenset({"name", "created_after", "created_before", "updated_after", "updated_before"})
+"""Criteria with which terms lead: these leave too many assets to look at."""
 FIRST_CHUNKS: Final = 2
 MORE_CHUNKS: Final = 32
 """By how many times more chunks are read at each further step of a page: few pages have a third one."""
@@ -35,10 +38,11 @@ def faceted_assets(selected: AssetFilter) -> Callable[[Connection, Select], "Fac
     """The list as it is read from the sets, within a snapshot, once its times are positions.
 
     None: the filter asks for more than facets. Within the snapshot there may turn out to be too many media types, or
-    too many assets to look for a name. SearchTooShortError.
+    too many assets to look for a name or for terms. SearchTooShortError.
     """
     criteria = selected.criteria(PurgeFilter).keys()
-    return None if criteria & NO_FACETS or criteria == {"name"} else partial(_opened, selected)
+    by_terms = criteria & TERMS and criteria <= TERMS | BESIDE_TERMS
+    return None if by_terms or criteria & NO_FACETS or criteria == {"name"} else partial(_opened, selected)
 
 
 def first_assets(selected: AssetFilter, select: Select, order: Order, after: int | None, limit: int) -> Select | None:
@@ -70,7 +74,8 @@ def _opened(selected: AssetFilter, connection: Connection, select: Select) -> "F
         if len(types) > MOST_TYPES:
             return None
         listed.criteria.append([("content_type", value) for value in types])
-    return listed if selected.name is None or listed.search(search_pattern(selected.name)) else None
+    pattern, terms = None if selected.name is None else search_pattern(selected.name), selected.terms()
+    return listed if (pattern is None and not terms) or listed.search(pattern, terms) else None
 
 
 class FacetedAssets:
@@ -86,12 +91,14 @@ class FacetedAssets:
         self.changed = Span()
         self._only: Chunks | None = None
 
-    def search(self, pattern: str) -> bool:
-        """List only those whose names are like a pattern; whether they are few enough to be looked at."""
+    def search(self, pattern: str | None, terms: list[str]) -> bool:
+        """List only those whose names are like a pattern and that have terms; whether so few have to be looked at."""
         chunks = self._last_changed(self._every())
         if size(chunks) > MOST_SEARCHED:
             return False
-        self._only = as_chunks(self.tables.named(pattern, chunks))
+        if pattern is not None:
+            chunks = as_chunks(self.tables.named(pattern, chunks))
+        self._only = as_chunks(self.tables.having(terms, chunks)) if terms else chunks
         return True
 
     def page(self, order: Order, after: int | None, limit: int) -> list[tuple[Any, ...]]:

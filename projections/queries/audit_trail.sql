@@ -42,8 +42,9 @@ t.position > %(since)s
 -- until: before a time
 t.position <= %(until)s
 
--- correlation_id: what one request did
-t.correlation_id = %(correlation_id)s
+-- correlation_id: what one request did (by the digest that the index has of it, which is half as long)
+hashtextextended(t.correlation_id, 0) = hashtextextended(%(correlation_id)s, 0)
+    AND t.correlation_id = %(correlation_id)s
 
 -- positions_of_topics: how far the trail goes, and the next positions of some topics in it: of each by the trail's index
 WITH trail AS MATERIALIZED (

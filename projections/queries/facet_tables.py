@@ -88,6 +88,11 @@ class FacetTables:
         places = places_of(chunks)
         return (place for (place,) in self._rows("named", places=places, block=BLOCK, pattern=pattern))
 
+    def having(self, terms: list[str], chunks: Chunks) -> Iterable[int]:
+        """The places of those members that have all of some terms."""
+        places = places_of(chunks)
+        return (place for (place,) in self._rows("having_terms", places=places, block=BLOCK, terms=terms))
+
     def last_changed(self, span: Span, most: int, *, newest_first: bool) -> list[tuple[int, int]]:
         """The places and positions of the first assets that were last changed in a span, at most so many, in order."""
         statement = "changed_desc" if newest_first else "changed_asc"

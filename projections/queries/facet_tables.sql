@@ -65,6 +65,19 @@ SELECT p.place
  ) AS a
  WHERE a.name_search LIKE %(pattern)s
 
+-- having_terms: those of the assets at some places that have all of some terms
+SELECT p.place
+  FROM unnest(%(places)s::integer[]) AS p (place) CROSS JOIN LATERAL (
+    SELECT positions[p.place %% %(block)s + 1] AS created FROM queries.{assets}_places
+     WHERE block = p.place / %(block)s OFFSET 0
+ ) AS d CROSS JOIN LATERAL (
+    SELECT asset_id FROM queries.{assets} WHERE created_position = d.created OFFSET 0
+ ) AS a CROSS JOIN LATERAL (
+    SELECT terms FROM queries.{asset_terms}
+     WHERE asset_id = a.asset_id AND next_position = 9223372036854775807 OFFSET 0
+ ) AS t
+ WHERE t.terms @> %(terms)s::text[]
+
 -- changed_desc: the places of assets in the order of their last events, the newest first, at most so many
 SELECT d.place, a.position FROM (
     SELECT created_position, position FROM queries.{assets}

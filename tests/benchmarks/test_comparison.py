@@ -75,7 +75,7 @@ def measure(ground, scale):
     yield SimpleNamespace(name="rebuild.rss", unit="MB", value=load(for_seconds(0.001)) * {rate} / 2)
 
 def selected(names):
-    return [SimpleNamespace(measure=measure)]
+    return [SimpleNamespace(measure=measure)] if names == ["rebuild"] else []
 """
 
 
@@ -103,6 +103,14 @@ def test_builds_measure_in_turns_and_never_at_once(tmp_path: Path) -> None:
     assert journal[1::2] == [line.replace("begins", "ends") for line in journal[::2]]
     measured = [line.split()[0] for line in journal[::2]]
     assert all({*measured[start : start + 2]} == {"newer", "older"} for start in range(0, len(measured), 2))
+
+
+def test_a_row_is_compared_with_the_one_that_older_builds_measured(tmp_path: Path) -> None:
+    newer, older = tree(tmp_path, rate=30), tree(tmp_path, rate=20, older=True)
+    row, _ = sorted(compare(newer, older, "rebuild.assets"))
+
+    assert row == Comparison("rebuild.assets", "events/s", [30.0] * 20, [20.0] * 20)
+    assert list(compare(newer, older, "rebuild.none")) == []
 
 
 def test_a_row_that_one_build_cannot_measure_is_left_out(tmp_path: Path) -> None:

@@ -131,6 +131,10 @@ def test_lists_find_what_the_asset_is_and_was_found_by(quiet: Services) -> None:
         ({"metadata": ["shot=1"]}, 2, 2),
         ({"metadata": ["shot=2"], "prompt": "lake"}, 3, 3),
         ({"metadata": ["shot=1", "shot=2"]}, 1, 0),
+        ({"prompt": "lake castle", "media_kind": "image"}, 1, 3),
+        ({"prompt": "lake", "media_kind": "image", "status": "pending"}, 1, 0),
+        ({"metadata": ["shot=1"], "media_kind": "image"}, 2, 2),
+        ({"prompt": "castle", "media_kind": "video"}, 1, 0),
     ]:
         selected = AssetFilter.model_validate(criteria)
         for number, recorded in enumerate(events):
@@ -141,9 +145,11 @@ def test_lists_find_what_the_asset_is_and_was_found_by(quiet: Services) -> None:
         assert assets.count(selected) == len(assets.find(selected, 10, None).items) == int(last == 3)
 
 
-def test_searches_are_asked_of_the_rows_and_not_of_the_sets() -> None:
+def test_searches_are_asked_of_the_rows_unless_a_set_tells_of_which() -> None:
     for criteria in ({"prompt": "a"}, {"seed": "1"}, {"prompt_model": "m"}, {"metadata": ["a=1"]}):
         assert faceted_assets(AssetFilter.model_validate(criteria)) is None
+        assert faceted_assets(AssetFilter.model_validate(criteria | {"name": "castle"})) is None
+        assert faceted_assets(AssetFilter.model_validate(criteria | {"tag": ["final"]})) is not None
 
 
 def test_other_lists_do_not_wait_for_a_rebuild_of_the_terms(quiet: Services) -> None:
