@@ -49,7 +49,8 @@ async def _session(request: Request, state: dict[str, Any]) -> Session:
     if causation_id is not None and not REQUEST_ID.fullmatch(causation_id):
         raise BadHeaderError("X-Causation-ID must be 1 to 64 letters, digits, dots, hyphens or underscores.")
     actor = request.headers.get("X-Actor")
-    state["share_owners"] = owners = ShareOwner("tenant", caller.tenant_id), ShareOwner("key", caller.authenticated.key)
+    tenant, key = caller.tenant_id.bytes, caller.authenticated.key.bytes  # a UUID's hash is computed again each time
+    state["share_owners"] = owners = ShareOwner("tenant", tenant), ShareOwner("key", key)
     state["slots"].enter_context(request.app.state.asking.slot(*owners))
     return shared.session(
         caller.tenant_id,

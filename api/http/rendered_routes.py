@@ -169,7 +169,7 @@ def _whole(dependant: Dependant, request: Request, response: Response) -> dict[s
 
 
 async def _validated(dependant: Dependant, request: Request, body: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
-    values, errors = request_params_to_args(dependant.path_params, request.path_params)
+    values, errors = _in_path(dependant, request.path_params)
     if dependant.query_params:
         in_query, refusals = request_params_to_args(dependant.query_params, request.query_params)
         values, errors = values | in_query, errors + refusals
@@ -179,6 +179,17 @@ async def _validated(dependant: Dependant, request: Request, body: Any) -> dict[
     if errors:
         raise RequestValidationError(errors, body=body)
     return values
+
+
+def _in_path(dependant: Dependant, texts: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
+    """The parameters in the path, and what is wrong with them: each is there, once, under its own name."""
+    values: dict[str, Any] = {}
+    errors: list[Any] = []
+    for field in dependant.path_params:
+        value, refusals = field.validate(texts[field.alias], values, loc=("path", field.alias))
+        values[field.name] = value
+        errors += refusals or ()
+    return values, errors
 
 
 async def _body(request: Request) -> Any:  # noqa: ANN401 - any JSON

@@ -65,6 +65,8 @@ def states_before(
 
 def _where_all(select: Select, sql: Statements, selected: AssetFilter) -> None:
     """List only what meets the criteria that the filter names."""
+    if not selected.criteria(PurgeFilter):
+        return
     for name in ("status", "media_kind", "creator", "subject", "sha256"):
         select.where_present(sql[name], name, getattr(selected, name))
     for name in ("created_after", "created_before", "updated_after", "updated_before"):

@@ -73,7 +73,7 @@ class Filter(BaseModel):
 
     def criteria(self, filter_type: "type[Filter]") -> dict[str, Any]:
         """The criteria of the filter type that are set, repetitions left out: a cursor is bound to them."""
-        values = {name: getattr(self, name, None) for name in filter_type.model_fields}
+        values = {name: getattr(self, name) for name in filter_type.model_fields if name in self.model_fields_set}
         criteria = {name: value for name, value in values.items() if value not in (None, [])}
         return {name: list(dict.fromkeys(it)) if isinstance(it, list) else it for name, it in criteria.items()}
 
@@ -125,7 +125,7 @@ class ReferenceFilter(Filter):
 
     def references(self) -> tuple[Reference, ...]:
         """Every reference asked for, but jobs, which have two names each."""
-        aliases = (pair for pair in ALIASES if pair[0] != "job_id")
+        aliases = [pair for pair in ALIASES if pair[0] in self.model_fields_set - {"job_id"}]
         aliased = (Reference(kind=kind, id=id_) for alias, kind in aliases for id_ in getattr(self, alias))
         return distinct((*self.ref, *aliased))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, Literal, LiteralString, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
@@ -177,7 +177,7 @@ class RowList(Generic[Row, AnyFilter]):
         return self._rows(database, keyset, selected, select, limit, cursor, order, POSITIONS)
 
     def _keyset(self, tenant_id: UUID, selected: AnyFilter, order: Order, as_of: Moment | None) -> Keyset:
-        return Keyset(tenant_id, selected.criteria(self.criteria) | asdict(order), (as_of,) if as_of else ())
+        return Keyset(tenant_id, selected.criteria(self.criteria) | vars(order), (as_of,) if as_of else ())
 
     def _rows(
         self,
