@@ -121,8 +121,8 @@ def _revision_ranges(rows: Iterable[tuple[Any, ...]]) -> Iterator[_RevisionRange
 def trail_select(selected: AuditFilter, recorded_by: int | None = None, after: int | None = None) -> Select:
     """The trail as it is asked of the database, recorded by one position and after another. SearchTooShortError.
 
-    What is found by one hash comes from its index in the order of spans of positions, everything else in the order of the
-    key, or is sorted. Values are compared as well, in `coalesce`: the planner would expect fewer rows for another reason.
+    What is found by one hash comes from its index in the order of spans of positions, everything else in the order of
+    the key, or is sorted. Values are compared as well, in `coalesce`: else the planner would expect ever fewer rows.
     """
     single_topic = len(set(selected.topic or ())) == 1
     by_span = single_topic or any((selected.actor, selected.key, selected.asset, selected.correlation_id))
