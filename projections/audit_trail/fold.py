@@ -93,7 +93,7 @@ def _inside(annotation: object) -> set[object]:
 
 AUDIT_TRAIL = Projection(
     name="audit_trail",
-    version=2,
+    version=3,
     row=AuditRow,
     key={"tenant_id": "uuid", "position": "bigint"},
     fold=fold,

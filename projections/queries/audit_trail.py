@@ -41,10 +41,7 @@ def list_trail(
     With a position, only what was recorded by then.
     """
     keyset = Keyset(log.tenant_id, selected.criteria(AuditFilter))
-    select = trail_select(selected)
-    select.where_present(_SQL["recorded_by"], "recorded_by", recorded_by)
-    if cursor is not None:
-        select.where(_SQL["after_cursor"], after=keyset.decode(cursor))
+    select = trail_select(selected, recorded_by, None if cursor is None else keyset.decode(cursor))
     with list_transaction(database, log.tenant_id, select, (AUDIT_TRAIL,)) as (connection, rebuilding):
         rows = page(select, connection, keyset, limit, position_column=0)
     entries_by_position = {entry.position: entry for entry in _entries_of(log, rows.items)}
@@ -121,14 +118,25 @@ def _revision_ranges(rows: Iterable[tuple[Any, ...]]) -> Iterator[_RevisionRange
         yield span
 
 
-def trail_select(selected: AuditFilter) -> Select:
-    """The trail as it is asked of the database. SearchTooShortError."""
-    select = Select(_SQL["audit_trail"], _SQL["newest_first"])
+def trail_select(selected: AuditFilter, recorded_by: int | None = None, after: int | None = None) -> Select:
+    """The trail as it is asked of the database, recorded by one position and after another. SearchTooShortError.
+
+    What is found by one hash comes from its index in the order of spans of positions, everything else in the order of
+    the key, or is sorted. Values are compared as well, in `coalesce`: else the planner would expect ever fewer rows.
+    """
+    single_topic = len(set(selected.topic or ())) == 1
+    by_span = single_topic or any((selected.actor, selected.key, selected.asset, selected.correlation_id))
+    suffix = "_by_span" if by_span else ""
+    select = Select(_SQL["audit_trail"], _SQL[f"newest_first{suffix}"])
+    select.where_present(_SQL[f"recorded_by{suffix}"], "recorded_by", recorded_by)
+    select.where_present(_SQL[f"after_cursor{suffix}"], "after", after)
     for name in ("actor", "key", "asset", "job", "correlation_id"):
         select.where_present(_SQL[name], name, getattr(selected, name))
     for name in ("since", "until"):
-        select.where_moment(_SQL[name], name, getattr(selected, name), exclusive=True)
-    if selected.topic:
+        select.where_moment(_SQL[f"{name}{suffix}"], name, getattr(selected, name), exclusive=True)
+    if single_topic:
+        select.where(_SQL["topic"], topic=selected.topic[0])
+    elif selected.topic:
         select.where(_SQL["topics"], topics=selected.topic)
     if selected.ref:
         select.where(_SQL["references"], references=[str(reference) for reference in selected.ref])

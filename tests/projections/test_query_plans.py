@@ -139,6 +139,7 @@ RARE = {
     "trail by reference": trail_select(AuditFilter(ref=[message(7)])),
     "trail by request": trail_select(AuditFilter(correlation_id="req-1")),
     "trail by asset": trail_select(AuditFilter(asset=UUID(int=7))),
+    "trail by key": trail_select(AuditFilter(key=UUID(int=7))),
     "trail by job": trail_select(AuditFilter(job=UUID(int=7))),
 }
 SERVED_BY = {
@@ -155,9 +156,10 @@ SERVED_BY = {
     "jobs by requester": {"jobs_tenant_id_created_by_created_position_idx"},
     "trail by words": {"audit_trail_tenant_id_text_search_idx"},
     "trail by reference": {"audit_trail_tenant_id_refs_idx"},
-    "trail by request": {"audit_trail_by_request"},
-    "trail by asset": {"audit_trail_tenant_id_originator_id_position_idx"},
-    "trail by job": {"audit_trail_tenant_id_refs_idx", "audit_trail_tenant_id_originator_id_position_idx"},
+    "trail by request": {"audit_trail_by_correlation"},
+    "trail by asset": {"audit_trail_by_originator"},
+    "trail by key": {"audit_trail_by_key"},
+    "trail by job": {"audit_trail_tenant_id_refs_idx", "audit_trail_by_originator"},
 }
 
 
@@ -212,6 +214,23 @@ def test_a_page_is_read_from_an_index_in_its_order_without_sorting(full: tuple[S
     plan_nodes = plan(full, select)
     assert [node["Node Type"] for node in plan_nodes] == ["Limit", "Index Scan"]
     assert unversioned(plan_nodes[-1]["Index Name"]) == index
+
+
+BY_HASH = {
+    "trail by actor": (AuditFilter(actor="system:tests"), "audit_trail_by_actor"),
+    "trail by topic": (AuditFilter(topic=["asset.created"]), "audit_trail_by_topic"),
+}
+
+
+@pytest.mark.parametrize("name", BY_HASH)
+def test_a_page_of_a_common_value_is_read_from_its_index_and_sorted_span_by_span(
+    full: tuple[Services, UUID], name: str
+) -> None:
+    selected, index = BY_HASH[name]
+    plan_nodes = plan(full, trail_select(selected, recorded_by=5_000, after=4_000))
+    assert [node["Node Type"] for node in plan_nodes] == ["Limit", "Incremental Sort", "Index Scan"]
+    assert unversioned(plan_nodes[-1]["Index Name"]) == index
+    assert plan_nodes[-1]["Index Cond"].count("10") == 2  # the span after which, and the one up to which
 
 
 def test_times_and_cursors_are_ranges_of_the_index_and_not_filters(full: tuple[Services, UUID]) -> None:
