@@ -56,7 +56,10 @@ def written_day(value: object) -> object:
 Day = Annotated[date, BeforeValidator(written_day)]
 
 
-Member = Annotated[Text, Field(pattern=r"^[^=]+=", examples=["shot=12"])]
+Member = Annotated[
+    Text,
+    Field(pattern=r"^[^=]+=", examples=["shot=12"], json_schema_extra={"pattern": r"^[^=\u0000]+=[^\u0000]*$"}),
+]
 Members = Annotated[
     list[Member],
     Field(

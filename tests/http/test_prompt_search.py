@@ -135,3 +135,10 @@ def test_exports_changes_zips_and_purges_take_the_same_filters(client: Client) -
     assert zipfile.ZipFile(io.BytesIO(zipped.content)).infolist()[0].file_size == len(CASTLE)
     purged = client.call("POST", "/v1/assets/purge", params={**asked, "dry_run": True})
     assert purged.json()["assets"] == 1
+
+
+def test_the_description_says_how_a_member_of_the_metadata_is_written(client: Client) -> None:
+    operations = client.get("/openapi.json").json()["paths"]
+    for path in ("/v1/assets", "/v1/assets.csv", "/v1/assets.jsonl"):
+        (member,) = [each for each in operations[path]["get"]["parameters"] if each["name"] == "metadata"]
+        assert member["schema"]["items"]["pattern"] == r"^[^=\u0000]+=[^\u0000]*$"
