@@ -211,9 +211,14 @@ def _deltas(counts: tuple[int, ...]) -> list[tuple[int, int]]:
     return [(place, count) for place, count in enumerate(counts, _COUNTED.start) if count]
 
 
+def span_of(position: int) -> int:
+    """The number of the SPAN positions, up to and with a multiple of it, that a position is among."""
+    return (position - 1) // SPAN
+
+
 def past(before: StatisticsRow | None, position: int) -> StatisticsRow | None:
     """The sums as they were before an event, if they were so at a multiple of SPAN; None if not."""
-    if before is None or (before.changed_position - 1) // SPAN == (position - 1) // SPAN:
+    if before is None or span_of(before.changed_position) == span_of(position):
         return None
     values = list(before)
     values[_GRAIN], values[_POSITION], values[_NEXT] = _PAST[before.grain], before.changed_position, position

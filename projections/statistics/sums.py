@@ -13,7 +13,6 @@ from uuid import UUID
 import orjson
 
 from projections.projection import Changes, Key
-from projections.statistics import rows as statistics_rows
 from projections.statistics.amounts import Part, sums_by_currency, written
 from projections.statistics.durations import merged
 from projections.statistics.rows import (
@@ -31,6 +30,7 @@ from projections.statistics.rows import (
     merged_parts,
     part_of_change,
     past,
+    span_of,
     sum_keys,
     summed,
 )
@@ -54,7 +54,7 @@ def additions(rows: Iterable[StatisticsRow]) -> dict[Key, list[Addition]]:
     for changes in _by_event(row for row in rows if row.grain == "change"):
         parts = [part_of_change(change) for change in changes]
         tenant_id, position = changes[0].tenant_id, changes[0].position
-        group = tenant_id, (position - 1) // statistics_rows.SPAN, tuple([part.dimensions for part in parts])
+        group = tenant_id, span_of(position), tuple([part.dimensions for part in parts])
         first, before = position, groups.get(group)
         if before:
             first = before[0].first
@@ -98,7 +98,7 @@ def add(rows: Mapping[Key, StatisticsRow], added: Mapping[Key, Sequence[Addition
     changed: dict[Key, StatisticsRow | None] = {}
     for key, of_sum in added.items():
         row = rows.get(key)
-        for _, of_span in groupby(of_sum, key=lambda addition: (addition.first - 1) // statistics_rows.SPAN):
+        for _, of_span in groupby(of_sum, key=lambda addition: span_of(addition.first)):
             together = list(of_span)
             if kept := past(row, min(addition.first for addition in together)):
                 changed[key_of(kept)] = kept
